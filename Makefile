@@ -1,0 +1,33 @@
+# Each target sets itself up on a machine that has only Python.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check format clean
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(STAMP)  ## diagnose the bundled deep sigmoid network on the bundled digits
+	$(BIN)/gradcheck diagnose sample_models/deep_sigmoid.py --output yaml:gradcheck-report.yaml --fail-on never
+	@$(BIN)/python -c "from gradcheck_cli.records.yamlfile import read; r = read('gradcheck-report.yaml'); print('gradcheck-report.yaml reads back:', r.verdict, [f.name for f in r.findings])"
+
+test: $(STAMP)  ## all tests
+	$(BIN)/python -m pytest -m 'not heavy'
+
+check: $(STAMP)  ## format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m 'not heavy'
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

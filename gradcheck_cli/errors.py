@@ -1,0 +1,49 @@
+"""Every way gradcheck can stop, and the exit code of each.
+
+GradcheckError
+|-- UsageError        2  what was asked for does not exist or does not fit
+|-- CannotDiagnose    3  nothing could be measured
+|   `-- UserCodeError 3  the user's own code raised; carries their exception
+`-- (anything else)   4  a bug of ours
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller. Formats of output never change it."""
+
+    OK = 0
+    FINDINGS = 1
+    USAGE = 2
+    CANNOT_DIAGNOSE = 3
+    BUG = 4
+    INTERRUPTED = 130
+
+
+class GradcheckError(Exception):
+    """Base of all errors that are shown as one line; `str()` is that line."""
+
+    exit_code = ExitCode.BUG
+
+
+class UsageError(GradcheckError):
+    """What was asked for does not exist or does not fit: a path, a name, an option, a config."""
+
+    exit_code = ExitCode.USAGE
+
+
+class CannotDiagnoseError(GradcheckError):
+    """No step could be measured, so nothing can be said."""
+
+    exit_code = ExitCode.CANNOT_DIAGNOSE
+
+
+class UserCodeError(CannotDiagnoseError):
+    """The user's own code raised `cause` while `doing`; shown with their frames only."""
+
+    def __init__(self, doing: str, cause: BaseException, hint: str = "") -> None:
+        super().__init__(f"{doing}: {type(cause).__name__}: {cause}")
+        self.doing = doing
+        self.cause = cause
+        self.hint = hint

@@ -1,0 +1,1 @@
+"""How to measure: hooks in, sums out, nothing left behind (torch)."""

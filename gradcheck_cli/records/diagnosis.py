@@ -1,0 +1,74 @@
+"""Why it is wrong and what would help."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gradcheck_cli.records.trace import SourceSite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A ranked explanation; `score` in 0..1, `reasons` are sentences with checkable numbers."""
+
+    name: str
+    explains: tuple[str, ...]  # codes of findings
+    score: float
+    reasons: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    first_layer: str | None = None  # where the signal is lost
+    at: SourceSite | None = None
+    distinguish: str = ""  # the experiment that would tell it from its rivals
+
+
+class Status(StrEnum):
+    """What a controlled re-run said about a fix."""
+
+    VERIFIED = "verified"
+    HELPS_PARTLY = "helps-partly"
+    INEFFECTIVE = "ineffective"
+    HARMFUL = "harmful"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """The loss curves of one arm of an experiment, one list per seed."""
+
+    name: str  # control | sham | treated
+    curves: tuple[tuple[float, ...], ...] = ()
+    held_out: tuple[float, ...] = ()  # loss on held-out batches at the end, one per seed
+    findings: tuple[str, ...] = ()  # names of findings left at the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """The outcome of re-running with one change beside a control and a sham."""
+
+    status: Status = Status.NOT_RUN
+    reason: str = ""
+    effect: float | None = (
+        None  # relative fall of held-out loss against the better of control and sham
+    )
+    spread: float | None = None  # of that effect over seeds
+    arms: tuple[Arm, ...] = ()
+    steps: int = 0
+    seeds: tuple[int, ...] = ()
+    seconds: float = 0.0
+    new_findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """A proposed change, with the code to write for this model."""
+
+    name: str
+    treats: str  # the cause
+    risk: str  # safe | review
+    summary: str  # what changes, in this model's names
+    why: str
+    cost: str = ""
+    code: str = ""
+    at: SourceSite | None = None
+    layers: tuple[str, ...] = ()
+    diff: str = ""
+    verification: Verification = field(default_factory=Verification)

@@ -1,0 +1,75 @@
+"""What a rule says: a measured number beside the limit it crossed, and where."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gradcheck_cli.records.trace import SourceSite
+
+
+class Severity(StrEnum):
+    """How much it matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    @property
+    def rank(self) -> int:
+        """3 for an error, 1 for a note."""
+        return {"error": 3, "warning": 2, "note": 1}[self.value]
+
+
+class Confidence(StrEnum):
+    """How sure we are."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """3 for high, 1 for low."""
+        return {"high": 3, "medium": 2, "low": 1}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One measured number and the limit it is compared with."""
+
+    what: str
+    measured: float
+    limit: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong; `layers` in execution order, empty when it is the whole run."""
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    message: str  # one sentence with the numbers in it
+    layers: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    first_step: int | None = None
+    at: SourceSite | None = None
+    subject: str | None = None  # with several models in one report: which one
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A rule that could not look, and why."""
+
+    code: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A rule, cause or remedy of ours that raised; the others went on."""
+
+    where: str
+    traceback: str

@@ -1,0 +1,106 @@
+"""Everything one run has to say: the waist between judging and telling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gradcheck_cli.records.diagnosis import Cause, Fix
+from gradcheck_cli.records.finding import Crash, Finding, Severity, Skip
+from gradcheck_cli.records.trace import Gap
+
+
+class Verdict(StrEnum):
+    """The answer in one word."""
+
+    SICK = "sick"
+    HEALTHY = "healthy"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSummary:
+    """One row of the picture; numbers are medians over the last third of the observed steps."""
+
+    path: str
+    kind: str
+    role: str
+    order: int
+    depth: int | None = None
+    numel: int = 0
+    activation: str | None = None
+    built_at: str | None = None
+    gradient: float | None = None  # rms of the weight gradient
+    gradient_zero: float | None = None  # share of exact zeros in it
+    arriving: float | None = None  # rms of the gradient at its output
+    weight: float | None = None  # norm
+    update: float | None = None  # norm(change) / norm(weight) per step
+    spread: float | None = None
+    dead: float | None = None
+    saturated: float | None = None
+    sensitivity: float | None = (
+        None  # norm(weight) * norm(gradient), relative to the strongest layer
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Per-layer curves for pictures: `series[quantity][path]` has one value per entry of `steps`."""
+
+    steps: tuple[int, ...] = ()
+    series: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
+    loss_steps: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """Under which circumstances it was measured. Only `started` and `seconds` differ between equal runs."""
+
+    command: str = ""
+    model: str = ""
+    data: str = ""
+    loss: str = ""
+    optimizer: str = ""
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "float32"
+    steps: int = 0
+    observed_steps: int = 0
+    batch_size: int | None = None
+    parameters: int = 0
+    world_size: int = 1
+    gradcheck: str = ""
+    torch: str = ""
+    python: str = ""
+    started: str = ""
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one run has to say. Findings are sorted by severity, then by code."""
+
+    verdict: Verdict
+    headline: str
+    run: RunFacts = field(default_factory=RunFacts)
+    assumptions: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    passed: tuple[str, ...] = ()  # names of rules that looked and found nothing
+    skipped: tuple[Skip, ...] = ()
+    crashed: tuple[Crash, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    layers: tuple[LayerSummary, ...] = ()
+    history: History = field(default_factory=History)
+    next_steps: tuple[str, ...] = ()
+
+    @property
+    def worst(self) -> Severity | None:
+        """The gravest severity among the findings."""
+        return max((f.severity for f in self.findings), key=lambda s: s.rank, default=None)
+
+    def fails(self, gate: Severity | None) -> bool:
+        """Is there a finding at or above `gate`? None is never."""
+        return gate is not None and any(f.severity.rank >= gate.rank for f in self.findings)

@@ -1,0 +1,238 @@
+"""What was measured and what was not: the waist between the probe and the rules.
+
+A trace is frozen plain data. Layers stand in the order in which they first ran; every reading
+belongs to a layer (by path) and to a step.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gradcheck_cli.records.moments import Moments
+
+
+class Role(StrEnum):
+    """What a layer does in the network."""
+
+    LINEAR = "linear"  # Linear, convolutions, bilinear: weights times inputs
+    RECURRENT = "recurrent"  # RNN, LSTM, GRU and their cells
+    ATTENTION = "attention"  # modules and calls that hold a softmax over positions
+    EMBEDDING = "embedding"
+    NORMALISATION = "normalisation"
+    ACTIVATION = "activation"  # a nonlinearity, as a module or as a call
+    PARAMETER = "parameter"  # bare parameters: gates, positions, scales
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSite:
+    """Where in the user's source something was built or called; columns count from 1."""
+
+    file: str
+    line: int
+    column: int = 1
+    end_line: int = 0
+    end_column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One trainable tensor, as it was when the first step was observed."""
+
+    name: str  # full name: net.0.weight
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    trainable: bool = True  # requires_grad
+    optimised: bool = True  # some optimizer holds it
+    reached: bool = True  # a gradient arrived at least once
+    learning_rate: float | None = None
+    weight_decay: float = 0.0
+    shared_with: tuple[str, ...] = ()  # other names of the same tensor
+    std: float = 0.0  # of its elements at the start
+    rows_identical: bool = False  # all output units start with the same weights
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        product = 1
+        for extent in self.shape:
+            product *= extent
+        return product
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A module with parameters of its own, or a nonlinearity; in execution order."""
+
+    path: str  # name in the model; a functional call is `owner:relu`, with `#2` for the second
+    kind: str  # class of the module or name of the function
+    role: Role
+    order: int  # position in the forward pass
+    called: bool = True
+    depth: int | None = (
+        None  # weight layers from here to the loss on the longest path; 0 = the last
+    )
+    shortest: int | None = None  # on the shortest path: less than `depth` where skips exist
+    calls: int = 1  # per step; recurrent cells and shared layers have many
+    parameters: tuple[Parameter, ...] = ()
+    activation: str | None = None  # the nonlinearity its output goes through next
+    activated_by: str | None = None  # path of that nonlinearity
+    normalised: bool = False  # a normalisation follows before the next weights
+    slope_left: float = (
+        0.0  # of the activation on its negative side: 0 for ReLU, 0.01 for LeakyReLU
+    )
+    fan_in: int | None = None
+    fan_out: int | None = None
+    reads: tuple[str, ...] = ()  # layers whose outputs it was computed from, without layers between
+    training: bool = True  # the module's own flag
+    built_at: SourceSite | None = None
+    gradient_arrives: bool = True  # the loss is connected to its output
+    merges: bool = False  # adds to its input (a residual branch ends here)
+
+    @property
+    def weight(self) -> Parameter | None:
+        """The largest parameter, which is the one that variance conditions are about."""
+        return max(self.parameters, key=lambda p: p.numel, default=None)
+
+    @property
+    def trainable(self) -> bool:
+        """Does any of its parameters ask for a gradient?"""
+        return any(p.trainable for p in self.parameters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one layer showed in one step. Absent values were not measured.
+
+    `spread` is the share of the output's mean square that differs between samples
+    (sum over units of the variance across the batch / sum of the mean square), in 0..1.
+    """
+
+    weight: Moments | None = None  # parameters that are matrices, kernels, tables
+    weight_grad: Moments | None = None  # as the optimizer saw it: unscaled, clipped
+    bias_grad: Moments | None = None  # the other parameters
+    update: Moments | None = None  # true change of the weights in this step
+    output: Moments | None = None
+    output_grad: Moments | None = None  # dL/d(output), summed over calls
+    spread: float | None = None
+    dead: float | None = None  # share of units that were zero on every sample seen so far
+    saturated: float | None = None  # share of outputs in the flat region of the activation
+    stuck: float | None = None  # share of units in the flat region on every sample seen so far
+    lost: float | None = None  # share of weights that had a gradient and did not move
+    agreement: float | None = None  # cosine between this gradient and the previous observed one
+    second_moment: float | None = None  # median sqrt(v) of an adaptive optimizer
+    epsilon: float | None = None  # and the eps it is compared with
+    early_over_late: float | None = None  # rms gradient at the first quarter of calls / at the last
+    entropy: float | None = None  # of attention rows, relative to uniform: 0 = one position
+    travelled: float | None = None  # norm(w - w at the start) / norm(w at the start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One training step."""
+
+    index: int
+    loss: float
+    readings: Mapping[str, Reading] = field(
+        default_factory=dict
+    )  # by layer path; empty = not observed
+    learning_rate: float | None = None
+    clip: float | None = None  # norm after clipping / norm before; None where nothing was clipped
+    loss_scale: float = 1.0  # of mixed precision
+    skipped: bool = False  # the scaler skipped the update
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A call that ends the gradient's way: detach, no_grad, argmax, round, ..."""
+
+    operation: str
+    layer: str | None  # innermost module in whose forward it happened
+    at: SourceSite | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """What the batches looked like."""
+
+    batch_size: int | None = None
+    input_shapes: tuple[tuple[int, ...], ...] = ()
+    input_mean: float | None = None
+    input_std: float | None = None
+    input_peak: float | None = None
+    constant_features: float | None = None  # share of input features that never vary
+    nonfinite_inputs: int = 0
+    target_shape: tuple[int, ...] | None = None
+    target_kind: str | None = None  # classes | values
+    classes_seen: int | None = None
+    target_low: float | None = None
+    target_high: float | None = None
+    nonfinite_targets: int = 0
+    duplicate_inputs: float | None = None  # share of samples in a batch that equal another one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossFacts:
+    """What the loss was computed from, as far as it could be seen."""
+
+    kind: str | None = None  # cross_entropy | binary_cross_entropy_with_logits | mse_loss | ...
+    output_shape: tuple[int, ...] | None = None
+    target_shape: tuple[int, ...] | None = None
+    activation_before: str | None = (
+        None  # the last nonlinearity between the model's output and the loss
+    )
+    classes: int | None = None
+    baseline: float | None = None  # the loss of the best constant prediction on the targets seen
+    broadcast: bool = False  # output and target had different shapes and were stretched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Something that could not be measured, and why."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Everything one observed run has to say."""
+
+    layers: tuple[Layer, ...] = ()
+    steps: tuple[Step, ...] = ()
+    data: DataFacts = field(default_factory=DataFacts)
+    loss: LossFacts = field(default_factory=LossFacts)
+    cuts: tuple[Cut, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    optimizer: str | None = None
+    adaptive: bool = False  # the optimizer rescales each element (Adam and kin)
+    precision: str = "float32"
+    unregistered: tuple[
+        str, ...
+    ] = ()  # modules kept in plain lists or dicts, unseen by parameters()
+    skips: bool = False  # somewhere a sum joins a branch with its own input
+
+    @property
+    def observed(self) -> tuple[Step, ...]:
+        """The steps in which layers were read."""
+        return tuple(step for step in self.steps if step.readings)
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss of every step."""
+        return [step.loss for step in self.steps]
+
+    def layer(self, path: str) -> Layer:
+        """Return the layer called `path`; raises KeyError."""
+        for layer in self.layers:
+            if layer.path == path:
+                return layer
+        raise KeyError(path)
+
+    @property
+    def weight_layers(self) -> tuple[Layer, ...]:
+        """Layers that ran and hold weights (no normalisation, no bare scales)."""
+        kinds = {Role.LINEAR, Role.RECURRENT, Role.ATTENTION, Role.EMBEDDING}
+        return tuple(x for x in self.layers if x.called and x.parameters and x.role in kinds)

@@ -1,0 +1,1 @@
+"""How it is told: pure functions from a report to text."""

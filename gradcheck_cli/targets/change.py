@@ -1,0 +1,28 @@
+"""One change to a training, applied while it is built, so that all arms share seed and batches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is done differently. Every part is optional; they apply to a freshly built training.
+
+    `model` may edit in place or return a replacement; it runs before the optimizer is built, so new
+    parameters are optimised. `optimizer` edits the built optimizer (learning rate, weight decay, ...).
+    `inputs` maps the batch's input tensors, `loss` wraps the loss function `(output, target)`,
+    `warm_up` scales the learning rate linearly over that many steps, `clip` limits the gradient norm.
+    """
+
+    summary: str
+    model: Callable[[nn.Module], nn.Module | None] | None = None
+    optimizer: Callable[[torch.optim.Optimizer], None] | None = None
+    inputs: Callable[[torch.Tensor], torch.Tensor] | None = None
+    loss: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    precision: str | None = None
+    warm_up: int | None = None
+    clip: float | None = None

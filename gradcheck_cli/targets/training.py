@@ -1,0 +1,39 @@
+"""A training that can be watched: the one shape in which every other floor sees the user's code."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one training step produced. `output` and `target` are kept for their shapes and ranges."""
+
+    loss: torch.Tensor  # detached scalar
+    batch: Any = None
+    output: Any = None
+    target: Any = None
+    batch_size: int | None = None
+
+
+@dataclass(slots=True)
+class Training:
+    """A model with everything that trains it; `step()` performs one ordinary optimizer step.
+
+    `evaluate(n)` returns the mean loss over `n` batches that training never sees where the data
+    allows it (else over upcoming batches), without touching parameters, buffers or the RNG.
+    """
+
+    model: nn.Module
+    optimizers: tuple[torch.optim.Optimizer, ...]
+    step: Callable[[], Outcome]
+    evaluate: Callable[[int], float]
+    device: torch.device
+    precision: str = "fp32"
+    assumptions: tuple[str, ...] = ()
+    loss_name: str = ""
+    optimizer_name: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,64 @@
+"""Writing text so that a reader sees the old file or the new one, never half of one."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from gradcheck_cli.errors import UsageError
+
+DEVICES = ("/dev/", "/proc/")
+
+
+def check_writable(path: Path) -> None:
+    """Raise UsageError when `path` can not be written, before any time is spent on its content."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"can not write {path}: there is no folder {folder}")
+    if path.is_dir():
+        raise UsageError(f"can not write {path}: it is a folder")
+    if _is_device(path):
+        return
+    try:
+        handle, name = tempfile.mkstemp(prefix=".gradcheck-", dir=folder)
+    except OSError as error:
+        raise UsageError(f"can not write {path}: {error.strerror or error}") from error
+    os.close(handle)
+    Path(name).unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` at once; raises UsageError when the system refuses."""
+    try:
+        if _is_device(path):
+            path.write_text(text, encoding="utf-8")
+        else:
+            _replace(path, text)
+    except OSError as error:
+        raise UsageError(f"can not write {path}: {error.strerror or error}") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside `path` and rename: a link at `path` is replaced, not followed."""
+    handle, name = tempfile.mkstemp(prefix=".gradcheck-", dir=path.absolute().parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(_mode(path))
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions of the file that is replaced, or what an ordinary new file gets."""
+    if path.is_file():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _is_device(path: Path) -> bool:
+    """Is it something like /dev/stdout, which must be written through and never replaced?"""
+    return str(path.absolute()).startswith(DEVICES) or (path.exists() and not path.is_file())

@@ -1,0 +1,163 @@
+"""Reports as YAML or JSON text and files.
+
+Reading trusts nothing: size, aliases and depth are bounded, only plain scalars exist (YAML 1.2: `no`
+is text and `1e-3` is a number), keys may not repeat, and every wrong file is one UsageError.
+"""
+
+import json
+import re
+from collections.abc import Hashable
+from math import isfinite, isnan
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gradcheck_cli.errors import UsageError
+from gradcheck_cli.records.document import from_document, to_document
+from gradcheck_cli.records.report import Report
+from gradcheck_cli.records.shapes import Flow, ShapeError
+from gradcheck_cli.records.textfile import write_text
+
+MAX_BYTES = 32 * 1024 * 1024
+MAX_ALIASES = 100
+
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+FLOAT = re.compile(
+    r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
+SCALARS = (
+    ("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"),
+    ("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), "-+0123456789"),
+    ("tag:yaml.org,2002:float", FLOAT, "-+0123456789."),
+    ("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
+)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]  # the C class has no stub
+    """Plain scalars of YAML 1.2, and no key twice."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # filled below, by PyYAML's own interface
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse what a plain dict would silently overwrite."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                )
+            seen.add(key.value)
+        found: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return found
+
+
+class _Dumper(_SafeDumper):  # type: ignore[misc]  # the C class has no stub
+    """No aliases; text that either YAML 1.1 or 1.2 would take for something else is quoted."""
+
+    yaml_implicit_resolvers = {k: list(v) for k, v in _SafeDumper.yaml_implicit_resolvers.items()}  # noqa: RUF012  # a copy, else every dumper of the process changes
+
+    def ignore_aliases(self, _: object) -> bool:
+        """Write equal objects out each time: files are for people."""
+        return True
+
+
+for _tag, _pattern, _first in SCALARS:
+    _Loader.add_implicit_resolver(_tag, _pattern, list(_first))
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+0123456789."))
+_Dumper.add_representer(
+    Flow, lambda d, data: d.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
+)
+_Dumper.add_representer(
+    str,
+    lambda d, data: d.represent_scalar(
+        "tag:yaml.org,2002:str", data, style="|" if "\n" in data else None
+    ),
+)
+
+
+def dumps(report: Report) -> str:
+    """Return the report as YAML."""
+    return str(
+        yaml.dump(
+            to_document(report),
+            Dumper=_Dumper,
+            sort_keys=False,
+            allow_unicode=True,
+            width=100,
+            default_flow_style=False,
+        )
+    )
+
+
+def dumps_json(report: Report) -> str:
+    """Return the report as JSON; numbers that are not finite become their names."""
+    return json.dumps(_named(to_document(report)), ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def loads(text: str, name: str = "the report") -> Report:
+    """Return the report in `text`, YAML or JSON; raises UsageError, one line that begins with `name`."""
+    if len(text) > MAX_BYTES:
+        raise UsageError(f"{name}: larger than {MAX_BYTES // 1024 // 1024} MB")
+    try:
+        return from_document(_document(text))
+    except ShapeError as error:
+        raise UsageError(f"{name}: {error}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{name}: not YAML: {_one_line(error)}") from error
+    except (RecursionError, ValueError) as error:
+        said = "nested too deeply" if isinstance(error, RecursionError) else _one_line(error)
+        raise UsageError(f"{name}: not YAML: {said}") from error
+
+
+def read(path: Path | str) -> Report:
+    """Return the report saved at `path`; raises UsageError."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{path}: larger than {MAX_BYTES // 1024 // 1024} MB")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"can not read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file in UTF-8") from error
+    return loads(text, name=str(path))
+
+
+def write(report: Report, path: Path | str) -> None:
+    """Save the report at `path`, as JSON when it ends so; raises UsageError."""
+    path = Path(path)
+    write_text(path, dumps_json(report) if path.suffix == ".json" else dumps(report))
+
+
+def _document(text: str) -> Any:
+    """Return the plain data in `text`; raises YAMLError or ValueError."""
+    if text.lstrip().startswith("{"):
+        return json.loads(text)
+    if "&" in text and "*" in text:
+        events = yaml.parse(text, Loader=_Loader)
+        if sum(isinstance(event, yaml.AliasEvent) for event in events) > MAX_ALIASES:
+            raise ValueError(f"more than {MAX_ALIASES} aliases")
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  # a subclass of the safe loader
+
+
+def _named(plain: Any) -> Any:
+    """Replace numbers that JSON can not write by their names."""
+    if isinstance(plain, dict):
+        return {key: _named(item) for key, item in plain.items()}
+    if isinstance(plain, list):
+        return [_named(item) for item in plain]
+    if isinstance(plain, float) and not isfinite(plain):
+        return "NaN" if isnan(plain) else "Infinity" if plain > 0 else "-Infinity"
+    return plain
+
+
+def _one_line(error: Exception) -> str:
+    """Return the error's text on one line, with the place where YAML stumbled."""
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or str(error)
+    where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return " ".join(str(said).split()) + where

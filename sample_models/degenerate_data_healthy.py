@@ -1,0 +1,33 @@
+"""The twin of degenerate_data: pixels are scaled with /.
+
+Pixels become numbers between 0 and 1.
+
+Finding: none
+"""
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from sample_models.digits import labels, pixels
+
+
+def build_model() -> nn.Module:
+    """Two hidden layers and a head."""
+    return nn.Sequential(
+        nn.Linear(64, 64),
+        nn.ReLU(),
+        nn.Linear(64, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
+
+
+def train_data() -> TensorDataset:
+    """Images scaled to 0..1, and their digits."""
+    return TensorDataset(pixels() / 256, labels())
+
+
+def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
+    """Adam at its usual rate."""
+    return torch.optim.Adam(model.parameters(), lr=1e-3)

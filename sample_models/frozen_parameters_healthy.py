@@ -1,0 +1,36 @@
+"""The twin of frozen_parameters: nothing is frozen.
+
+Every weight is trained.
+
+Finding: none
+"""
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from sample_models.digits import load
+
+
+def build_model() -> nn.Module:
+    """Two hidden layers and a head."""
+    model = nn.Sequential(
+        nn.Linear(64, 64),
+        nn.ReLU(),
+        nn.Linear(64, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(name != "")
+    return model
+
+
+def train_data() -> TensorDataset:
+    """Images and their digits."""
+    return load()
+
+
+def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
+    """Adam at its usual rate."""
+    return torch.optim.Adam(model.parameters(), lr=1e-3)

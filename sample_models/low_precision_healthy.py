@@ -1,0 +1,48 @@
+"""The twin of low_precision: weights kept in float32.
+
+A float32 has 24 significant bits and adds the small steps up.
+
+Finding: none
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from sample_models.digits import load
+
+DTYPE = torch.float32
+
+
+class Classifier(nn.Module):
+    """Two hidden layers and a head, all in the chosen number format."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(64, 512, dtype=DTYPE),
+            nn.ReLU(),
+            nn.Linear(512, 512, dtype=DTYPE),
+            nn.ReLU(),
+            nn.Linear(512, 10, dtype=DTYPE),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores of the ten digits."""
+        scores: Tensor = self.layers(images.to(DTYPE)).float()
+        return scores
+
+
+def build_model() -> nn.Module:
+    """Build the classifier."""
+    return Classifier()
+
+
+def train_data() -> TensorDataset:
+    """Images and their digits."""
+    return load()
+
+
+def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
+    """Adam with small steps."""
+    return torch.optim.Adam(model.parameters(), lr=3e-5)

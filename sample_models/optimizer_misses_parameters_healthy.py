@@ -1,0 +1,28 @@
+"""The twin of optimizer_misses_parameters: the optimizer holds the whole model.
+
+Every weight that receives a gradient is trained.
+
+Finding: none
+"""
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from sample_models.digits import load
+
+
+def build_model() -> nn.Module:
+    """Three numbers must do: an encoder squeezes an image into them, a head reads the digit."""
+    encoder = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3))
+    return nn.Sequential(encoder, nn.Linear(3, 10))
+
+
+def train_data() -> TensorDataset:
+    """Images and their digits."""
+    return load()
+
+
+def make_optimizer(model: nn.Sequential) -> torch.optim.Optimizer:
+    """Adam, a little faster than usual."""
+    return torch.optim.Adam(model.parameters(), lr=1e-2)

@@ -1,0 +1,5 @@
+"""A report in the terminal: 80 columns, light or dark, with or without colour."""
+
+from gradcheck_cli.renderers.terminal.page import TerminalReport, render
+
+__all__ = ["TerminalReport", "render"]

@@ -1,0 +1,163 @@
+"""The whole page: headline, picture, findings, causes, fixes, what was assumed, what is next."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from gradcheck_cli.records.report import Report, Verdict
+from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
+from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pen
+from gradcheck_cli.renderers.terminal.picture import Picture, strip
+from gradcheck_cli.renderers.terminal.rows import Row, rows_of
+from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes
+from gradcheck_cli.renderers.words import number, percent, plural, some_layers, title
+
+STYLE = {Verdict.SICK: BAD, Verdict.HEALTHY: GOOD, Verdict.UNSURE: WARN}
+DEEP = 20  # layers from which the strip is drawn above the table
+SPARK = 40
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalReport:
+    """A rich renderable that fits itself to the terminal it is printed on."""
+
+    report: Report
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        pen = Pen.of(console, options.max_width, ascii_only=options.ascii_only)
+        for line in page(self.report, pen):
+            line.no_wrap = True
+            line.overflow = "ignore"
+            yield line
+
+
+def render(report: Report) -> TerminalReport:
+    """Return `report` as something that `rich` prints."""
+    return TerminalReport(report)
+
+
+def render_text(report: Report, width: int = 80) -> str:
+    """Return the page as plain text without colours."""
+    console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(render(report))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def page(report: Report, pen: Pen) -> Iterator[Text]:
+    """Yield every line."""
+    yield from _head(report, pen)
+    rows = rows_of(report)
+    if report.verdict is Verdict.HEALTHY and not report.findings:
+        yield from _reassurance(report, pen, rows)
+    else:
+        yield from _loss(report, pen)
+        yield from _picture(pen, rows)
+        yield from findings(report, pen)
+        yield from causes(report, pen)
+        yield from fixes(report, pen)
+    yield from _listed("Assumed", report.assumptions, pen)
+    yield from _not_seen(report, pen)
+    yield from _listed("Next", report.next_steps, pen)
+    yield Text("")
+
+
+def headline(report: Report, pen: Pen) -> Iterator[Text]:
+    """Yield the verdict and the one sentence a person can act on."""
+    sign = {
+        Verdict.SICK: pen.glyphs.sick,
+        Verdict.HEALTHY: pen.glyphs.healthy,
+        Verdict.UNSURE: pen.glyphs.unsure,
+    }[report.verdict]
+    prefix = Text(f" {sign} {report.verdict.value.upper()}  ", style=STYLE[report.verdict])
+    yield from pen.hang(prefix, pen.say(report.headline, "bold"))
+
+
+def _head(report: Report, pen: Pen) -> Iterator[Text]:
+    yield Text("")
+    yield from headline(report, pen)
+    indent = len(report.verdict.value) + 5
+    yield from pen.paragraph(title(report), indent, FAINT)
+    if report.run.interrupted:
+        said = f"Interrupted after {plural(report.run.steps, 'step')}: what follows is partial."
+        yield from pen.paragraph(said, indent, WARN)
+
+
+def _loss(report: Report, pen: Pen) -> Iterator[Text]:
+    losses = report.history.losses
+    if len(losses) < 2:
+        return
+    drawn = spark(losses, SPARK, pen.glyphs, span_of(losses))
+    line = Text("   loss      ") + Text(drawn, style=INK)
+    line += Text(f"  {number(losses[0])} to {number(losses[-1])}")
+    yield Text("")
+    yield line
+
+
+def _picture(pen: Pen, rows: Sequence[Row]) -> Iterator[Text]:
+    if not rows:
+        return
+    yield from pen.heading("Layers", "lowest first; bars on a log scale; flat = saturated outputs")
+    if len(rows) > DEEP:
+        yield from _strips(pen, rows)
+        yield Text("")
+    yield from Picture(pen, rows).lines()
+
+
+def _strips(pen: Pen, rows: Sequence[Row]) -> Iterator[Text]:
+    for name in ("gradient", "update"):
+        values = [getattr(row.layer, name) for row in rows]
+        seen = [v for v in values if v is not None and isfinite(v)]
+        if seen:
+            line = Text(f"    {name:9}") + strip(pen, values, 40)
+            yield line + Text(f"  {number(min(seen), 2)} to {number(max(seen), 2)}")
+
+
+def _reassurance(report: Report, pen: Pen, rows: Sequence[Row]) -> Iterator[Text]:
+    """Give a healthy model its numbers on a few lines."""
+    yield from _loss(report, pen)
+    for name, unit in (("gradient", ""), ("update", " per step")):
+        values = [getattr(row.layer, name) for row in rows]
+        seen = [v for v in values if v is not None and isfinite(v)]
+        if seen:
+            line = Text(f"   {name:9} ") + strip(pen, values, SPARK)
+            line += Text(f"  {number(min(seen), 2)} to {number(max(seen), 2)}{unit}")
+            yield line + Text(f" over {plural(len(seen), 'layer')}", style=FAINT)
+    for name, said in (("dead", "dead units"), ("saturated", "flat outputs")):
+        shares = [(s, row) for row in rows if (s := getattr(row.layer, name)) is not None]
+        if shares:
+            most, where = max(shares, key=lambda pair: pair[0])
+            path = some_layers([where.layer.path])
+            peak = f"{said}: at most {percent(most)}" + (f", in {path}" if most > 0 else "")
+            yield from pen.paragraph(peak, 3)
+    passed = f"{plural(len(report.passed), 'rule')} looked and found nothing"
+    if report.skipped:
+        passed += f", {len(report.skipped)} could not look"
+    yield from pen.paragraph(passed + ".", 3)
+
+
+def _listed(name: str, lines: Sequence[str], pen: Pen) -> Iterator[Text]:
+    if lines:
+        yield from pen.heading(name)
+        for line in lines:
+            yield from pen.bullet(line)
+
+
+def _not_seen(report: Report, pen: Pen) -> Iterator[Text]:
+    """Say what was not measured; nothing is left out in silence."""
+    if not (report.gaps or report.crashed or (report.skipped and report.findings)):
+        return
+    yield from pen.heading("Not measured")
+    for gap in report.gaps:
+        yield from pen.bullet(f"{gap.what}: {gap.reason}")
+    reasons: dict[str, list[str]] = {}
+    for skip in report.skipped:
+        reasons.setdefault(skip.reason, []).append(f"{skip.code} {skip.name}")
+    for reason, names in reasons.items():
+        yield from pen.bullet(f"{', '.join(names)}: {reason}", style=FAINT)
+    for crash in report.crashed:
+        last = crash.traceback.strip().splitlines()[-1:] or [""]
+        yield from pen.bullet(f"{crash.where} failed, a bug in gradcheck: {last[0]}", style=BAD)

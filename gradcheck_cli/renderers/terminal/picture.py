@@ -1,0 +1,120 @@
+"""The layers from lowest to uppermost as one picture: gradient and update on a log scale."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import isfinite
+
+from rich.text import Text
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.renderers.terminal.glyphs import Scale, bar, spell
+from gradcheck_cli.renderers.terminal.pen import BAD, BAD_INK, FAINT, INK, OF_SEVERITY, STRONG, Pen
+from gradcheck_cli.renderers.terminal.rows import Row, fold
+from gradcheck_cli.renderers.words import clean, number, percent, plural, shorten
+
+NUMBER = 7  # cells of a number
+SHARE = 6  # cells of a percentage
+HIGH_SHARE = 0.5  # of dead or saturated units: drawn in red from here
+
+
+class Picture:
+    """The table of layers, fitted to the width."""
+
+    def __init__(self, pen: Pen, rows: Sequence[Row]) -> None:
+        self.pen = pen
+        self.rows = rows
+        self.gradient = Scale.of([row.layer.gradient for row in rows])
+        self.update = Scale.of([row.layer.update for row in rows])
+        self.has_dead = any(row.layer.dead for row in rows)
+        self.has_saturated = any(row.layer.saturated for row in rows)
+        shares = (self.has_dead + self.has_saturated) * SHARE
+        room = pen.width - 4 - shares - 2 * (NUMBER + 2)
+        longest = max((len(clean(row.layer.path)) for row in rows), default=0)
+        self.kind = min(max((len(clean(r.layer.kind)) for r in rows), default=0), 12)
+        if room < 44:
+            self.kind = 0
+        self.path = min(max(longest, 5), max(room - self.kind - 20, 10), 28)
+        rest = room - self.path - (self.kind + 1 if self.kind else 0) - 1
+        self.bar = max(min(rest // 2, 18), 1)
+
+    def lines(self) -> Iterator[Text]:
+        """Yield the head and one line per layer or folded stretch."""
+        yield self._head()
+        for item in fold(self.rows):
+            yield self._folded(item) if isinstance(item, list) else self._row(item)
+
+    def _head(self) -> Text:
+        line = "    " + "layer".ljust(self.path) + " "
+        if self.kind:
+            line += "kind".ljust(self.kind) + " "
+        cell = self.bar + NUMBER + 2
+        line += "gradient".ljust(cell) + "update".ljust(cell)
+        line += "dead".rjust(SHARE) if self.has_dead else ""
+        line += "flat".rjust(SHARE) if self.has_saturated else ""
+        return Text(line.rstrip(), style=FAINT)
+
+    def _row(self, row: Row) -> Text:
+        layer = row.layer
+        line = Text("  ") + self._mark(row)
+        line += self._cell(layer.path, self.path, STRONG if row.suspect else "")
+        if self.kind:
+            line += self._cell(layer.kind, self.kind, FAINT)
+        ink = BAD_INK if row.worst is Severity.ERROR else INK
+        line += self._gauge(layer.gradient, self.gradient, ink)
+        line += self._gauge(layer.update, self.update, ink)
+        if self.has_dead:
+            line += self._share(layer.dead)
+        if self.has_saturated:
+            line += self._share(layer.saturated)
+        line.rstrip()
+        return line
+
+    def _mark(self, row: Row) -> Text:
+        if row.worst is None:
+            return Text("  ")
+        sign = "!" if row.worst is not Severity.ERROR else self.pen.glyphs.sick
+        return Text(f"{sign} ", style=OF_SEVERITY[row.worst])
+
+    def _cell(self, text: str, width: int, style: str) -> Text:
+        said = clean(text)
+        cell = self.pen.say(shorten(spell(said) if self.pen.ascii else said, width, "~"), style)
+        cell.truncate(width, pad=True)
+        return cell + Text(" ")
+
+    def _gauge(self, value: float | None, scale: Scale, ink: str) -> Text:
+        drawn = bar(scale.share(value), self.bar, self.pen.glyphs)
+        alarming = value is not None and (value == 0 or not isfinite(value))
+        gauge = Text(drawn.ljust(self.bar), style=ink) + Text(" ")
+        return gauge + Text(number(value, 2).rjust(NUMBER) + " ", style=BAD if alarming else "")
+
+    def _share(self, share: float | None) -> Text:
+        text = percent(share).rjust(SHARE)
+        if share is None or share < 0.005:
+            return Text(text, style=FAINT)
+        return Text(text, style=BAD if share >= HIGH_SHARE else "")
+
+    def _folded(self, rows: Sequence[Row]) -> Text:
+        broken = sum(row.worst is not None for row in rows)
+        said = f"{plural(len(rows), 'more layer')}"
+        values = [v for r in rows if (v := r.layer.gradient) is not None and isfinite(v)]
+        if values:
+            said += f", gradient {number(min(values), 2)} to {number(max(values), 2)}"
+        if broken:
+            said += f", {'all' if broken == len(rows) else broken} of them marked"
+        return Text("    ") + self.pen.say(f"{self.pen.glyphs.ellipsis} {said}", FAINT)
+
+
+def strip(pen: Pen, values: Sequence[float | None], width: int) -> Text:
+    """Return one cell per layer, higher for larger values; wide stacks show the lowest of each bin."""
+    scale = Scale.of(values)
+    cells = min(width, len(values))
+    edges = [round(i * len(values) / cells) for i in range(cells + 1)] if cells else []
+    out = Text()
+    for start, end in pairwise(edges):
+        shares = [scale.share(v) for v in values[start:end]]
+        if any(s is None for s in shares):
+            out.append("!" if any(v is not None for v in values[start:end]) else " ", BAD)
+            continue
+        level = min(s for s in shares if s is not None) * (len(pen.glyphs.levels) - 1)
+        out.append(pen.glyphs.levels[round(level)], BAD_INK if level < 1.5 else INK)
+    return out

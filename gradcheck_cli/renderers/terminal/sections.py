@@ -1,0 +1,182 @@
+"""Findings, causes and fixes, each with its numbers."""
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from gradcheck_cli.records.diagnosis import Arm, Cause, Fix, Status, Verification
+from gradcheck_cli.records.finding import Evidence, Finding, Severity
+from gradcheck_cli.records.report import Report
+from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
+from gradcheck_cli.renderers.terminal.pen import (
+    BAD,
+    FAINT,
+    GOOD,
+    INK,
+    OF_SEVERITY,
+    STRONG,
+    WARN,
+    Pen,
+)
+from gradcheck_cli.renderers.words import (
+    clean_lines,
+    number,
+    percent,
+    place,
+    plural,
+    some_layers,
+)
+
+SPARK = 24
+METER = 10
+FEW = 3  # causes and fixes shown in full
+OF_STATUS = {
+    Status.VERIFIED: GOOD,
+    Status.HELPS_PARTLY: WARN,
+    Status.INEFFECTIVE: FAINT,
+    Status.HARMFUL: BAD,
+    Status.NOT_RUN: FAINT,
+}
+SAID = {
+    Status.VERIFIED: "verified",
+    Status.HELPS_PARTLY: "helps partly",
+    Status.INEFFECTIVE: "tried, no effect",
+    Status.HARMFUL: "tried, made it worse",
+    Status.NOT_RUN: "not tried",
+}
+
+
+def findings(report: Report, pen: Pen) -> Iterator[Text]:
+    """Yield what is wrong: the number beside its limit, and where."""
+    if report.findings:
+        yield from pen.heading("Findings")
+    for i, finding in enumerate(report.findings):
+        if i:
+            yield Text("")
+        yield from _finding(finding, pen)
+
+
+def _finding(finding: Finding, pen: Pen) -> Iterator[Text]:
+    sign = pen.glyphs.sick if finding.severity is Severity.ERROR else "!"
+    style = OF_SEVERITY[finding.severity]
+    head = pen.say(f"{finding.code} {finding.name}", style)
+    head += pen.say(f"  {finding.severity}, {finding.confidence} confidence", FAINT)
+    yield from pen.hang(Text(f"  {sign} ", style=style), head)
+    yield from pen.paragraph(finding.message, 4)
+    if finding.layers:
+        yield from pen.labelled("where", some_layers(finding.layers))
+    if finding.at:
+        yield from pen.labelled("built", place(finding.at))
+    for evidence in finding.evidence:
+        yield from _evidence(evidence, pen)
+
+
+def _evidence(evidence: Evidence, pen: Pen) -> Iterator[Text]:
+    unit = f" {evidence.unit}" if evidence.unit else ""
+    line = pen.say(f"{evidence.what}  ")
+    line += pen.say(f"{number(evidence.measured)}{unit}", STRONG)
+    if evidence.limit is not None:
+        line += pen.say(f"  limit {number(evidence.limit)}", FAINT)
+    yield from pen.hang(Text("    ") + Text(f"{pen.glyphs.bullet} ", style=FAINT), line)
+
+
+def causes(report: Report, pen: Pen) -> Iterator[Text]:
+    """Yield why, the likeliest first."""
+    if report.causes:
+        yield from pen.heading("Why", "likeliest first")
+    for rank, cause in enumerate(report.causes[:FEW], 1):
+        yield from _cause(rank, cause, pen)
+    rest = report.causes[FEW:]
+    if rest:
+        names = ", ".join(f"{cause.name} {number(cause.score, 2)}" for cause in rest)
+        yield from pen.paragraph(f"less likely: {names}", 5, FAINT)
+
+
+def _cause(rank: int, cause: Cause, pen: Pen) -> Iterator[Text]:
+    filled = round(min(max(cause.score, 0.0), 1.0) * METER)
+    head = pen.say(cause.name, STRONG if rank == 1 else "") + Text("  ")
+    head += Text(pen.glyphs.full * filled, style=INK)
+    head += Text(pen.glyphs.bullet * (METER - filled), style=FAINT)
+    head += Text(f" {number(cause.score, 2)}")
+    head += pen.say(f"  explains {', '.join(cause.explains)}" if cause.explains else "", FAINT)
+    yield from pen.hang(Text(f"  {rank}. "), head)
+    for reason in cause.reasons:
+        yield from pen.bullet(reason, 5)
+    if rank == 1 and (cause.first_layer or cause.at):
+        built = f", built at {place(cause.at)}" if cause.at else ""
+        yield from pen.bullet(f"begins at {cause.first_layer or 'the model'}{built}", 5)
+    if cause.distinguish:
+        yield from pen.bullet(f"to tell it apart: {cause.distinguish}", 5, FAINT)
+
+
+def fixes(report: Report, pen: Pen) -> Iterator[Text]:
+    """Yield what would help and what a controlled re-run said about it."""
+    if report.fixes:
+        yield from pen.heading("What would help")
+    for rank, fix in enumerate(report.fixes[:FEW], 1):
+        if rank > 1:
+            yield Text("")
+        yield from _fix(rank, fix, pen)
+    rest = report.fixes[FEW:]
+    if rest:
+        names = ", ".join(f"{fix.name} ({SAID[fix.verification.status]})" for fix in rest)
+        yield from pen.paragraph(f"also: {names}", 5, FAINT)
+
+
+def _fix(rank: int, fix: Fix, pen: Pen) -> Iterator[Text]:
+    status = fix.verification.status
+    head = pen.say(fix.name, STRONG) + pen.say(f"  for {fix.treats}", FAINT) + Text("  ")
+    sign = f"{pen.glyphs.healthy} " if status is Status.VERIFIED else ""
+    head += Text(sign + SAID[status], style=OF_STATUS[status])
+    if fix.risk == "review":
+        head += Text("  review before use", style=FAINT)
+    yield from pen.hang(Text(f"  {rank}. "), head)
+    yield from pen.paragraph(fix.summary, 5)
+    yield from _verification(fix.verification, pen)
+    yield from pen.labelled("why", fix.why, 5, 4)
+    if fix.cost:
+        yield from pen.labelled("cost", fix.cost, 5, 4)
+    if fix.code:
+        yield from _code(fix, pen)
+
+
+def _code(fix: Fix, pen: Pen) -> Iterator[Text]:
+    gutter = Text(f"     {pen.glyphs.gutter} ", style=FAINT)
+    if fix.at:
+        yield gutter + pen.say(f"# {place(fix.at)}", FAINT)
+    for line in clean_lines(fix.code):
+        indent = len(line) - len(line.lstrip())
+        yield from pen.hang(gutter + Text(" " * indent), pen.say(line.lstrip(), INK))
+
+
+def _verification(verification: Verification, pen: Pen) -> Iterator[Text]:
+    """Draw the curves of control, sham and treated on one scale, and the numbers at their ends."""
+    curves = [_mean_curve(arm) for arm in verification.arms]
+    span = span_of(*curves)
+    for arm, curve in zip(verification.arms, curves, strict=True):
+        line = Text(f"     {arm.name:8}") + Text(spark(curve, SPARK, pen.glyphs, span), style=INK)
+        if arm.held_out:
+            ends = [v for v in arm.held_out if v == v]  # noqa: PLR0124  # NaN differs from itself
+            mean = sum(ends) / len(ends) if ends else float("nan")
+            line += Text(f"  held-out loss {number(mean)}")
+        if arm.findings:
+            line += Text(f", {plural(len(arm.findings), 'finding')} left", style=FAINT)
+        yield line
+    said = []
+    if verification.effect is not None:
+        spread = f" ± {percent(verification.spread)}" if verification.spread is not None else ""
+        seeds = plural(len(verification.seeds), "seed")
+        better = "better" if verification.effect >= 0 else "worse"
+        said.append(f"{percent(abs(verification.effect))}{spread} {better} over {seeds}")
+    if verification.new_findings:
+        said.append(f"but new: {', '.join(verification.new_findings)}")
+    if verification.reason:
+        said.append(verification.reason)
+    if said:
+        yield from pen.paragraph("; ".join(said), 5)
+
+
+def _mean_curve(arm: Arm) -> list[float]:
+    """Return the mean over seeds, as long as the shortest."""
+    length = min((len(curve) for curve in arm.curves), default=0)
+    return [sum(curve[i] for curve in arm.curves) / len(arm.curves) for i in range(length)]

@@ -1,0 +1,103 @@
+"""Numbers, names and lists of layers in words; shared by all formats."""
+
+import unicodedata
+from collections.abc import Sequence
+from math import isfinite, isnan
+
+from gradcheck_cli.records.report import Report
+from gradcheck_cli.records.trace import SourceSite
+
+SHARE_UNITS = {"share", "fraction", "%"}
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return `value` as a person writes it: 0.012, 3.1e-7, 45000; `-` when it was not measured."""
+    if value is None:
+        return "-"
+    if isnan(value):
+        return "nan"
+    if not isfinite(value):
+        return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e5:
+        plain = f"{value:.{digits}g}"
+        return f"{value:.0f}" if "e" in plain else plain
+    mantissa, exponent = f"{value:.{digits - 1}g}".split("e") if _has_exponent(value) else ("", "")
+    return f"{mantissa}e{int(exponent)}" if mantissa else f"{value:.{digits}g}"
+
+
+def _has_exponent(value: float) -> bool:
+    return "e" in f"{value:.2g}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a percentage; small ones keep a digit."""
+    if share is None:
+        return "-"
+    if not isfinite(share):
+        return "nan"
+    return f"{100 * share:.1f}%" if 0 < abs(share) < 0.0095 else f"{100 * share:.0f}%"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `3 layers` or `1 layer`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def clean(text: str) -> str:
+    """Return `text` with everything that steers a terminal or hides text made visible.
+
+    Names of layers, files and exceptions come from others: an escape sequence or a right-to-left
+    mark in them must be seen, not obeyed. Line breaks and tabs become spaces.
+    """
+    return "".join(_visible(char) for char in text)
+
+
+def clean_lines(text: str) -> list[str]:
+    """Return the cleaned lines of a text of several lines."""
+    return [clean(line.expandtabs(4)) for line in text.splitlines()]
+
+
+def _visible(char: str) -> str:
+    if char in "\n\r\t":
+        return " "
+    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
+        return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
+    return char
+
+
+def shorten(text: str, width: int, mark: str = "…") -> str:
+    """Return `text` in at most `width` characters; what is left out is left out of the middle."""
+    if len(text) <= width:
+        return text
+    keep = max(width - len(mark), 1)
+    tail = (keep + 1) // 2
+    return text[: keep - tail] + mark + text[len(text) - tail :]
+
+
+def some_layers(paths: Sequence[str], show: int = 3) -> str:
+    """Return a short list: all names when few, else the first, the last and how many."""
+    names = [shorten(clean(path), 60) for path in paths]
+    if len(names) <= show:
+        return ", ".join(names)
+    return f"{names[0]} … {names[-1]} ({len(names)} layers)"
+
+
+def place(site: SourceSite | None) -> str:
+    """Return `file.py:24`, or nothing."""
+    return clean(str(site)) if site else ""
+
+
+def title(report: Report) -> str:
+    """Return what was examined, in one line."""
+    run = report.run
+    parts = [run.model or "a model"]
+    if run.parameters:
+        parts.append(f"{run.parameters:,} parameters")
+    if run.steps:
+        parts.append(plural(run.steps, "step"))
+    parts.append(f"seed {run.seed}")
+    if run.device:
+        parts.append(run.device)
+    return clean(" · ".join(parts))

@@ -1,0 +1,61 @@
+"""Which nonlinearities of a traced model are hidden ones, and how each is called."""
+
+from collections.abc import Iterable, Iterator
+
+from gradcheck_cli.records.trace import Layer, Role, Trace
+
+SPELLINGS = {
+    "leakyrelu": "leaky_relu",
+    "logsigmoid": "log_sigmoid",
+    "hard_sigmoid": "hardsigmoid",
+    "hard_tanh": "hardtanh",
+}
+SATURATING = frozenset({"sigmoid", "tanh", "hardsigmoid", "hardtanh", "softsign"})
+DYING = frozenset({"relu", "relu6", "threshold"})
+RECTIFIERS = DYING | {"leaky_relu", "prelu", "rrelu", "gelu", "silu", "mish", "hardswish", "elu"}
+SQUASHING = SATURATING | {"softmax", "log_softmax", "logsoftmax", "log_sigmoid"}
+
+
+def spelled(kind: str | None) -> str:
+    """Return `leaky_relu` for LeakyReLU, `sigmoid` for Sigmoid, '' for none."""
+    low = (kind or "").lower().strip("_")
+    return SPELLINGS.get(low, low)
+
+
+def is_call(layer: Layer) -> bool:
+    """Is it a functional call in somebody's forward, not a module?"""
+    return ":" in layer.path
+
+
+def owner(layer: Layer) -> str:
+    """Return the path of the module in whose forward a functional call stands."""
+    return layer.path.partition(":")[0]
+
+
+def outermost(trace: Trace) -> frozenset[str]:
+    """Return the paths of nonlinearities after the last weights: those that shape the output."""
+    last = max((x.order for x in trace.weight_layers), default=-1)
+    named = {x.activated_by for x in trace.weight_layers if x.depth == 0 and x.activated_by}
+    after = {x.path for x in trace.layers if x.role is Role.ACTIVATION and x.order > last}
+    return frozenset(named | after)
+
+
+def hidden(trace: Trace, kinds: Iterable[str]) -> Iterator[Layer]:
+    """Yield the hidden nonlinearities of these kinds, in execution order."""
+    wanted = frozenset(kinds)
+    outer = outermost(trace)
+    for layer in trace.layers:
+        if (
+            layer.role is Role.ACTIVATION
+            and spelled(layer.kind) in wanted
+            and layer.path not in outer
+            and layer.called
+        ):
+            yield layer
+
+
+def shaping(trace: Trace, kinds: Iterable[str] = SQUASHING) -> tuple[Layer, ...]:
+    """Return the nonlinearities of these kinds that shape the model's output."""
+    outer = outermost(trace)
+    wanted = frozenset(kinds)
+    return tuple(x for x in trace.layers if x.path in outer and spelled(x.kind) in wanted)

@@ -1,0 +1,53 @@
+"""All remedies, listed by hand; a test compares the list with the folder."""
+
+from gradcheck_cli.remedies.add_residual import add_residual
+from gradcheck_cli.remedies.base import Remedy
+from gradcheck_cli.remedies.change_learning_rate import lower_learning_rate, raise_learning_rate
+from gradcheck_cli.remedies.check_data import check_data
+from gradcheck_cli.remedies.clip_gradients import clip_gradients
+from gradcheck_cli.remedies.drop_output_activation import drop_output_activation
+from gradcheck_cli.remedies.gate_recurrence import gate_recurrence
+from gradcheck_cli.remedies.initialise import initialise
+from gradcheck_cli.remedies.initialise_on_data import initialise_on_data
+from gradcheck_cli.remedies.initialise_orthogonally import initialise_orthogonally
+from gradcheck_cli.remedies.initialise_recurrence import initialise_recurrence
+from gradcheck_cli.remedies.insert_normalisation import insert_normalisation
+from gradcheck_cli.remedies.keep_full_precision import keep_full_precision
+from gradcheck_cli.remedies.loosen_clipping import loosen_clipping
+from gradcheck_cli.remedies.lower_weight_decay import lower_weight_decay
+from gradcheck_cli.remedies.match_target_shape import match_target_shape
+from gradcheck_cli.remedies.optimise_all_parameters import optimise_all_parameters
+from gradcheck_cli.remedies.reconnect_graph import reconnect_graph
+from gradcheck_cli.remedies.register_modules import register_modules
+from gradcheck_cli.remedies.revive_dead_relu import revive_dead_relu
+from gradcheck_cli.remedies.standardise_inputs import standardise_inputs
+from gradcheck_cli.remedies.swap_activation import swap_activation
+from gradcheck_cli.remedies.unfreeze import unfreeze
+from gradcheck_cli.remedies.warm_up import warm_up
+
+REMEDIES: tuple[Remedy, ...] = (
+    swap_activation,
+    revive_dead_relu,
+    initialise,
+    initialise_orthogonally,
+    initialise_on_data,
+    insert_normalisation,
+    add_residual,
+    initialise_recurrence,
+    gate_recurrence,
+    standardise_inputs,
+    drop_output_activation,
+    match_target_shape,
+    raise_learning_rate,
+    lower_learning_rate,
+    warm_up,
+    clip_gradients,
+    loosen_clipping,
+    lower_weight_decay,
+    keep_full_precision,
+    register_modules,
+    optimise_all_parameters,
+    unfreeze,
+    reconnect_graph,
+    check_data,
+)

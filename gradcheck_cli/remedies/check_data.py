@@ -1,0 +1,37 @@
+"""Look at the data: no change of the network can help.
+
+Works because  A network can learn only what its inputs tell about its labels. Where all inputs look
+               the same, or labels belong to other inputs, guessing is the best that can be done.
+Costs          Your time.
+Not for        -
+Sources        Zhang et al. 2017, arXiv:1611.03530: random labels can be memorised, not learned.
+"""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+
+CODE = """\
+for inputs, target in loader:      # what the model really receives
+    print(inputs.min(), inputs.max(), inputs.std(dim=0).mean())  # 0: all samples look alike
+    print(inputs[:3], target[:3])  # do these pairs belong together?
+    break"""
+
+
+@remedy("check-data", treats=("labels-without-signal", "degenerate-data"), risk=REVIEW, part="data")
+def check_data(case: Case) -> Iterator[Draft]:
+    """Say what to look for."""
+    if case.cause.name == "degenerate-data":
+        summary = (
+            "The inputs carry no information; find where they lose it before they are batched."
+        )
+    else:
+        summary = (
+            "Inputs and labels do not belong together; check how they are paired and shuffled."
+        )
+    yield Draft(
+        summary=summary,
+        code=CODE,
+        cannot="no change of the network can help: the data must be repaired",
+        size=1,
+    )

@@ -1,0 +1,76 @@
+"""Take away the nonlinearity between the last weights and the loss.
+
+Works because  Cross-entropy and BCE-with-logits apply softmax and sigmoid themselves: a second one
+               bounds the scores, so the loss cannot come down and the gradient shrinks. A bounded
+               output cannot reach targets beyond its bounds.
+Costs          The model returns scores; call softmax or sigmoid where probabilities are shown.
+Not for        NLLLoss after log_softmax, BCELoss after sigmoid: there it belongs.
+Sources        PyTorch documentation of CrossEntropyLoss and BCEWithLogitsLoss; Bridle 1990.
+"""
+
+from collections.abc import Callable, Iterator
+
+from torch import Tensor, nn
+
+from gradcheck_cli.remedies.activations import SQUASHING, is_call, owner, shaping, spelled
+from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+from gradcheck_cli.remedies.calls import exchange_calls
+from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.surgery import exchange, together
+from gradcheck_cli.remedies.wording import first_site, listed, names, paste, sites, where
+from gradcheck_cli.targets.change import Change
+
+CLIPPING = frozenset({"relu", "relu6", "clamp", "threshold"})
+
+
+def same(value: Tensor, *_: object) -> Tensor:
+    """Return what came in."""
+    return value
+
+
+@remedy(
+    "drop-output-activation",
+    treats=("double-softmax", "wrong-output-activation"),
+    risk=REVIEW,
+    part="output",
+)
+def drop_output_activation(case: Case) -> Iterator[Draft]:
+    """Draft the removal of every nonlinearity after the last weights."""
+    layers = shaping(case.trace, SQUASHING | CLIPPING)
+    if not layers:
+        return
+    modules = [x for x in layers if not is_call(x)]
+    calls: dict[str, dict[str, Callable[..., object]]] = {}
+    for layer in layers:
+        if is_call(layer):
+            calls.setdefault(owner(layer), {})[spelled(layer.kind)] = same
+    changes = [
+        Change(summary="", model=exchange([x.path for x in modules], lambda _: nn.Identity()))
+    ]
+    changes += [Change(summary="", model=exchange_calls(path, by)) for path, by in calls.items()]
+    block = (
+        f"for name in {listed(x.path for x in modules)}:\n    model.set_submodule(name, nn.Identity())"
+        if modules
+        else ""
+    )
+    lines = [
+        f"# in {owner(x) or 'the model'}.forward: without {x.kind}()" for x in layers if is_call(x)
+    ]
+    kinds = "/".join(dict.fromkeys(x.kind for x in layers))
+    yield Draft(
+        summary=f"Remove {kinds} at the output ({names([x.path for x in layers])}).",
+        code=paste(where(layers), block, *lines),
+        change=together(f"without {kinds}", changes),
+        layers=tuple(x.path for x in layers),
+        at=first_site(layers),
+        size=2,
+        edits=tuple(
+            Edit(
+                act=Act.UNWRAP if is_call(x) else Act.REMOVE,
+                at=site,
+                old=x.kind,
+            )
+            for x in layers
+            for site in sites([x])
+        ),
+    )

@@ -1,0 +1,71 @@
+"""Draw the weights as orthogonal matrices.
+
+Works because  All singular values of each layer are equal, so a product of many layers neither
+               shrinks nor stretches any direction; tanh networks of great depth become trainable.
+Costs          A QR decomposition per layer at the start.
+Not for        Pretrained weights.
+Sources        Saxe et al. 2014, arXiv:1312.6120; Pennington et al. 2017, arXiv:1711.04735.
+"""
+
+from collections.abc import Callable, Iterator
+
+from torch import Tensor, nn
+
+from gradcheck_cli.remedies.activations import spelled
+from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
+from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.surgery import together, touch
+from gradcheck_cli.remedies.weights import drawable, follows, gain_of
+from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.targets.change import Change
+
+
+def orthogonal(gain: float) -> Callable[[nn.Module], None]:
+    """Return the act that draws one layer."""
+
+    def act(module: nn.Module) -> None:
+        assert isinstance(module.weight, Tensor)
+        nn.init.orthogonal_(module.weight, gain=gain)
+        if isinstance(module.bias, Tensor):
+            module.bias.zero_()
+
+    return act
+
+
+@remedy(
+    "initialise-orthogonally",
+    treats=("init-too-small", "init-too-large", "depth-without-normalization"),
+    risk=SAFE,
+    part="initialisation",
+)
+def initialise_orthogonally(case: Case) -> Iterator[Draft]:
+    """Draft one draw for all linear and convolutional layers."""
+    layers = drawable(case)
+    if not layers:
+        return
+    changes, blocks = [], []
+    for activation, paths in follows(layers).items():
+        gain = gain_of(activation)
+        changes.append(Change(summary=activation, model=touch(paths, orthogonal(gain))))
+        blocks.append(
+            f"for name in {listed(paths)}:\n"
+            f"    nn.init.orthogonal_(model.get_submodule(name).weight, gain={gain:.4g})"
+        )
+    gain = gain_of(spelled(layers[0].activation))
+    helper = (
+        "def initialise(layer: nn.Module) -> None:\n"
+        '    """Keep every direction of signals and gradients."""\n'
+        "    if isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):\n"
+        f"        nn.init.orthogonal_(layer.weight, gain={gain:.4g})\n"
+        "        if layer.bias is not None:\n"
+        "            nn.init.zeros_(layer.bias)\n"
+    )
+    yield Draft(
+        summary=f"Initialise {names([x.path for x in layers])} with orthogonal matrices.",
+        code=paste(where(layers), *blocks),
+        change=together("orthogonal", changes),
+        layers=tuple(x.path for x in layers),
+        at=first_site(layers),
+        size=2,
+        edits=(Edit(act=Act.APPLY, new="initialise", needs=helper),),
+    )

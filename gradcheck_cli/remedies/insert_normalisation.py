@@ -1,0 +1,132 @@
+"""Put a normalisation between the weights and the activation.
+
+Works because  Whatever the weights do to the scale, the activation receives inputs of mean 0 and
+               variance 1, where its slope is large; the next layer's gradient no longer depends on
+               the scale of the weights below.
+Costs          Two vectors per layer and about one more pass over the activations. BatchNorm makes
+               samples of a batch depend on each other and needs running statistics.
+Not for        BatchNorm: batches below 16, sequences, networks that train with one sample at a time.
+Sources        Ioffe & Szegedy 2015, arXiv:1502.03167; Ba et al. 2016, arXiv:1607.06450; Wu & He
+               2018, arXiv:1803.08494.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from torch import nn
+
+from gradcheck_cli.records.trace import Layer, Role, Trace
+from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.surgery import CONVOLUTIONS, exchange, like
+from gradcheck_cli.remedies.wording import first_site, listed, names, paste, sites, where
+from gradcheck_cli.targets.change import Change
+
+SMALL_BATCH = 16
+GROUPS = 8
+
+
+def targets(case: Case) -> tuple[Layer, ...]:
+    """Return the hidden linear and convolutional layers without a normalisation behind them."""
+    return tuple(
+        x
+        for x in case.trace.weight_layers
+        if x.role is Role.LINEAR
+        and isinstance(case.module(x), (nn.Linear, *CONVOLUTIONS))
+        and not x.normalised
+        and (x.activation is not None or case.trace.skips)
+        and (x.depth is None or x.depth > 0)
+    )
+
+
+def by_batch(trace: Trace) -> bool:
+    """Can statistics be taken over the batch?"""
+    sequential = {Role.RECURRENT, Role.ATTENTION, Role.EMBEDDING}
+    return (trace.data.batch_size or 0) >= SMALL_BATCH and not any(
+        x.role in sequential for x in trace.layers
+    )
+
+
+def norm_for(module: nn.Module, *, batch: bool) -> tuple[nn.Module, str]:
+    """Return a normalisation for the outputs of `module`, and how it is written."""
+    if isinstance(module, nn.Linear):
+        features = module.out_features
+        if batch:
+            return nn.BatchNorm1d(features), f"nn.BatchNorm1d({features})"
+        return nn.LayerNorm(features), f"nn.LayerNorm({features})"
+    assert isinstance(module, CONVOLUTIONS)
+    channels, dims = module.out_channels, len(module.kernel_size)
+    if batch:
+        kinds = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+        return kinds[dims](channels), f"nn.BatchNorm{dims}d({channels})"
+    groups = next(g for g in (GROUPS, 4, 2, 1) if channels % g == 0)
+    return nn.GroupNorm(groups, channels), f"nn.GroupNorm({groups}, {channels})"
+
+
+def normalised(layers: Sequence[Layer], *, batch: bool) -> Change:
+    """Return the change that normalises the outputs of these layers."""
+
+    def wrap(module: nn.Module) -> nn.Module:
+        return nn.Sequential(module, like(norm_for(module, batch=batch)[0], module))
+
+    return Change(summary="normalise", model=exchange([x.path for x in layers], wrap))
+
+
+def code(case: Case, layers: Sequence[Layer], *, batch: bool) -> str:
+    """Return what to write in this model."""
+    by_norm: dict[str, list[str]] = {}
+    for layer in layers:
+        module = case.module(layer)
+        assert module is not None
+        by_norm.setdefault(norm_for(module, batch=batch)[1], []).append(layer.path)
+    blocks = [
+        f"for name in {listed(paths)}:\n"
+        f"    layer = model.get_submodule(name)\n"
+        f"    model.set_submodule(name, nn.Sequential(layer, {norm}))"
+        for norm, paths in by_norm.items()
+    ]
+    return paste(where(layers), *blocks)
+
+
+def edits(case: Case, layers: Sequence[Layer], *, batch: bool) -> tuple[Edit, ...]:
+    """Return the edits of the source that do the same."""
+    made = []
+    for site in sites(layers):
+        layer = next(x for x in layers if x.built_at == site)
+        module = case.module(layer)
+        assert module is not None
+        new = norm_for(module, batch=batch)[1]
+        made.append(Edit(act=Act.FOLLOW, at=site, old=layer.kind, new=new))
+    return tuple(made)
+
+
+@remedy(
+    "insert-normalisation",
+    treats=(
+        "depth-without-normalization",
+        "saturating-activation",
+        "init-too-small",
+        "init-too-large",
+        "dead-relu",
+        "unnormalized-input",
+    ),
+    risk=REVIEW,
+    part="normalisation",
+)
+def insert_normalisation(case: Case) -> Iterator[Draft]:
+    """Draft the kind that suits the batch first, then LayerNorm or GroupNorm."""
+    layers = targets(case)
+    if not layers:
+        return
+    for batch in (True, False) if by_batch(case.trace) else (False,):
+        module = case.module(layers[0])
+        assert module is not None
+        kind = norm_for(module, batch=batch)[1].partition("(")[0].removeprefix("nn.")
+        yield Draft(
+            summary=f"Put {kind} after {names([x.path for x in layers])}, before the activation.",
+            code=code(case, layers, batch=batch),
+            change=normalised(layers, batch=batch),
+            layers=tuple(x.path for x in layers),
+            at=first_site(layers),
+            size=3,
+            edits=edits(case, layers, batch=batch),
+        )

@@ -1,0 +1,109 @@
+"""Let the gradient pass where the graph is cut: detach, no_grad, round, argmax.
+
+Works because  Layers below a cut receive no gradient at all. detach() can be left out; a step
+               function can hand the gradient through as if it were the identity (straight-through).
+Costs          A straight-through gradient is biased.
+Not for        Cuts that are meant: targets, teachers, statistics.
+Sources        Bengio et al. 2013, arXiv:1308.3432, section 4 (straight-through).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcheck_cli.records.trace import Cut
+from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+from gradcheck_cli.remedies.calls import exchange_calls
+from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.surgery import together
+from gradcheck_cli.targets.change import Change
+
+DETACHING = frozenset({"detach", "data"})
+STEPS: dict[str, Callable[..., Tensor]] = {
+    "round": torch.round,
+    "floor": torch.floor,
+    "ceil": torch.ceil,
+    "trunc": torch.trunc,
+    "sign": torch.sign,
+    "heaviside": lambda x, *_: (x > 0).to(x.dtype),
+}
+
+
+def through(step: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return the step function with the gradient of the identity."""
+
+    def straight(value: Tensor, *rest: Any) -> Tensor:
+        return value + (step(value, *rest) - value).detach()
+
+    return straight
+
+
+def _keep(value: Tensor, *_: object) -> Tensor:
+    return value
+
+
+def _operation(cut: Cut) -> str:
+    return cut.operation.rpartition(".")[2].strip("_()")
+
+
+def _draft(cut: Cut) -> Draft:
+    name = _operation(cut)
+    layers = (cut.layer,) if cut.layer else ()
+    place = str(cut.at) if cut.at else f"the forward of {cut.layer or 'the model'}"
+    owner = (cut.layer or "").partition(":")[0]
+    if name in DETACHING:
+        return Draft(
+            summary=f"Remove {name}() at {place}.",
+            code=f"# {place}\ncode = self.encoder(x)  # without .{name}()",
+            change=Change(summary=f"no {name}()", model=exchange_calls(owner, {name: _keep})),
+            layers=layers,
+            at=cut.at,
+            size=1,
+            edits=(Edit(act=Act.UNWRAP, at=cut.at, old=name),),
+        )
+    if name in STEPS:
+        return Draft(
+            summary=f"Let the gradient pass straight through {name}() at {place}.",
+            code=f"# {place}\ny = x + (torch.{name}(x) - x).detach()  # instead of torch.{name}(x)",
+            change=Change(
+                summary=f"straight through {name}()",
+                model=exchange_calls(owner, {name: through(STEPS[name])}),
+            ),
+            layers=layers,
+            at=cut.at,
+            size=1,
+            edits=(Edit(act=Act.UNWRAP, at=cut.at, old=name, new="straight-through"),),
+        )
+    return Draft(
+        summary=f"The gradient ends at {cut.operation} ({place}); find a differentiable form of it.",
+        code=f"# {place}\n# e.g. softmax instead of argmax, no torch.no_grad() around trained layers",
+        cannot=f"what should stand for {cut.operation} only a person can say",
+        layers=layers,
+        at=cut.at,
+        size=4,
+    )
+
+
+@remedy(
+    "reconnect-graph",
+    treats=("detached-graph", "non-differentiable-operation"),
+    risk=REVIEW,
+    part="wiring",
+)
+def reconnect_graph(case: Case) -> Iterator[Draft]:
+    """Draft all cuts that can be healed together, then each place by itself."""
+    drafts = [_draft(cut) for cut in dict.fromkeys(case.trace.cuts)]
+    healed = [d for d in drafts if d.change is not None]
+    if len(healed) > 1:
+        yield Draft(
+            summary="Let the gradient pass at every cut: " + " ".join(d.summary for d in healed),
+            code="\n".join(d.code for d in healed),
+            change=together("reconnect", [d.change for d in healed if d.change is not None]),
+            layers=tuple(dict.fromkeys(path for d in healed for path in d.layers)),
+            at=healed[0].at,
+            size=2,
+            edits=tuple(e for d in healed for e in d.edits),
+        )
+    yield from drafts

@@ -1,0 +1,96 @@
+"""Replace saturating hidden activations by LeakyReLU, GELU or SELU.
+
+Works because  |sigmoid'| <= 1/4 and tanh' < 1 away from 0, so k of them shrink a gradient by up to
+               4^-k; the slope of LeakyReLU is 1 on one side and never 0.
+Costs          Hidden outputs are no longer bounded.
+Not for        Gates of LSTM and GRU, attention, and an output that must lie in a range.
+Sources        Glorot & Bengio 2010, section 3; Maas et al. 2013; Hendrycks & Gimpel,
+               arXiv:1606.08415; Klambauer et al., arXiv:1706.02515.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from torch import nn
+from torch.nn import functional
+
+from gradcheck_cli.records.trace import Layer
+from gradcheck_cli.remedies.activations import SATURATING, hidden, is_call, owner, spelled
+from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+from gradcheck_cli.remedies.calls import exchange_calls
+from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.surgery import exchange, together
+from gradcheck_cli.remedies.wording import first_site, listed, names, paste, sites, where
+from gradcheck_cli.targets.change import Change
+
+CHOICES: dict[str, tuple[Callable[[], nn.Module], Callable[..., object], str]] = {
+    "LeakyReLU": (lambda: nn.LeakyReLU(0.01), functional.leaky_relu, "leaky_relu"),
+    "GELU": (nn.GELU, functional.gelu, "gelu"),
+    "SELU": (nn.SELU, functional.selu, "selu"),
+}
+
+
+def swapped(layers: Sequence[Layer], choice: str) -> Change:
+    """Return the change that puts `choice` where these nonlinearities are."""
+    make, function, _ = CHOICES[choice]
+    modules = [x.path for x in layers if not is_call(x)]
+    parts = [Change(summary=choice, model=exchange(modules, lambda _: make()))] if modules else []
+    owners: dict[str, dict[str, Callable[..., object]]] = {}
+    for layer in layers:
+        if is_call(layer):
+            owners.setdefault(owner(layer), {})[spelled(layer.kind)] = function
+    parts += [
+        Change(summary=choice, model=exchange_calls(path, calls)) for path, calls in owners.items()
+    ]
+    return together(f"{len(layers)} x {choice}", parts)
+
+
+def code(layers: Sequence[Layer], choice: str) -> str:
+    """Return what to write in this model."""
+    modules = [x for x in layers if not is_call(x)]
+    written = CHOICES[choice][2]
+    block = (
+        f"for name in {listed(x.path for x in modules)}:\n"
+        f"    model.set_submodule(name, nn.{choice}())"
+        if modules
+        else ""
+    )
+    calls = [
+        f"# in the forward of {owner(x) or 'the model'}: torch.nn.functional.{written}(x)"
+        f" instead of {x.kind}(x)"
+        for x in layers
+        if is_call(x)
+    ]
+    return paste(where(layers), block, *dict.fromkeys(calls))
+
+
+def edits(layers: Sequence[Layer], choice: str) -> tuple[Edit, ...]:
+    """Return the edits of the source that do the same."""
+    replaced = [x for x in layers if not is_call(x)]
+    return tuple(
+        Edit(act=Act.REPLACE, at=site, old=replaced[0].kind, new=f"nn.{choice}()")
+        for site in sites(replaced)
+    )
+
+
+@remedy(
+    "swap-activation",
+    treats=("saturating-activation", "depth-without-normalization"),
+    risk=REVIEW,
+    part="activation",
+)
+def swap_activation(case: Case) -> Iterator[Draft]:
+    """Draft one swap per replacement, the usual one first."""
+    layers = tuple(hidden(case.trace, SATURATING))
+    if not layers:
+        return
+    kinds = "/".join(dict.fromkeys(x.kind for x in layers))
+    for choice in CHOICES:
+        yield Draft(
+            summary=f"Replace {kinds} by {choice} in {names([x.path for x in layers])}.",
+            code=code(layers, choice),
+            change=swapped(layers, choice),
+            layers=tuple(x.path for x in layers),
+            at=first_site(layers),
+            size=3,
+            edits=edits(layers, choice),
+        )

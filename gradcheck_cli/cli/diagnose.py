@@ -1,0 +1,62 @@
+"""`gradcheck diagnose MODEL`."""
+
+import shlex
+import sys
+
+from gradcheck_cli.cli import options, outputs
+from gradcheck_cli.cli.consoles import Steps
+from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.telling import code_of, tell
+
+
+@command
+def diagnose(
+    model: options.ModelArgument,
+    data: options.DataOption = None,
+    loss: options.LossOption = None,
+    optimizer: options.OptimizerOption = None,
+    lr: options.LearningRateOption = None,
+    batch_size: options.BatchSizeOption = None,
+    steps: options.StepsOption = "50",
+    seed: options.SeedOption = 0,
+    device: options.DeviceOption = None,
+    output: options.OutputOption = None,
+    fail_on: options.FailOnOption = options.FailOn.ERROR,
+    quiet: options.QuietOption = False,
+    verify: options.VerifyOption = True,
+    budget: options.BudgetOption = None,
+) -> int:
+    """Train a few watched steps and say why the model does not learn, and what would help.
+
+    Runs your code. Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 could not
+    diagnose (your code raised), 4 a bug of gradcheck, 130 interrupted.
+    """
+    wanted = outputs.parse(output or ())
+    count = options.steps_of(steps)
+
+    from gradcheck_cli import diagnosing
+    from gradcheck_cli.targets.target import Target
+
+    target = Target.from_strings(
+        model,
+        data=data,
+        loss=loss,
+        optimizer=optimizer,
+        lr=lr,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+    )
+    limits = {} if budget is None else {"budget": budget}
+    with Steps(quiet=quiet) as progress:
+        report = diagnosing.diagnose(
+            target,
+            steps=count,
+            verify=verify,
+            command=shlex.join(["gradcheck", *sys.argv[1:]]),
+            on_step=progress.step,
+            on_stage=progress.stage,
+            **limits,
+        )
+    tell(report, wanted, quiet=quiet)
+    return code_of(report, fail_on.gate)

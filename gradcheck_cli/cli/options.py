@@ -1,0 +1,102 @@
+"""Options that several commands share, declared once."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from gradcheck_cli.errors import UsageError
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.renderers.formats import NAMES
+
+REFERENCE = "file.py:name, pkg.mod:name, or a call with literal arguments, file.py:build(depth=30)"
+
+
+class FailOn(StrEnum):
+    """From which severity on findings fail the run."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+    NEVER = "never"
+
+    @property
+    def gate(self) -> Severity | None:
+        """The severity, or nothing for never."""
+        return None if self is FailOn.NEVER else Severity(self.value)
+
+
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help=f"The model: {REFERENCE}. An nn.Module class, an instance or a factory; a bare file.py is searched for one.",
+    ),
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="REF", help="Dataset, DataLoader, tensors, batches, or what returns one."
+    ),
+]
+LossOption = Annotated[
+    str | None,
+    typer.Option(
+        "--loss", metavar="REF", help="Loss of (output, target). Inferred when not given."
+    ),
+]
+OptimizerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--optimizer",
+        metavar="REF",
+        help="A name in torch.optim such as AdamW, or a callable that receives the model.",
+    ),
+]
+LearningRateOption = Annotated[float | None, typer.Option("--lr", help="Learning rate.")]
+BatchSizeOption = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help="Samples per batch of a Dataset.")
+]
+StepsOption = Annotated[
+    str, typer.Option("--steps", metavar="N|auto", help="Training steps to watch.")
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="Seeds everything, before your file is imported.")
+]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")]
+OutputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FORMAT[:PATH]",
+        help=f"Also write the report; repeatable. Formats: {', '.join(NAMES)}. Without PATH: stdout.",
+    ),
+]
+FailOnOption = Annotated[
+    FailOn, typer.Option("--fail-on", help="Exit 1 from this severity of findings on.")
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Only the headline on the terminal, no progress.")
+]
+VerifyOption = Annotated[
+    bool,
+    typer.Option("--verify/--no-verify", help="Try the fixes in controlled re-runs."),
+]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option("--budget", min=0, metavar="SECONDS", help="Time for trying fixes."),
+]
+
+
+def steps_of(text: str) -> int | None:
+    """Return the number of steps, None for `auto`; raises UsageError."""
+    if text.strip().lower() == "auto":
+        return None
+    try:
+        steps = int(text)
+    except ValueError as error:
+        raise UsageError(f"--steps {text}: expected a whole number or auto") from error
+    if steps < 1:
+        raise UsageError(f"--steps {text}: at least one step is needed to measure anything")
+    return steps

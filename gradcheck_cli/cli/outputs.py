@@ -1,0 +1,75 @@
+"""`--output FORMAT[:PATH]`: understood and checked before any work, written before the exit code."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradcheck_cli.errors import UsageError
+from gradcheck_cli.records.report import Report
+from gradcheck_cli.records.textfile import check_writable, write_text
+from gradcheck_cli.renderers.formats import Format, find, of_suffix
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One requested report; without a path it goes to stdout."""
+
+    format: Format
+    path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """All requested reports."""
+
+    wanted: tuple[Output, ...] = ()
+
+    @property
+    def claims_stdout(self) -> bool:
+        """Does a machine format want stdout for itself?"""
+        return any(o.path is None and o.format.name != "text" for o in self.wanted)
+
+    @property
+    def silences_terminal(self) -> bool:
+        """Was the plain text asked for on stdout, which already is what the terminal shows?"""
+        return any(o.path is None and o.format.name == "text" for o in self.wanted)
+
+    def write(self, report: Report) -> list[Path]:
+        """Write every report and return the files; raises UsageError where the system refuses."""
+        files = []
+        for output in self.wanted:
+            text = output.format.write(report)
+            if output.path is None:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            else:
+                write_text(output.path, text)
+                files.append(output.path)
+        return files
+
+
+def parse(specs: Sequence[str]) -> Outputs:
+    """Return the outputs that `specs` ask for; raises UsageError for what can not be written."""
+    outputs = tuple(_parse(spec) for spec in specs)
+    on_stdout = [o.format.name for o in outputs if o.path is None]
+    if len(on_stdout) > 1:
+        said = " and ".join(on_stdout)
+        raise UsageError(
+            f"{said} can not both go to stdout; give one a path, as in {on_stdout[0]}:PATH"
+        )
+    paths = [o.path.absolute() for o in outputs if o.path is not None]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise UsageError(f"two outputs would be written to {path}")
+        check_writable(path)
+    return Outputs(outputs)
+
+
+def _parse(spec: str) -> Output:
+    name, colon, rest = spec.partition(":")
+    if colon and not rest:
+        raise UsageError(f"--output {spec}: the path is missing")
+    if not colon and (guessed := of_suffix(Path(spec).suffix)):
+        raise UsageError(f"--output {spec}: say the format too, as in {guessed.name}:{spec}")
+    return Output(find(name), Path(rest) if rest else None)

@@ -89,7 +89,6 @@ class Layer:
     training: bool = True  # the module's own flag
     built_at: SourceSite | None = None
     gradient_arrives: bool = True  # the loss is connected to its output
-    merges: bool = False  # adds to its input (a residual branch ends here)
 
     @property
     def weight(self) -> Parameter | None:
@@ -120,6 +119,7 @@ class Reading:
     dead: float | None = None  # share of units that were zero on every sample seen so far
     saturated: float | None = None  # share of outputs in the flat region of the activation
     stuck: float | None = None  # share of units in the flat region on every sample seen so far
+    slope: float | None = None  # of a nonlinearity: rms of its derivative where it was evaluated
     lost: float | None = None  # share of weights that had a gradient and did not move
     agreement: float | None = None  # cosine between this gradient and the previous observed one
     second_moment: float | None = None  # median sqrt(v) of an adaptive optimizer

@@ -1,0 +1,204 @@
+"""From owners and tapes to layers: order, distance from the loss, what follows each layer."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from gradcheck_cli.probe.ownership import Owner
+from gradcheck_cli.probe.tape import Call, Tape
+from gradcheck_cli.records.trace import Layer, Parameter, Role, SourceSite
+
+SiteOf = Callable[[nn.Module], SourceSite | None]
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a layer stands in the forward pass, gathered from its calls."""
+
+    kind: str
+    role: Role
+    order: int
+    calls: int = 0
+    depth: int | None = None
+    shortest: int | None = None
+    reads: dict[str, None] = field(default_factory=dict)
+    activation: str | None = None
+    activated_by: str | None = None
+    normalised: bool = False
+    at: SourceSite | None = None
+
+
+def distances(tape: Tape) -> tuple[dict[int, int], dict[int, int]]:
+    """Return, per call that the loss depends on, the weight layers after it: longest and shortest way."""
+    longest: dict[int, int] = dict.fromkeys(tape.loss_reads, 0)
+    shortest: dict[int, int] = dict.fromkeys(tape.loss_reads, 0)
+    for index in range(len(tape.calls) - 1, -1, -1):
+        if index not in longest:
+            continue
+        call = tape.calls[index]
+        for read in call.reads:
+            if read < index:
+                longest[read] = max(longest.get(read, 0), longest[index] + call.is_weights)
+                step = shortest[index] + call.is_weights
+                shortest[read] = min(shortest.get(read, step), step)
+    return longest, shortest
+
+
+def _role(call: Call) -> Role:
+    if call.normalises:
+        return Role.NORMALISATION
+    return Role.ATTENTION if call.attends else Role.ACTIVATION
+
+
+def places(tapes: Sequence[Tape], roles: dict[str, Role]) -> dict[str, Place]:
+    """Return every layer that ran in any of the tapes, by path, in order of its first run."""
+    found: dict[str, Place] = {}
+    for tape in tapes:
+        longest, shortest = distances(tape)
+        counts: dict[str, int] = {}
+        for index, call in enumerate(tape.calls):
+            role = roles.get(call.path, _role(call))
+            place = found.setdefault(call.path, Place(call.kind, role, len(found), at=call.at))
+            counts[call.path] = counts.get(call.path, 0) + 1
+            if index in longest:
+                place.depth = max(place.depth or 0, longest[index])
+                known = place.shortest
+                place.shortest = shortest[index] if known is None else min(known, shortest[index])
+            place.reads.update(dict.fromkeys(tape.calls[i].path for i in call.reads))
+            _tell_readers(tape, index, found)
+        for path, count in counts.items():
+            found[path].calls = max(found[path].calls, count)
+    return found
+
+
+def _tell_readers(tape: Tape, index: int, found: dict[str, Place]) -> None:
+    """A nonlinearity or a normalisation tells the weight layers before it what follows them."""
+    call = tape.calls[index]
+    if call.nonlinearity is None and not call.normalises:
+        return
+    for read in _sources(tape, index):
+        place = found.get(tape.calls[read].path)
+        if place is None:
+            continue
+        if call.normalises:
+            place.normalised = True
+        elif place.activation is None and call.nonlinearity is not None:
+            place.activation, place.activated_by = call.nonlinearity.name, call.path
+
+
+def _sources(tape: Tape, index: int) -> Iterable[int]:
+    """The nearest weight layers before a call, looking through normalisations and nonlinearities."""
+    todo, seen = list(tape.calls[index].reads), set[int]()
+    while todo:
+        read = todo.pop()
+        if read in seen or read >= index:
+            continue
+        seen.add(read)
+        if tape.calls[read].is_weights:
+            yield read
+        elif tape.calls[read].normalises or tape.calls[index].normalises:
+            yield read
+            todo.extend(tape.calls[read].reads)
+
+
+def fans(parameter: Parameter | None, role: Role) -> tuple[int | None, int | None]:
+    """Return fan-in and fan-out as in Glorot & Bengio 2010, for [out, in, *kernel] weights."""
+    if parameter is None or len(parameter.shape) < 2 or role is Role.EMBEDDING:
+        return None, None
+    field_size = 1
+    for extent in parameter.shape[2:]:
+        field_size *= extent
+    return parameter.shape[1] * field_size, parameter.shape[0] * field_size
+
+
+def layers(
+    owned: Sequence[Owner],
+    tapes: Sequence[Tape],
+    parameters: Callable[[Owner], tuple[Parameter, ...]],
+    arrived: set[str],
+    called: set[str],
+    site_of: SiteOf,
+    modules: dict[str, nn.Module],
+) -> tuple[Layer, ...]:
+    """Return all layers: those that ran in order of their first run, then those that never ran."""
+    by_path = {o.path: o for o in owned}
+    ran = places(tapes, {o.path: o.role for o in owned})
+    result: list[Layer] = []
+    for path, place in ran.items():
+        owner = by_path.get(path)
+        module = owner.module if owner else modules.get(path)
+        own = parameters(owner) if owner else ()
+        weight = max(own, key=lambda p: p.numel, default=None)
+        fan_in, fan_out = fans(weight, place.role)
+        result.append(
+            Layer(
+                path=path,
+                kind=type(module).__name__ if module is not None else place.kind,
+                role=place.role,
+                order=len(result),
+                depth=place.depth,
+                shortest=place.shortest,
+                calls=place.calls,
+                parameters=own,
+                activation=place.activation,
+                activated_by=place.activated_by,
+                normalised=place.normalised,
+                fan_in=fan_in,
+                fan_out=fan_out,
+                reads=tuple(place.reads),
+                training=module.training if module is not None else True,
+                built_at=site_of(module) if module is not None else place.at,
+                gradient_arrives=path in arrived if owner else place.depth is not None,
+            )
+        )
+    for owner in owned:
+        if owner.path not in ran:
+            result.append(_not_on_tape(owner, len(result), parameters, arrived, called, site_of))
+    return tuple(result)
+
+
+def _not_on_tape(
+    owner: Owner,
+    order: int,
+    parameters: Callable[[Owner], tuple[Parameter, ...]],
+    arrived: set[str],
+    called: set[str],
+    site_of: SiteOf,
+) -> Layer:
+    return Layer(
+        path=owner.path,
+        kind=type(owner.module).__name__ if owner.module is not None else "parameter",
+        role=owner.role,
+        order=order,
+        called=owner.path in called or owner.path in arrived,
+        parameters=parameters(owner),
+        calls=0,
+        built_at=site_of(owner.module) if owner.module is not None else None,
+        gradient_arrives=owner.path in arrived,
+    )
+
+
+def unregistered(model: nn.Module) -> tuple[str, ...]:
+    """Return attributes that hold modules or parameters in plain containers, unseen by `parameters()`."""
+    known = {id(m) for m in model.modules()} | {id(p) for p in model.parameters()}
+    found = []
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if name.startswith("_"):
+                continue
+            items = value.values() if isinstance(value, dict) else value
+            if not isinstance(items, (list, tuple, type({}.values()))):
+                continue
+            if any(isinstance(x, (nn.Module, nn.Parameter)) and id(x) not in known for x in items):
+                found.append(f"{path}.{name}" if path else name)
+    return tuple(found)
+
+
+def rows_identical(parameter: torch.Tensor) -> bool:
+    """Do all output units have the same weights?"""
+    if parameter.dim() < 2 or parameter.shape[0] < 2:
+        return False
+    rows = parameter.detach()
+    return bool((rows == rows[:1]).all())

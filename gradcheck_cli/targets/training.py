@@ -7,6 +7,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from gradcheck_cli.records.trace import SourceSite
+
+
+def unknown_site(_: nn.Module) -> SourceSite | None:
+    """Say that it was not seen where a module was built."""
+    return None
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -36,4 +43,5 @@ class Training:
     assumptions: tuple[str, ...] = ()
     loss_name: str = ""
     optimizer_name: str = ""
+    site_of: Callable[[nn.Module], SourceSite | None] = unknown_site  # where the user built it
     extra: dict[str, Any] = field(default_factory=dict)

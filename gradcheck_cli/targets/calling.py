@@ -1,0 +1,171 @@
+"""How a batch is handed to a model: which part is input, which is target, and by which names."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from gradcheck_cli.errors import UsageError
+from gradcheck_cli.targets.wording import describe
+
+TARGET_NAMES = ("labels", "label", "targets", "target", "y", "ys")
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """The arguments of one forward call, and what its output is to be compared with."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    target: Any = None
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """All inputs, whether given by position or by name."""
+        return (*self.args, *self.kwargs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """The way batches are taken apart.
+
+    `owns_loss`: the target goes into the model too. `itself`: the input is the target.
+    """
+
+    owns_loss: bool = False
+    itself: bool = False
+    input_key: str | None = None
+    target_key: str | None = None
+
+    def arrange(self, model: nn.Module, batch: Any) -> Arranged:
+        """Take a batch apart for `model`. Raises UsageError where that cannot be done."""
+        arranged = self._arrange(model, batch)
+        return replace(arranged, target=arranged.inputs[0]) if self.itself else arranged
+
+    def _arrange(self, model: nn.Module, batch: Any) -> Arranged:
+        if isinstance(batch, Mapping):
+            return self._from_mapping(model, batch)
+        if isinstance(batch, tuple | list):
+            return self._from_sequence(model, tuple(batch))
+        if hasattr(batch, "__dataclass_fields__"):
+            return self._from_mapping(model, vars(batch))
+        return Arranged((batch,))
+
+    def _from_sequence(self, model: nn.Module, batch: tuple[Any, ...]) -> Arranged:
+        if len(batch) == 1:
+            return _spread(model, batch, None)
+        *inputs, target = batch
+        if self.owns_loss:
+            return _spread(model, batch, target)
+        return _spread(model, tuple(inputs), target)
+
+    def _from_mapping(self, model: nn.Module, batch: Mapping[str, Any]) -> Arranged:
+        target_key = self.target_key or next((key for key in TARGET_NAMES if key in batch), None)
+        for key in (self.input_key, self.target_key):
+            if key is not None and key not in batch:
+                raise UsageError(
+                    f"the batch has no key {key!r}; it has {', '.join(map(str, batch))}"
+                )
+        target = batch[target_key] if target_key else None
+        if self.input_key:
+            return Arranged((batch[self.input_key],), target=target)
+        names, takes_any = forward_names(model)
+        if takes_any and (self.owns_loss or not target_key):
+            return Arranged(kwargs=dict(batch), target=target)
+        kwargs = {
+            key: value
+            for key, value in batch.items()
+            if (key in names or takes_any) and (self.owns_loss or key != target_key)
+        }
+        others = [key for key in batch if key != target_key]
+        if not any(key in kwargs for key in others):
+            if len(others) == 1:  # one input under a name of its own
+                return Arranged((batch[others[0]],), target=target)
+            raise UsageError(
+                f"no key of the batch {describe(dict(batch))} is an argument of "
+                f"{type(model).__name__}.forward({', '.join(names)}); say which with --input-key"
+            )
+        return Arranged(kwargs=kwargs, target=target)
+
+
+def _spread(model: nn.Module, inputs: tuple[Any, ...], target: Any) -> Arranged:
+    """Hand over nested inputs, ((a, b), y) or ({...}, y), the way forward takes them."""
+    if len(inputs) == 1:
+        [only] = inputs
+        if isinstance(only, Mapping):
+            names, takes_any = forward_names(model)
+            if takes_any or set(only) <= set(names):
+                return Arranged(kwargs=dict(only), target=target)
+        if isinstance(only, tuple | list) and not fits(model, 1) and fits(model, len(only)):
+            return Arranged(tuple(only), target=target)
+    return Arranged(inputs, target=target)
+
+
+def forward_names(model: nn.Module) -> tuple[list[str], bool]:
+    """Return the names of forward's arguments, and whether it takes any name."""
+    parameters = inspect.signature(model.forward).parameters.values()
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    usual = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+    return [parameter.name for parameter in parameters if parameter.kind in usual], takes_any
+
+
+def fits(model: nn.Module, number: int) -> bool:
+    """Can forward be called with so many positional arguments?"""
+    try:
+        inspect.signature(model.forward).bind(*[None] * number)
+    except TypeError:
+        return False
+    return True
+
+
+def takes_target(model: nn.Module) -> bool:
+    """Does forward have an argument for the target, as models that compute their own loss do?"""
+    names, _ = forward_names(model)
+    return any(name in TARGET_NAMES for name in names)
+
+
+def loss_in(output: Any) -> Tensor | None:
+    """Return the loss that a model put into its output: `.loss`, `["loss"]`, or a scalar in a tuple."""
+    if isinstance(output, Mapping):
+        found = output.get("loss")
+        return found if isinstance(found, Tensor) else None
+    if isinstance(found := getattr(output, "loss", None), Tensor):
+        return found
+    if isinstance(output, tuple | list):
+        scalars = [
+            entry
+            for entry in output
+            if isinstance(entry, Tensor) and entry.ndim == 0 and entry.is_floating_point()
+        ]
+        return scalars[0] if len(scalars) == 1 else None
+    return None
+
+
+OUTPUT_NAMES = (
+    "logits",
+    "output",
+    "out",
+    "prediction",
+    "predictions",
+    "preds",
+    "last_hidden_state",
+)
+
+
+def main_output(output: Any) -> Tensor | None:
+    """Return the tensor in an output that a loss is computed from."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        found = next((output[name] for name in OUTPUT_NAMES if name in output), None)
+        if found is None:
+            found = next((entry for entry in output.values() if isinstance(entry, Tensor)), None)
+        return found if isinstance(found, Tensor) else None
+    for name in OUTPUT_NAMES:
+        if isinstance(found := getattr(output, name, None), Tensor):
+            return found
+    if isinstance(output, tuple | list) and output and isinstance(output[0], Tensor):
+        return output[0]
+    return None

@@ -1,0 +1,91 @@
+"""What people usually call their model, data, loss and optimizer, and the search for it in a module."""
+
+import inspect
+from types import ModuleType
+from typing import Any, Literal
+
+from torch import nn
+
+from gradcheck_cli.errors import UsageError
+
+Kind = Literal["model", "data", "loss", "optimizer"]
+
+NAMES: dict[Kind, tuple[str, ...]] = {
+    "model": (
+        "build_model",
+        "make_model",
+        "create_model",
+        "get_model",
+        "model",
+        "Model",
+        "net",
+        "Net",
+    ),
+    "data": (
+        "data",
+        "train_data",
+        "make_data",
+        "dataset",
+        "train_loader",
+        "train_dataset",
+        "train_dataloader",
+        "make_dataset",
+        "get_data",
+        "dataloader",
+        "loader",
+        "trainloader",
+        "trainset",
+    ),
+    "loss": ("loss_fn", "criterion", "compute_loss", "loss_function"),
+    "optimizer": (
+        "make_optimizer",
+        "optimizer",
+        "build_optimizer",
+        "configure_optimizers",
+        "get_optimizer",
+    ),
+}
+
+
+def search(module: ModuleType, kind: Kind) -> str | None:
+    """Return the first conventional name that `module` defines, or None."""
+    for name in NAMES[kind]:
+        value = module.__dict__.get(name)
+        if value is not None and not isinstance(value, ModuleType):
+            return name
+    return None
+
+
+def search_model(module: ModuleType, text: str) -> str:
+    """Return the name of the model in `module`; raises UsageError where there is none or a choice."""
+    if name := search(module, "model"):
+        return name
+    candidates = own_models(module)
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        choices = ", ".join(f"{text}:{name}" for name in candidates)
+        raise UsageError(f"{text} defines {len(candidates)} models; say which one: {choices}")
+    raise UsageError(
+        f"{text} has no model: no {', '.join(NAMES['model'][:5])} and no nn.Module class of its own; "
+        f"name it, such as {text}:MyModel"
+    )
+
+
+def own_models(module: ModuleType) -> list[str]:
+    """Names of nn.Module classes written in `module`, else of nn.Module instances in it.
+
+    A class that another class of the module builds on or holds is a part; the parts cannot be told
+    from the whole by looking, so all are returned.
+    """
+    members: list[tuple[str, Any]] = list(module.__dict__.items())
+    classes = [
+        name
+        for name, value in members
+        if inspect.isclass(value)
+        and issubclass(value, nn.Module)
+        and value.__module__ == module.__name__
+    ]
+    if classes:
+        return classes
+    return [name for name, value in members if isinstance(value, nn.Module)]

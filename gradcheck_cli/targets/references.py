@@ -1,0 +1,85 @@
+"""How a person writes down a Python object: `file.py:name`, `pkg.mod:a.b`, `file.py:build(depth=30)`."""
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradcheck_cli.errors import UsageError
+
+FILE = re.compile(r"^(?P<where>.+?\.pyi?)(?::(?P<what>.*))?$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A place (`where`: a file or a dotted module), a name in it, and the arguments of a call."""
+
+    text: str
+    where: str
+    path: str | None = None  # dotted name inside; None: to be searched for
+    called: bool = False
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_file(self) -> bool:
+        """Does it name a file rather than an importable module?"""
+        return self.where.endswith(".py")
+
+
+def parse(text: str) -> Reference:
+    """Take a reference apart. Raises UsageError on anything but a name or a call with literals."""
+    matched = FILE.match(text)
+    if matched:
+        where, what = matched["where"], matched["what"]
+    else:
+        where, colon, rest = text.partition(":")
+        what = rest if colon else None
+    if not where.strip():
+        raise UsageError(f"{text!r} names no file or module; write file.py:name or pkg.mod:name")
+    if what is None:
+        return Reference(text, where)
+    return _parse_what(text, where, what)
+
+
+def _parse_what(text: str, where: str, what: str) -> Reference:
+    example = "write a name or a call with literal arguments, such as file.py:build(depth=30)"
+    try:
+        expression = ast.parse(what.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as cause:
+        raise UsageError(f"{text!r}: {what!r} cannot be read ({cause}); {example}") from None
+    if isinstance(expression, ast.Call):
+        name = _dotted(expression.func)
+        if name is None:
+            raise UsageError(f"{text!r}: only a plain name can be called; {example}")
+        args = tuple(_literal(node, text) for node in expression.args)
+        kwargs = {}
+        for keyword in expression.keywords:
+            if keyword.arg is None:
+                raise UsageError(f"{text!r}: `**` is not allowed in a call; {example}")
+            kwargs[keyword.arg] = _literal(keyword.value, text)
+        return Reference(text, where, name, called=True, args=args, kwargs=kwargs)
+    name = _dotted(expression)
+    if name is None:
+        raise UsageError(f"{text!r}: {what!r} is neither a name nor a call; {example}")
+    return Reference(text, where, name)
+
+
+def _dotted(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner = _dotted(node.value)
+        return f"{owner}.{node.attr}" if owner else None
+    return None
+
+
+def _literal(node: ast.expr, text: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        said = ast.unparse(node)
+        raise UsageError(
+            f"{text!r}: the argument {said!r} is not a literal; only numbers, strings, True, "
+            "False, None and lists, tuples or dicts of them are allowed in a call"
+        ) from None

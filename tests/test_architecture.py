@@ -1,0 +1,193 @@
+"""The floors: every import goes to a strictly lower one, and torch stops at the trace."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "gradcheck_cli"
+ROOT = Path(__file__).parent.parent / PACKAGE
+
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"errors"}),
+    frozenset({"records"}),
+    frozenset({"targets", "rules", "renderers", "settings"}),
+    frozenset({"probe", "remedies", "causes"}),
+    frozenset({"verifying"}),
+    frozenset({"diagnosing", "watching", "running", "fixing", "comparing"}),
+    frozenset({"cli", "integrations"}),
+    frozenset({"__init__", "__main__"}),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+TORCH_ALLOWED = {
+    "targets",
+    "probe",
+    "remedies",
+    "verifying",
+    "diagnosing",
+    "watching",
+    "running",
+    "fixing",
+}
+
+MOST_LINES = 300
+LONGER_WITH_REASON: dict[str, str] = {}
+
+
+def room_of(file: Path, root: Path) -> str:
+    """Return the first part of the path below the package: a folder or a single file."""
+    return file.relative_to(root).parts[0].removesuffix(".py")
+
+
+def imported(file: Path, root: Path) -> Iterator[str]:
+    """Yield the absolute name of everything that `file` imports, however it is spelt."""
+    parts = (PACKAGE, *file.relative_to(root).parts[:-1])
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
+            prefix = ".".join(p for p in (base, node.module or "") if p)
+            yield from (f"{prefix}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and _imports_by_name(node):
+            yield node.args[0].value
+
+
+def _imports_by_name(call: ast.Call) -> bool:
+    name = ast.unparse(call.func)
+    named = bool(call.args) and isinstance(call.args[0], ast.Constant)
+    return name in {"import_module", "importlib.import_module", "__import__"} and named
+
+
+def offences(root: Path) -> list[str]:
+    """Return every import that breaks the floors."""
+    rooms = {p.name.removesuffix(".py") for p in root.iterdir() if p.suffix == ".py" or p.is_dir()}
+    found = []
+    for file in sorted(root.rglob("*.py")):
+        here = room_of(file, root)
+        for name in imported(file, root):
+            top, _, rest = name.partition(".")
+            there = rest.partition(".")[0]
+            said = f"{file.relative_to(root)} imports {name}"
+            if top == "torch" and here not in TORCH_ALLOWED:
+                found.append(f"{said}: no torch here")
+            if top == PACKAGE and there in rooms and there != here:
+                if here not in FLOOR or there not in FLOOR:
+                    found.append(f"{said}: has no floor")
+                elif FLOOR[there] >= FLOOR[here]:
+                    found.append(f"{said}: not downwards")
+    return found
+
+
+def test_every_import_goes_to_a_lower_floor_and_torch_stops_at_the_trace() -> None:
+    assert offences(ROOT) == []
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {room_of(file, ROOT) for file in ROOT.rglob("*.py")}
+    assert rooms - FLOOR.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        ("rules/engine.py", "import torch"),
+        ("rules/engine.py", "import torch.nn as nn"),
+        ("rules/engine.py", "from torch import nn"),
+        ("rules/engine.py", "def f():\n    from torch.nn import functional"),
+        ("renderers/html.py", "import importlib\nimportlib.import_module('torch')"),
+        ("cli/app.py", "__import__('torch')"),
+        ("comparing.py", "import torch"),
+        ("records/report.py", "from gradcheck_cli import renderers"),
+        ("records/report.py", "import gradcheck_cli.renderers.html"),
+        ("records/report.py", "from gradcheck_cli.renderers import html"),
+        ("records/report.py", "from ..renderers import html"),
+        ("records/report.py", "from .. import renderers"),
+        ("records/report.py", "def f():\n    from gradcheck_cli.cli import app"),
+        ("rules/engine.py", "from ..probe import gauges"),
+        ("rules/engine.py", "from gradcheck_cli.renderers import html"),
+        ("renderers/html.py", "from gradcheck_cli import settings"),
+        ("causes/base.py", "from gradcheck_cli.remedies import base"),
+        ("fixing.py", "from . import diagnosing"),
+        ("diagnosing.py", "from gradcheck_cli.cli.app import main"),
+    ],
+)
+def test_the_check_itself_catches_every_spelling(tmp_path: Path, file: str, code: str) -> None:
+    plant(tmp_path)
+    target = tmp_path / file
+    target.write_text(code)
+    assert len(offences(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        ("rules/engine.py", "from gradcheck_cli.records import report"),
+        ("rules/engine.py", "from . import base"),
+        ("rules/engine.py", "from gradcheck_cli import __version__"),
+        ("probe/gauges.py", "import torch"),
+        ("cli/app.py", "from gradcheck_cli import diagnosing"),
+        ("renderers/html.py", "import torchlike"),
+    ],
+)
+def test_the_check_lets_what_is_allowed_pass(tmp_path: Path, file: str, code: str) -> None:
+    plant(tmp_path)
+    (tmp_path / file).write_text(code)
+    assert offences(tmp_path) == []
+
+
+def plant(root: Path) -> None:
+    """Make an empty package with all rooms."""
+    for folder in (
+        "records",
+        "rules",
+        "renderers",
+        "targets",
+        "probe",
+        "remedies",
+        "causes",
+        "cli",
+    ):
+        (root / folder).mkdir()
+        (root / folder / "__init__.py").touch()
+    for file in (
+        "errors",
+        "settings",
+        "verifying",
+        "diagnosing",
+        "fixing",
+        "comparing",
+        "__init__",
+    ):
+        (root / f"{file}.py").touch()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "gradcheck_cli",
+        "gradcheck_cli.cli.app",
+        "gradcheck_cli.records.yamlfile",
+        "gradcheck_cli.renderers.terminal",
+        "gradcheck_cli.renderers.formats",
+        "gradcheck_cli.rules",
+        "gradcheck_cli.causes",
+        "gradcheck_cli.remedies.cards",
+    ],
+)
+def test_importing_it_leaves_torch_out(module: str) -> None:
+    code = f"import {module}, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_file_is_too_long_to_read_at_once() -> None:
+    long = {
+        str(file.relative_to(ROOT)): lines
+        for file in ROOT.rglob("*.py")
+        if (lines := len(file.read_text(encoding="utf-8").splitlines())) > MOST_LINES
+    }
+    assert long.keys() == LONGER_WITH_REASON.keys(), long

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format schema golden clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,6 +28,12 @@ check: $(STAMP)  ## format, lint, types, tests
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+schema: $(STAMP)  ## publish the JSON Schema of the report
+	$(BIN)/gradcheck schema > docs/report.schema.json
+
+golden: $(STAMP)  ## accept what the renderers print now
+	$(BIN)/python -m pytest -q tests/renderers --overwrite
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -19,7 +19,7 @@ def diagnose(
     batch_size: options.BatchSizeOption = None,
     steps: options.StepsOption = "50",
     seed: options.SeedOption = 0,
-    device: options.DeviceOption = None,
+    device: options.DeviceOption = "auto",
     output: options.OutputOption = None,
     fail_on: options.FailOnOption = options.FailOn.ERROR,
     quiet: options.QuietOption = False,

@@ -63,7 +63,7 @@ StepsOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", help="Seeds everything, before your file is imported.")
 ]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
 OutputOption = Annotated[
     list[str] | None,
     typer.Option(

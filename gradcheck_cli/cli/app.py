@@ -1,5 +1,6 @@
 """The command line: one line per command; nothing here imports torch."""
 
+import contextlib
 import sys
 from typing import Annotated
 
@@ -34,7 +35,8 @@ def front(
             typer.echo(line)
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
+        with contextlib.redirect_stdout(sys.stderr):
+            typer.echo(context.get_help())
         raise typer.Exit(ExitCode.USAGE)
 
 

@@ -89,10 +89,10 @@ def place(site: SourceSite | None) -> str:
     return clean(str(site)) if site else ""
 
 
-def title(report: Report) -> str:
-    """Return what was examined, in one line."""
+def title(report: Report) -> tuple[str, str]:
+    """Return what was examined and how, a line each."""
     run = report.run
-    parts = [run.model or "a model"]
+    parts = []
     if run.parameters:
         parts.append(f"{run.parameters:,} parameters")
     if run.steps:
@@ -100,4 +100,4 @@ def title(report: Report) -> str:
     parts.append(f"seed {run.seed}")
     if run.device:
         parts.append(run.device)
-    return clean(" · ".join(parts))
+    return clean(run.model or "a model"), clean(" · ".join(parts))

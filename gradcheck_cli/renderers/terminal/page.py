@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gradcheck_cli.records.report import Report, Verdict
 from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
-from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pen
+from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pen, ink
 from gradcheck_cli.renderers.terminal.picture import Picture, strip
 from gradcheck_cli.renderers.terminal.rows import Row, rows_of
 from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes
@@ -72,7 +72,7 @@ def headline(report: Report, pen: Pen) -> Iterator[Text]:
         Verdict.HEALTHY: pen.glyphs.healthy,
         Verdict.UNSURE: pen.glyphs.unsure,
     }[report.verdict]
-    prefix = Text(f" {sign} {report.verdict.value.upper()}  ", style=STYLE[report.verdict])
+    prefix = ink(f" {sign} {report.verdict.value.upper()}  ", STYLE[report.verdict])
     yield from pen.hang(prefix, pen.say(report.headline, "bold"))
 
 
@@ -80,7 +80,8 @@ def _head(report: Report, pen: Pen) -> Iterator[Text]:
     yield Text("")
     yield from headline(report, pen)
     indent = len(report.verdict.value) + 5
-    yield from pen.paragraph(title(report), indent, FAINT)
+    for line in title(report):
+        yield from pen.paragraph(line, indent, FAINT)
     if report.run.interrupted:
         said = f"Interrupted after {plural(report.run.steps, 'step')}: what follows is partial."
         yield from pen.paragraph(said, indent, WARN)
@@ -91,7 +92,7 @@ def _loss(report: Report, pen: Pen) -> Iterator[Text]:
     if len(losses) < 2:
         return
     drawn = spark(losses, SPARK, pen.glyphs, span_of(losses))
-    line = Text("   loss      ") + Text(drawn, style=INK)
+    line = Text("   loss      ") + ink(drawn, INK)
     line += Text(f"  {number(losses[0])} to {number(losses[-1])}")
     yield Text("")
     yield line
@@ -125,7 +126,7 @@ def _reassurance(report: Report, pen: Pen, rows: Sequence[Row]) -> Iterator[Text
         if seen:
             line = Text(f"   {name:9} ") + strip(pen, values, SPARK)
             line += Text(f"  {number(min(seen), 2)} to {number(max(seen), 2)}{unit}")
-            yield line + Text(f" over {plural(len(seen), 'layer')}", style=FAINT)
+            yield line + ink(f" over {plural(len(seen), 'layer')}", FAINT)
     for name, said in (("dead", "dead units"), ("saturated", "flat outputs")):
         shares = [(s, row) for row in rows if (s := getattr(row.layer, name)) is not None]
         if shares:

@@ -24,6 +24,11 @@ BAD_INK = "red"
 OF_SEVERITY = {Severity.ERROR: BAD, Severity.WARNING: WARN, Severity.NOTE: STRONG}
 
 
+def ink(text: str, style: str) -> Text:
+    """Return text whose style stays its own when other text is appended to it."""
+    return Text.assemble((text, style))
+
+
 @dataclass(frozen=True, slots=True)
 class Pen:
     """Knows the width and the signs; every text that others wrote passes through `say`."""
@@ -45,7 +50,7 @@ class Pen:
     def say(self, text: str, style: str = "") -> Text:
         """Return cleaned text that is never taken for markup."""
         cleaned = clean(text)
-        return Text(spell(cleaned) if self.ascii else cleaned, style=style)
+        return ink(spell(cleaned) if self.ascii else cleaned, style)
 
     def hang(self, prefix: Text, body: Text) -> Iterator[Text]:
         """Wrap `body` beside `prefix`; later lines are indented by its width."""
@@ -62,18 +67,18 @@ class Pen:
     def bullet(self, text: str, indent: int = 2, style: str = "") -> Iterator[Text]:
         """Wrap `text` behind a bullet."""
         yield from self.hang(
-            Text(" " * indent + self.glyphs.bullet + " ", style=FAINT), self.say(text, style)
+            ink(" " * indent + self.glyphs.bullet + " ", FAINT), self.say(text, style)
         )
 
     def labelled(self, label: str, text: str, indent: int = 4, width: int = 6) -> Iterator[Text]:
         """Wrap `text` behind a faint label."""
-        prefix = Text(" " * indent) + Text(label.ljust(width), style=FAINT) + Text(" ")
+        prefix = Text(" " * indent) + ink(label.ljust(width), FAINT) + Text(" ")
         yield from self.hang(prefix, self.say(text))
 
     def heading(self, name: str, note: str = "") -> Iterator[Text]:
         """Return an empty line and a heading with an optional faint note."""
         yield Text("")
-        line = Text(" ") + Text(name, style="bold underline")
+        line = Text(" ") + ink(name, "bold underline")
         if note:
             line += self.say(f"  {note}", FAINT)
         yield line

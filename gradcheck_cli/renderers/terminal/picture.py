@@ -8,7 +8,16 @@ from rich.text import Text
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.renderers.terminal.glyphs import Scale, bar, spell
-from gradcheck_cli.renderers.terminal.pen import BAD, BAD_INK, FAINT, INK, OF_SEVERITY, STRONG, Pen
+from gradcheck_cli.renderers.terminal.pen import (
+    BAD,
+    BAD_INK,
+    FAINT,
+    INK,
+    OF_SEVERITY,
+    STRONG,
+    Pen,
+    ink,
+)
 from gradcheck_cli.renderers.terminal.rows import Row, fold
 from gradcheck_cli.renderers.words import clean, number, percent, plural, shorten
 
@@ -51,7 +60,7 @@ class Picture:
         line += "gradient".ljust(cell) + "update".ljust(cell)
         line += "dead".rjust(SHARE) if self.has_dead else ""
         line += "flat".rjust(SHARE) if self.has_saturated else ""
-        return Text(line.rstrip(), style=FAINT)
+        return ink(line.rstrip(), FAINT)
 
     def _row(self, row: Row) -> Text:
         layer = row.layer
@@ -59,9 +68,9 @@ class Picture:
         line += self._cell(layer.path, self.path, STRONG if row.suspect else "")
         if self.kind:
             line += self._cell(layer.kind, self.kind, FAINT)
-        ink = BAD_INK if row.worst is Severity.ERROR else INK
-        line += self._gauge(layer.gradient, self.gradient, ink)
-        line += self._gauge(layer.update, self.update, ink)
+        colour = BAD_INK if row.worst is Severity.ERROR else INK
+        line += self._gauge(layer.gradient, self.gradient, colour)
+        line += self._gauge(layer.update, self.update, colour)
         if self.has_dead:
             line += self._share(layer.dead)
         if self.has_saturated:
@@ -73,7 +82,7 @@ class Picture:
         if row.worst is None:
             return Text("  ")
         sign = "!" if row.worst is not Severity.ERROR else self.pen.glyphs.sick
-        return Text(f"{sign} ", style=OF_SEVERITY[row.worst])
+        return ink(f"{sign} ", OF_SEVERITY[row.worst])
 
     def _cell(self, text: str, width: int, style: str) -> Text:
         said = clean(text)
@@ -81,17 +90,17 @@ class Picture:
         cell.truncate(width, pad=True)
         return cell + Text(" ")
 
-    def _gauge(self, value: float | None, scale: Scale, ink: str) -> Text:
+    def _gauge(self, value: float | None, scale: Scale, colour: str) -> Text:
         drawn = bar(scale.share(value), self.bar, self.pen.glyphs)
         alarming = value is not None and (value == 0 or not isfinite(value))
-        gauge = Text(drawn.ljust(self.bar), style=ink) + Text(" ")
-        return gauge + Text(number(value, 2).rjust(NUMBER) + " ", style=BAD if alarming else "")
+        gauge = ink(drawn.ljust(self.bar), colour) + Text(" ")
+        return gauge + ink(number(value, 2).rjust(NUMBER) + " ", BAD if alarming else "")
 
     def _share(self, share: float | None) -> Text:
         text = percent(share).rjust(SHARE)
         if share is None or share < 0.005:
-            return Text(text, style=FAINT)
-        return Text(text, style=BAD if share >= HIGH_SHARE else "")
+            return ink(text, FAINT)
+        return ink(text, BAD if share >= HIGH_SHARE else "")
 
     def _folded(self, rows: Sequence[Row]) -> Text:
         broken = sum(row.worst is not None for row in rows)

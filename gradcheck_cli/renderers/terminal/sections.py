@@ -17,6 +17,7 @@ from gradcheck_cli.renderers.terminal.pen import (
     STRONG,
     WARN,
     Pen,
+    ink,
 )
 from gradcheck_cli.renderers.words import (
     clean_lines,
@@ -61,7 +62,7 @@ def _finding(finding: Finding, pen: Pen) -> Iterator[Text]:
     style = OF_SEVERITY[finding.severity]
     head = pen.say(f"{finding.code} {finding.name}", style)
     head += pen.say(f"  {finding.severity}, {finding.confidence} confidence", FAINT)
-    yield from pen.hang(Text(f"  {sign} ", style=style), head)
+    yield from pen.hang(ink(f"  {sign} ", style), head)
     yield from pen.paragraph(finding.message, 4)
     if finding.layers:
         yield from pen.labelled("where", some_layers(finding.layers))
@@ -77,7 +78,7 @@ def _evidence(evidence: Evidence, pen: Pen) -> Iterator[Text]:
     line += pen.say(f"{number(evidence.measured)}{unit}", STRONG)
     if evidence.limit is not None:
         line += pen.say(f"  limit {number(evidence.limit)}", FAINT)
-    yield from pen.hang(Text("    ") + Text(f"{pen.glyphs.bullet} ", style=FAINT), line)
+    yield from pen.hang(Text("    ") + ink(f"{pen.glyphs.bullet} ", FAINT), line)
 
 
 def causes(report: Report, pen: Pen) -> Iterator[Text]:
@@ -95,8 +96,8 @@ def causes(report: Report, pen: Pen) -> Iterator[Text]:
 def _cause(rank: int, cause: Cause, pen: Pen) -> Iterator[Text]:
     filled = round(min(max(cause.score, 0.0), 1.0) * METER)
     head = pen.say(cause.name, STRONG if rank == 1 else "") + Text("  ")
-    head += Text(pen.glyphs.full * filled, style=INK)
-    head += Text(pen.glyphs.bullet * (METER - filled), style=FAINT)
+    head += ink(pen.glyphs.full * filled, INK)
+    head += ink(pen.glyphs.bullet * (METER - filled), FAINT)
     head += Text(f" {number(cause.score, 2)}")
     head += pen.say(f"  explains {', '.join(cause.explains)}" if cause.explains else "", FAINT)
     yield from pen.hang(Text(f"  {rank}. "), head)
@@ -127,9 +128,9 @@ def _fix(rank: int, fix: Fix, pen: Pen) -> Iterator[Text]:
     status = fix.verification.status
     head = pen.say(fix.name, STRONG) + pen.say(f"  for {fix.treats}", FAINT) + Text("  ")
     sign = f"{pen.glyphs.healthy} " if status is Status.VERIFIED else ""
-    head += Text(sign + SAID[status], style=OF_STATUS[status])
+    head += ink(sign + SAID[status], OF_STATUS[status])
     if fix.risk == "review":
-        head += Text("  review before use", style=FAINT)
+        head += ink("  review it first", FAINT)
     yield from pen.hang(Text(f"  {rank}. "), head)
     yield from pen.paragraph(fix.summary, 5)
     yield from _verification(fix.verification, pen)
@@ -141,7 +142,7 @@ def _fix(rank: int, fix: Fix, pen: Pen) -> Iterator[Text]:
 
 
 def _code(fix: Fix, pen: Pen) -> Iterator[Text]:
-    gutter = Text(f"     {pen.glyphs.gutter} ", style=FAINT)
+    gutter = ink(f"     {pen.glyphs.gutter} ", FAINT)
     if fix.at:
         yield gutter + pen.say(f"# {place(fix.at)}", FAINT)
     for line in clean_lines(fix.code):
@@ -154,13 +155,13 @@ def _verification(verification: Verification, pen: Pen) -> Iterator[Text]:
     curves = [_mean_curve(arm) for arm in verification.arms]
     span = span_of(*curves)
     for arm, curve in zip(verification.arms, curves, strict=True):
-        line = Text(f"     {arm.name:8}") + Text(spark(curve, SPARK, pen.glyphs, span), style=INK)
+        line = Text(f"     {arm.name:8}") + ink(spark(curve, SPARK, pen.glyphs, span), INK)
         if arm.held_out:
             ends = [v for v in arm.held_out if v == v]  # noqa: PLR0124  # NaN differs from itself
             mean = sum(ends) / len(ends) if ends else float("nan")
             line += Text(f"  held-out loss {number(mean)}")
         if arm.findings:
-            line += Text(f", {plural(len(arm.findings), 'finding')} left", style=FAINT)
+            line += ink(f", {plural(len(arm.findings), 'finding')} left", FAINT)
         yield line
     said = []
     if verification.effect is not None:

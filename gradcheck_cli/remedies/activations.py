@@ -36,7 +36,8 @@ def outermost(trace: Trace) -> frozenset[str]:
     """Return the paths of nonlinearities after the last weights: those that shape the output."""
     last = max((x.order for x in trace.weight_layers), default=-1)
     named = {x.activated_by for x in trace.weight_layers if x.depth == 0 and x.activated_by}
-    after = {x.path for x in trace.layers if x.role is Role.ACTIVATION and x.order > last}
+    kinds = {Role.ACTIVATION, Role.ATTENTION}  # a softmax module counts as attention
+    after = {x.path for x in trace.layers if x.role in kinds and x.order > last}
     return frozenset(named | after)
 
 

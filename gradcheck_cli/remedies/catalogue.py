@@ -17,6 +17,7 @@ from gradcheck_cli.remedies.loosen_clipping import loosen_clipping
 from gradcheck_cli.remedies.lower_weight_decay import lower_weight_decay
 from gradcheck_cli.remedies.match_target_shape import match_target_shape
 from gradcheck_cli.remedies.optimise_all_parameters import optimise_all_parameters
+from gradcheck_cli.remedies.rebuild_layers import rebuild_layers
 from gradcheck_cli.remedies.reconnect_graph import reconnect_graph
 from gradcheck_cli.remedies.register_modules import register_modules
 from gradcheck_cli.remedies.revive_dead_relu import revive_dead_relu
@@ -32,6 +33,7 @@ REMEDIES: tuple[Remedy, ...] = (
     initialise_orthogonally,
     initialise_on_data,
     insert_normalisation,
+    rebuild_layers,
     add_residual,
     initialise_recurrence,
     gate_recurrence,

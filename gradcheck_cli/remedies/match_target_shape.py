@@ -33,9 +33,10 @@ def aligned(loss: Callable[..., Any]) -> Callable[..., Any]:
 def match_target_shape(case: Case) -> Iterator[Draft]:
     """Draft the reshaping of the output."""
     facts = case.trace.loss
-    shapes = f"{list(facts.output_shape or ())} and {list(facts.target_shape or ())}"
+    known = facts.output_shape is not None and facts.target_shape is not None
+    shapes = f" (now {facts.output_shape} and {facts.target_shape})" if known else ""
     yield Draft(
-        summary=f"Compare outputs and targets of one shape (now {shapes}).",
+        summary=f"Compare outputs and targets of one shape{shapes}.",
         code="loss = loss_fn(output.reshape(target.shape), target)",
         change=Change(summary="reshape the output like the target", loss=aligned),
         size=1,

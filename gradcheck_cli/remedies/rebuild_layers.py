@@ -1,0 +1,83 @@
+"""Change activation, initial weights and normalisation together.
+
+Works because  Where several things shrink the signal, curing one of them leaves the others: a slope
+               near 1, weights of the matching variance and normalised inputs support each other.
+Costs          The sum of the single changes: unbounded outputs, two vectors per layer.
+Not for        Models for which one of the single changes suffices: that one is shown first.
+Sources        He et al. 2015, arXiv:1502.01852; Ioffe & Szegedy 2015, arXiv:1502.03167.
+"""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.trace import Layer
+from gradcheck_cli.remedies import initialise, insert_normalisation, swap_activation
+from gradcheck_cli.remedies.activations import DYING, SATURATING, hidden
+from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+from gradcheck_cli.remedies.surgery import together
+from gradcheck_cli.remedies.weights import draw, drawable
+from gradcheck_cli.remedies.wording import first_site, names, paste
+from gradcheck_cli.targets.change import Change
+
+CHOICE = "LeakyReLU"
+AFTER = "leaky_relu"
+
+
+def _draft(
+    case: Case, acts: tuple[Layer, ...], drawn: tuple[Layer, ...], normed: tuple[Layer, ...]
+) -> Draft:
+    """Draft the given parts together; each may be empty."""
+    said, changes, code = [], [], []
+    edits = []
+    if acts:
+        said.append(f"{CHOICE} in {names([x.path for x in acts])}")
+        changes.append(swap_activation.swapped(acts, CHOICE))
+        code.append(swap_activation.code(acts, CHOICE))
+        edits += swap_activation.edits(acts, CHOICE)
+    after = AFTER if acts else None
+    if drawn:
+        said.append("matching initial weights")
+        changes.append(Change(summary="initialise", model=draw(drawn, after)))
+        code.append(initialise.code(drawn, after))
+        edits += initialise.edits(drawn, after)
+    if normed:
+        batch = insert_normalisation.by_batch(case.trace)
+        said.append(f"normalisation after {names([x.path for x in normed])}")
+        changes.append(insert_normalisation.normalised(normed, batch=batch))
+        code.append(insert_normalisation.code(case, normed, batch=batch))
+        edits += insert_normalisation.edits(case, normed, batch=batch)
+    layers = tuple(dict.fromkeys(x.path for x in (*acts, *drawn, *normed)))
+    return Draft(
+        summary="Together: " + ", ".join(said) + ".",
+        code=paste(*code),
+        change=together(", ".join(said), changes),
+        layers=layers,
+        at=first_site((*acts, *drawn, *normed)),
+        size=2 + len(said),
+        edits=tuple(edits),
+    )
+
+
+@remedy(
+    "rebuild-layers",
+    treats=(
+        "saturating-activation",
+        "depth-without-normalization",
+        "init-too-small",
+        "init-too-large",
+        "dead-relu",
+    ),
+    risk=REVIEW,
+    part="all",
+)
+def rebuild_layers(case: Case) -> Iterator[Draft]:
+    """Draft activation + weights, then all three, then weights + normalisation."""
+    kinds = SATURATING | DYING if case.cause.name == "dead-relu" else SATURATING
+    acts = tuple(hidden(case.trace, kinds))
+    drawn = drawable(case)
+    normed = insert_normalisation.targets(case)
+    if acts and drawn:
+        yield _draft(case, acts, drawn, ())
+    if acts and drawn and normed:
+        yield _draft(case, acts, drawn, normed)
+    if drawn and normed:
+        yield _draft(case, (), drawn, normed)

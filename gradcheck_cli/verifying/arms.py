@@ -1,0 +1,94 @@
+"""One arm of an experiment: a training built with or without a change, run for a while."""
+
+import math
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.probe.stepping import observe
+from gradcheck_cli.records.finding import Finding
+from gradcheck_cli.rules.engine import judge
+from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.randomness import State, capture, unchanged
+from gradcheck_cli.targets.training import Training
+
+if TYPE_CHECKING:
+    from gradcheck_cli.targets.target import Target
+
+HELD_OUT_BATCHES = 8
+POINTS = 60  # of a curve that is kept
+
+
+@dataclass(slots=True)
+class Run:
+    """A training under way, with its own chance: runs may take turns without disturbing each other."""
+
+    seed: int
+    training: Training | None = None
+    state: State | None = None
+    curve: list[float] = field(default_factory=list)
+    findings: tuple[Finding, ...] = ()
+    untrained: float = math.nan  # held-out loss before the first step
+    held_out: float = math.nan  # and after the last one
+    failed: str = ""  # why it could not be run, in one line
+
+    @property
+    def finite(self) -> bool:
+        """Did it run, and is its loss still a number?"""
+        return not self.failed and math.isfinite(self.held_out)
+
+    def release(self) -> None:
+        """Give the memory back; what was measured stays."""
+        self.training = None
+        self.state = None
+
+
+def start(target: "Target", changes: Sequence[Change], seed: int) -> Run:
+    """Build a run. What the change breaks is part of the result."""
+    run = Run(seed)
+    with unchanged():
+        try:
+            run.training = target.build(changes, seed=seed, hold_out=True)
+            run.untrained = run.training.evaluate(HELD_OUT_BATCHES)
+        except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way
+            run.failed = _said(error)
+        run.state = capture()
+    return run
+
+
+def advance(run: Run, steps: int, observed: int) -> None:
+    """Train until `steps` are done; the first `observed` of them are watched and judged."""
+    if run.failed or run.training is None or run.state is None or len(run.curve) >= steps:
+        return
+    with unchanged():
+        run.state.restore()
+        try:
+            if not run.curve:
+                trace = observe(run.training, observed)
+                run.curve += trace.losses
+                run.findings = judge(trace).findings
+            while len(run.curve) < steps and math.isfinite(run.curve[-1]):
+                run.curve.append(float(run.training.step().loss))
+            run.held_out = run.training.evaluate(HELD_OUT_BATCHES)
+        except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way
+            run.failed = _said(error)
+        run.state = capture()
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, GradcheckError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    said = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {said} ({last.filename}:{last.lineno})"
+
+
+def thinned(curve: Sequence[float]) -> tuple[float, ...]:
+    """Return at most POINTS means of neighbours."""
+    if len(curve) <= POINTS:
+        return tuple(curve)
+    edges = [round(i * len(curve) / POINTS) for i in range(POINTS + 1)]
+    return tuple(sum(curve[a:b]) / (b - a) for a, b in pairwise(edges))

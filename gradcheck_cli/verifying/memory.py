@@ -1,0 +1,45 @@
+"""Whether copies of a training fit into memory beside the user's own."""
+
+import os
+from typing import TYPE_CHECKING
+
+import torch
+
+from gradcheck_cli.targets.randomness import unchanged
+from gradcheck_cli.targets.training import Training
+
+if TYPE_CHECKING:
+    from gradcheck_cli.targets.target import Target
+
+COPIES = 4  # weights, gradients, and two moments of an optimizer
+TOGETHER = 3  # control, sham and treated
+SHARE = 0.8  # of the free memory that may be used
+
+
+def needed(training: Training) -> int:
+    """Return the bytes that one arm takes, activations aside."""
+    return COPIES * sum(p.numel() * p.element_size() for p in training.model.parameters())
+
+
+def free(device: torch.device) -> int | None:
+    """Return the bytes that are free, None where nobody can say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
+    if device.type != "cpu" or "SC_AVPHYS_PAGES" not in names:
+        return None
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def refuses(target: "Target") -> str:
+    """Return why the arms cannot be held in memory; '' where they can."""
+    with unchanged():
+        training = target.build()
+    room = free(training.device)
+    wanted = TOGETHER * needed(training)
+    if room is not None and wanted > SHARE * room:
+        return (
+            f"three copies of the training need {wanted / 2**30:.1f} GiB and "
+            f"{room / 2**30:.1f} GiB are free; try a smaller model or batch"
+        )
+    return ""

@@ -1,0 +1,46 @@
+"""The sham: the same model with other initial weights of its own making, and nothing else.
+
+A new draw is sometimes luck. A remedy that draws weights again must do better than this.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.randomness import unchanged
+
+if TYPE_CHECKING:
+    from gradcheck_cli.targets.target import Target
+
+OTHER_SEED = 7919  # added to the seed of the run
+
+
+def sham(target: "Target", seed: int) -> Change:
+    """Return the change that gives the model the weights of another seed.
+
+    A model that comes out the same from every seed has its elements shuffled within each tensor,
+    which keeps their distribution.
+    """
+    with unchanged():
+        other = target.build((), seed=seed + OTHER_SEED).model
+    drawn = {name: p.detach().clone() for name, p in other.named_parameters()}
+
+    def redraw(model: nn.Module) -> None:
+        own = dict(model.named_parameters())
+        same = all(name in drawn and torch.equal(p, drawn[name]) for name, p in own.items())
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, parameter in own.items():
+                if same:
+                    parameter.copy_(_shuffled(parameter, generator))
+                elif name in drawn:
+                    parameter.copy_(drawn[name])
+
+    return Change(summary="the same model drawn again", model=redraw)
+
+
+def _shuffled(parameter: Tensor, generator: torch.Generator) -> Tensor:
+    order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+    return parameter.flatten()[order].view_as(parameter)

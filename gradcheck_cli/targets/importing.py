@@ -133,6 +133,8 @@ def _import_single_file(name: str, path: Path) -> ModuleType:
 
 def _load_dotted(reference: Reference) -> ModuleType:
     name = reference.where
+    if Path(name).is_dir() and not (Path(name) / "__init__.py").is_file():
+        raise UsageError(_no_such_file(Path(name)))
     if not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(_no_such_file(Path(name)))
     return _run_import(lambda: importlib.import_module(name), name, name)

@@ -1,6 +1,6 @@
 """How the loss is computed, found out once per target on a model that is thrown away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
 from gradcheck_cli.targets.assumptions import infer_loss, infer_reconstruction
-from gradcheck_cli.targets.calling import Calling, loss_in, main_output, takes_target
+from gradcheck_cli.targets.calling import Calling, forward_names, loss_in, main_output, takes_target
 from gradcheck_cli.targets.losses import Objective, call_model, objective_of
 from gradcheck_cli.targets.wording import describe, map_tensors, nan_in
 
@@ -44,7 +44,8 @@ def plan_objective(
 
 def _infer(model: nn.Module, calling: Calling, batches: list[Any]) -> Plan:
     batch = batches[0]
-    if takes_target(model):
+    by_name = isinstance(batch, Mapping) and forward_names(model)[1]  # forward(**batch)
+    if by_name or takes_target(model):
         owning = Calling(owns_loss=True, input_key=calling.input_key, target_key=calling.target_key)
         output = call_model(model, owning.arrange(model, batch))
         if loss_in(output) is not None:

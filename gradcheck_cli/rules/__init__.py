@@ -1,0 +1,47 @@
+"""What is wrong: pure functions of a trace, one file each; no torch.
+
+Codes by hundreds: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 numbers, 6 wiring, 7 data.
+"""
+
+from gradcheck_cli.rules.base import Rule
+from gradcheck_cli.rules.collapsed_features import collapsed_features
+from gradcheck_cli.rules.degenerate_data import degenerate_data
+from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter
+from gradcheck_cli.rules.diverging_loss import diverging_loss
+from gradcheck_cli.rules.dying_relu import dying_relu
+from gradcheck_cli.rules.exploding_gradient import exploding_gradient
+from gradcheck_cli.rules.frozen_parameter import frozen_parameter
+from gradcheck_cli.rules.never_called import never_called
+from gradcheck_cli.rules.non_finite import non_finite
+from gradcheck_cli.rules.not_in_optimizer import not_in_optimizer
+from gradcheck_cli.rules.poor_initialization import poor_initialization
+from gradcheck_cli.rules.precision_underflow import precision_underflow
+from gradcheck_cli.rules.saturated_activation import saturated_activation
+from gradcheck_cli.rules.saturated_attention import saturated_attention
+from gradcheck_cli.rules.stalled_loss import stalled_loss
+from gradcheck_cli.rules.update_too_large import update_too_large
+from gradcheck_cli.rules.update_too_small import update_too_small
+from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient
+from gradcheck_cli.rules.zero_gradient import zero_gradient
+
+RULES: tuple[Rule, ...] = (
+    vanishing_gradient,  # GC101
+    exploding_gradient,  # GC102
+    zero_gradient,  # GC103
+    dying_relu,  # GC201
+    saturated_activation,  # GC202
+    collapsed_features,  # GC203
+    saturated_attention,  # GC204
+    poor_initialization,  # GC301
+    update_too_small,  # GC401
+    update_too_large,  # GC402
+    stalled_loss,  # GC403
+    diverging_loss,  # GC404
+    non_finite,  # GC501
+    precision_underflow,  # GC502
+    disconnected_parameter,  # GC601
+    not_in_optimizer,  # GC602
+    frozen_parameter,  # GC603
+    never_called,  # GC604
+    degenerate_data,  # GC701
+)

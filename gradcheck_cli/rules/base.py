@@ -1,0 +1,124 @@
+"""What a rule is: a pure function of a trace with a code, a name and a manual."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gradcheck_cli.records.finding import Confidence, Evidence, Finding, Severity, Skip
+from gradcheck_cli.records.trace import Layer, Trace
+
+
+class CannotTellError(Exception):
+    """Raised by a rule that lacks what it needs; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """What a rule found: the sentence, the numbers and the layers; the engine adds the rest."""
+
+    severity: Severity
+    confidence: Confidence
+    message: str
+    layers: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    first_step: int | None = None
+
+
+RuleFunction = Callable[..., Iterator[Hit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule in the catalogue. Its thresholds are the keyword-only arguments of its function."""
+
+    code: str
+    name: str
+    function: RuleFunction
+
+    @property
+    def card(self) -> str:
+        """The manual: the function's docstring, with the thresholds' values filled in."""
+        return inspect.cleandoc(self.function.__doc__ or "")
+
+    @property
+    def summary(self) -> str:
+        """The first line of the manual."""
+        return self.card.partition("\n")[0]
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Names and defaults of what may be configured."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    @property
+    def severity(self) -> Severity:
+        """The gravest severity it can report, as its manual says in its section Severity."""
+        stated = re.search(r"^Severity\s+(error|warning|note)", self.card, re.MULTILINE)
+        return Severity(stated[1]) if stated else Severity.ERROR
+
+    def __call__(
+        self, trace: Trace, thresholds: Mapping[str, Any] | None = None
+    ) -> list[Finding] | Skip:
+        """Judge `trace`; return findings, or why the rule could not look.
+
+        Raises TypeError for a threshold that the rule does not have.
+        """
+        given = dict(thresholds or {})
+        if unknown := set(given) - set(self.thresholds):
+            known = ", ".join(self.thresholds) or "none"
+            raise TypeError(f"{self.code} has no threshold {sorted(unknown)}; it has: {known}")
+        try:
+            return [self._finding(trace, hit) for hit in self.function(trace, **given)]
+        except CannotTellError as reason:
+            return Skip(self.code, self.name, str(reason))
+
+    def _finding(self, trace: Trace, hit: Hit) -> Finding:
+        site = next((x.built_at for x in trace.layers if x.path in hit.layers and x.built_at), None)
+        return Finding(
+            code=self.code,
+            name=self.name,
+            severity=hit.severity,
+            confidence=hit.confidence,
+            message=hit.message,
+            layers=hit.layers,
+            evidence=hit.evidence,
+            first_step=hit.first_step,
+            at=site,
+        )
+
+
+def rule(code: str, name: str) -> Callable[[RuleFunction], Rule]:
+    """Make a rule of a function `(trace, *, threshold=...)` that yields hits."""
+    return lambda function: Rule(code, name, function)
+
+
+def with_severity(finding: Finding, severity: Severity) -> Finding:
+    """Return the finding with another severity, as a configuration asks."""
+    return replace(finding, severity=severity)
+
+
+def in_order(layers: list[Layer]) -> tuple[str, ...]:
+    """Return the paths of layers in execution order."""
+    return tuple(x.path for x in sorted(layers, key=lambda x: x.order))
+
+
+def number(value: float) -> str:
+    """Write a number for a sentence: three digits, no noise."""
+    return f"{value:.3g}"
+
+
+__all__ = [
+    "CannotTellError",
+    "Confidence",
+    "Evidence",
+    "Hit",
+    "Rule",
+    "Severity",
+    "in_order",
+    "number",
+    "rule",
+    "with_severity",
+]

@@ -1,0 +1,54 @@
+"""GC203 collapsed-features."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.trace import Role, Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    number,
+    rule,
+)
+from gradcheck_cli.rules.profile import late, typical
+from gradcheck_cli.rules.progress import progress
+
+
+@rule("GC203", "collapsed-features")
+def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-3) -> Iterator[Hit]:
+    """The outputs of a layer hardly depend on the input any more.
+
+    Measures  v = variance across the batch / mean square, summed over units, at each weight layer.
+    Reports   v below `spread` somewhere although the first layer's v is above `alive`.
+    Matters   every sample looks the same to the layers above, so all they can learn is a constant.
+    Severity  error when the loss does not fall, note when it does.
+    Not for   batches of one sample, or data that is constant itself (GC701).
+    Sources   Schoenholz et al. 2017, arXiv:1611.01232 (ordered phase); Daneshmand et al. 2020,
+              arXiv:2003.01652 (rank collapse).
+    """
+    kinds = {Role.LINEAR, Role.RECURRENT, Role.ATTENTION}
+    measured = [
+        (x, v)
+        for x in trace.layers
+        if x.role in kinds and (v := typical(late(trace), x.path, lambda r: r.spread)) is not None
+    ]
+    if len(measured) < 2:
+        raise CannotTellError(
+            "the variance across the batch was not measured (batches of one sample?)"
+        )
+    collapsed = [(x, v) for x, v in measured if v < spread and x.depth is not None]
+    if not collapsed or max(v for _, v in measured) < alive:
+        return
+    state = progress(trace)
+    layer, worst = min(collapsed, key=lambda pair: pair[1])
+    yield Hit(
+        severity=Severity.ERROR if state.stuck else Severity.NOTE,
+        confidence=Confidence.HIGH if state.stuck else Confidence.LOW,
+        message=f"The output of {layer.path} is nearly the same for every sample: only {number(worst)} of "
+        f"its mean square differs between samples ({len(collapsed)} of {len(measured)} layers).",
+        layers=in_order([x for x, _ in collapsed]),
+        evidence=(Evidence("share of the output that depends on the sample", worst, spread),),
+    )

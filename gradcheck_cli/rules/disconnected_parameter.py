@@ -1,0 +1,74 @@
+"""GC601 disconnected-parameter."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.trace import Layer, Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    number,
+    rule,
+)
+from gradcheck_cli.rules.profile import late, moved_rms, typical
+
+
+@rule("GC601", "disconnected-parameter")
+def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
+    """Parameters ask for a gradient and never get one: the graph is cut on the way to them.
+
+    Measures  per layer whether any of its trainable parameters received a gradient in any step, and
+              whether its output is part of what the loss is computed from.
+    Reports   layers that ran, feed the loss or lie behind a cut (`detach`, `no_grad`, ...), and received
+              none; modules kept in plain lists, which no optimizer can see.
+    Matters   everything below the cut keeps its initial weights.
+    Severity  error; note for layers whose output nothing uses.
+    Not for   frozen layers (GC603), layers that were not called (GC604), targets moved by averaging.
+    Sources   PyTorch notes, Autograd mechanics (locally disabling gradient computation).
+    """
+    if not trace.observed:
+        raise CannotTellError("no step was observed")
+    cut_in = {cut.layer for cut in trace.cuts if cut.layer is not None}
+    silent = [x for x in trace.layers if _silent(trace, x)]
+    serious = [x for x in silent if x.depth is not None or x.path in cut_in]
+    if serious:
+        cut = next((c for c in trace.cuts if c.at is not None), None)
+        where = f" The graph is cut by {cut.operation} at {cut.at}." if cut else ""
+        yield Hit(
+            severity=Severity.ERROR,
+            confidence=Confidence.HIGH,
+            message=f"{len(serious)} layers never receive a gradient although the loss depends on them.{where}",
+            layers=in_order(serious),
+            evidence=(Evidence("layers without a gradient", float(len(serious)), 0.0),),
+        )
+    if unused := [x for x in silent if x not in serious]:
+        yield Hit(
+            severity=Severity.NOTE,
+            confidence=Confidence.MEDIUM,
+            message=f"The output of {number(len(unused))} layers is not used by the loss.",
+            layers=in_order(unused),
+            evidence=(Evidence("layers whose output is not used", float(len(unused)), 0.0),),
+        )
+    if trace.unregistered:
+        names = ", ".join(trace.unregistered[:3])
+        yield Hit(
+            severity=Severity.ERROR,
+            confidence=Confidence.HIGH,
+            message=f"Modules are kept in a plain list or dict ({names}): `parameters()` does not see them, so "
+            "no optimizer trains them.",
+            layers=trace.unregistered,
+            evidence=(
+                Evidence("containers of unregistered modules", float(len(trace.unregistered)), 0.0),
+            ),
+        )
+
+
+def _silent(trace: Trace, layer: Layer) -> bool:
+    asks = [p for p in layer.parameters if p.trainable and p.optimised]
+    if not layer.called or not asks or any(p.reached for p in asks):
+        return False
+    moved = typical(late(trace), layer.path, moved_rms)
+    return not moved

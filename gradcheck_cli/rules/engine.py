@@ -1,0 +1,51 @@
+"""Run the rules over a trace: findings, what passed, what could not look, what crashed."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradcheck_cli.records.finding import Crash, Finding, Skip
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules import RULES
+from gradcheck_cli.rules.base import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the rules say of one trace. Findings are sorted by severity, then by code."""
+
+    findings: tuple[Finding, ...] = ()
+    passed: tuple[str, ...] = ()  # names
+    skipped: tuple[Skip, ...] = ()
+    crashed: tuple[Crash, ...] = ()
+
+
+def judge(
+    trace: Trace,
+    *,
+    rules: Sequence[Rule] = RULES,
+    thresholds: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Judgement:
+    """Ask every rule. `thresholds` maps a rule's code to the thresholds to use instead of its own.
+
+    A rule that raises is recorded as a crash and the others go on.
+    """
+    findings: list[Finding] = []
+    passed: list[str] = []
+    skipped: list[Skip] = []
+    crashed: list[Crash] = []
+    for rule in rules:
+        try:
+            answer = rule(trace, (thresholds or {}).get(rule.code))
+        except Exception:  # noqa: BLE001 - whatever a rule does must not cost the others
+            crashed.append(Crash(f"rule {rule.code} {rule.name}", traceback.format_exc()))
+            continue
+        if isinstance(answer, Skip):
+            skipped.append(answer)
+        elif answer:
+            findings.extend(answer)
+        else:
+            passed.append(rule.name)
+    findings.sort(key=lambda f: (-f.severity.rank, f.code))
+    return Judgement(tuple(findings), tuple(passed), tuple(skipped), tuple(crashed))

@@ -1,0 +1,102 @@
+"""GC102 exploding-gradient."""
+
+from collections.abc import Iterator
+from math import isfinite
+from statistics import median
+
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    number,
+    rule,
+)
+from gradcheck_cli.rules.profile import Depth, depths, first, gradient_rms, late, typical
+from gradcheck_cli.rules.progress import Progress, State, progress
+
+
+@rule("GC102", "exploding-gradient")
+def exploding_gradient(
+    trace: Trace, *, growth: float = 1e3, growth_in_time: float = 1e3, excess: float = 100.0
+) -> Iterator[Hit]:
+    """Gradients grow on their way down, or from step to step, and training suffers.
+
+    Measures  rms of the gradient at layer outputs, lowest quarter of the depth over uppermost quarter;
+              at the first time steps over the last; late in the run over its beginning; and the first
+              loss against the loss of the best constant prediction.
+    Reports   a growth above `growth` (depth or time steps) or `growth_in_time` (training), or outputs
+              that grow as much and a first loss `excess` times above the constant prediction, while the
+              loss diverges, is not finite or does not fall.
+    Matters   one step along such a gradient throws the weights out of the region where it was valid.
+    Severity  error; nothing is reported while the network learns.
+    Not for   normalised networks, whose gradients may grow at the beginning and train.
+    Sources   Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063; He et al. 2015, arXiv:1502.01852, eq. 14.
+    """
+    state = progress(trace)
+    rows = depths(trace, first(trace))
+    if not rows:
+        raise CannotTellError("no weight layer received a gradient")
+    if state.fine or state.state is State.SLOW:
+        return
+    reasons = [
+        Evidence(what, value, limit)
+        for what, value, limit in (
+            ("gradient at the lowest layers over the uppermost", _over_depth(rows), growth),
+            ("gradient at the first time steps over the last", _over_time(trace), growth),
+            ("gradient late in the run over its beginning", _over_training(trace), growth_in_time),
+            ("first loss over that of the best constant prediction", _excess(trace, state), excess),
+        )
+        if value is not None and value > limit
+    ]
+    if not reasons:
+        return
+    worst = max(reasons, key=lambda e: e.measured / (e.limit or 1))
+    yield Hit(
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH if isfinite(worst.measured) else Confidence.MEDIUM,
+        message=f"Gradients explode: {worst.what} is {number(worst.measured)}, and the loss is "
+        f"{state.state.value}.",
+        layers=in_order([row.layer for row in rows]),
+        evidence=tuple(reasons),
+    )
+
+
+def _over_depth(rows: list[Depth]) -> float | None:
+    measured = [row for row in rows if row.arriving]
+    deepest = max((row.layer.depth or 0 for row in measured), default=0)
+    if deepest < 3:
+        return None
+    lower = [r.arriving for r in measured if (r.layer.depth or 0) >= 0.75 * deepest and r.arriving]
+    upper = [r.arriving for r in measured if (r.layer.depth or 0) <= 0.25 * deepest and r.arriving]
+    return median(lower) / median(upper) if lower and upper else None
+
+
+def _over_time(trace: Trace) -> float | None:
+    ratios = [
+        value
+        for layer in trace.weight_layers
+        if (value := typical(first(trace), layer.path, lambda r: r.early_over_late)) is not None
+    ]
+    return max(ratios, default=None)
+
+
+def _over_training(trace: Trace) -> float | None:
+    ratios = []
+    for layer in trace.weight_layers:
+        before = typical(first(trace), layer.path, gradient_rms)
+        after = typical(late(trace), layer.path, gradient_rms)
+        if before and after:
+            ratios.append(after / before)
+    return median(ratios) if ratios and len(trace.observed) >= 6 else None
+
+
+def _excess(trace: Trace, state: Progress) -> float | None:
+    baseline = trace.loss.baseline
+    if not baseline or not trace.losses or not isfinite(trace.losses[0]):
+        return None
+    del state
+    return trace.losses[0] / baseline if baseline > 0 else None

@@ -1,0 +1,69 @@
+"""GC501 non-finite."""
+
+from collections.abc import Iterator
+from math import isfinite
+
+from gradcheck_cli.records.trace import Step, Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    number,
+    rule,
+)
+
+
+@rule("GC501", "non-finite")
+def non_finite(trace: Trace) -> Iterator[Hit]:
+    """Numbers stopped being numbers: NaN or infinity in the loss, a layer, a gradient or the data.
+
+    Measures  elements that are not finite in losses, inputs, weights, outputs, gradients and updates.
+    Reports   any, with the first step and the first layer (in execution order) where they appear.
+    Matters   one NaN spreads to every weight within a step.
+    Severity  error.
+    Not for   steps that a mixed-precision scaler skipped on purpose.
+    Sources   IEEE 754; Micikevicius et al. 2018, arXiv:1710.03740, sec. 3.2.
+    """
+    if not trace.steps:
+        raise CannotTellError("no step was observed")
+    data = trace.data
+    for step in trace.steps:
+        where = _first_layer(trace, step)
+        if step.skipped or (isfinite(step.loss) and where is None):
+            continue
+        layer, what = where or (None, "the loss")
+        place = f"{what} of {layer}" if layer else what
+        yield Hit(
+            severity=Severity.ERROR,
+            confidence=Confidence.HIGH,
+            message=f"NaN or infinity first appears in step {step.index + 1}, in {place}.",
+            layers=in_order([x for x in trace.layers if x.path == layer]),
+            evidence=(
+                Evidence("first step with numbers that are not finite", step.index + 1, None),
+                Evidence("loss in that step", step.loss, None),
+            ),
+            first_step=step.index,
+        )
+        return
+    if data.nonfinite_inputs or data.nonfinite_targets:
+        bad = data.nonfinite_inputs + data.nonfinite_targets
+        yield Hit(
+            severity=Severity.ERROR,
+            confidence=Confidence.HIGH,
+            message=f"The data holds {number(bad)} values that are NaN or infinite.",
+            evidence=(Evidence("values that are not finite in the inspected batches", bad, 0.0),),
+        )
+
+
+def _first_layer(trace: Trace, step: Step) -> tuple[str, str] | None:
+    """Return the first layer whose reading holds something that is not finite, and what it is."""
+    for what in ("output", "weight_grad", "update", "weight"):
+        for layer in trace.layers:
+            reading = step.readings.get(layer.path)
+            moments = None if reading is None else getattr(reading, what)
+            if moments is not None and moments.nonfinite:
+                return layer.path, what.replace("weight_grad", "the gradient").replace("_", " ")
+    return None

@@ -1,0 +1,117 @@
+"""Numbers per layer over time and depth, from which rules judge; all free of units."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite, sqrt
+from statistics import median
+
+from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
+
+Quantity = Callable[[Reading], float | None]
+
+
+def late(trace: Trace) -> Sequence[Step]:
+    """Return the last third of the observed steps, at least one."""
+    observed = trace.observed
+    return observed[-max(1, len(observed) // 3) :]
+
+
+def first(trace: Trace) -> Sequence[Step]:
+    """Return the first three observed steps."""
+    return trace.observed[:3]
+
+
+def typical(steps: Sequence[Step], path: str, quantity: Quantity) -> float | None:
+    """Return the median of a layer's finite values over `steps`, None where it was never measured."""
+    values = [
+        value
+        for step in steps
+        if (reading := step.readings.get(path)) is not None
+        and (value := quantity(reading)) is not None
+        and isfinite(value)
+    ]
+    return median(values) if values else None
+
+
+def elasticity(reading: Reading) -> float | None:
+    """Return norm(weight) * norm(gradient): how much the loss moves when the layer moves by 100 %."""
+    if reading.weight is None or reading.weight_grad is None:
+        return None
+    return reading.weight.norm * reading.weight_grad.norm
+
+
+def update_ratio(reading: Reading) -> float | None:
+    """Return norm(change of the weight) / norm(weight) of one step, whatever the optimizer."""
+    if reading.update is None or reading.weight is None or not reading.weight.norm:
+        return None
+    return reading.update.norm / reading.weight.norm
+
+
+def gradient_rms(reading: Reading) -> float | None:
+    """Return the root mean square of the weight's gradient."""
+    return None if reading.weight_grad is None else reading.weight_grad.rms
+
+
+def gradient_zeros(reading: Reading) -> float | None:
+    """Return the share of exact zeros in the weight's gradient."""
+    return None if reading.weight_grad is None else reading.weight_grad.zero_share
+
+
+def moved_rms(reading: Reading) -> float | None:
+    """Return the root mean square of the weight's change in the step."""
+    return None if reading.update is None else reading.update.rms
+
+
+def arriving_rms(reading: Reading) -> float | None:
+    """Return the root mean square of the gradient at the layer's output."""
+    return None if reading.output_grad is None else reading.output_grad.rms
+
+
+def output_std(reading: Reading) -> float | None:
+    """Return the standard deviation of the layer's output over samples and units."""
+    return None if reading.output is None else reading.output.std
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A weight layer's place and strength in the late part of the run."""
+
+    layer: Layer
+    strength: float  # elasticity
+    arriving: float | None
+    update: float | None
+    at_start: float | None = None  # elasticity in the first steps
+
+
+def depths(trace: Trace, steps: Sequence[Step] | None = None) -> list[Depth]:
+    """Return every trained weight layer that a gradient reaches, deepest (lowest) first."""
+    steps = late(trace) if steps is None else steps
+    rows = []
+    for layer in trace.weight_layers:
+        weight = layer.weight
+        if weight is None or not weight.trainable or layer.depth is None:
+            continue
+        strength = typical(steps, layer.path, elasticity)
+        if strength is None:
+            continue
+        rows.append(
+            Depth(
+                layer,
+                strength,
+                typical(steps, layer.path, arriving_rms),
+                typical(steps, layer.path, update_ratio),
+                typical(first(trace), layer.path, elasticity),
+            )
+        )
+    return sorted(rows, key=lambda row: (-(row.layer.depth or 0), row.layer.order))
+
+
+def whole_signal(trace: Trace, steps: Sequence[Step] | None = None) -> float | None:
+    """Return sqrt(sum of squared elasticities) / |loss|: how strongly the network acts on its loss."""
+    steps = late(trace) if steps is None else steps
+    values = []
+    for step in steps:
+        squares = [e * e for r in step.readings.values() if (e := elasticity(r)) is not None]
+        if squares and isfinite(step.loss) and step.loss:
+            values.append(sqrt(sum(squares)) / abs(step.loss))
+    return median(values) if values else None

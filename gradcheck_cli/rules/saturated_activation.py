@@ -1,0 +1,59 @@
+"""GC202 saturated-activation."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.trace import Role, Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    number,
+    rule,
+)
+from gradcheck_cli.rules.profile import first, late, typical
+from gradcheck_cli.rules.progress import progress
+
+
+@rule("GC202", "saturated-activation")
+def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hit]:
+    """Sigmoid or tanh units sit at their ends, where they are flat.
+
+    Measures  per nonlinearity the share of outputs where its slope is below 1 % of its steepest.
+    Reports   a share above `saturated` late in the run.
+    Matters   such a unit passes less than a hundredth of the gradient that arrives.
+    Severity  error when the loss does not fall well, note when it does.
+    Not for   gates of LSTM and GRU, which are meant to open and shut.
+    Sources   Glorot & Bengio 2010, sec. 3; LeCun et al. 1998, Efficient BackProp, sec. 4.4.
+    """
+    shares = {
+        x.path: share
+        for x in trace.layers
+        if x.role is Role.ACTIVATION
+        and (share := typical(late(trace), x.path, lambda r: r.saturated)) is not None
+    }
+    if not shares:
+        raise CannotTellError("no layer with two flat sides (sigmoid, tanh and kin) was seen")
+    sick = [x for x in trace.layers if shares.get(x.path, 0.0) > saturated]
+    if not sick:
+        return
+    state = progress(trace)
+    worst = max(sick, key=lambda x: shares[x.path])
+    share = shares[worst.path]
+    yield Hit(
+        severity=Severity.NOTE if state.fine else Severity.ERROR,
+        confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
+        message=f"{number(100 * share)} % of the outputs of {worst.path} ({worst.kind}) are in the flat "
+        f"region; {len(sick)} of {len(shares)} bounded nonlinearities are like that.",
+        layers=in_order(sick),
+        evidence=(
+            Evidence("share of outputs in the flat region", share, saturated),
+            Evidence("the same in the first steps", _before(trace, worst.path), None),
+        ),
+    )
+
+
+def _before(trace: Trace, path: str) -> float:
+    return typical(first(trace), path, lambda r: r.saturated) or 0.0

@@ -1,0 +1,83 @@
+"""GC401 update-too-small."""
+
+from collections.abc import Iterator
+from statistics import median
+
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    number,
+    rule,
+)
+from gradcheck_cli.rules.profile import first, gradient_rms, late, typical, update_ratio
+from gradcheck_cli.rules.progress import State, progress
+
+
+@rule("GC401", "update-too-small")
+def update_too_small(trace: Trace, *, ratio: float = 1e-5, lost: float = 0.5) -> Iterator[Hit]:
+    """The weights hardly change from step to step, in no layer.
+
+    Measures  norm(change) / norm(weight) per step, of what the optimizer really did, for the layer that
+              moves most, late in the run; and the share of weights that have a gradient and do not move
+              because the change is below the last digit of the weight.
+    Reports   a ratio below `ratio` in every layer, or more than `lost` of the weights not moving.
+    Matters   at 1e-5 a weight needs a hundred thousand steps to change by its own size.
+    Severity  error when the loss does not fall; note when it does, or while the learning rate warms up.
+    Not for   converged models; single layers (the lower ones are the business of GC101).
+    Sources   Karpathy, cs231n notes (a ratio near 1e-3 is usual); Micikevicius et al. 2018,
+              arXiv:1710.03740, sec. 3.1 (updates lost to rounding).
+    """
+    rows = [
+        (x, value)
+        for x in trace.weight_layers
+        if (value := typical(late(trace), x.path, update_ratio)) is not None
+    ]
+    if not rows:
+        raise CannotTellError("no update of a weight was observed")
+    state = progress(trace)
+    layer, most = max(rows, key=lambda pair: pair[1])
+    shares = [
+        share
+        for x, _ in rows
+        if (share := typical(late(trace), x.path, lambda r: r.lost)) is not None
+    ]
+    rounded = median(shares) if shares else 0.0
+    if most >= ratio and rounded <= lost:
+        return
+    zero = [x for x, _ in rows if not typical(late(trace), x.path, gradient_rms)]
+    if len(zero) == len(rows):
+        return  # without any gradient there is nothing to move (GC103)
+    grave = not state.fine and state.state is not State.UNKNOWN and not _warming_up(trace)
+    small = most < ratio
+    yield Hit(
+        severity=Severity.ERROR if grave else Severity.NOTE,
+        confidence=Confidence.HIGH if grave else Confidence.MEDIUM,
+        message=(
+            f"Even the layer that moves most, {layer.path}, changes by only {number(most)} of its size per step."
+            if small
+            else f"{number(100 * rounded)} % of the weights have a gradient and do not move: the change is lost "
+            "to rounding."
+        ),
+        layers=in_order([x for x, _ in rows]),
+        evidence=(
+            Evidence("largest change of a layer per step", most, ratio, "of its norm"),
+            Evidence("share of weights whose change is lost to rounding", rounded, lost),
+            Evidence("the same change in the first steps", _largest(trace), None, "of its norm"),
+        ),
+    )
+
+
+def _largest(trace: Trace) -> float:
+    values = (typical(first(trace), x.path, update_ratio) or 0.0 for x in trace.weight_layers)
+    return max(values, default=0.0)
+
+
+def _warming_up(trace: Trace) -> bool:
+    """The learning rate has at least doubled within the run."""
+    rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
+    return len(rates) > 1 and rates[-1] >= 2 * rates[0]

@@ -1,0 +1,152 @@
+"""GC101 vanishing-gradient."""
+
+from collections.abc import Iterator
+from math import log10
+from statistics import median
+
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    number,
+    rule,
+)
+from gradcheck_cli.rules.profile import Depth, depths, late, typical, update_ratio, whole_signal
+from gradcheck_cli.rules.progress import Progress, progress
+
+_LEAST = 1e-300
+
+
+@rule("GC101", "vanishing-gradient")
+def vanishing_gradient(
+    trace: Trace,
+    *,
+    attenuation: float = 1e-3,
+    attenuation_when_stuck: float = 3e-2,
+    through_time: float = 1e-4,
+    weak_network: float = 3e-3,
+) -> Iterator[Hit]:
+    """The lower layers hardly take part in learning: their gradient is lost on the way down.
+
+    Measures  s = norm(w) * norm(dL/dw) per layer, the change of the loss per relative change of the
+              layer, late in the run; its ratio to the median of the uppermost quarter of the depth;
+              in recurrent layers the gradient at the first quarter of time steps over the last;
+              and sqrt(sum s^2) / |loss| of the whole network, for networks where s is equal everywhere.
+    Reports   a ratio below `attenuation`, or below `attenuation_when_stuck` while the loss does not
+              fall; below `through_time` along time; below `weak_network` for the whole network, the
+              last two only while the loss does not fall.
+    Matters   upper layers learn to read random features, lower layers keep their initial weights.
+    Severity  error when something follows from it: the lower layers do not move or the loss does not
+              fall; note when an adaptive optimizer makes up for it or the network learns all the same.
+    Not for   frozen or detached layers (GC601), dead units (GC201), a converged model.
+    Sources   Bengio, Simard & Frasconi 1994, doi:10.1109/72.279181; Glorot & Bengio 2010, sec. 4;
+              Philipp, Song & Carbonell 2018, arXiv:1712.05577 (scale-free gradient coefficients).
+    """
+    rows = depths(trace)
+    if not rows:
+        raise CannotTellError("no weight layer received a gradient")
+    state = progress(trace)
+    weak = whole_signal(trace)
+    limit = attenuation_when_stuck if state.stuck else attenuation
+    lost = _attenuated(rows, limit)
+    if lost:
+        yield _along_depth(trace, rows, lost, limit, state)
+    elif hit := _along_time(trace, through_time, state):
+        yield hit
+    elif weak is not None and weak < weak_network and state.stuck:
+        yield _everywhere(rows, weak, weak_network, state)
+
+
+def reference(rows: list[Depth]) -> float:
+    """Return the median strength of the uppermost quarter of the depth."""
+    deepest = max(row.layer.depth or 0 for row in rows)
+    upper = [row.strength for row in rows if (row.layer.depth or 0) <= deepest / 4]
+    return median(upper) if upper else max(row.strength for row in rows)
+
+
+def _attenuated(rows: list[Depth], limit: float) -> list[Depth]:
+    strongest = reference(rows)
+    return [r for r in rows if (r.layer.depth or 0) > 0 and r.strength < limit * strongest]
+
+
+def _along_depth(
+    trace: Trace, rows: list[Depth], lost: list[Depth], limit: float, state: Progress
+) -> Hit:
+    top = reference(rows)
+    worst = min(lost, key=lambda row: row.strength)
+    ratio = worst.strength / top
+    upper = [r.update for r in rows if r not in lost and r.update is not None]
+    moved = median(upper) if upper else 0.0
+    idle = [r for r in lost if r.update is not None and r.update < max(1e-2 * moved, 1e-7)]
+    masked = trace.adaptive and len(idle) < len(lost) / 2
+    severity = _severity(state, masked=masked, idle=bool(idle))
+    evidence = [
+        Evidence("sensitivity of the weakest layer relative to the upper layers", ratio, limit),
+        Evidence("change per step of the weakest layer", worst.update or 0.0, None, "of its norm"),
+        Evidence("change per step of the upper layers", moved, None, "of their norm"),
+        Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+    ]
+    hidden = " (an adaptive optimizer hides it in the size of the updates)" if masked else ""
+    decades = -log10(max(ratio, _LEAST)) if ratio > 0 else float("inf")
+    size = "exactly zero" if ratio == 0 else f"{decades:.1f} orders of magnitude weaker"
+    return Hit(
+        severity=severity,
+        confidence=Confidence.HIGH if ratio < 1e-4 or state.stuck else Confidence.MEDIUM,
+        message=f"The gradient of {worst.layer.path} is {size} than that of the upper layers"
+        f"{hidden}: {len(lost)} of {len(rows)} layers hardly take part in learning.",
+        layers=in_order([row.layer for row in lost]),
+        evidence=tuple(evidence),
+    )
+
+
+def _severity(state: Progress, *, masked: bool, idle: bool) -> Severity:
+    if state.stuck:
+        return Severity.ERROR
+    if state.fine and (masked or not idle):
+        return Severity.NOTE
+    return Severity.ERROR if idle else Severity.NOTE
+
+
+def _along_time(trace: Trace, limit: float, state: Progress) -> Hit | None:
+    found = []
+    for layer in trace.weight_layers:
+        ratio = typical(late(trace), layer.path, lambda r: r.early_over_late)
+        if ratio is not None and ratio < limit:
+            found.append((ratio, layer))
+    if not found:
+        return None
+    ratio, layer = min(found, key=lambda pair: pair[0])
+    return Hit(
+        severity=Severity.NOTE if state.fine else Severity.ERROR,
+        confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
+        message=f"In {layer.path} the gradient that reaches the first time steps is {number(ratio)} "
+        "of that at the last: what came early can not be learned.",
+        layers=in_order([x for _, x in found]),
+        evidence=(
+            Evidence("gradient at the first quarter of time steps over the last", ratio, limit),
+            Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+        ),
+    )
+
+
+def _everywhere(rows: list[Depth], weak: float, limit: float, state: Progress) -> Hit:
+    moves = [u for r in rows if (u := r.update) is not None]
+    return Hit(
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH if weak < limit / 10 else Confidence.MEDIUM,
+        message=f"The whole network hardly acts on its loss: changing every weight by 1 % would change "
+        f"the loss by {number(weak)} %. The signal is lost in the forward pass already.",
+        layers=in_order([row.layer for row in rows]),
+        evidence=(
+            Evidence("relative change of the loss per relative change of the weights", weak, limit),
+            Evidence("median change of a layer per step", median(moves) if moves else 0.0, None),
+            Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+        ),
+    )
+
+
+__all__ = ["reference", "update_ratio", "vanishing_gradient"]

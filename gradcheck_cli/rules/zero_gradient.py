@@ -1,0 +1,60 @@
+"""GC103 zero-gradient."""
+
+from collections.abc import Iterator, Sequence
+
+from gradcheck_cli.records.trace import Layer, Step, Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    rule,
+)
+from gradcheck_cli.rules.profile import late
+from gradcheck_cli.rules.progress import progress
+
+
+@rule("GC103", "zero-gradient")
+def zero_gradient(trace: Trace, *, lowest_share: float = 0.5) -> Iterator[Hit]:
+    """Layers receive a gradient in which every single number is exactly zero.
+
+    Measures  the share of exact zeros in the weight's gradient, in every step of the last third.
+    Reports   layers where it is 1 in all of them, when everything below them is zero too or they make
+              up more than `lowest_share` of the weight layers.
+    Matters   no optimizer can make a step out of nothing; weight decay alone moves such a layer.
+    Severity  error when the layers block the way down and the loss does not fall well; note for side
+              branches such as experts that no sample was routed to.
+    Not for   gradients that do not arrive at all (GC601), frozen layers (GC603).
+    Sources   Lu, Shin, Su & Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165 (dying ReLU).
+    """
+    steps = late(trace)
+    trained = [x for x in trace.weight_layers if x.trainable]
+    measured = {x.path: _always_zero(x, steps) for x in trained}
+    known = [x for x in trained if measured[x.path] is not None]
+    if not known:
+        raise CannotTellError("no weight layer received a gradient")
+    zero = [x for x in known if measured[x.path]]
+    if not zero:
+        return
+    state = progress(trace)
+    deepest = max((x.depth or 0 for x in known), default=0)
+    at_bottom = [x for x in known if (x.depth or 0) == deepest]
+    blocks = all(x in zero for x in at_bottom) or len(zero) > lowest_share * len(known)
+    yield Hit(
+        severity=Severity.ERROR if blocks and not state.fine else Severity.NOTE,
+        confidence=Confidence.HIGH,
+        message=f"The gradient of {len(zero)} of {len(known)} layers is exactly zero in every number.",
+        layers=in_order(zero),
+        evidence=(Evidence("share of layers without any gradient", len(zero) / len(known), 0.0),),
+    )
+
+
+def _always_zero(layer: Layer, steps: Sequence[Step]) -> bool | None:
+    shares = [
+        r.weight_grad.zero_share
+        for step in steps
+        if (r := step.readings.get(layer.path)) is not None and r.weight_grad is not None
+    ]
+    return all(share == 1 for share in shares) if shares else None

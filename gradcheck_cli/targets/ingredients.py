@@ -13,8 +13,9 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from gradcheck_cli.errors import GradcheckError, UsageError, UserCodeError
-from gradcheck_cli.targets.batches import Source, as_source, from_function
+from gradcheck_cli.targets.batches import Source
 from gradcheck_cli.targets.conventions import NAMES, Kind, search, search_model
+from gradcheck_cli.targets.data import as_source, from_function
 from gradcheck_cli.targets.importing import Found, check_arguments, find, load_module
 from gradcheck_cli.targets.optimizers import (
     DEFAULT,

@@ -91,10 +91,15 @@ def _of_cause(cause: Any, rules_: Iterable[Any], cards: Iterable[Any]) -> Iterat
 
 
 def _of_remedy(remedy: Any) -> Iterator[Text]:
-    yield from _titled(remedy.name, f"fix, {remedy.risk}", remedy.card)
+    yield from _titled(remedy.name, f"fix, {remedy.risk}", _text(remedy))
     yield from _section("Treats", "")
     for name in sorted(_names(remedy.treats)):
         yield Text(f"  {name}")
+
+
+def _text(item: Any) -> str:
+    """Return the card of a rule, a cause or a remedy."""
+    return str(item.text if hasattr(item, "text") else item.card)
 
 
 def _names(treats: Any) -> set[str]:
@@ -117,7 +122,7 @@ def _linked(name: str, items: list[Any]) -> Iterator[Text]:
     if items:
         yield from _section(name, "")
         for item in items:
-            yield Text(f"  {item.name}", style="bold") + Text(f"  {_first(item.card)}")
+            yield Text(f"  {item.name}", style="bold") + Text(f"  {_first(_text(item))}")
 
 
 def _first(card: str) -> str:

@@ -31,6 +31,8 @@ def code_of(report: Report, gate: Severity | None) -> ExitCode:
     """Return the exit code; formats have no say in it."""
     if report.run.interrupted:
         return ExitCode.INTERRUPTED
+    if report.run.steps == 0:
+        return ExitCode.CANNOT_DIAGNOSE  # what measured nothing is never fine
     if report.fails(gate):
         return ExitCode.FINDINGS
     return ExitCode.BUG if report.crashed else ExitCode.OK

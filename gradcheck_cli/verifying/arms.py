@@ -27,6 +27,7 @@ class Run:
     """A training under way, with its own chance: runs may take turns without disturbing each other."""
 
     seed: int
+    watch: int = 0  # so many steps at the start are observed and judged
     training: Training | None = None
     state: State | None = None
     curve: list[float] = field(default_factory=list)
@@ -46,9 +47,9 @@ class Run:
         self.state = None
 
 
-def start(target: "Target", changes: Sequence[Change], seed: int) -> Run:
+def start(target: "Target", changes: Sequence[Change], seed: int, watch: int = 0) -> Run:
     """Build a run. What the change breaks is part of the result."""
-    run = Run(seed)
+    run = Run(seed, watch)
     with unchanged():
         try:
             run.training = target.build(changes, seed=seed, hold_out=True)
@@ -59,18 +60,18 @@ def start(target: "Target", changes: Sequence[Change], seed: int) -> Run:
     return run
 
 
-def advance(run: Run, steps: int, observed: int) -> None:
-    """Train until `steps` are done; the first `observed` of them are watched and judged."""
+def advance(run: Run, steps: int) -> None:
+    """Train until `steps` are done or the loss is no number any more."""
     if run.failed or run.training is None or run.state is None or len(run.curve) >= steps:
         return
     with unchanged():
         run.state.restore()
         try:
-            if not run.curve:
-                trace = observe(run.training, observed)
+            if run.watch and not run.curve:
+                trace = observe(run.training, run.watch)
                 run.curve += trace.losses
                 run.findings = judge(trace).findings
-            while len(run.curve) < steps and math.isfinite(run.curve[-1]):
+            while len(run.curve) < steps and math.isfinite((run.curve or [0.0])[-1]):
                 run.curve.append(float(run.training.step().loss))
             run.held_out = run.training.evaluate(HELD_OUT_BATCHES)
         except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way

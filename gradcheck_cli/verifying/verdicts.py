@@ -88,11 +88,12 @@ def worse(trio: Trio) -> bool:
 
 
 def usual(runs: Sequence[Run], severities: frozenset[Severity]) -> tuple[str, ...]:
-    """Return the names of the findings that most of the runs show."""
+    """Return the names of the findings that half of the watched runs or more show."""
+    watched = [x for x in runs if x.watch and not x.failed]
     counted = Counter(
-        name for x in runs for name in {f.name for f in x.findings if f.severity in severities}
+        name for x in watched for name in {f.name for f in x.findings if f.severity in severities}
     )
-    return tuple(sorted(name for name, seen in counted.items() if 2 * seen > len(runs)))
+    return tuple(sorted(name for name, seen in counted.items() if 2 * seen >= len(watched)))
 
 
 GRAVE = frozenset({Severity.ERROR})

@@ -1,0 +1,91 @@
+"""The bench: controls and shams that all candidates are compared with, and the clock."""
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gradcheck_cli.records.diagnosis import Verification
+from gradcheck_cli.records.finding import Finding
+from gradcheck_cli.remedies.base import Proposal
+from gradcheck_cli.verifying.arms import Run, advance, start
+from gradcheck_cli.verifying.sham import sham
+from gradcheck_cli.verifying.verdicts import Trio, effects, learns, verdict
+
+if TYPE_CHECKING:
+    from gradcheck_cli.targets.target import Target
+
+WATCHED = 2  # seeds on which a candidate is observed and judged by the rules
+
+
+@dataclass(slots=True)
+class Trial:
+    """One candidate and its runs."""
+
+    proposal: Proposal
+    runs: list[Run] = field(default_factory=list)
+    verification: Verification = field(default_factory=Verification)
+
+
+@dataclass(slots=True)
+class Bench:
+    """Runs candidates beside the same control and sham, built when first needed."""
+
+    target: "Target"
+    baseline: tuple[Finding, ...]
+    seeds: tuple[int, ...]
+    deadline: float
+    observed: int
+    steps: int = 0
+    rivals: dict[int, tuple[Run, Run]] = field(default_factory=dict)
+
+    @property
+    def late(self) -> bool:
+        """Is the time spent?"""
+        return time.monotonic() > self.deadline
+
+    def others(self, seed: int) -> tuple[Run, Run]:
+        """Return control and sham of one seed, as long as everybody else now."""
+        if seed not in self.rivals:
+            watch = self.observed if seed == self.seeds[0] else 0
+            again = sham(self.target, seed)
+            self.rivals[seed] = (
+                start(self.target, (), seed, watch),
+                start(self.target, (again,), seed, watch),
+            )
+        for run in self.rivals[seed]:
+            advance(run, self.steps)
+        return self.rivals[seed]
+
+    def probe(self, trial: Trial) -> None:
+        """Bring the first run of a candidate to the present length; nobody looks inside."""
+        if not trial.runs:
+            trial.runs = [self._start(trial, 0, 0)]
+        advance(trial.runs[0], self.steps)
+        trial.verification = verdict(self.trio(trial), self.baseline)
+
+    def confirm(self, trial: Trial, seeds: int) -> None:
+        """Run a candidate anew under observation, on several seeds while there is time."""
+        began = time.monotonic()
+        trial.runs = []
+        for index in range(min(seeds, len(self.seeds))):
+            if index >= WATCHED and self.late:
+                break
+            trial.runs.append(self._start(trial, index, self.observed if index < WATCHED else 0))
+            advance(trial.runs[-1], self.steps)
+        trial.verification = verdict(self.trio(trial), self.baseline, time.monotonic() - began)
+        for run in trial.runs:
+            run.release()
+
+    def _start(self, trial: Trial, index: int, watch: int) -> Run:
+        assert trial.proposal.change is not None
+        return start(self.target, (trial.proposal.change,), self.seeds[index], watch)
+
+    def trio(self, trial: Trial) -> Trio:
+        """Return the candidate's runs beside control and sham of the same seeds."""
+        pairs = [self.others(run.seed) for run in trial.runs]
+        return Trio(tuple(c for c, _ in pairs), tuple(s for _, s in pairs), tuple(trial.runs))
+
+    def merit(self, trial: Trial) -> tuple[bool, float, int]:
+        """Return how promising a candidate looks: larger is better."""
+        effect = min(effects(self.trio(trial)))
+        return (learns(trial.runs) and effect > 0, round(effect, 1), -trial.proposal.size)

@@ -1,0 +1,44 @@
+"""The labelled case bank: `CASES`, each a training problem with what was measured about it.
+
+Labels come from `evidence.json`, which `python -m benchmarks.label` computes; nothing here and
+nothing there asks gradcheck. Cases labelled `ambiguous` stay in the file and are not scored.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.cases import (
+    healthy_plain,
+    healthy_shapes,
+    healthy_transformers,
+    others,
+    vanishing_depth,
+    vanishing_elsewhere,
+)
+from benchmarks.cases.case import Case, Problem
+
+__all__ = ["CASES", "EVIDENCE", "Case", "Problem"]
+
+EVIDENCE = Path(__file__).parent / "evidence.json"
+MODULES = (
+    healthy_plain,
+    healthy_shapes,
+    healthy_transformers,
+    vanishing_depth,
+    vanishing_elsewhere,
+    others,
+)
+
+
+def labelled() -> tuple[Case, ...]:
+    """Return all cases with the labels that the stored evidence gave them."""
+    stored = json.loads(EVIDENCE.read_text(encoding="utf-8")) if EVIDENCE.exists() else {}
+    planted = [case for module in MODULES for case in module.CASES]
+    return tuple(
+        replace(case, label=stored.get(case.name, {}).get("label", "unlabelled"))
+        for case in planted
+    )
+
+
+CASES = labelled()

@@ -8,39 +8,62 @@ from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.targets.training import Training
 
 Progress = Callable[[int, int, float], None]
+Enough = Callable[[Trace], bool]
 _INSPECT_EVERY = 5
+_BROKEN = 3  # steps in a row without a finite loss, after which there is nothing more to learn
 
 
-def observe(training: Training, steps: int, on_step: Progress | None = None) -> Trace:
+class Interrupted(Exception):  # noqa: N818 - not an error: what was measured so far is in it
+    """The user's code raised, or Ctrl-C was pressed, after some steps were observed."""
+
+    def __init__(self, trace: Trace, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.trace = trace
+        self.cause = cause
+
+
+def observe(
+    training: Training,
+    steps: int,
+    on_step: Progress | None = None,
+    *,
+    enough: Enough | None = None,
+    most: int | None = None,
+) -> Trace:
     """Perform `steps` ordinary training steps, every one observed, and return what was measured.
 
-    Raises what the user's code raises; the steps measured so far are then in `partial_trace` of the
-    exception.
+    With `enough`, goes on in portions of `steps` until it says so of the trace, up to `most` steps.
+    Raises what the user's code raises, or `Interrupted` with the trace so far when a step had been
+    observed before.
     """
+    most = steps if most is None or enough is None else most
     recorder = Recorder([training.model], training.optimizers, training.site_of)
     with recorder:
         try:
-            for index in range(steps):
-                inspect = index < 2 or index % _INSPECT_EVERY == 0 or index == steps - 1
-                with recorder.step(inspect=inspect):
-                    outcome = training.step()
-                step = recorder.finish_step(float(outcome.loss), _rate(training))
+            for index in range(most):
+                portion_ends = index >= steps and index % steps == 0
+                if portion_ends and enough is not None and enough(recorder.trace(training.precision)):
+                    break
+                last = index == most - 1 or (index + 1) % steps == 0
+                _one(recorder, training, inspect=index < 2 or index % _INSPECT_EVERY == 0 or last)
                 if on_step is not None:
-                    on_step(index + 1, steps, step.loss)
-                if _is_over(recorder):
+                    on_step(index + 1, max(steps, index + 1), recorder.steps[-1].loss)
+                if _is_broken(recorder):
                     break
         except BaseException as error:
-            error.partial_trace = recorder.trace(training.precision)  # type: ignore[attr-defined]
-            raise
+            if not recorder.steps:
+                raise
+            raise Interrupted(recorder.trace(training.precision), error) from error
     return recorder.trace(training.precision)
 
 
-def _rate(training: Training) -> float | None:
+def _one(recorder: Recorder, training: Training, *, inspect: bool) -> None:
+    with recorder.step(inspect=inspect):
+        outcome = training.step()
     rates = [g["lr"] for o in training.optimizers for g in o.param_groups if "lr" in g]
-    return float(rates[0]) if rates else None
+    recorder.finish_step(float(outcome.loss), float(rates[0]) if rates else None)
 
 
-def _is_over(recorder: Recorder) -> bool:
-    """After three steps in a row without a finite loss there is nothing more to learn."""
-    last = recorder.steps[-3:]
-    return len(last) == 3 and all(not math.isfinite(s.loss) for s in last)
+def _is_broken(recorder: Recorder) -> bool:
+    last = recorder.steps[-_BROKEN:]
+    return len(last) == _BROKEN and all(not math.isfinite(s.loss) for s in last)

@@ -304,7 +304,7 @@ class Tape:
         if not isinstance(result, torch.Tensor):
             return
         reads = self.reads_of(given)
-        path = self._path(name, may_be_module=False)
+        path = self._path(name, may_be_module=True)
         call = Call(path, name, False, reads, attends=True, at=user_site())
         self.calls.append(call)
         self.set_origin(result, Origin(frozenset({len(self.calls) - 1}), name))

@@ -11,6 +11,7 @@ from gradcheck_cli.rules.diverging_loss import diverging_loss
 from gradcheck_cli.rules.dying_relu import dying_relu
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient
 from gradcheck_cli.rules.frozen_parameter import frozen_parameter
+from gradcheck_cli.rules.mismatched_loss import mismatched_loss
 from gradcheck_cli.rules.never_called import never_called
 from gradcheck_cli.rules.non_finite import non_finite
 from gradcheck_cli.rules.not_in_optimizer import not_in_optimizer
@@ -37,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     update_too_large,  # GC402
     stalled_loss,  # GC403
     diverging_loss,  # GC404
+    mismatched_loss,  # GC405
     non_finite,  # GC501
     precision_underflow,  # GC502
     disconnected_parameter,  # GC601

@@ -16,7 +16,7 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import first, gradient_rms, typical
+from gradcheck_cli.rules.profile import arriving_rms, first, gradient_rms, output_std, typical
 from gradcheck_cli.rules.progress import progress
 
 
@@ -74,9 +74,7 @@ def _gain(trace: Trace, chain: list[Layer], *, forward: bool) -> float | None:
         value = typical(
             first(trace),
             layer.path,
-            lambda r: (
-                (r.output and r.output.std) if forward else (r.output_grad and r.output_grad.rms)
-            ),
+            output_std if forward else arriving_rms,
         )
         if value:
             values.append(log(value))

@@ -1,0 +1,56 @@
+"""Why it is wrong: pure functions that weigh a trace and its findings; no torch."""
+
+from gradcheck_cli.causes.base import CauseRule
+from gradcheck_cli.causes.of_data import degenerate_data, labels_without_signal, unnormalized_input
+from gradcheck_cli.causes.of_signals import (
+    dead_relu,
+    depth_without_normalization,
+    init_too_large,
+    init_too_small,
+    long_recurrence,
+    saturating_activation,
+)
+from gradcheck_cli.causes.of_training import (
+    clipping_too_strong,
+    learning_rate_too_high,
+    learning_rate_too_low,
+    low_precision,
+    weight_decay_too_strong,
+)
+from gradcheck_cli.causes.of_wiring import (
+    detached_graph,
+    double_softmax,
+    frozen_parameters,
+    non_differentiable_operation,
+    optimizer_misses_parameters,
+    symmetric_init,
+    target_shape_broadcast,
+    unregistered_modules,
+    wrong_output_activation,
+)
+
+CAUSES: tuple[CauseRule, ...] = (
+    saturating_activation,
+    init_too_small,
+    init_too_large,
+    depth_without_normalization,
+    dead_relu,
+    long_recurrence,
+    learning_rate_too_low,
+    learning_rate_too_high,
+    low_precision,
+    weight_decay_too_strong,
+    clipping_too_strong,
+    detached_graph,
+    non_differentiable_operation,
+    unregistered_modules,
+    optimizer_misses_parameters,
+    frozen_parameters,
+    symmetric_init,
+    double_softmax,
+    wrong_output_activation,
+    target_shape_broadcast,
+    unnormalized_input,
+    degenerate_data,
+    labels_without_signal,
+)

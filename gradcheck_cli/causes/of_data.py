@@ -1,0 +1,99 @@
+"""Causes in the data: scale, constancy, labels."""
+
+from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
+from gradcheck_cli.records.trace import Role
+from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.profile import first, typical
+
+
+@cause(
+    "unnormalized-input",
+    "saturated-activation vanishing-gradient exploding-gradient diverging-loss non-finite dying-relu "
+    "stalled-loss update-too-large zero-gradient degenerate-data",
+    "Standardise the inputs and change nothing else.",
+)
+def unnormalized_input(seen: Evidence) -> Support | None:
+    """Inputs are far from mean 0 and standard deviation 1, so the first layer works out of its range.
+
+    Speaks for it  inputs of a size well above 1, and trouble from the first layer on.
+    Against it     trouble that begins higher up.
+    Sources        LeCun et al. 1998, Efficient BackProp, sec. 4.3.
+    """
+    data = seen.trace.data
+    if data.input_std is None or data.input_mean is None or not seen.findings:
+        return None
+    size = (data.input_std**2 + data.input_mean**2) ** 0.5
+    if size < 5 and not (0 < size < 0.02):
+        return None
+    weighing = Weighing()
+    weighing.add(
+        0.55,
+        f"inputs have mean {number(data.input_mean)} and standard deviation {number(data.input_std)}",
+    )
+    lowest = next((x for x in seen.trace.layers if x.role is Role.ACTIVATION), None)
+    if lowest is not None and size >= 5:
+        share = typical(first(seen.trace), lowest.path, lambda r: r.saturated) or 0.0
+        weighing.add(
+            0.4,
+            f"{number(100 * share)} % of the first nonlinearity is saturated at once",
+            when=share > 0.3,
+        )
+    weighing.add(
+        0.2,
+        "the trouble begins at the first step",
+        when=seen.has("non-finite", "diverging-loss", "update-too-large", "exploding-gradient"),
+    )
+    return weighing.support(seen.trace.weight_layers[:1])
+
+
+@cause("degenerate-data", "stalled-loss degenerate-data non-finite collapsed-features")
+def degenerate_data(seen: Evidence) -> Support | None:
+    """The data holds nothing to learn: constant inputs, repeated samples, one class, NaN.
+
+    Speaks for it  the shares and counts that the rule on data measured.
+    Against it     a loss that falls below that of a constant prediction.
+    Sources        none needed.
+    """
+    data = seen.trace.data
+    weighing = Weighing()
+    weighing.add(
+        0.95,
+        f"{number(100 * (data.constant_features or 0))} % of the input features never vary",
+        when=(data.constant_features or 0) > 0.999,
+    )
+    weighing.add(0.9, "samples repeat each other", when=(data.duplicate_inputs or 0) > 0.9)
+    weighing.add(
+        0.9,
+        "all targets belong to one class",
+        when=data.classes_seen == 1 and (seen.trace.loss.classes or 0) > 1,
+    )
+    bad = data.nonfinite_inputs + data.nonfinite_targets
+    weighing.add(0.95, f"the data holds {bad} values that are not finite", when=bad > 0)
+    return weighing.support() if seen.findings else None
+
+
+@cause(
+    "labels-without-signal",
+    "stalled-loss",
+    "Train on a hundred samples only: a network that can fit them by heart is sound, and the labels are not.",
+)
+def labels_without_signal(seen: Evidence) -> Support | None:
+    """Nothing in the inputs tells the targets: shuffled labels, misaligned files, missing features.
+
+    Speaks for it  gradients reach all layers, updates have a usual size, and the loss stays at that of a
+                   constant prediction.
+    Against it     any other finding that would explain a stalled loss.
+    Sources        Zhang et al. 2017, arXiv:1611.03530 (random labels).
+    """
+    if not seen.has("stalled-loss"):
+        return None
+    others = {f.name for f in seen.findings if f.severity.rank > 1} - {"stalled-loss"}
+    weighing = Weighing()
+    weighing.add(
+        0.3,
+        "the loss stays at that of always guessing the same",
+        when=seen.trace.loss.baseline is not None,
+    )
+    weighing.add(0.35, "gradients, activations and updates show nothing wrong", when=not others)
+    weighing.add(-0.5, "but other findings explain it", when=bool(others))
+    return weighing.support()

@@ -1,0 +1,235 @@
+"""Causes in how the network is trained: rates, decay, clipping, number formats."""
+
+from statistics import median
+
+from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
+from gradcheck_cli.records.trace import Reading, Trace
+from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.profile import first, late, typical, update_ratio
+
+_HALF = {"float16", "bfloat16", "fp16", "bf16"}
+
+
+def _rate(trace: Trace) -> str:
+    rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
+    return number(rates[-1]) if rates else "unknown"
+
+
+def _clip(trace: Trace) -> float | None:
+    factors = [s.clip for s in trace.observed if s.clip is not None]
+    return median(factors) if factors else None
+
+
+def _is_half(trace: Trace) -> bool:
+    return trace.precision in _HALF or any(
+        p.dtype in _HALF for x in trace.layers for p in x.parameters
+    )
+
+
+@cause(
+    "learning-rate-too-low",
+    "update-too-small stalled-loss",
+    "Train a copy with ten times the learning rate, and a hundred times.",
+)
+def learning_rate_too_low(seen: Evidence) -> Support | None:
+    """Gradients are fine, but the steps along them are tiny.
+
+    Speaks for it  updates below 1e-5 of the weights in every layer although gradients reach all layers.
+    Against it     clipping, rounding or vanishing gradients that explain small updates.
+    Sources        Karpathy, cs231n notes (updates near 1e-3 of the weights are usual).
+    """
+    trace = seen.trace
+    if not seen.noted("update-too-small"):
+        return None
+    clip = _clip(trace)
+    weighing = Weighing()
+    weighing.add(
+        0.7,
+        f"no layer changes by more than a hundred-thousandth per step at learning rate {_rate(trace)}",
+    )
+    weighing.add(-0.5, "but gradients are clipped hard", when=clip is not None and clip < 0.03)
+    weighing.add(-0.4, "but gradients vanish", when=seen.has("vanishing-gradient", "zero-gradient"))
+    weighing.add(-0.4, "but changes are lost to rounding", when=_is_half(trace))
+    weighing.add(0.2, "gradients reach all layers", when=not seen.noted("vanishing-gradient"))
+    return weighing.support(trace.weight_layers)
+
+
+@cause(
+    "learning-rate-too-high",
+    "update-too-large diverging-loss non-finite stalled-loss exploding-gradient dying-relu "
+    "saturated-activation vanishing-gradient zero-gradient",
+    "Train a copy with a tenth of the learning rate.",
+)
+def learning_rate_too_high(seen: Evidence) -> Support | None:
+    """Steps are so large that they leave the region where the gradient was valid.
+
+    Speaks for it  updates above a tenth of the weights per step; units that died or saturated after the
+                   first steps; a loss that grew from a sane beginning.
+    Against it     trouble in the very first forward pass.
+    Sources        LeCun et al. 1998, Efficient BackProp, sec. 5.
+    """
+    trace = seen.trace
+    ratios = [u for x in trace.weight_layers if (u := _largest_update(trace, x.path)) is not None]
+    if not ratios or not seen.findings:
+        return None
+    middle = median(ratios)
+    sane = _sane_start(trace)
+    weighing = Weighing()
+    weighing.add(
+        0.45,
+        f"a step changes a layer by {number(100 * middle)} % of its size at learning rate {_rate(trace)}",
+        when=middle > 0.1,
+    )
+    weighing.add(
+        0.2,
+        f"a step changes a layer by {number(100 * middle)} % of its size",
+        when=0.03 < middle <= 0.1,
+    )
+    hurt = seen.has("diverging-loss", "non-finite", "stalled-loss", "update-too-large")
+    weighing.add(
+        0.3, "the first loss was sane, the later ones are not", when=sane and hurt and middle > 0.03
+    )
+    weighing.add(
+        0.3,
+        "units died or saturated only after the first steps",
+        when=_broke_later(trace) and middle > 0.01,
+    )
+    weighing.add(-0.35, "but the network was in trouble from the first step on", when=not sane)
+    return weighing.support(trace.weight_layers)
+
+
+def _largest_update(trace: Trace, path: str) -> float | None:
+    values = [
+        typical(s, path, update_ratio) for s in (trace.observed[:3], trace.observed, late(trace))
+    ]
+    return max((v for v in values if v is not None), default=None)
+
+
+def _sane_start(trace: Trace) -> bool:
+    baseline = trace.loss.baseline
+    if not trace.losses or baseline is None or baseline <= 0:
+        return True
+    return trace.losses[0] < 20 * baseline
+
+
+def _broke_later(trace: Trace) -> bool:
+    for layer in trace.layers:
+        for quantity in (_dead, _saturated):
+            before = typical(trace.observed[:1], layer.path, quantity)
+            after = typical(late(trace), layer.path, quantity)
+            if before is not None and after is not None and after > 0.5 and after > before + 0.3:
+                return True
+    return False
+
+
+def _dead(reading: Reading) -> float | None:
+    return reading.dead
+
+
+def _saturated(reading: Reading) -> float | None:
+    return reading.saturated
+
+
+@cause(
+    "low-precision",
+    "precision-underflow update-too-small stalled-loss zero-gradient vanishing-gradient",
+    "Train a copy in float32.",
+)
+def low_precision(seen: Evidence) -> Support | None:
+    """Sixteen bits are too few: gradients underflow, or weights can not take small changes.
+
+    Speaks for it  16-bit weights whose changes are lost to rounding, or 16-bit gradients that are zero.
+    Against it     float32 weights.
+    Sources        Micikevicius et al. 2018, arXiv:1710.03740, sec. 3.
+    """
+    trace = seen.trace
+    if not _is_half(trace) or not seen.findings:
+        return None
+    shares = [
+        s
+        for x in trace.weight_layers
+        if (s := typical(late(trace), x.path, lambda r: r.lost)) is not None
+    ]
+    lost = median(shares) if shares else 0.0
+    weighing = Weighing()
+    weighing.add(
+        0.7,
+        f"{number(100 * lost)} % of the weights have a gradient and do not move",
+        when=lost > 0.3,
+    )
+    weighing.add(0.7, "gradients are exactly zero at 16 bits", when=seen.has("precision-underflow"))
+    weighing.add(0.2, "weights or computation use 16 bits", when=weighing.score > 0)
+    return weighing.support(trace.weight_layers)
+
+
+@cause(
+    "weight-decay-too-strong",
+    "vanishing-gradient collapsed-features stalled-loss zero-gradient update-too-large",
+    "Train a copy without weight decay.",
+)
+def weight_decay_too_strong(seen: Evidence) -> Support | None:
+    """Weight decay pulls the weights to zero faster than the loss can hold them.
+
+    Speaks for it  weight norms that shrink markedly during the run, with a decay that explains it.
+    Against it     weights that were small from the beginning.
+    Sources        Loshchilov & Hutter 2019, arXiv:1711.05101.
+    """
+    trace = seen.trace
+    decays = [p.weight_decay for x in trace.weight_layers for p in x.parameters if p.weight_decay]
+    if not decays or not seen.findings:
+        return None
+    shrunk = []
+    for layer in trace.weight_layers:
+        before = typical(first(trace), layer.path, _weight_norm)
+        after = typical(late(trace), layer.path, _weight_norm)
+        if before and after is not None:
+            shrunk.append(after / before)
+    factor = median(shrunk) if shrunk else 1.0
+    rates = [p.learning_rate or 0.0 for x in trace.weight_layers for p in x.parameters]
+    per_step = max(decays) * max(rates, default=0.0)
+    weighing = Weighing()
+    weighing.add(
+        0.85,
+        f"weights shrank to {number(factor)} of their size under a decay of {number(max(decays))}",
+        when=factor < 0.7,
+    )
+    weighing.add(
+        0.4, f"decay takes {number(100 * per_step)} % of each weight per step", when=per_step > 5e-3
+    )
+    return weighing.support(trace.weight_layers)
+
+
+def _weight_norm(reading: Reading) -> float | None:
+    return None if reading.weight is None else reading.weight.norm
+
+
+@cause(
+    "clipping-too-strong",
+    "update-too-small stalled-loss",
+    "Train a copy with the clipping norm at the median norm of the gradient.",
+)
+def clipping_too_strong(seen: Evidence) -> Support | None:
+    """Gradients are clipped to a norm far below the usual one, in every step.
+
+    Speaks for it  the norm after clipping is a small part of the norm before, always.
+    Against it     optimizers that rescale gradients anyway (Adam).
+    Sources        Pascanu et al. 2013, arXiv:1211.5063, algorithm 1 (a threshold near the average norm).
+    """
+    trace = seen.trace
+    factor = _clip(trace)
+    if factor is None or factor > 0.1 or not seen.has("update-too-small", "stalled-loss"):
+        return None
+    weighing = Weighing()
+    weighing.add(0.5, f"clipping leaves {number(100 * factor)} % of the gradient in every step")
+    weighing.add(0.4, "the optimizer uses the gradient's size", when=not trace.adaptive)
+    return weighing.support(trace.weight_layers)
+
+
+__all__ = [
+    "clipping_too_strong",
+    "learning_rate_too_high",
+    "learning_rate_too_low",
+    "low_precision",
+    "paths",
+    "weight_decay_too_strong",
+]

@@ -1,0 +1,203 @@
+"""Causes in how parts are connected: graph, optimizer, modules, output and loss."""
+
+from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
+from gradcheck_cli.records.trace import Cut, Layer
+from gradcheck_cli.rules.base import number
+
+_DETACHING = {"detach", "detach_", "data", "no_grad", "item", "tolist", "numpy", "numpy_force"}
+_STUCK = "stalled-loss disconnected-parameter zero-gradient"
+
+
+def _cuts(seen: Evidence, *, detaching: bool) -> list[Cut]:
+    return [c for c in seen.trace.cuts if (c.operation in _DETACHING) is detaching]
+
+
+def _silent(seen: Evidence) -> list[Layer]:
+    return [
+        x
+        for x in seen.trace.layers
+        if x.parameters and x.called and x.trainable and not any(p.reached for p in x.parameters)
+    ]
+
+
+@cause(
+    "detached-graph", _STUCK, "Remove the call and see whether the layers below it get a gradient."
+)
+def detached_graph(seen: Evidence) -> Support | None:
+    """A call cuts the graph: `detach`, `.data`, `no_grad`, a trip through numpy or Python numbers.
+
+    Speaks for it  such a call in the forward pass, and layers below it without any gradient.
+    Against it     stop-gradients on purpose, whose layers are reached in another way.
+    Sources        PyTorch notes, Autograd mechanics.
+    """
+    cuts, silent = _cuts(seen, detaching=True), _silent(seen)
+    if not cuts or not silent or not seen.has("disconnected-parameter", "stalled-loss"):
+        return None
+    cut = cuts[0]
+    weighing = Weighing()
+    where = f" at {cut.at}" if cut.at else ""
+    weighing.add(
+        0.9, f"{cut.operation}{where} cuts the graph, and {len(silent)} layers get no gradient"
+    )
+    return weighing.support(silent, at=cut.at)
+
+
+@cause("non-differentiable-operation", _STUCK, "Replace the operation by a smooth one.")
+def non_differentiable_operation(seen: Evidence) -> Support | None:
+    """An operation without a useful derivative lies on the way: argmax, round, sign, a comparison.
+
+    Speaks for it  such a call in the forward pass, and layers below with no or exactly zero gradient.
+    Against it     straight-through estimators, which hand the gradient on.
+    Sources        Bengio, Leonard & Courville 2013, arXiv:1308.3432.
+    """
+    cuts = _cuts(seen, detaching=False)
+    silent = _silent(seen)
+    zero = set(seen.layers_of("zero-gradient"))
+    layers = silent or [x for x in seen.trace.layers if x.path in zero]
+    if not cuts or not layers or not seen.has(*_STUCK.split()):
+        return None
+    cut = cuts[0]
+    where = f" at {cut.at}" if cut.at else ""
+    weighing = Weighing()
+    weighing.add(
+        0.9,
+        f"{cut.operation}{where} has a slope of zero, and {len(layers)} layers below get nothing",
+    )
+    return weighing.support(layers, at=cut.at)
+
+
+@cause("unregistered-modules", "disconnected-parameter stalled-loss")
+def unregistered_modules(seen: Evidence) -> Support | None:
+    """Modules are kept in a plain list or dict, so `parameters()` does not return them.
+
+    Speaks for it  attributes that hold modules which the model does not know.
+    Against it     nothing.
+    Sources        PyTorch documentation, torch.nn.ModuleList.
+    """
+    loose = seen.trace.unregistered
+    if not loose:
+        return None
+    return Support(
+        0.95, (f"{', '.join(loose)} hold modules in a plain container",), loose, loose[0]
+    )
+
+
+@cause("optimizer-misses-parameters", "not-in-optimizer stalled-loss update-too-small")
+def optimizer_misses_parameters(seen: Evidence) -> Support | None:
+    """The optimizer was given other parameters than the model's.
+
+    Speaks for it  parameters with gradients that no optimizer holds.
+    Against it     frozen parameters.
+    Sources        PyTorch documentation, torch.optim.
+    """
+    missed = [
+        x
+        for x in seen.trace.layers
+        if x.parameters and x.trainable and not any(p.optimised for p in x.parameters)
+    ]
+    if not missed or not seen.has("not-in-optimizer", "stalled-loss"):
+        return None
+    return (
+        Weighing().add(0.95, f"{len(missed)} trainable layers are in no optimizer").support(missed)
+    )
+
+
+@cause("frozen-parameters", "stalled-loss frozen-parameter update-too-small")
+def frozen_parameters(seen: Evidence) -> Support | None:
+    """Layers that should learn do not ask for a gradient.
+
+    Speaks for it  a large share of the parameters frozen, and a loss that does not fall.
+    Against it     fine-tuning, where the loss falls all the same.
+    Sources        PyTorch notes, Autograd mechanics (requires_grad).
+    """
+    owning = [x for x in seen.trace.layers if x.parameters]
+    frozen = [x for x in owning if not x.trainable]
+    if not frozen or not seen.has("stalled-loss", "update-too-small"):
+        return None
+    whole = sum(p.numel for x in owning for p in x.parameters)
+    share = sum(p.numel for x in frozen for p in x.parameters) / whole
+    weighing = Weighing()
+    weighing.add(
+        0.35 + 0.5 * share,
+        f"{number(100 * share)} % of the parameters are frozen and the loss stalls",
+    )
+    return weighing.support(frozen)
+
+
+@cause("symmetric-init", "poor-initialization stalled-loss")
+def symmetric_init(seen: Evidence) -> Support | None:
+    """All units of a layer start with the same weights, so they stay the same for ever.
+
+    Speaks for it  identical rows in a weight matrix at the end of the run.
+    Against it     zero-initialised last layers, whose rows part after the first step.
+    Sources        Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 8.4.
+    """
+    if not any("identical" in e.what for f in seen.findings for e in f.evidence):
+        return None
+    twins = [
+        x for x in seen.trace.weight_layers if x.weight is not None and x.weight.rows_identical
+    ]
+    return (
+        Weighing()
+        .add(0.95, f"all units of {len(twins)} layers have identical weights")
+        .support(twins)
+    )
+
+
+@cause("double-softmax", "stalled-loss mismatched-loss update-too-small vanishing-gradient")
+def double_softmax(seen: Evidence) -> Support | None:
+    """A softmax before a loss that applies one itself.
+
+    Speaks for it  the loss's input is the result of a softmax.
+    Against it     nothing: the second softmax can not undo the first.
+    Sources        PyTorch documentation, torch.nn.CrossEntropyLoss (expects unnormalised logits).
+    """
+    loss = seen.trace.loss
+    if loss.kind != "cross_entropy" or loss.activation_before not in {"softmax", "gumbel_softmax"}:
+        return None
+    return Support(
+        0.95, ("cross_entropy applies a softmax to probabilities that went through one already",)
+    )
+
+
+@cause(
+    "wrong-output-activation",
+    "stalled-loss mismatched-loss saturated-activation dying-relu vanishing-gradient zero-gradient",
+)
+def wrong_output_activation(seen: Evidence) -> Support | None:
+    """The model's last nonlinearity does not fit the loss or the range of the targets.
+
+    Speaks for it  logits that went through a sigmoid or ReLU; targets outside what the output can reach.
+    Against it     outputs whose range covers the targets.
+    Sources        Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 6.2.2.
+    """
+    if not seen.has("mismatched-loss") or seen.trace.loss.broadcast:
+        return None
+    before, kind = seen.trace.loss.activation_before, seen.trace.loss.kind
+    if kind == "cross_entropy" and before in {"softmax", "gumbel_softmax"}:
+        return None
+    last = [
+        x
+        for x in seen.trace.layers
+        if x.kind.lower() == (before or "") or x.path.endswith(f":{before}")
+    ]
+    weighing = Weighing()
+    weighing.add(0.9, f"{kind} is computed from the result of {before}")
+    return weighing.support(last[-1:])
+
+
+@cause("target-shape-broadcast", "stalled-loss mismatched-loss")
+def target_shape_broadcast(seen: Evidence) -> Support | None:
+    """Output and target have different shapes, and the loss stretches one over the other.
+
+    Speaks for it  shapes such as [32, 1] against [32]: every output is compared with every target.
+    Against it     nothing.
+    Sources        PyTorch documentation, broadcasting semantics; the warning of mse_loss.
+    """
+    loss = seen.trace.loss
+    if not loss.broadcast:
+        return None
+    return Support(
+        0.97,
+        (f"{loss.kind} compares an output {loss.output_shape} with a target {loss.target_shape}",),
+    )

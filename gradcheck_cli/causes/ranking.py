@@ -1,0 +1,58 @@
+"""Weigh all causes against each other; the best explanation first."""
+
+import traceback
+from collections.abc import Callable, Sequence
+
+from gradcheck_cli.causes import CAUSES
+from gradcheck_cli.causes.base import CauseRule, Evidence
+from gradcheck_cli.records.diagnosis import Cause
+from gradcheck_cli.records.finding import Crash, Finding, Severity
+from gradcheck_cli.records.trace import Trace
+
+_LEAST = 0.15  # a score below it is not worth a line
+
+OnCrash = Callable[[Crash], None]
+
+
+def rank(
+    trace: Trace,
+    findings: Sequence[Finding],
+    *,
+    causes: Sequence[CauseRule] = CAUSES,
+    on_crash: OnCrash | None = None,
+) -> tuple[Cause, ...]:
+    """Return the causes that explain at least one finding above a note, best first.
+
+    A cause that raises is handed to `on_crash` and the others go on; without it, it raises.
+    """
+    serious = {f.name: f.code for f in findings if f.severity is not Severity.NOTE}
+    if not serious:
+        return ()
+    seen = Evidence(trace, tuple(findings))
+    found: list[Cause] = []
+    for rule in causes:
+        explained = [serious[name] for name in rule.explains if name in serious]
+        if not explained:
+            continue
+        try:
+            support = rule.function(seen)
+        except Exception:
+            if on_crash is None:
+                raise
+            on_crash(Crash(f"cause {rule.name}", traceback.format_exc()))
+            continue
+        if support is None or support.score < _LEAST:
+            continue
+        found.append(
+            Cause(
+                name=rule.name,
+                explains=tuple(sorted(explained)),
+                score=round(support.score, 3),
+                reasons=support.reasons,
+                layers=support.layers,
+                first_layer=support.first_layer,
+                at=support.at,
+                distinguish=rule.distinguish,
+            )
+        )
+    return tuple(sorted(found, key=lambda c: (-c.score, c.name)))

@@ -1,0 +1,158 @@
+"""From a trace and what the rules say of it to the parts of a report; no torch."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from gradcheck_cli.records.diagnosis import Cause, Fix, Status
+from gradcheck_cli.records.finding import Finding, Severity
+from gradcheck_cli.records.report import History, LayerSummary, Verdict
+from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
+from gradcheck_cli.rules.engine import Judgement
+from gradcheck_cli.rules.profile import (
+    Quantity,
+    arriving_rms,
+    elasticity,
+    gradient_rms,
+    gradient_zeros,
+    late,
+    typical,
+    update_ratio,
+)
+from gradcheck_cli.rules.progress import Progress, State, progress
+
+_COLUMNS = 60  # steps kept for pictures
+_CURVE = 400  # losses kept for pictures
+_FEW = 20  # steps below which "nothing found" is not an answer
+
+
+def verdict(trace: Trace, judgement: Judgement) -> Verdict:
+    """Sick when something above a note was found; unsure when too little was seen to say healthy."""
+    if any(f.severity is not Severity.NOTE for f in judgement.findings):
+        return Verdict.SICK
+    state = progress(trace)
+    if state.state is State.UNKNOWN or len(trace.steps) < _FEW or judgement.crashed:
+        return Verdict.UNSURE
+    return Verdict.UNSURE if state.state is State.STALLED else Verdict.HEALTHY
+
+
+def headline(
+    trace: Trace, found: Verdict, findings: Sequence[Finding], causes: Sequence[Cause]
+) -> str:
+    """Return one sentence a person can act on."""
+    state = progress(trace)
+    if found is Verdict.HEALTHY:
+        return f"Nothing wrong: gradients reach all layers and {_told(state)}."
+    if found is Verdict.UNSURE:
+        more = max(4 * len(trace.steps), 50)
+        return f"Not sure yet: nothing is wrong with the gradients, but {_told(state)}; try --steps {more}."
+    serious = [f for f in findings if f.severity is not Severity.NOTE]
+    names = list(dict.fromkeys(f.name for f in serious))
+    what = names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
+    if not causes:
+        return f"{what}: {serious[0].message}"
+    best = causes[0]
+    where = f" at {best.first_layer}" if best.first_layer else ""
+    return f"{what}, most likely because of {best.name}{where}: {best.reasons[0]}."
+
+
+def _told(state: Progress) -> str:
+    if state.state is State.CONVERGED:
+        return f"the loss has converged ({state.end:.3g})"
+    if state.state is State.UNKNOWN:
+        return "there were too few steps to judge the loss"
+    if state.state is State.STALLED:
+        return f"the loss stays at {state.end:.3g}"
+    return f"the loss falls ({state.start:.3g} to {state.end:.3g})"
+
+
+def summaries(trace: Trace) -> tuple[LayerSummary, ...]:
+    """Return one row per layer that ran or holds parameters, in execution order."""
+    strongest = max(
+        (s for x in trace.weight_layers if (s := typical(late(trace), x.path, elasticity))),
+        default=0.0,
+    )
+    return tuple(_summary(trace, layer, strongest) for layer in trace.layers)
+
+
+def _summary(trace: Trace, layer: Layer, strongest: float) -> LayerSummary:
+    steps = late(trace)
+
+    def middle(quantity: Quantity) -> float | None:
+        return typical(steps, layer.path, quantity)
+
+    strength = middle(elasticity)
+    return LayerSummary(
+        path=layer.path,
+        kind=layer.kind,
+        role=layer.role.value,
+        order=layer.order,
+        depth=layer.depth,
+        numel=sum(p.numel for p in layer.parameters),
+        activation=layer.activation,
+        built_at=str(layer.built_at) if layer.built_at else None,
+        gradient=middle(gradient_rms),
+        gradient_zero=middle(gradient_zeros),
+        arriving=middle(arriving_rms),
+        weight=middle(lambda r: r.weight.norm if r.weight else None),
+        update=middle(update_ratio),
+        spread=middle(lambda r: r.spread),
+        dead=middle(lambda r: r.dead),
+        saturated=middle(lambda r: r.saturated),
+        sensitivity=strength / strongest if strength is not None and strongest else None,
+    )
+
+
+_SERIES: dict[str, Quantity] = {
+    "gradient": gradient_rms,
+    "arriving": arriving_rms,
+    "update": update_ratio,
+    "dead": lambda r: r.dead,
+    "saturated": lambda r: r.saturated,
+}
+
+
+def history(trace: Trace) -> History:
+    """Return per-layer curves over at most 60 steps, and the loss over at most 400."""
+    steps = _spaced(trace.observed, _COLUMNS)
+    series: dict[str, dict[str, tuple[float | None, ...]]] = {}
+    for name, quantity in _SERIES.items():
+        rows = {x.path: _row(steps, x.path, quantity) for x in trace.layers}
+        series[name] = {p: row for p, row in rows.items() if any(v is not None for v in row)}
+    curve = _spaced(trace.steps, _CURVE)
+    return History(
+        steps=tuple(s.index for s in steps),
+        series=series,
+        loss_steps=tuple(s.index for s in curve),
+        losses=tuple(s.loss for s in curve),
+    )
+
+
+def _row(steps: Sequence[Step], path: str, quantity: Quantity) -> tuple[float | None, ...]:
+    def value(reading: Reading | None) -> float | None:
+        found = quantity(reading) if reading is not None else None
+        return found if found is None or isfinite(found) else None
+
+    return tuple(value(s.readings.get(path)) for s in steps)
+
+
+def _spaced(steps: Sequence[Step], most: int) -> Sequence[Step]:
+    """Return at most `most` of the steps, evenly spaced, the last one always."""
+    if len(steps) <= most:
+        return steps
+    stride = (len(steps) - 1) / (most - 1)
+    return [steps[round(i * stride)] for i in range(most)]
+
+
+def next_steps(
+    found: Verdict, findings: Sequence[Finding], fixes: Sequence[Fix]
+) -> tuple[str, ...]:
+    """Return what to run next."""
+    if found is Verdict.HEALTHY:
+        return ("put it into CI: gradcheck diagnose ... --fail-on error",)
+    if found is Verdict.UNSURE:
+        return ("observe more steps: add --steps auto",)
+    told = [f"gradcheck explain {f.code}" for f in findings if f.severity is not Severity.NOTE][:2]
+    tried = [f for f in fixes if f.verification.status is not Status.NOT_RUN]
+    if fixes and not tried:
+        told.append("leave out --no-verify to have the fixes tried on your model and data")
+    return tuple(dict.fromkeys(told))

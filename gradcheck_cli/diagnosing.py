@@ -1,0 +1,144 @@
+"""Train a target for some instrumented steps and say what is wrong: the main verb."""
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import torch
+
+from gradcheck_cli import __version__, concluding, fixing
+from gradcheck_cli.causes.ranking import rank
+from gradcheck_cli.errors import UserCodeError
+from gradcheck_cli.probe.stepping import Interrupted, Progress, observe
+from gradcheck_cli.records.diagnosis import Fix, Verification
+from gradcheck_cli.records.finding import Finding
+from gradcheck_cli.records.report import Report, RunFacts, Verdict
+from gradcheck_cli.records.trace import Gap, Trace
+from gradcheck_cli.rules.engine import judge
+from gradcheck_cli.rules.progress import State, progress
+from gradcheck_cli.targets.target import Target
+from gradcheck_cli.targets.training import Training
+from gradcheck_cli.verifying import verify as verify_fixes
+
+STEPS = 50
+MOST_STEPS = 400  # bound of an automatic length
+Stage = Callable[[str], None]
+
+
+def diagnose(
+    target: Target,
+    steps: int | None = STEPS,
+    *,
+    verify: bool = True,
+    budget: float = 60.0,
+    command: str = "",
+    on_step: Progress | None = None,
+    on_stage: Stage | None = None,
+) -> Report:
+    """Observe `steps` training steps of `target` and report; None goes on until it is sure.
+
+    `budget` seconds are spent on trying fixes. After Ctrl-C the report holds what was measured until
+    then and `run.interrupted` is true. Raises UserCodeError when the user's code raises before a step
+    was observed, CannotDiagnoseError when nothing can be trained.
+    """
+    say = on_stage or (lambda _: None)
+    started, begun = datetime.now(UTC), time.monotonic()
+    say("building the model")
+    training = target.build()
+    say("training under observation")
+    trace, stopped = _observe(training, steps, on_step)
+    judgement = judge(trace)
+    crashed = list(judgement.crashed)
+    causes = rank(trace, judgement.findings, on_crash=crashed.append)
+    found = concluding.verdict(trace, judgement)
+    fixes: Sequence[Fix] = ()
+    if found is Verdict.SICK:
+        proposals = fixing.propose(
+            training, trace, causes, judgement.findings, on_crash=crashed.append
+        )
+        if verify and stopped is None:
+            say("trying fixes")
+            fixes = verify_fixes(
+                target, proposals, budget=budget, baseline=judgement.findings, on_progress=say
+            )
+        else:
+            reason = "the run was interrupted" if stopped else "declined with --no-verify"
+            fixes = _untried([p.fix for p in proposals], reason)
+    facts = _facts(target, training, trace, command)
+    return Report(
+        verdict=found,
+        headline=concluding.headline(trace, found, judgement.findings, causes),
+        run=RunFacts(
+            **facts,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - begun, 3),
+            interrupted=isinstance(stopped, KeyboardInterrupt),
+        ),
+        assumptions=training.assumptions,
+        findings=judgement.findings,
+        causes=causes,
+        fixes=tuple(fixes),
+        passed=judgement.passed,
+        skipped=judgement.skipped,
+        crashed=tuple(crashed),
+        gaps=(*trace.gaps, *_stopped_early(trace, stopped)),
+        layers=concluding.summaries(trace),
+        history=concluding.history(trace),
+        next_steps=concluding.next_steps(found, judgement.findings, fixes),
+    )
+
+
+def _observe(
+    training: Training, steps: int | None, on_step: Progress | None
+) -> tuple[Trace, BaseException | None]:
+    try:
+        if steps is not None:
+            return observe(training, steps, on_step), None
+        return observe(training, STEPS, on_step, enough=_is_sure, most=MOST_STEPS), None
+    except Interrupted as stop:
+        if isinstance(stop.cause, (KeyboardInterrupt, UserCodeError)):
+            return stop.trace, stop.cause
+        raise stop.cause from None
+
+
+def _is_sure(trace: Trace) -> bool:
+    """The loss says clearly that it falls or does not, and more steps would not change the verdict."""
+    state = progress(trace)
+    if state.fine or state.state in {State.BROKEN, State.DIVERGING}:
+        return True
+    serious: list[Finding] = [f for f in judge(trace).findings if f.severity.rank > 1]
+    certain = [f for f in serious if f.confidence.value == "high" and f.name != "stalled-loss"]
+    return bool(certain)
+
+
+def _untried(fixes: Sequence[Fix], reason: str) -> tuple[Fix, ...]:
+    return tuple(replace(fix, verification=Verification(reason=reason)) for fix in fixes)
+
+
+def _facts(target: Target, training: Training, trace: Trace, command: str) -> dict[str, object]:
+    return {
+        "command": command,
+        "model": target.labels.get("model", type(training.model).__name__),
+        "data": target.labels.get("data", ""),
+        "loss": training.loss_name,
+        "optimizer": training.optimizer_name,
+        "seed": target.seed,
+        "device": str(training.device),
+        "precision": training.precision,
+        "steps": len(trace.steps),
+        "observed_steps": len(trace.observed),
+        "batch_size": trace.data.batch_size,
+        "parameters": sum(p.numel() for p in training.model.parameters()),
+        "gradcheck": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _stopped_early(trace: Trace, stopped: BaseException | None) -> tuple[Gap, ...]:
+    if stopped is None:
+        return ()
+    why = "Ctrl-C" if isinstance(stopped, KeyboardInterrupt) else str(stopped)
+    return (Gap(what=f"steps after {len(trace.steps)}", reason=why),)

@@ -1,0 +1,94 @@
+"""GC405 mismatched-loss."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    number,
+    rule,
+)
+from gradcheck_cli.rules.progress import progress
+
+_LOGITS = {"cross_entropy", "binary_cross_entropy_with_logits"}
+_SQUASHING = {"softmax", "gumbel_softmax", "sigmoid", "relu", "relu6", "hardsigmoid"}
+# What an output can reach, by its last nonlinearity.
+_REACH = {
+    "sigmoid": (0.0, 1.0),
+    "hardsigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "hardtanh": (-1.0, 1.0),
+}
+_REACH |= {"relu": (0.0, float("inf")), "softmax": (0.0, 1.0), "softplus": (0.0, float("inf"))}
+_REGRESSION = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
+
+
+@rule("GC405", "mismatched-loss")
+def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
+    """The loss does not fit the output it is computed from.
+
+    Measures  which nonlinearity the loss's input went through directly, the range of the targets, and
+              the shapes of output and target.
+    Reports   a softmax, sigmoid or ReLU before a loss that expects logits; probabilities where logarithms
+              are expected; targets further than `outside` of their range beyond what the output can
+              reach; shapes that are stretched over each other.
+    Matters   gradients point the wrong way or are damped everywhere, whatever the network is like.
+    Severity  error; warning while the loss falls all the same.
+    Not for   log_softmax before cross_entropy, which changes nothing.
+    Sources   PyTorch documentation of the losses named.
+    """
+    loss = trace.loss
+    if loss.kind is None:
+        raise CannotTellError("the loss is not one of torch's own functions")
+    what = _mismatch(trace, outside)
+    if what is None:
+        return
+    message, evidence = what
+    yield Hit(
+        severity=Severity.WARNING if progress(trace).fine else Severity.ERROR,
+        confidence=Confidence.HIGH,
+        message=message,
+        evidence=evidence,
+    )
+
+
+def _mismatch(trace: Trace, outside: float) -> tuple[str, tuple[Evidence, ...]] | None:
+    loss, data = trace.loss, trace.data
+    before = loss.activation_before
+    if loss.broadcast:
+        return (
+            f"{loss.kind} stretches an output of shape {loss.output_shape} over a target of shape "
+            f"{loss.target_shape}: every output is compared with every target.",
+            (),
+        )
+    if loss.kind in _LOGITS and before in _SQUASHING:
+        return f"{loss.kind} expects logits, but its input went through {before} already.", ()
+    if loss.kind == "nll_loss" and before in {"softmax", "sigmoid"}:
+        return (
+            f"nll_loss expects logarithms of probabilities, but its input is the result of {before}.",
+            (),
+        )
+    reach = _REACH.get(before or "")
+    if (
+        loss.kind in _REGRESSION
+        and reach
+        and data.target_low is not None
+        and data.target_high is not None
+    ):
+        span = data.target_high - data.target_low or 1.0
+        beyond = max(reach[0] - data.target_low, data.target_high - reach[1]) / span
+        if beyond > outside:
+            return (
+                f"Targets run from {number(data.target_low)} to {number(data.target_high)}, but the output "
+                f"goes through {before} and can not reach them.",
+                (
+                    Evidence(
+                        "part of the targets' range that the output can not reach", beyond, outside
+                    ),
+                ),
+            )
+    return None

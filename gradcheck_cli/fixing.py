@@ -1,61 +1,6 @@
-"""From causes to fixes that are worth trying, the best guess first."""
+"""The verb `fix`: propose changes, prove them, write the best one into the user's source."""
 
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-
-from gradcheck_cli.records.diagnosis import Cause
-from gradcheck_cli.records.finding import Crash, Finding, Severity
-from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.remedies.base import Case, Proposal, Remedy
-from gradcheck_cli.remedies.catalogue import REMEDIES
-from gradcheck_cli.targets.training import Training
+from gradcheck_cli.remedies.base import Proposal
+from gradcheck_cli.remedies.proposing import propose
 
 __all__ = ["Proposal", "propose"]
-
-CAUSES = 4  # that are treated; the others are too unlikely beside them
-UNLIKELY = 0.2  # share of the best score below which a cause is not treated
-OnCrash = Callable[[Crash], None]
-
-
-def propose(
-    training: Training,
-    trace: Trace,
-    causes: Sequence[Cause],
-    findings: Sequence[Finding],
-    *,
-    on_crash: OnCrash | None = None,
-) -> tuple[Proposal, ...]:
-    """Return the fixes for the likely causes. A healthy model is offered none.
-
-    A remedy that crashes is handed to `on_crash` and the others go on; without it, it raises.
-    """
-    if not any(f.severity.rank >= Severity.WARNING.rank for f in findings):
-        return ()
-    made: dict[tuple[str, str], Proposal] = {}
-    for cause in likely(causes):
-        case = Case(training, trace, cause, tuple(findings))
-        for remedy in treating(cause.name):
-            for proposal in _drafted(remedy, case, on_crash):
-                made.setdefault((proposal.fix.name, proposal.fix.summary), proposal)
-    return tuple(made.values())
-
-
-def likely(causes: Sequence[Cause]) -> tuple[Cause, ...]:
-    """Return the causes worth treating, in the order given."""
-    best = max((c.score for c in causes), default=0.0)
-    return tuple(c for c in causes if c.score >= UNLIKELY * best)[:CAUSES]
-
-
-def treating(cause: str) -> tuple[Remedy, ...]:
-    """Return the remedies of a cause; each names first what it is best for."""
-    able = [remedy for remedy in REMEDIES if cause in remedy.treats]
-    return tuple(sorted(able, key=lambda remedy: remedy.treats.index(cause)))
-
-
-def _drafted(remedy: Remedy, case: Case, on_crash: OnCrash | None) -> Iterator[Proposal]:
-    try:
-        yield from remedy.propose(case)
-    except Exception:
-        if on_crash is None:
-            raise
-        on_crash(Crash(f"remedy {remedy.name}", traceback.format_exc()))

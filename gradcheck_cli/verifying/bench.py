@@ -14,7 +14,7 @@ from gradcheck_cli.verifying.verdicts import Trio, effects, learns, verdict
 if TYPE_CHECKING:
     from gradcheck_cli.targets.target import Target
 
-WATCHED = 2  # seeds on which a candidate is observed and judged by the rules
+WATCHED = 2  # seeds on which a promising candidate is observed and judged by the rules
 
 
 @dataclass(slots=True)
@@ -63,14 +63,14 @@ class Bench:
         advance(trial.runs[0], self.steps)
         trial.verification = verdict(self.trio(trial), self.baseline)
 
-    def confirm(self, trial: Trial, seeds: int) -> None:
-        """Run a candidate anew under observation, on several seeds while there is time."""
+    def confirm(self, trial: Trial, seeds: int, watched: int = WATCHED) -> None:
+        """Run a candidate on several seeds while there is time, the first of them observed."""
         began = time.monotonic()
         trial.runs = []
         for index in range(min(seeds, len(self.seeds))):
             if index >= WATCHED and self.late:
                 break
-            trial.runs.append(self._start(trial, index, self.observed if index < WATCHED else 0))
+            trial.runs.append(self._start(trial, index, self.observed if index < watched else 0))
             advance(trial.runs[-1], self.steps)
         trial.verification = verdict(self.trio(trial), self.baseline, time.monotonic() - began)
         for run in trial.runs:

@@ -130,7 +130,10 @@ def _confirm(bench: Bench, trials: Sequence[Trial], say: Progress) -> None:
             continue
         hopeful = bench.merit(trial)[0] and len(verified) < ENOUGH
         say(f"confirming {name} on other seeds ({rank + 1} of {len(trials)})")
-        bench.confirm(trial, SEEDS if hopeful else 2)
+        if hopeful:
+            bench.confirm(trial, SEEDS)
+        else:
+            bench.confirm(trial, 2, watched=0)
         if trial.verification.status is Status.VERIFIED:
             verified.add(name)
 

@@ -147,13 +147,19 @@ def _status(trio: Trio, left: tuple[str, ...], new: tuple[str, ...]) -> tuple[St
         return Status.HARMFUL, f"it does not learn more and shows {', '.join(new)}"
     if helped and len(trio.treated) < FEWEST_SEEDS:
         return Status.HELPS_PARTLY, "it learns more, but only one seed could be tried"
+    watched = any(x.watch for x in trio.treated)
+    if helped and not watched:
+        return (
+            Status.HELPS_PARTLY,
+            "it learns more, but nobody looked whether the findings are gone",
+        )
     if helped and not left and not new:
         return Status.VERIFIED, "it learns more than control and sham at every seed"
     if helped:
         return Status.HELPS_PARTLY, f"it learns more, but shows {', '.join((*left, *new))}"
     sick_otherwise = to_cure((), trio.control) and to_cure((), trio.sham)
-    several = len(trio.treated) >= FEWEST_SEEDS
-    if several and not left and sick_otherwise and learns(trio.treated):
+    silent = watched and len(trio.treated) >= FEWEST_SEEDS and not left
+    if silent and sick_otherwise and learns(trio.treated):
         reason = (
             "the findings are gone, but the loss is not clearly lower than control's and sham's"
         )

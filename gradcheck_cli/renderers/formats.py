@@ -36,10 +36,17 @@ def _json(report: Report) -> str:
     return dumps_json(report) + "\n"
 
 
+def _html(report: Report) -> str:
+    from gradcheck_cli.renderers.html import render
+
+    return render(report)
+
+
 FORMATS = (
     Format("text", (".txt",), _text, "what the terminal shows, without colours"),
     Format("yaml", (".yaml", ".yml"), _yaml, "the whole report; `gradcheck report` reads it back"),
     Format("json", (".json",), _json, "the same as JSON"),
+    Format("html", (".html", ".htm"), _html, "one self-contained page with pictures"),
 )
 NAMES = tuple(format_.name for format_ in FORMATS)
 

@@ -99,7 +99,9 @@ def test_zero_and_non_finite_numbers_are_shown_as_such() -> None:
 
 
 def test_an_ascii_terminal_gets_ascii_only() -> None:
-    text = printed(replace(a_report.sick(), headline="größer → 3 \N{MULTIPLICATION SIGN}"), encoding="ascii")
+    text = printed(
+        replace(a_report.sick(), headline="größer → 3 \N{MULTIPLICATION SIGN}"), encoding="ascii"
+    )
     text.encode("ascii")
     assert "gr??er -> 3 x" in text
 

@@ -1,0 +1,197 @@
+"""The page: template, style and script are files beside this one; the policy hashes the last two."""
+
+import base64
+import hashlib
+from functools import cache
+from math import isfinite
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gradcheck_cli.records.diagnosis import Fix, Verification
+from gradcheck_cli.records.report import LayerSummary, Report
+from gradcheck_cli.renderers.html.charts import Chart, Line, chart
+from gradcheck_cli.renderers.html.heat import heat
+from gradcheck_cli.renderers.words import clean, number, percent, place, plural, shorten, title
+
+FOLDER = Path(__file__).parent
+LONGEST_NAME = 300
+SMALLEST_SHARE = 1e-3  # of the strongest layer's gradient: below it a layer counts as starved
+CSS_OF_ARM = {"control": "control", "sham": "sham", "treated": "treated"}
+
+
+def render(report: Report) -> str:
+    """Return the page as one string that needs nothing else."""
+    style, script = _file("style.css"), _file("script.js")
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            model_line=title(report),
+            policy=_policy(style, script),
+            style=style,
+            script=script,
+            heat=_bounded(heat(report)),
+            profiles=[c for c in (_gradients(report), _updates(report)) if c],
+            loss=_loss(report),
+            loss_ends=(report.history.losses[0], report.history.losses[-1])
+            if report.history.losses
+            else (),
+            layers=sorted(report.layers, key=lambda x: x.order),
+            worst=_worst(report),
+            curves=_curves,
+            ends=_ends,
+            facts=_facts(report),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": number,
+        "percent": percent,
+        "plural": plural,
+        "place": place,
+        "name": lambda text: shorten(clean(str(text)), LONGEST_NAME),
+        "seen": lambda text: "\n".join(clean(line) for line in str(text).splitlines()),
+    }
+    return environment
+
+
+@cache
+def _file(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Return a content security policy that lets exactly this style and this script be used."""
+    return (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _bounded(data: dict[str, Any]) -> dict[str, Any]:
+    """Clean the names that the script will show."""
+    layers = [
+        {
+            **row,
+            "path": shorten(clean(row["path"]), LONGEST_NAME),
+            "kind": shorten(clean(row["kind"]), 60),
+        }
+        for row in data["layers"]
+    ]
+    return {**data, "layers": layers}
+
+
+def _with(report: Report, name: str) -> list[LayerSummary]:
+    rows = sorted(report.layers, key=lambda x: x.order)
+    return [row for row in rows if getattr(row, name) is not None]
+
+
+def _profile(
+    report: Report, name: str, label: str, band: tuple[float, float, str] | None
+) -> Chart | None:
+    rows = _with(report, name)
+    values = [getattr(row, name) for row in rows]
+    notes = [f"{shorten(clean(row.path), 60)}: {number(getattr(row, name))}" for row in rows]
+    line = Line(label, "profile", values, notes=notes)
+    return chart(
+        label, [line], x_label="layer, first executed on the left", log=True, whole=True, band=band
+    )
+
+
+def _gradients(report: Report) -> Chart | None:
+    values = [row.gradient for row in _with(report, "gradient")]
+    strongest = max((v for v in values if v is not None and isfinite(v)), default=0.0)
+    band = (
+        (strongest * SMALLEST_SHARE, strongest, "within 1/1000 of the strongest")
+        if strongest > 0
+        else None
+    )
+    return _profile(report, "gradient", "Gradient over depth", band)
+
+
+def _updates(report: Report) -> Chart | None:
+    return _profile(report, "update", "Update per step over depth", (1e-4, 1e-2, "usual size"))
+
+
+def _loss(report: Report) -> Chart | None:
+    history = report.history
+    places = history.loss_steps or range(len(history.losses))
+    if len(places) != len(history.losses):
+        places = range(len(history.losses))
+    line = Line("loss", "profile", history.losses, places=[float(p) for p in places])
+    return chart("Loss", [line], x_label="step", whole=True)
+
+
+def _curves(fix: Fix) -> Chart | None:
+    """Return the mean curves of control, sham and treated."""
+    lines = []
+    for arm in fix.verification.arms:
+        length = min((len(curve) for curve in arm.curves), default=0)
+        means = [fmean(curve[i] for curve in arm.curves) for i in range(length)]
+        if means:
+            lines.append(Line(clean(arm.name), CSS_OF_ARM.get(arm.name, "control"), means))
+    return (
+        chart("Loss with and without the fix", lines, x_label="step", whole=True) if lines else None
+    )
+
+
+def _ends(verification: Verification) -> list[tuple[str, str, str]]:
+    """Return each arm's name, mean held-out loss and findings left."""
+    return [
+        (
+            clean(arm.name),
+            number(fmean(arm.held_out)) if arm.held_out else "-",
+            ", ".join(map(clean, arm.findings)) or "none",
+        )
+        for arm in verification.arms
+    ]
+
+
+def _worst(report: Report) -> dict[str, str]:
+    worst: dict[str, str] = {}
+    for finding in sorted(report.findings, key=lambda f: f.severity.rank):
+        worst |= dict.fromkeys(finding.layers, finding.severity.value)
+    return worst
+
+
+def _facts(report: Report) -> list[tuple[str, str]]:
+    """Return what is known about the run, without what was not given."""
+    run = report.run
+    pairs = [
+        ("command", run.command),
+        ("model", run.model),
+        ("data", run.data),
+        ("loss", run.loss),
+        ("optimizer", run.optimizer),
+        ("parameters", f"{run.parameters:,}" if run.parameters else ""),
+        ("batch size", str(run.batch_size or "")),
+        ("steps", f"{run.steps}, {run.observed_steps} of them observed"),
+        ("seed", str(run.seed)),
+        ("device", run.device),
+        ("precision", run.precision),
+        ("processes", str(run.world_size) if run.world_size > 1 else ""),
+        ("gradcheck", run.gradcheck),
+        ("torch", run.torch),
+        ("python", run.python),
+        ("started", run.started),
+        ("took", f"{number(run.seconds)} s" if run.seconds else ""),
+    ]
+    return [(name, shorten(clean(value), 400)) for name, value in pairs if value]

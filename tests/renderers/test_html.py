@@ -1,0 +1,168 @@
+"""The page as text: self-contained, small, escaped, and honest about numbers."""
+
+import base64
+import hashlib
+import html
+import json
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from gradcheck_cli.records.report import History, Report
+from gradcheck_cli.renderers.html import render
+from gradcheck_cli.renderers.html.heat import ALPHABET, heat
+from tests import a_report
+from tests.hostile import STRINGS, poisoned
+
+REPORTS = [a_report.sick(), a_report.healthy(), a_report.empty(), a_report.sick(200)]
+VOID = {"meta", "rect", "line", "path", "circle", "br", "text"}
+
+
+class Outline(HTMLParser):
+    """Collects tags, attributes and what scripts hold."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script":
+            self.scripts.append(data)
+
+    def shape(self) -> list[str]:
+        """The tags without what users named."""
+        return [tag for tag, _ in self.tags]
+
+
+def big(layers: int = 200, steps: int = 200) -> Report:
+    """As many layers and steps as a page must hold."""
+    report = a_report.sick(layers)
+    return replace(report, history=a_report.history(report.layers, steps))
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_the_page_loads_nothing(report: Report) -> None:
+    page = render(report)
+    for tag, attributes in Outline(page).tags:
+        assert tag not in {"link", "img", "iframe", "object", "embed", "base", "form"}
+        assert "src" not in attributes
+        assert not [a for a in attributes if a.startswith("on") or a == "style"]
+        assert (attributes.get("href") or "#").startswith("#")
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_the_policy_allows_exactly_the_script_and_the_style_of_the_page() -> None:
+    page = render(a_report.sick())
+    [policy] = re.findall(r'Content-Security-Policy" content="([^"]+)"', page)
+    for tag, directive in (("script", "script-src"), ("style", "style-src")):
+        [body] = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+        assert f"{directive} &#39;sha256-{digest}&#39;" in policy
+    assert "default-src &#39;none&#39;" in policy
+    assert "unsafe" not in policy
+
+
+def test_200_layers_and_200_steps_stay_below_300_kilobytes() -> None:
+    assert len(render(big()).encode()) < 300_000
+
+
+@pytest.mark.parametrize("string", STRINGS)
+@pytest.mark.parametrize("base", [a_report.sick(), a_report.healthy()])
+def test_hostile_names_add_no_element_and_no_attribute(string: str, base: Report) -> None:
+    page = Outline(render(poisoned(base, string)))
+    plain = Outline(render(poisoned(base, "plain")))
+    ignored = {
+        "span",
+        "button",
+        "ul",
+        "li",
+        "p",
+        "pre",
+        "code",
+        "circle",
+        "dt",
+        "dd",
+        "details",
+        "summary",
+        "title",
+    }
+    assert set(page.shape()) - ignored <= set(plain.shape()) | {"svg"}
+    assert page.shape().count("script") == 2
+    for _, attributes in page.tags:
+        assert not [a for a in attributes if a.startswith("on")]
+    assert "\x1b" not in "".join(page.scripts)
+
+
+def test_every_cell_decodes_to_two_digits() -> None:
+    report = a_report.sick(30)
+    data = heat(report)
+    for quantity in data["quantities"]:
+        for row, layer in enumerate(data["layers"]):
+            low, high = quantity["ranges"][row]
+            letters = quantity["cells"][row]
+            curve = report.history.series[quantity["key"]][layer["path"]]
+            for column, true in enumerate(curve):
+                code = ALPHABET.index(letters[column] if len(letters) > 1 else letters)
+                if code >= 3:
+                    value = low + (code - 3) / (len(ALPHABET) - 4) * (high - low)
+                    value = 10**value if quantity["log"] else value
+                    assert value == pytest.approx(true, rel=0.03)
+                else:
+                    assert true == 0
+
+
+def test_zero_missing_and_non_finite_cells_are_kept_apart() -> None:
+    [row] = a_report.layers(1)
+    curve = (None, 0.0, math.nan, 1.0, math.inf)
+    history = History(steps=(0, 1, 2, 3, 4), series={"gradient": {row.path: curve}})
+    data = heat(replace(a_report.sick(), layers=(row,), history=history))
+    [letters] = data["quantities"][0]["cells"]
+    assert [ALPHABET.index(letter) for letter in letters] == [0, 1, 2, 3, 2]
+
+
+def test_the_letters_are_the_same_inside_of_a_page() -> None:
+    assert ALPHABET in render(a_report.sick())
+
+
+def test_numbers_that_no_picture_can_hold_do_no_harm() -> None:
+    values = (5e-324, 1.7e308, math.nan, math.inf, 0.0, -1.0)
+    rows = tuple(
+        replace(row, gradient=value, update=value, dead=value)
+        for row, value in zip(a_report.layers(6), values, strict=True)
+    )
+    for losses in (values, (), (1.0,), (0.0, 0.0), (-2.0, -2.0), (math.nan,)):
+        history = replace(a_report.history(rows), losses=losses, loss_steps=())
+        assert render(replace(a_report.sick(), layers=rows, history=history))
+
+
+def test_the_data_is_json_without_nan() -> None:
+    page = render(big(5, 5))
+    [text] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    assert json.loads(text, parse_constant=pytest.fail)["layers"][0]["path"] == "net.0"
+
+
+def test_everything_said_in_the_report_is_on_the_page() -> None:
+    report, page = a_report.sick(), html.unescape(render(a_report.sick()))
+    for said in (
+        report.headline,
+        report.findings[0].message,
+        "1.6e-6",
+        report.causes[0].distinguish,
+        report.fixes[0].why,
+        report.fixes[1].verification.reason,
+        report.gaps[0].reason,
+        report.skipped[0].reason,
+        report.assumptions[0],
+        report.next_steps[0],
+        report.run.command,
+    ):
+        assert said in page

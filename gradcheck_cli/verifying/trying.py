@@ -53,6 +53,7 @@ def verify(
     baseline: Sequence[Finding] = (),
     on_progress: Progress | None = None,
     observed: int = OBSERVED,
+    lengths: Sequence[int] = LENGTHS,
     seed: int | None = None,
 ) -> tuple[Fix, ...]:
     """Try the proposals and return their fixes with what was measured, the best first.
@@ -69,7 +70,7 @@ def verify(
         reason = refuses(target)
         _all(able, reason or "no time was left to try it")
         if not reason:
-            _try(bench, able, time.monotonic() + budget, say)
+            _try(bench, able, lengths, time.monotonic() + budget, say)
     return _ranked(trials)
 
 
@@ -78,14 +79,16 @@ def _all(trials: Sequence[Trial], reason: str) -> None:
         trial.verification = Verification(reason=reason)
 
 
-def _try(bench: Bench, trials: Sequence[Trial], end: float, say: Progress) -> None:
+def _try(
+    bench: Bench, trials: Sequence[Trial], lengths: Sequence[int], end: float, say: Progress
+) -> None:
     """Try single changes, and the combinations if none of those was verified."""
     single = [t for t in trials if t.proposal.part != COMBINED]
     combined = [t for t in trials if t.proposal.part == COMBINED]
     for group in filter(None, (single, combined)):
         now = time.monotonic()
         bench.deadline = now + SEARCH_SHARE * (end - now)
-        promising = _search(bench, group, say)
+        promising = _search(bench, group, lengths, say)
         bench.deadline = end
         _confirm(bench, promising, say)
         if any(t.verification.status is Status.VERIFIED for t in group):
@@ -96,14 +99,16 @@ def _try(bench: Bench, trials: Sequence[Trial], end: float, say: Progress) -> No
             return
 
 
-def _search(bench: Bench, trials: Sequence[Trial], say: Progress) -> list[Trial]:
+def _search(
+    bench: Bench, trials: Sequence[Trial], lengths: Sequence[int], say: Progress
+) -> list[Trial]:
     """Lengthen the candidates together on the first seed until one clearly learns.
 
     Returns those that came along to the last length; the others keep what they showed before.
     """
     running = list(trials)
     reached: list[Trial] = []
-    for steps in LENGTHS:
+    for steps in lengths:
         bench.steps = max(steps, bench.observed)
         reached = []
         for number, trial in enumerate(running):

@@ -1,0 +1,214 @@
+"""A fix is a claim until it has been tried beside an untouched control and a sham."""
+
+import copy
+import random
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from gradcheck_cli.records.diagnosis import Fix, Status
+from gradcheck_cli.records.finding import Confidence, Finding, Severity
+from gradcheck_cli.remedies.base import Proposal
+from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.target import Target
+from gradcheck_cli.verifying import estimate, verify
+from gradcheck_cli.verifying.sham import sham
+from sample_models.digits import load
+
+STALLED = Finding(
+    code="GC403",
+    name="stalled-loss",
+    severity=Severity.ERROR,
+    confidence=Confidence.HIGH,
+    message="the loss does not fall",
+)
+
+
+def deep_sigmoid() -> nn.Module:
+    layers: list[nn.Module] = []
+    for _ in range(6):
+        layers += [nn.Linear(64, 64), nn.Sigmoid()]
+    return nn.Sequential(*layers, nn.Linear(64, 10))
+
+
+def adam(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+def sick() -> Target:
+    return Target.of(model=deep_sigmoid, data=load(), optimizer=adam, device="cpu")
+
+
+def proposal(name: str, change: Change | None, *, size: int = 1, part: str = "") -> Proposal:
+    fix = Fix(name=name, treats="saturating-activation", risk="review", summary=name, why="")
+    cannot = "" if change else "only a person can do it"
+    return Proposal(fix=fix, change=change, size=size, part=part, cannot=cannot)
+
+
+def edit(act: Callable[[nn.Module], None]) -> Change:
+    def each(model: nn.Module) -> None:
+        for module in model.modules():
+            act(module)
+
+    return Change(summary="planted", model=each)
+
+
+def rectify(model: nn.Module) -> None:
+    for name, module in list(model.named_children()):
+        if isinstance(module, nn.Sigmoid):
+            setattr(model, name, nn.LeakyReLU())
+
+
+def redraw(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        module.reset_parameters()
+
+
+def silence(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=30)
+
+
+CURE = proposal("cure", Change(summary="leaky", model=rectify))
+
+
+def only(*proposals: Proposal, target: Target | None = None, budget: float = 20.0) -> list[Fix]:
+    return list(
+        verify(target or sick(), proposals, budget=budget, baseline=[STALLED], lengths=(100,))
+    )
+
+
+def test_a_cure_is_verified_with_effect_spread_and_three_arms() -> None:
+    [fix] = only(CURE)
+    said = fix.verification
+    assert said.status is Status.VERIFIED, said.reason
+    assert said.effect is not None
+    assert said.effect > 0.3
+    assert said.spread is not None
+    assert [arm.name for arm in said.arms] == ["control", "sham", "treated"]
+    assert all(len(arm.held_out) == len(said.seeds) == 3 for arm in said.arms)
+    assert all(len(curve) > 10 for arm in said.arms for curve in arm.curves)
+    assert said.arms[2].findings == ()
+
+
+def test_drawing_the_weights_again_is_never_verified() -> None:
+    [fix] = only(proposal("redraw", edit(redraw)))
+    assert fix.verification.status is Status.INEFFECTIVE
+
+
+def test_drawing_again_is_not_verified_where_the_control_learns_either() -> None:
+    healthy = Target.of(
+        model=lambda: nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)),
+        data=load(),
+        optimizer=adam,
+        device="cpu",
+    )
+    [fix] = only(proposal("redraw", edit(redraw)), target=healthy)
+    assert fix.verification.status is Status.INEFFECTIVE
+
+
+def test_a_change_without_effect_is_ineffective() -> None:
+    [fix] = only(proposal("placebo", Change(summary="nothing", model=lambda _: None)))
+    assert fix.verification.status is Status.INEFFECTIVE
+    assert fix.verification.effect is not None
+    assert fix.verification.effect <= 0.01
+
+
+def test_a_change_that_makes_it_worse_is_harmful() -> None:
+    [fix] = only(proposal("poison", edit(silence)))
+    assert fix.verification.status is Status.HARMFUL
+
+
+def test_a_change_that_breaks_the_code_says_so_and_does_not_stop_the_others() -> None:
+    def break_it(model: nn.Module) -> None:
+        model.append(nn.Linear(3, 3))
+
+    broken = proposal("broken", Change(summary="", model=break_it))
+    best, other = only(broken, CURE)
+    assert best.name == "cure"
+    assert other.verification.status is Status.NOT_RUN
+    assert "cannot be run" in other.verification.reason
+
+
+def test_the_smaller_of_two_equally_good_changes_comes_first() -> None:
+    larger = proposal("larger", Change(summary="leaky", model=rectify), size=4)
+    assert [fix.name for fix in only(larger, CURE)] == ["cure", "larger"]
+
+
+def test_combinations_are_not_tried_when_a_single_change_suffices() -> None:
+    both = proposal("both", Change(summary="leaky", model=rectify), part="all")
+    _, fix = only(both, CURE)
+    assert fix.verification.reason == "not tried, because a simpler change suffices"
+
+
+def test_combinations_are_tried_when_single_changes_fail() -> None:
+    both = proposal("both", Change(summary="leaky", model=rectify), part="all")
+    placebo = proposal("placebo", Change(summary="nothing", model=lambda _: None))
+    best, _ = only(placebo, both, budget=30)
+    assert (best.name, best.verification.status) == ("both", Status.VERIFIED)
+
+
+def test_advice_is_kept_with_the_reason_why_it_was_not_tried() -> None:
+    [fix] = only(proposal("advice", None))
+    assert fix.verification.status is Status.NOT_RUN
+    assert fix.verification.reason == "only a person can do it"
+
+
+def test_at_least_one_candidate_is_tried_whatever_the_budget() -> None:
+    first, second = only(CURE, proposal("redraw", edit(redraw)), budget=0.0)
+    assert len(first.verification.seeds) == 2
+    assert first.verification.status is Status.VERIFIED
+    assert second.verification.status is Status.NOT_RUN
+    assert "no time" in second.verification.reason
+
+
+def test_the_estimate_stays_within_the_budget() -> None:
+    assert estimate(1e-3, 5, 60.0) < 10
+    assert estimate(1.0, 5, 60.0) == 60.0
+
+
+def test_the_sham_keeps_the_distribution_of_a_model_that_always_comes_out_the_same() -> None:
+    model = deep_sigmoid()
+    target = Target.of(model=model, data=load(), optimizer=adam, device="cpu")
+    twin = copy.deepcopy(model)
+    change = sham(target, 0)
+    assert change.model is not None
+    change.model(twin)
+    before, after = model[0].weight.flatten(), twin[0].weight.flatten()
+    assert not torch.equal(before, after)
+    assert torch.equal(before.sort().values, after.sort().values)
+
+
+def test_the_users_model_optimizer_data_and_chance_stay_as_they_were() -> None:
+    model = deep_sigmoid()
+    optimizer = adam(model)
+    images, digits = load().tensors
+    target = Target.of(
+        model=model, data=TensorDataset(images, digits), optimizer=optimizer, device="cpu"
+    )
+    before = copy.deepcopy((model.state_dict(), optimizer.state_dict(), images, digits))
+    hooks = sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+    torch.manual_seed(5)
+    random.seed(5)
+    chance = (torch.get_rng_state(), random.getstate())
+    verify(target, [CURE], budget=2.0, baseline=[STALLED])
+    assert torch.equal(torch.get_rng_state(), chance[0])
+    assert random.getstate() == chance[1]
+    after = (model.state_dict(), optimizer.state_dict(), images, digits)
+    assert str(before) == str(after)
+    assert all(
+        torch.equal(a, b) for a, b in zip(before[0].values(), after[0].values(), strict=True)
+    )
+    assert torch.equal(before[2], images)
+    assert torch.equal(before[3], digits)
+    assert all(p.grad is None for p in model.parameters())
+    assert [type(m) for m in model] == [type(m) for m in deep_sigmoid()]
+    assert hooks == sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+
+
+def test_two_verifications_give_the_same_numbers() -> None:
+    placebo = proposal("placebo", Change(summary="nothing", model=lambda _: None))
+    one, other = only(CURE, placebo), only(CURE, placebo)
+    assert [f.verification.effect for f in one] == [f.verification.effect for f in other]

@@ -1,12 +1,20 @@
 """Causes that lose or blow up the signal: nonlinearities, initial weights, depth, time."""
 
-from math import isfinite
+from math import isfinite, log10
 
 from gradcheck_cli.causes.attenuation import BOUNDED, budget
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
-from gradcheck_cli.records.trace import Layer, Role
+from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import first, late, output_std, typical
+from gradcheck_cli.rules.profile import (
+    depths,
+    first,
+    late,
+    output_std,
+    reference,
+    typical,
+    whole_signal,
+)
 
 VANISHING = "vanishing-gradient zero-gradient collapsed-features poor-initialization stalled-loss"
 
@@ -62,7 +70,8 @@ def init_too_small(seen: Evidence) -> Support | None:
     Against it     normalisation, which restores the size; slopes of bounded units that lose more.
     Sources        Glorot & Bengio 2010, eq. 10-12; He et al. 2015, eq. 10 and 14.
     """
-    start = budget(seen.trace)
+    trace = seen.trace
+    start = budget(trace)
     small = [x for x in start.links if x.gain < 0.8]
     if not small or not seen.noted("vanishing-gradient", "collapsed-features", "zero-gradient"):
         return None
@@ -73,8 +82,8 @@ def init_too_small(seen: Evidence) -> Support | None:
         f"the initial weights of {len(small)} layers keep only {number(start.gain)} of a gradient",
     )
     weighing.add(
-        0.6 * share,
-        f"{number(100 * share)} % of the lost gradient (in decades) is lost at weights",
+        0.7 * share,
+        f"{number(100 * (1 - start.share_of_slopes))} % of the lost gradient (in decades) is lost at weights",
     )
     weighing.add(
         0.15,
@@ -84,6 +93,17 @@ def init_too_small(seen: Evidence) -> Support | None:
     weighing.add(-0.2, "but the loss per layer is mild", when=start.gain > 0.6)
     worst = min(small, key=lambda x: x.gain)
     return weighing.support([x.layer for x in small], first=worst.layer)
+
+
+def lost_at_start(trace: Trace) -> float:
+    """Return the decades of signal that are missing in the first steps already."""
+    rows = depths(trace, first(trace))
+    if not rows:
+        return 0.0
+    ratio = min(row.strength for row in rows) / (reference(rows) or 1.0)
+    whole = whole_signal(trace, first(trace)) or 0.0
+    lost = min(ratio, whole)
+    return -log10(lost) if lost > 0 else 10.0
 
 
 @cause(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import torch
@@ -97,6 +98,7 @@ class LossWatch:
     count: int = 0
     total: torch.Tensor | None = None  # per output column
     baselines: list[float] = field(default_factory=list)
+    scales: list[float] = field(default_factory=list)  # loss / value of the function it was seen in
 
     def saw(self, calls: list[LossCall], value: torch.Tensor | None) -> None:
         """The losses of one inspected step, and the tensor that backward began from."""
@@ -111,11 +113,12 @@ class LossWatch:
         self.output_shape, self.target_shape = tuple(output.shape), tuple(target.shape)
         self._range(target)
         predict = self._best_constant(call.kind, output, target)
-        if predict is None or value is None or len(usable) != 1 or call.value.numel() != 1:
+        if predict is None or value is None or call.value.numel() != 1 or len(usable) != 1:
             return
         own = float(call.value)
-        if own:
-            self.baselines.append(float(value) / own * float(call.again(predict)))
+        if own and isfinite(own):
+            self.scales.append(float(value) / own)
+            self.baselines.append(self.scales[-1] * float(call.again(predict)))
 
     def _range(self, target: torch.Tensor) -> None:
         if target.numel() == 0:
@@ -168,16 +171,29 @@ class LossWatch:
     def facts(self) -> LossFacts:
         """Return what was seen so far."""
         shapes = (self.output_shape, self.target_shape)
+        kind = self.kind
+        if kind == "difference":
+            kind = "mse_loss" if self._is_multiple() else "of a difference"
         same_kind = self.target_kind == "values" and None not in shapes
         return LossFacts(
-            kind=self.kind,
+            kind=kind,
             output_shape=self.output_shape,
             target_shape=self.target_shape,
             activation_before=self.activation_before,
             classes=self.width,
-            baseline=sum(self.baselines) / len(self.baselines) if self.baselines else None,
+            baseline=self._baseline(),
             broadcast=same_kind and self.kind in _ELEMENTWISE and shapes[0] != shapes[1],
         )
+
+    def _is_multiple(self) -> bool:
+        """Is the loss a constant multiple of the function it was seen in, without other terms?"""
+        low, high = min(self.scales, default=0.0), max(self.scales, default=0.0)
+        return bool(self.scales) and abs(high - low) <= 0.02 * max(abs(low), abs(high))
+
+    def _baseline(self) -> float | None:
+        if not self.baselines or not self._is_multiple():
+            return None
+        return sum(self.baselines) / len(self.baselines)
 
 
 def _logit(mean: torch.Tensor) -> torch.Tensor:
@@ -186,6 +202,7 @@ def _logit(mean: torch.Tensor) -> torch.Tensor:
 
 _TRANSFORMS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "mse_loss": lambda mean: mean,
+    "difference": lambda mean: mean,
     "l1_loss": lambda mean: mean,
     "smooth_l1_loss": lambda mean: mean,
     "huber_loss": lambda mean: mean,

@@ -42,7 +42,11 @@ def observe(
         try:
             for index in range(most):
                 portion_ends = index >= steps and index % steps == 0
-                if portion_ends and enough is not None and enough(recorder.trace(training.precision)):
+                if (
+                    portion_ends
+                    and enough is not None
+                    and enough(recorder.trace(training.precision))
+                ):
                     break
                 last = index == most - 1 or (index + 1) % steps == 0
                 _one(recorder, training, inspect=index < 2 or index % _INSPECT_EVERY == 0 or last)

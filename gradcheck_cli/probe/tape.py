@@ -41,6 +41,7 @@ _CUTS = frozenset(
 )
 _QUIET_CUTS = frozenset({"__bool__", "__int__"})
 _ADDS = frozenset("add add_ __add__ __iadd__ __radd__".split())
+_DIFFERENCES = frozenset("sub subtract __sub__ __rsub__ rsub".split())
 _KEEP = frozenset(
     "view reshape flatten squeeze unsqueeze transpose permute contiguous float to t double mean "
     "__getitem__ unflatten expand swapaxes movedim clone type_as select narrow".split()
@@ -239,6 +240,8 @@ class Tape:
             self._cut(name, given)
         if name in _LOSSES:
             self._loss(function, args, kwargs, result)
+        if name in _DIFFERENCES and not self._stack:
+            self._difference(given, result)
         if name in {"clamp", "clamp_min", "clamp_", "clamp_min_", "maximum"} and _is_relu(
             args, kwargs
         ):
@@ -357,6 +360,25 @@ class Tape:
                 target.detach() if isinstance(target, torch.Tensor) else None,
                 before,
                 lambda other: function(other, *args[1:], **kwargs),
+            )
+        )
+
+    def _difference(self, given: list[torch.Tensor], result: Any) -> None:
+        """Note `output - target` outside the model: the beginning of a loss written by hand."""
+        outputs = [t for t in given if self.origin(t).calls]
+        targets = [t for t in given if not self.origin(t).calls and not t.requires_grad]
+        if len(given) != 2 or len(outputs) != 1 or len(targets) != 1 or targets[0].numel() < 2:
+            return
+        output, target = outputs[0].detach(), targets[0].detach()
+        apart = result.detach()
+        self.losses.append(
+            LossCall(
+                "difference",
+                (apart * apart).mean(),
+                output,
+                target,
+                self.origin(outputs[0]).last,
+                lambda other: (other - target).square().mean(),
             )
         )
 

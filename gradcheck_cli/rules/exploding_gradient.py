@@ -16,7 +16,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import Depth, depths, first, gradient_rms, late, typical
-from gradcheck_cli.rules.progress import Progress, State, progress
+from gradcheck_cli.rules.progress import State, progress
 
 
 @rule("GC102", "exploding-gradient")
@@ -40,7 +40,7 @@ def exploding_gradient(
     rows = depths(trace, first(trace))
     if not rows:
         raise CannotTellError("no weight layer received a gradient")
-    if state.fine or state.state is State.SLOW:
+    if state.fine or (state.state is State.SLOW and not state.far_off):
         return
     reasons = [
         Evidence(what, value, limit)
@@ -48,7 +48,7 @@ def exploding_gradient(
             ("gradient at the lowest layers over the uppermost", _over_depth(rows), growth),
             ("gradient at the first time steps over the last", _over_time(trace), growth),
             ("gradient late in the run over its beginning", _over_training(trace), growth_in_time),
-            ("first loss over that of the best constant prediction", _excess(trace, state), excess),
+            ("first loss over that of the best constant prediction", _excess(trace), excess),
         )
         if value is not None and value > limit
     ]
@@ -58,8 +58,12 @@ def exploding_gradient(
     yield Hit(
         severity=Severity.ERROR,
         confidence=Confidence.HIGH if isfinite(worst.measured) else Confidence.MEDIUM,
-        message=f"Gradients explode: {worst.what} is {number(worst.measured)}, and the loss is "
-        f"{state.state.value}.",
+        message=f"Gradients explode: {worst.what} is {number(worst.measured)}, and the loss "
+        + (
+            "is far above that of a constant prediction."
+            if state.far_off
+            else f"is {state.state.value}."
+        ),
         layers=in_order([row.layer for row in rows]),
         evidence=tuple(reasons),
     )
@@ -94,9 +98,8 @@ def _over_training(trace: Trace) -> float | None:
     return median(ratios) if ratios and len(trace.observed) >= 6 else None
 
 
-def _excess(trace: Trace, state: Progress) -> float | None:
+def _excess(trace: Trace) -> float | None:
     baseline = trace.loss.baseline
     if not baseline or not trace.losses or not isfinite(trace.losses[0]):
         return None
-    del state
     return trace.losses[0] / baseline if baseline > 0 else None

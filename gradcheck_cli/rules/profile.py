@@ -115,3 +115,10 @@ def whole_signal(trace: Trace, steps: Sequence[Step] | None = None) -> float | N
         if squares and isfinite(step.loss) and step.loss:
             values.append(sqrt(sum(squares)) / abs(step.loss))
     return median(values) if values else None
+
+
+def reference(rows: list[Depth]) -> float:
+    """Return the median strength of the uppermost quarter of the depth."""
+    deepest = max(row.layer.depth or 0 for row in rows)
+    upper = [row.strength for row in rows if (row.layer.depth or 0) <= deepest / 4]
+    return median(upper) if upper else max(row.strength for row in rows)

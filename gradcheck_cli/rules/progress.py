@@ -42,6 +42,11 @@ class Progress:
         return self.state in {State.STALLED, State.DIVERGING, State.BROKEN}
 
     @property
+    def far_off(self) -> bool:
+        """The loss is still many times that of a constant prediction."""
+        return self.baseline is not None and self.end > 3 * self.baseline > 0
+
+    @property
     def fine(self) -> bool:
         """It learns well, or has nothing left to learn."""
         return self.state in {State.LEARNING, State.CONVERGED}
@@ -107,10 +112,10 @@ def _state(
         return State.CONVERGED
     if end - start > max(abs(start), 6 * noise) and trend > -2.3:
         return State.DIVERGING
-    if certain and learned >= enough:
+    falling = trend < -2.3
+    if certain and (learned >= 0.5 or (learned >= enough and falling)):
         return State.LEARNING
     fell = start - end > 3 * noise and start - end > little * abs(start)
-    falling = trend < -2.3
     if (certain and learned >= little) or (falling and fell):
         return State.SLOW
     return State.STALLED

@@ -15,7 +15,7 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import Depth, depths, late, typical, update_ratio, whole_signal
+from gradcheck_cli.rules.profile import Depth, depths, late, reference, typical, whole_signal
 from gradcheck_cli.rules.progress import Progress, progress
 
 _LEAST = 1e-300
@@ -59,13 +59,6 @@ def vanishing_gradient(
         yield hit
     elif weak is not None and weak < weak_network and state.stuck:
         yield _everywhere(rows, weak, weak_network, state)
-
-
-def reference(rows: list[Depth]) -> float:
-    """Return the median strength of the uppermost quarter of the depth."""
-    deepest = max(row.layer.depth or 0 for row in rows)
-    upper = [row.strength for row in rows if (row.layer.depth or 0) <= deepest / 4]
-    return median(upper) if upper else max(row.strength for row in rows)
 
 
 def _attenuated(rows: list[Depth], limit: float) -> list[Depth]:
@@ -147,6 +140,3 @@ def _everywhere(rows: list[Depth], weak: float, limit: float, state: Progress) -
             Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
         ),
     )
-
-
-__all__ = ["reference", "update_ratio", "vanishing_gradient"]

@@ -116,6 +116,6 @@ def _state(
     if certain and (learned >= 0.5 or (learned >= enough and falling)):
         return State.LEARNING
     fell = start - end > 3 * noise and start - end > little * abs(start)
-    if (certain and learned >= little) or (falling and fell):
+    if learned >= little or (falling and fell):
         return State.SLOW
     return State.STALLED

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.targets.calling import IGNORED
 from gradcheck_cli.targets.losses import Criterion
 from gradcheck_cli.targets.wording import describe
 
-IGNORED = -100  # torch's ignore_index
 GIVE_LOSS = "say which loss to use: --loss file.py:loss_fn or --loss cross_entropy"
 
 

@@ -71,6 +71,8 @@ def _guarded(read: Callable[[], Any], doing: str, stream: Stream) -> Any:
 def divider(
     data: Any, size: int, make: Callable[[Any, int], Source]
 ) -> Callable[[torch.Generator], tuple[Source, Source] | None]:
+    """Return how to part data into a training and a held-out share; None where it is too little."""
+
     def divide(generator: torch.Generator) -> tuple[Source, Source] | None:
         samples = len(data)
         held = min(max(samples // HELD_OUT_SHARE, size), HELD_OUT_BATCHES * size)

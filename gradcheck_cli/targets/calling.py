@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.targets.wording import describe
 
+IGNORED = -100  # torch's ignore_index
 TARGET_NAMES = ("labels", "label", "targets", "target", "y", "ys")
 
 
@@ -32,15 +33,19 @@ class Calling:
     """The way batches are taken apart.
 
     `owns_loss`: the target goes into the model too. `itself`: the input is the target.
+    `next_token`: where there are no labels, the tokens are their own.
     """
 
     owns_loss: bool = False
     itself: bool = False
+    next_token: bool = False
     input_key: str | None = None
     target_key: str | None = None
 
     def arrange(self, model: nn.Module, batch: Any) -> Arranged:
         """Take a batch apart for `model`. Raises UsageError where that cannot be done."""
+        if self.next_token:
+            batch = _with_labels(batch)
         arranged = self._arrange(model, batch)
         return replace(arranged, target=arranged.inputs[0]) if self.itself else arranged
 
@@ -88,6 +93,20 @@ class Calling:
                 f"{type(model).__name__}.forward({', '.join(names)}); say which with --input-key"
             )
         return Arranged(kwargs=kwargs, target=target)
+
+
+def _with_labels(batch: Any) -> Any:
+    """Let the tokens of a causal language model be their own labels; padding is left out."""
+    if isinstance(batch, tuple | list) and len(batch) == 1:
+        [batch] = batch
+    if isinstance(batch, Tensor):
+        batch = {"input_ids": batch}
+    if not isinstance(batch, Mapping) or "labels" in batch or "input_ids" not in batch:
+        return batch
+    labels = batch["input_ids"]
+    if (mask := batch.get("attention_mask")) is not None:
+        labels = labels.masked_fill(mask == 0, IGNORED)
+    return {**batch, "labels": labels}
 
 
 def _spread(model: nn.Module, inputs: tuple[Any, ...], target: Any) -> Arranged:

@@ -8,7 +8,7 @@ from torch import nn
 
 from gradcheck_cli.errors import UsageError
 
-Kind = Literal["model", "data", "loss", "optimizer"]
+Kind = Literal["model", "data", "loss", "optimizer", "scheduler", "training_step"]
 
 NAMES: dict[Kind, tuple[str, ...]] = {
     "model": (
@@ -44,6 +44,8 @@ NAMES: dict[Kind, tuple[str, ...]] = {
         "configure_optimizers",
         "get_optimizer",
     ),
+    "scheduler": ("make_scheduler", "build_scheduler", "get_scheduler"),
+    "training_step": ("training_step",),
 }
 
 
@@ -60,7 +62,7 @@ def search_model(module: ModuleType, text: str) -> str:
     """Return the name of the model in `module`; raises UsageError where there is none or a choice."""
     if name := search(module, "model"):
         return name
-    candidates = own_models(module)
+    candidates = own_models(module) or _entry_points(module)
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
@@ -70,6 +72,17 @@ def search_model(module: ModuleType, text: str) -> str:
         f"{text} has no model: no {', '.join(NAMES['model'][:5])} and no nn.Module class of its own; "
         f"name it, such as {text}:MyModel"
     )
+
+
+def _entry_points(module: ModuleType) -> list[str]:
+    """Names of the functions that a hubconf.py offers."""
+    if not (module.__file__ or "").endswith("hubconf.py"):
+        return []
+    return [
+        name
+        for name, value in module.__dict__.items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    ]
 
 
 def own_models(module: ModuleType) -> list[str]:

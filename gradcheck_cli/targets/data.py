@@ -1,6 +1,8 @@
 """Recognise what people call data: datasets, loaders, tensors, arrays, iterables, functions."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,10 +11,27 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.batches import END, Source, divider
+from gradcheck_cli.targets.importing import check_arguments
+from gradcheck_cli.targets.lightning_modules import is_lightning, train_loader
 from gradcheck_cli.targets.loaders import from_loader
+from gradcheck_cli.targets.options import Options
 from gradcheck_cli.targets.wording import count, describe
 
 DEFAULT_BATCH_SIZE = 32
+
+
+def data_source(data: Any, options: Options, said: str) -> Source:
+    """Recognise data, or a class or function that makes it. Raises as `as_source` does."""
+    size = options.batch_size
+    if is_lightning(data, "LightningDataModule"):
+        if inspect.isclass(data) or isinstance(data, partial):
+            data = call_for_data(data, said)
+        return from_function(partial(train_loader, data), size, said)
+    indexed = hasattr(data, "__getitem__") or hasattr(data, "__iter__")
+    if inspect.isclass(data) or (callable(data) and not indexed):
+        check_arguments(data, said)
+        return from_function(data, size, said)
+    return as_source(data, size, said)
 
 
 def as_source(data: Any, batch_size: int | None, said: str = "the data") -> Source:
@@ -42,6 +61,8 @@ def as_source(data: Any, batch_size: int | None, said: str = "the data") -> Sour
 def from_function(function: Callable[[], Any], batch_size: int | None, said: str) -> Source:
     """Call the user's function for data; one that makes a new iterator is called for every pass."""
     made = call_for_data(function, said)
+    if is_lightning(made, "LightningDataModule"):
+        made = call_for_data(partial(train_loader, made), said)
     if not isinstance(made, Iterator):
         return as_source(made, batch_size, f"what {said} returned")
     waiting = [made]

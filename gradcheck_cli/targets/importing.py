@@ -23,7 +23,7 @@ class Found:
 
     value: Any
     label: str  # as a person would write it
-    module: ModuleType
+    module: ModuleType | None
     called: bool = False
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)

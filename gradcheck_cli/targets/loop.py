@@ -1,7 +1,8 @@
 """The training loop itself: what a user would write, one step at a time."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -11,7 +12,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from gradcheck_cli.errors import CannotDiagnoseError
+from gradcheck_cli.targets.hooks import Manual
 from gradcheck_cli.targets.losses import Computed, Objective
+from gradcheck_cli.targets.optimizers import Optimised
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.training import Outcome
 from gradcheck_cli.targets.wording import map_tensors, tensors_in
@@ -24,13 +27,15 @@ class Loop:
     """One model, its optimizers and its row of batches; `step` and `evaluate` of a Training."""
 
     model: nn.Module
-    optimizers: tuple[Optimizer, ...]
+    optimised: Optimised
     objective: Objective
+    manual: Manual | None = None
     batches: Iterator[Any]
     held_out: Callable[[], Iterator[Any]]  # begins anew: the same batches each time
     device: torch.device
     seed: int
     precision: str = "fp32"
+    accumulate: int = 1
     warm_up: int | None = None
     clip: float | None = None
     scaler: torch.amp.GradScaler | None = None
@@ -42,32 +47,60 @@ class Loop:
             self.scaler = torch.amp.GradScaler(self.device.type)
         self.rates = [[group["lr"] for group in entry.param_groups] for entry in self.optimizers]
 
+    @property
+    def optimizers(self) -> tuple[Optimizer, ...]:
+        """The optimizers that are stepped."""
+        return self.optimised.optimizers
+
     def step(self) -> Outcome:
         """Train on one batch. Raises UserCodeError and CannotDiagnoseError."""
-        batch = self._moved(next(self.batches))
         self._warm()
+        with eager():
+            outcome = (
+                self._ordinary_step() if self.manual is None else self._manual_step(self.manual)
+            )
+        if self.optimised.schedulers:
+            self.optimised.schedule(float(outcome.loss))
+        self.steps += 1
+        return outcome
+
+    def _ordinary_step(self) -> Outcome:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-        with self.autocast():
-            computed = self.objective.compute(self.model, batch)
-        self._backward(computed)
+        losses, samples = [], 0
+        for _ in range(self.accumulate):
+            batch = self._moved(next(self.batches))
+            with self.autocast():
+                computed = self.objective.compute(self.model, batch)
+            self._backward(computed)
+            losses.append(computed.loss.detach())
+            samples += samples_in(batch) or 0
         for optimizer in self.optimizers:
             self._advance(optimizer)
         if self.scaler is not None:
             self.scaler.update()
-        self.steps += 1
-        return Outcome(
-            computed.loss.detach(), batch, computed.output, computed.target, samples_in(batch)
-        )
+        loss = losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+        return Outcome(loss, batch, computed.output, computed.target, samples or None)
+
+    def _manual_step(self, manual: Manual) -> Outcome:
+        batch = self._moved(next(self.batches))
+        with self.autocast():
+            loss = manual.run(self.model, batch, self.optimizers)
+        return Outcome(loss, batch, batch_size=samples_in(batch))
 
     def evaluate(self, number: int) -> float:
         """Return the mean loss over held-out batches; parameters, buffers and chance stay as they are."""
-        losses: list[float] = []
-        with unchanged(), buffers_kept(self.model), torch.no_grad(), self.autocast():
+        with ExitStack() as stack:
+            stack.enter_context(unchanged())
+            stack.enter_context(buffers_kept(self.model))
+            stack.enter_context(eager())
+            stack.enter_context(self.autocast())
             seed_everything(self.seed)
-            for batch in islice(self.held_out(), number):
-                computed = self.objective.compute(self.model, self._moved(batch))
-                losses.append(float(computed.loss))
+            batches = [self._moved(batch) for batch in islice(self.held_out(), number)]
+            if self.manual is not None:
+                return self.manual.rehearse(self.model, batches, self.optimizers)
+            stack.enter_context(torch.no_grad())
+            losses = [float(self.objective.compute(self.model, batch).loss) for batch in batches]
         return sum(losses) / len(losses) if losses else float("nan")
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -82,13 +115,34 @@ class Loop:
         return map_tensors(batch, lambda tensor: tensor.to(self.device))
 
     def _backward(self, computed: Computed) -> None:
-        loss = computed.loss
-        if not loss.requires_grad:
+        if not any(part.requires_grad for part in (computed.loss, *computed.parts)):
             raise CannotDiagnoseError(
                 f"the loss {self.objective.name} depends on no parameter that requires a gradient: "
                 "something on the way cut it off (detach, .item(), .data, argmax, no_grad)"
             )
-        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        if len(computed.parts) > 1 and len(computed.parts) == len(self.optimizers):
+            self._backward_each(computed)
+        else:
+            self._scaled(computed.loss).backward()
+
+    def _backward_each(self, computed: Computed) -> None:
+        """Every optimizer's parameters learn from its own loss."""
+        last = len(computed.parts) - 1
+        for index, (part, optimizer) in enumerate(
+            zip(computed.parts, self.optimizers, strict=True)
+        ):
+            own = [
+                entry
+                for group in optimizer.param_groups
+                for entry in group["params"]
+                if entry.requires_grad
+            ]
+            self._scaled(part).backward(inputs=own, retain_graph=index < last)
+
+    def _scaled(self, loss: torch.Tensor) -> torch.Tensor:
+        if self.accumulate > 1:
+            loss = loss / self.accumulate
+        return loss if self.scaler is None else self.scaler.scale(loss)
 
     def _advance(self, optimizer: Optimizer) -> None:
         if self.clip is not None:
@@ -108,6 +162,14 @@ class Loop:
         for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * share
+
+
+def eager() -> AbstractContextManager[Any]:
+    """Run what torch.compile has wrapped as plain Python, where torch.compile is in play at all."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 @contextmanager

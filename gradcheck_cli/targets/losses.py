@@ -1,14 +1,16 @@
 """The loss as a function of model and batch, whichever way it was given."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.calling import Arranged, Calling, loss_in, main_output
+from gradcheck_cli.targets.hooks import losses_in
 from gradcheck_cli.targets.importing import nearest
 from gradcheck_cli.targets.locating import forward_error
 from gradcheck_cli.targets.wording import describe, map_tensors
@@ -24,6 +26,7 @@ class Computed:
     loss: Tensor
     output: Any = None
     target: Any = None
+    parts: tuple[Tensor, ...] = ()  # several losses, one for each optimizer; `loss` is their sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,9 @@ class Objective:
             hint = f"the batch is {describe(batch)}"
             raise forward_error(model, cause, hint, otherwise=f"loss {self.name}") from cause
         target = batch[-1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
+        parts = losses_in(loss) if isinstance(loss, tuple | list | Mapping) else ()
+        if len(parts) > 1 and loss_in(loss) is None:
+            return Computed(torch.stack(parts).sum(), None, target, parts)
         return Computed(checked_scalar(loss, self.name), None, target)
 
 

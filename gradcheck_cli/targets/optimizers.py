@@ -1,12 +1,14 @@
-"""The optimizer, whichever way it was given."""
+"""The optimizer, whichever way it was given, with the schedulers that came with it."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.importing import nearest
@@ -17,8 +19,35 @@ DEFAULT_LR = 1e-3
 MakeOptimizer = Callable[[nn.Module], Any]
 
 
-def named_optimizer(name: str, lr: float | None) -> tuple[MakeOptimizer, str]:
-    """Return how to build torch.optim.`name`, and how it is called. Raises UsageError."""
+@dataclass(slots=True)
+class Optimised:
+    """The optimizers of a run and the schedulers that are stepped with them."""
+
+    optimizers: tuple[Optimizer, ...]
+    schedulers: tuple[Any, ...] = ()
+
+    def schedule(self, loss: float) -> None:
+        """Let every scheduler set the learning rate of the next step."""
+        for scheduler in self.schedulers:
+            if isinstance(scheduler, ReduceLROnPlateau):
+                scheduler.step(loss)
+            else:
+                scheduler.step()
+
+    def set_rate(self, rate: float) -> None:
+        """Let every group start from this learning rate, schedulers included."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+                if "initial_lr" in group:
+                    group["initial_lr"] = rate
+        for scheduler in self.schedulers:
+            if hasattr(scheduler, "base_lrs"):
+                scheduler.base_lrs = [rate] * len(scheduler.base_lrs)
+
+
+def named_optimizer(name: str, lr: float | None) -> MakeOptimizer:
+    """Return how to build torch.optim.`name`. Raises UsageError where there is none."""
     kind = getattr(torch.optim, name, None)
     if not (inspect.isclass(kind) and issubclass(kind, Optimizer)) or kind is Optimizer:
         known = [
@@ -30,11 +59,7 @@ def named_optimizer(name: str, lr: float | None) -> tuple[MakeOptimizer, str]:
             + (f"; did you mean {near}?" if near else "; for your own write file.py:name")
         )
     options: dict[str, Any] = {} if lr is None else {"lr": lr}
-
-    def make(model: nn.Module) -> Optimizer:
-        return kind(trainable(model), **options)
-
-    return make, name
+    return lambda model: kind(trainable(model), **options)
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:
@@ -50,15 +75,15 @@ def trainable(model: nn.Module) -> list[nn.Parameter]:
     return parameters
 
 
-def given_optimizer(optimizer: Any, lr: float | None, said: str) -> tuple[MakeOptimizer, str]:
+def given_optimizer(optimizer: Any, lr: float | None, said: str) -> MakeOptimizer:
     """Return how to build an optimizer from a name, a class or a function of the model."""
     if isinstance(optimizer, str):
         return named_optimizer(optimizer, lr)
     if inspect.isclass(optimizer) and issubclass(optimizer, Optimizer):
         options: dict[str, Any] = {} if lr is None else {"lr": lr}
-        return (lambda model: optimizer(trainable(model), **options)), optimizer.__name__
+        return lambda model: optimizer(trainable(model), **options)
     if callable(optimizer):
-        return _guarded(optimizer, said), said
+        return _guarded(optimizer, said)
     raise UsageError(
         f"the optimizer {said} is {type(optimizer).__name__}; give a function of the model, an "
         "optimizer class, or a name such as AdamW"
@@ -75,12 +100,33 @@ def _guarded(make: Callable[..., Any], said: str) -> MakeOptimizer:
     return guarded
 
 
-def optimizers_in(made: Any, said: str) -> tuple[Optimizer, ...]:
-    """Return the optimizers a function gave. Raises UsageError when it gave something else."""
-    listed = tuple(made) if isinstance(made, tuple | list) else (made,)
-    if not listed or not all(hasattr(entry, "param_groups") for entry in listed):
+def optimised(made: Any, said: str) -> Optimised:
+    """Sort what a function gave: an optimizer, several, or with schedulers, as Lightning takes them.
+
+    Raises UsageError when no optimizer is in it.
+    """
+    optimizers: list[Optimizer] = []
+    schedulers: list[Any] = []
+    _sort(made, optimizers, schedulers)
+    if not optimizers:
         raise UsageError(f"{said} returned {type(made).__name__}, not an optimizer")
-    return listed
+    return Optimised(tuple(optimizers), tuple(schedulers))
+
+
+def _sort(made: Any, optimizers: list[Optimizer], schedulers: list[Any]) -> None:
+    if hasattr(made, "param_groups"):
+        optimizers.append(made)
+    elif isinstance(made, Mapping):
+        if "optimizer" in made:
+            _sort(made["optimizer"], optimizers, schedulers)
+            _sort(made.get("lr_scheduler"), optimizers, schedulers)
+        elif made.get("interval") == "step":
+            schedulers.append(made["scheduler"])
+    elif isinstance(made, tuple | list):
+        for entry in made:
+            _sort(entry, optimizers, schedulers)
+    elif hasattr(made, "step"):
+        schedulers.append(made)
 
 
 def belongs_to(optimizer: Optimizer, model: nn.Module) -> bool:

@@ -1,61 +1,126 @@
-"""How the loss is computed, found out once per target on a model that is thrown away."""
+"""How the loss is computed and what optimises: found out once per target, on a model thrown away."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
 from gradcheck_cli.targets.assumptions import infer_loss, infer_reconstruction
-from gradcheck_cli.targets.calling import Calling, forward_names, loss_in, main_output, takes_target
+from gradcheck_cli.targets.calling import (
+    Calling,
+    forward_names,
+    loss_in,
+    main_output,
+    takes_target,
+)
+from gradcheck_cli.targets.hooks import Manual
+from gradcheck_cli.targets.huggingface import predicts_next_token
+from gradcheck_cli.targets.ingredients import Ingredients
+from gradcheck_cli.targets.lightning_modules import (
+    NOTE,
+    configure_optimizers,
+    is_lightning,
+    manual_hook,
+    training_step,
+)
+from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.losses import Objective, call_model, objective_of
+from gradcheck_cli.targets.models import is_compiled, is_waiting
+from gradcheck_cli.targets.optimizers import DEFAULT, DEFAULT_LR, MakeOptimizer, named_optimizer
+from gradcheck_cli.targets.options import Options
 from gradcheck_cli.targets.wording import describe, map_tensors, nan_in
+
+OWN = "the model's own loss"
+COMPILED = "torch.compile is left out: the layers run one by one, so numbers may differ slightly"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was found out: the objective, whether layers take their size from data, and sentences."""
+    """What was found out, with a sentence for everything that was not given."""
 
     objective: Objective
+    manual: Manual | None = None
+    make_optimizer: MakeOptimizer | None = None  # None: the optimizer comes with the model
     notes: tuple[str, ...] = ()
 
 
-def plan_objective(
-    loss: Any, name: str, calling: Calling, model: Callable[[], nn.Module], batches: list[Any]
+def make_plan(
+    parts: Ingredients, options: Options, make: Callable[[], nn.Module], batch: Any
 ) -> Plan:
-    """Recognise the loss that was given, else infer one from a forward pass on the first batch.
+    """Find out what was not given, on a model of its own and the first batch.
 
-    Raises CannotDiagnoseError on NaN in that batch, UsageError where nothing can be inferred and
+    Raises CannotDiagnoseError on NaN in the batch, UsageError where nothing can be inferred and
     UserCodeError where the model raises.
     """
-    if where := nan_in(batches[0]):
+    if where := nan_in(batch):
         raise CannotDiagnoseError(
             f"the data has NaN: {where}; every loss and gradient would be NaN, so clean or impute it"
         )
-    if loss is not None:
-        return Plan(objective_of(loss, name, calling))
-    scratch = model()
-    with torch.enable_grad():
-        return _infer(scratch, calling, batches)
+    model = make()
+    calling = Calling(input_key=options.input_key, target_key=options.target_key)
+    plan = _plan_loss(parts, calling, model, batch)
+    make_optimizer, note = _plan_optimizer(parts, options, model)
+    notes = (*plan.notes, *note, *((COMPILED,) if is_compiled(model) else ()))
+    return replace(plan, make_optimizer=make_optimizer, notes=notes)
 
 
-def _infer(model: nn.Module, calling: Calling, batches: list[Any]) -> Plan:
-    batch = batches[0]
+def _plan_loss(parts: Ingredients, calling: Calling, model: nn.Module, batch: Any) -> Plan:
+    if parts.manual is not None:
+        return Plan(_stands_for(parts.manual, calling), parts.manual)
+    if parts.loss is not None:
+        return Plan(objective_of(parts.loss, parts.loss_name, calling))
+    if is_lightning(model):
+        if not getattr(model, "automatic_optimization", True):
+            manual = manual_hook()
+            return Plan(_stands_for(manual, calling), manual, notes=(NOTE,))
+        objective = Objective(name="training_step", calling=calling, whole=training_step)
+        return Plan(objective, notes=(NOTE,))
+    with torch.enable_grad(), eager():
+        return _infer(model, calling, batch)
+
+
+def _stands_for(manual: Manual, calling: Calling) -> Objective:
+    """A name for reports; a hook that does everything itself has no loss function of its own."""
+    return Objective(name=manual.name, calling=calling)
+
+
+def _plan_optimizer(
+    parts: Ingredients, options: Options, model: nn.Module
+) -> tuple[MakeOptimizer | None, tuple[str, ...]]:
+    if parts.optimizer_comes:
+        return None, ()
+    if parts.make_optimizer is not None:
+        if options.lr is None and parts.optimizer_name.isidentifier():
+            return parts.make_optimizer, (
+                f"learning rate: the default of {parts.optimizer_name}, because none was given",
+            )
+        return parts.make_optimizer, ()
+    if is_lightning(model):
+        return configure_optimizers, ()
+    rate = options.lr or DEFAULT_LR
+    note = f"optimizer {DEFAULT} with learning rate {rate:g}, because none was given"
+    return named_optimizer(DEFAULT, rate), (note,)
+
+
+def _infer(model: nn.Module, calling: Calling, batch: Any) -> Plan:
+    notes: tuple[str, ...] = ()
+    if predicts_next_token(model):
+        labelled = isinstance(batch, Mapping) and "labels" in batch
+        calling = replace(calling, next_token=not labelled)
+        notes = () if labelled else ("labels: the tokens themselves, because the batch has none",)
     by_name = isinstance(batch, Mapping) and forward_names(model)[1]  # forward(**batch)
     if by_name or takes_target(model):
-        owning = Calling(owns_loss=True, input_key=calling.input_key, target_key=calling.target_key)
+        owning = replace(calling, owns_loss=True)
         output = call_model(model, owning.arrange(model, batch))
         if loss_in(output) is not None:
-            note = "loss: the one that the model computes itself, because it returns one"
-            return Plan(Objective(name="the model's own loss", calling=owning), (note,))
+            return _own(owning, notes)
     arranged = calling.arrange(model, batch)
     output = call_model(model, arranged)
     if loss_in(output) is not None:
-        note = "loss: the one that the model computes itself, because it returns one"
-        return Plan(Objective(name="the model's own loss", calling=calling), (note,))
+        return _own(calling, notes)
     tensor = main_output(output)
     if tensor is None:
         raise UsageError(
@@ -65,24 +130,23 @@ def _infer(model: nn.Module, calling: Calling, batches: list[Any]) -> Plan:
     tensor = tensor.detach()
     if arranged.target is None:
         inferred = infer_reconstruction(tensor, arranged.inputs)
-        inputs = Objective(
-            name=inferred.name,
-            calling=Calling(owns_loss=calling.owns_loss, input_key=calling.input_key, itself=True),
-            criterion=inferred.criterion,
-            unwrap=True,
-        )
-        return Plan(inputs, (inferred.sentence,))
-    inferred = infer_loss(tensor, arranged.target)
+        calling = replace(calling, itself=True)
+    else:
+        inferred = infer_loss(tensor, arranged.target)
     objective = Objective(
         name=inferred.name, calling=calling, criterion=inferred.criterion, unwrap=True
     )
-    return Plan(objective, (inferred.sentence,))
+    return Plan(objective, notes=(inferred.sentence,))
+
+
+def _own(calling: Calling, notes: tuple[str, ...]) -> Plan:
+    note = "loss: the one that the model computes itself, because it returns one"
+    return Plan(Objective(name=OWN, calling=calling), notes=(note, *notes))
 
 
 def materialise(model: nn.Module, objective: Objective, batch: Any, device: torch.device) -> None:
     """Let lazy layers take their sizes from a batch, so that the optimizer gets real parameters."""
-    if not any(is_lazy(entry) for entry in model.parameters()):
-        return
-    moved = map_tensors(batch, lambda tensor: tensor.to(device))
-    with torch.no_grad():
-        objective.compute(model, moved)
+    if is_waiting(model):
+        moved = map_tensors(batch, lambda tensor: tensor.to(device))
+        with torch.no_grad():
+            objective.compute(model, moved)

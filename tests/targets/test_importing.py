@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from gradcheck_cli.errors import UsageError, UserCodeError
-from gradcheck_cli.targets.ingredients import bound, load
+from gradcheck_cli.targets.naming import bound, load
 
 Write = Callable[[str, str], Path]
 

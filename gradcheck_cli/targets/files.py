@@ -1,0 +1,129 @@
+"""Data files: which reader opens which file, and which columns are training data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from gradcheck_cli.errors import UsageError
+from gradcheck_cli.targets.checkpoints import load_plain
+from gradcheck_cli.targets.options import Options
+from gradcheck_cli.targets.wording import describe
+
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+ARRAYS = (".npz", ".npy")
+TENSORS = (".pt", ".pth")
+OTHERS = (".safetensors",)
+NOT_FOR_TRAINING = ("test", "val", "valid", "validation", "dev")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Data from a file, and what was assumed about it."""
+
+    data: Any
+    notes: tuple[str, ...] = ()
+
+
+def is_data_file(text: str) -> bool:
+    """Does the text name a file or folder of data rather than code?"""
+    if text.endswith((*TABLES, *ARRAYS, *TENSORS, *OTHERS)):
+        return True
+    folder = Path(text).expanduser()
+    return folder.is_dir() and not any(
+        (folder / name).is_file() for name in ("hubconf.py", "__init__.py")
+    )
+
+
+def open_data_file(text: str, options: Options) -> Opened:
+    """Open it with the reader for its kind; nothing in it is ever run.
+
+    Raises UsageError on what is missing, broken, too large for its size, or of no known kind.
+    """
+    path = Path(text).expanduser()
+    if not path.exists():
+        raise UsageError(f"no such file: {path}")
+    return _reader(path)(path, options)
+
+
+def _reader(path: Path) -> Callable[[Path, Options], Opened]:
+    """Return the reader; each is imported when it is needed."""
+    if path.is_dir():
+        return _open_folder
+    if path.name.endswith(".parquet"):
+        from gradcheck_cli.targets.parquet_files import open_parquet
+
+        return lambda path, options: Opened(*open_parquet(path, options))
+    if path.name.endswith(TABLES):
+        from gradcheck_cli.targets.csv_files import open_csv
+
+        return lambda path, options: Opened(*open_csv(path, options))
+    if path.name.endswith(ARRAYS):
+        from gradcheck_cli.targets.arrays import open_arrays
+
+        return lambda path, _: Opened(*open_arrays(path))
+    if path.suffix == ".safetensors":
+        return _open_safetensors
+    return _open_tensors
+
+
+def _open_folder(path: Path, options: Options) -> Opened:
+    if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+        from gradcheck_cli.targets.saved_datasets import open_dataset
+
+        return Opened(*open_dataset(path, options))
+    from gradcheck_cli.targets.pictures import open_pictures
+
+    return Opened(*open_pictures(path))
+
+
+def _open_tensors(path: Path, options: Options) -> Opened:
+    content = load_plain(path, trust=options.trust)
+    if isinstance(content, Mapping):
+        tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+        if not tensors:
+            raise UsageError(f"{path} holds no tensors but {describe(content)}")
+        kept, notes = training_columns(list(tensors), path)
+        return Opened({new: tensors[old] for new, old in kept.items()}, notes)
+    if (
+        isinstance(content, list)
+        and content
+        and all(isinstance(entry, Tensor) for entry in content)
+    ):
+        return Opened(tuple(content))
+    return Opened(content)
+
+
+def _open_safetensors(path: Path, _: Options) -> Opened:
+    from gradcheck_cli.targets.safetensors_files import Rows, open_file
+
+    file = open_file(path)
+    kept, notes = training_columns(list(file.keys()), path)
+    shapes = {new: file.get_slice(old).get_shape() for new, old in kept.items()}
+    lengths = {shape[0] if shape else 0 for shape in shapes.values()}
+    if len(lengths) != 1:
+        raise UsageError(f"{path} has columns of different lengths: {shapes}")
+    return Opened(Rows(path, kept, lengths.pop()), notes)
+
+
+def training_columns(names: list[str], path: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return new to old names: those for training, without a `train_` that all the rest says.
+
+    `{x_train, y_train, x_test, y_test}` becomes `{x: x_train, y: y_train}`, and that is said.
+    """
+    if not names:
+        raise UsageError(f"{path} is empty: it holds no array")
+    parted = {name: name.lower().replace("-", "_").split("_") for name in names}
+    training = [name for name, parts in parted.items() if "train" in parts]
+    if not training:
+        return {name: name for name in names}, ()
+    left = [name for name in names if name not in training]
+    kept = {
+        "_".join(part for part in parted[name] if part != "train") or name: name
+        for name in training
+    }
+    if not left:
+        return kept, ()
+    return kept, (f"data: {', '.join(training)} of {path}; {', '.join(left)} is left alone",)

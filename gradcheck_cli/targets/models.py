@@ -1,0 +1,102 @@
+"""What people call a model: a module, its class, or a function that builds one."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+
+from gradcheck_cli.errors import GradcheckError, UsageError, UserCodeError
+from gradcheck_cli.targets.importing import check_arguments
+from gradcheck_cli.targets.optimizers import belongs_to
+
+
+@dataclass(frozen=True, slots=True)
+class MadeModel:
+    """A model, and the optimizer that came with it (where the user has built it already)."""
+
+    model: nn.Module
+    optimizer: Optimizer | None = None
+
+
+ModelMaker = Callable[[], MadeModel]
+
+
+def model_maker(model: Any, said: str, optimizer: Optimizer | None) -> ModelMaker:
+    """Return how to make the model anew. Raises UsageError on what is no model."""
+    if isinstance(model, nn.Module):
+        return _from_instance(model, said, optimizer)
+    if optimizer is not None:
+        raise UsageError(
+            f"the optimizer is an instance, but {said} builds a new model each time; give a function "
+            "of the model, such as make_optimizer(model)"
+        )
+    if isinstance(model, ModuleType) or not callable(model):
+        raise UsageError(
+            f"{said} is {type(model).__name__}; a model is an nn.Module, its class, or a function that builds one"
+        )
+    check_arguments(model, said)
+    return lambda: MadeModel(_called(model, said))
+
+
+def _called(factory: Callable[[], Any], said: str) -> nn.Module:
+    try:
+        made = factory()
+    except GradcheckError:
+        raise
+    except Exception as cause:
+        raise UserCodeError(f"building {said}", cause) from cause
+    if not isinstance(made, nn.Module):
+        raise UsageError(f"{said} returned {type(made).__name__}, not an nn.Module")
+    return made
+
+
+def _from_instance(model: nn.Module, said: str, optimizer: Optimizer | None) -> ModelMaker:
+    if optimizer is not None and not belongs_to(optimizer, model):
+        raise UsageError(
+            f"the optimizer holds no parameter of {said}: it was built on another model; give a "
+            "function of the model, such as make_optimizer(model)"
+        )
+    pristine = _copied(MadeModel(model, optimizer), said)
+    return lambda: _copied(pristine, said)
+
+
+def _copied(made: MadeModel, said: str) -> MadeModel:
+    try:
+        model, optimizer = copy.deepcopy((made.model, made.optimizer))
+    except Exception as cause:
+        hint = (
+            "the model is copied for every run; give its class or a function that builds it instead"
+        )
+        raise UserCodeError(f"copying {said}", cause, hint) from cause
+    if made.optimizer is not None:
+        for hooks in ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"):
+            getattr(optimizer, hooks).update(getattr(made.optimizer, hooks))  # a copy loses them
+    return MadeModel(model, optimizer)
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Did torch.compile wrap it, or some module in it?"""
+    return any(
+        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    )
+
+
+def uncompiled(model: nn.Module) -> nn.Module:
+    """Return the model with torch.compile's wrappers taken off, so that every layer can be watched."""
+    model = getattr(model, "_orig_mod", model)
+    for path, module in list(model.named_modules()):
+        if (inner := getattr(module, "_orig_mod", None)) is not None:
+            model.set_submodule(path, inner)
+        module._compiled_call_impl = None  # noqa: SLF001
+    return model
+
+
+def is_waiting(model: nn.Module) -> bool:
+    """Do layers wait for data to learn their size?"""
+    return any(is_lazy(entry) for entry in model.parameters())

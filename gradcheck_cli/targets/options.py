@@ -1,0 +1,42 @@
+"""Everything about a target that is a choice and not a part of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradcheck_cli.errors import UsageError
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to load and how to train. Raises UsageError on values that make no sense."""
+
+    lr: float | None = None
+    batch_size: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "fp32"  # fp32 | bf16 | fp16
+    model_args: Mapping[str, Any] = field(default_factory=dict)  # text values follow annotations
+    weights: str | None = None  # FILE or FILE:key
+    trust: bool = False  # load files that can run code
+    target_column: str | None = None  # of a table
+    input_key: str | None = None  # of a dict batch
+    target_key: str | None = None
+    scheduler: Any = None  # function of the optimizer
+    clip_norm: float | None = None
+    accumulate: int = 1  # micro-batches per step
+    training_step: Any = None  # training_step(model, batch) or (model, batch, optimizers)
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"no precision {self.precision!r}; use {', '.join(PRECISIONS)}")
+        for name in ("batch_size", "accumulate"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} is {value}; it must be at least 1")
+        for name in ("lr", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"{name} is {value}; it must be above 0")

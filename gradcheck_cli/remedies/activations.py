@@ -24,12 +24,12 @@ def spelled(kind: str | None) -> str:
 
 def is_call(layer: Layer) -> bool:
     """Is it a functional call in somebody's forward, not a module?"""
-    return ":" in layer.path
+    return ":" in layer.path or layer.kind == layer.kind.lower()
 
 
 def owner(layer: Layer) -> str:
     """Return the path of the module in whose forward a functional call stands."""
-    return layer.path.partition(":")[0]
+    return layer.path.partition(":")[0] if ":" in layer.path else ""
 
 
 def outermost(trace: Trace) -> frozenset[str]:

@@ -7,6 +7,7 @@ Not for        Cuts that are meant: targets, teachers, statistics.
 Sources        Bengio et al. 2013, arXiv:1308.3432, section 4 (straight-through).
 """
 
+import linecache
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,11 +32,26 @@ STEPS: dict[str, Callable[..., Tensor]] = {
 }
 
 
+class StraightThrough(torch.autograd.Function):
+    """A step function forward, the identity backward."""
+
+    @staticmethod
+    def forward(_: Any, value: Tensor, step: Callable[..., Tensor], *rest: Any) -> Tensor:
+        """Apply the step."""
+        return step(value, *rest)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Pass the gradient on."""
+        return (gradient, *[None] * (len(ctx.needs_input_grad) - 1))
+
+
 def through(step: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Return the step function with the gradient of the identity."""
 
     def straight(value: Tensor, *rest: Any) -> Tensor:
-        return value + (step(value, *rest) - value).detach()
+        passed: Tensor = StraightThrough.apply(value, step, *rest)  # type: ignore[no-untyped-call]
+        return passed
 
     return straight
 
@@ -46,6 +62,12 @@ def _keep(value: Tensor, *_: object) -> Tensor:
 
 def _operation(cut: Cut) -> str:
     return cut.operation.rpartition(".")[2].strip("_()")
+
+
+def _is_written(cut: Cut) -> bool:
+    """Does the user's line name the operation? Others are made by code that the line calls."""
+    line = linecache.getline(cut.at.file, cut.at.line) if cut.at else ""
+    return not line or _operation(cut) in line
 
 
 def _draft(cut: Cut) -> Draft:
@@ -94,7 +116,7 @@ def _draft(cut: Cut) -> Draft:
 )
 def reconnect_graph(case: Case) -> Iterator[Draft]:
     """Draft all cuts that can be healed together, then each place by itself."""
-    drafts = [_draft(cut) for cut in dict.fromkeys(case.trace.cuts)]
+    drafts = [_draft(cut) for cut in dict.fromkeys(case.trace.cuts) if _is_written(cut)]
     healed = [d for d in drafts if d.change is not None]
     if len(healed) > 1:
         yield Draft(

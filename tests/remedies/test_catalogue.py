@@ -1,0 +1,80 @@
+"""The list of remedies against the folder, the causes, and what can be read without torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gradcheck_cli import remedies
+from gradcheck_cli.remedies.base import REVIEW, SAFE, Remedy
+from gradcheck_cli.remedies.cards import CARDS, SECTIONS, Card, sections
+from gradcheck_cli.remedies.catalogue import REMEDIES
+
+CAUSES = {
+    "saturating-activation",
+    "init-too-small",
+    "init-too-large",
+    "depth-without-normalization",
+    "dead-relu",
+    "unnormalized-input",
+    "double-softmax",
+    "detached-graph",
+    "long-recurrence",
+    "learning-rate-too-low",
+    "learning-rate-too-high",
+    "labels-without-signal",
+    "low-precision",
+    "weight-decay-too-strong",
+    "frozen-parameters",
+    "optimizer-misses-parameters",
+    "symmetric-init",
+    "wrong-output-activation",
+    "non-differentiable-operation",
+    "unregistered-modules",
+    "target-shape-broadcast",
+    "clipping-too-strong",
+    "degenerate-data",
+}
+
+
+def test_every_remedy_of_the_folder_is_in_the_list() -> None:
+    folder = Path(remedies.__file__).parent
+    marked = {p.stem for p in folder.glob("*.py") if "\n@remedy(" in p.read_text("utf-8")}
+    assert marked == {r.draft.__module__.rpartition(".")[2] for r in REMEDIES}
+
+
+def test_names_are_distinct() -> None:
+    assert len({r.name for r in REMEDIES}) == len(REMEDIES)
+
+
+@pytest.mark.parametrize("cause", sorted(CAUSES))
+def test_every_cause_has_a_remedy(cause: str) -> None:
+    assert any(cause in r.treats for r in REMEDIES)
+
+
+def test_no_remedy_treats_a_cause_that_is_misspelt() -> None:
+    assert {cause for r in REMEDIES for cause in r.treats} <= CAUSES
+
+
+@pytest.mark.parametrize("remedy", REMEDIES, ids=lambda r: r.name)
+def test_every_card_has_all_its_sections(remedy: Remedy) -> None:
+    said = sections(remedy.card)
+    assert all(said[section] for section in SECTIONS)
+    assert remedy.risk in {SAFE, REVIEW}
+    assert remedy.card.partition("\n")[0].endswith(".")
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda c: c.name)
+def test_the_cards_say_what_the_remedies_say(card: Card) -> None:
+    [remedy] = [r for r in REMEDIES if r.name == card.name]
+    assert (card.treats, card.risk, card.text) == (remedy.treats, remedy.risk, remedy.card)
+
+
+def test_there_is_a_card_for_every_remedy() -> None:
+    assert {c.name for c in CARDS} == {r.name for r in REMEDIES}
+
+
+def test_cards_are_read_without_torch() -> None:
+    code = "import sys; from gradcheck_cli.remedies.cards import CARDS; assert CARDS; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,6 +13,7 @@ from gradcheck_cli.records.trace import Layer
 from gradcheck_cli.remedies import initialise, insert_normalisation, swap_activation
 from gradcheck_cli.remedies.activations import DYING, SATURATING, hidden
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+from gradcheck_cli.remedies.edits import Edit
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.remedies.weights import draw, drawable
 from gradcheck_cli.remedies.wording import first_site, names, paste
@@ -27,7 +28,7 @@ def _draft(
 ) -> Draft:
     """Draft the given parts together; each may be empty."""
     said, changes, code = [], [], []
-    edits = []
+    edits: list[Edit] = []
     if acts:
         said.append(f"{CHOICE} in {names([x.path for x in acts])}")
         changes.append(swap_activation.swapped(acts, CHOICE))

@@ -9,6 +9,7 @@ import typer
 from gradcheck_cli.cli.consoles import tolerate_any_encoding
 from gradcheck_cli.cli.diagnose import diagnose
 from gradcheck_cli.cli.explain import explain, rules
+from gradcheck_cli.cli.report import report
 from gradcheck_cli.cli.schema import schema
 from gradcheck_cli.cli.version import version_lines
 from gradcheck_cli.errors import ExitCode
@@ -41,6 +42,7 @@ def front(
 
 
 app.command()(diagnose)
+app.command()(report)
 app.command()(explain)
 app.command()(rules)
 app.command()(schema)

@@ -2,10 +2,12 @@
 
 import shlex
 import sys
+from contextlib import ExitStack
 
 from gradcheck_cli.cli import options, outputs
 from gradcheck_cli.cli.consoles import Steps
 from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.streams import no_workflow_commands, stdout_to_stderr
 from gradcheck_cli.cli.telling import code_of, tell
 
 
@@ -34,21 +36,26 @@ def diagnose(
     wanted = outputs.parse(output or ())
     count = options.steps_of(steps)
 
-    from gradcheck_cli import diagnosing
-    from gradcheck_cli.targets.target import Target
+    with ExitStack() as stack:
+        if wanted.annotates_github:
+            stack.enter_context(no_workflow_commands())
+        stack.enter_context(stdout_to_stderr(active=wanted.claims_stdout))
+        progress = stack.enter_context(Steps(quiet=quiet))
 
-    target = Target.from_strings(
-        model,
-        data=data,
-        loss=loss,
-        optimizer=optimizer,
-        lr=lr,
-        batch_size=batch_size,
-        seed=seed,
-        device=device,
-    )
-    limits = {} if budget is None else {"budget": budget}
-    with Steps(quiet=quiet) as progress:
+        from gradcheck_cli import diagnosing
+        from gradcheck_cli.targets.target import Target
+
+        target = Target.from_strings(
+            model,
+            data=data,
+            loss=loss,
+            optimizer=optimizer,
+            lr=lr,
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+        )
+        limits = {} if budget is None else {"budget": budget}
         report = diagnosing.diagnose(
             target,
             steps=count,

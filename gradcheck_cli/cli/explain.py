@@ -1,9 +1,9 @@
 """`gradcheck explain GC101` and `gradcheck rules`: the cards, without torch."""
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -12,6 +12,11 @@ from gradcheck_cli.cli.consoles import out
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.renderers.words import clean, number
+
+if TYPE_CHECKING:
+    from gradcheck_cli.causes.base import CauseRule
+    from gradcheck_cli.remedies.cards import Card
+    from gradcheck_cli.rules.base import Rule
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="A code (GC101), or the name of a rule, cause or fix.")
@@ -35,14 +40,18 @@ def rules() -> int:
     console = out()
     width = max((len(rule.name) for rule in RULES), default=0)
     for rule in RULES:
-        line = Text(f"{rule.code}  ", style="bold") + Text(rule.name.ljust(width))
-        line += Text(f"  {rule.severity!s:8} ", style="dim") + Text(_first(rule.card))
+        line = Text.assemble(
+            (f"{rule.code}  ", "bold"),
+            rule.name.ljust(width),
+            (f"  {rule.severity!s:8} ", "dim"),
+            _first(rule.card),
+        )
         console.print(line, soft_wrap=True)
     return ExitCode.OK
 
 
 def _card(wanted: str) -> Iterator[Text]:
-    """Yield the lines of the one card that `wanted` names; raises UsageError."""
+    """Return the lines of the one card that `wanted` names; raises UsageError."""
     from gradcheck_cli.causes import CAUSES
     from gradcheck_cli.remedies.cards import CARDS
     from gradcheck_cli.rules import RULES
@@ -50,64 +59,54 @@ def _card(wanted: str) -> Iterator[Text]:
     name = wanted.strip().lower()
     for rule in RULES:
         if name in {rule.code.lower(), rule.name}:
-            yield from _of_rule(rule, CAUSES, CARDS)
-            return
+            return _of_rule(rule, CAUSES, CARDS)
     for cause in CAUSES:
         if name == cause.name:
-            yield from _of_cause(cause, RULES, CARDS)
-            return
+            return _of_cause(cause, RULES, CARDS)
     for remedy in CARDS:
         if name == remedy.name:
-            yield from _of_remedy(remedy)
-            return
-    names = [n for r in RULES for n in (r.code.lower(), r.name)]
-    names += [item.name for item in (*CAUSES, *CARDS)]
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
-    shown = near[0].upper() if near and near[0].startswith("gc") else near and near[0]
-    hint = f"did you mean {shown}?" if near else "`gradcheck rules` lists them"
+            return _of_remedy(remedy)
+    named = (*(x.name for x in RULES), *(x.name for x in CAUSES), *(x.name for x in CARDS))
+    near = get_close_matches(
+        name, [*(rule.code.lower() for rule in RULES), *named], n=1, cutoff=0.5
+    )
+    shown = [n.upper() if n.startswith("gc") else n for n in near]
+    hint = f"did you mean {shown[0]}?" if shown else "`gradcheck rules` lists them"
     raise UsageError(f"nothing is called {wanted!r}; {hint}")
 
 
-def _of_rule(rule: Any, causes: Iterable[Any], cards: Iterable[Any]) -> Iterator[Text]:
+def _of_rule(
+    rule: "Rule", causes: Sequence["CauseRule"], cards: Sequence["Card"]
+) -> Iterator[Text]:
     yield from _titled(f"{rule.code} {rule.name}", f"rule, {rule.severity}", rule.card)
     if rule.thresholds:
         yield from _section("Thresholds", f"set them under [tool.gradcheck.rules.{rule.code}]")
         for name, value in rule.thresholds.items():
-            said = number(value) if isinstance(value, int | float) else str(value)
-            yield Text(f"  {name} = {clean(said)}")
-    why = [c for c in causes if rule.code in c.explains or rule.name in c.explains]
-    yield from _linked("Can be caused by", why)
-    treated = {c.name for c in why}
-    yield from _linked("Fixes to try", [c for c in cards if treated & _names(c.treats)])
+            yield Text(f"  {name} = {number(value)}")
+    why = [c for c in causes if {rule.code, rule.name} & {*c.explains}]
+    yield from _linked("Can be caused by", [(c.name, c.card) for c in why])
+    names = {c.name for c in why}
+    yield from _linked("Fixes to try", [(c.name, c.text) for c in cards if names & {*c.treats}])
 
 
-def _of_cause(cause: Any, rules_: Iterable[Any], cards: Iterable[Any]) -> Iterator[Text]:
+def _of_cause(
+    cause: "CauseRule", rules_: Sequence["Rule"], cards: Sequence["Card"]
+) -> Iterator[Text]:
     yield from _titled(cause.name, "cause", cause.card)
-    shown = [r for r in rules_ if r.code in cause.explains or r.name in cause.explains]
-    yield from _section("Shows as", "") if shown else ()
-    for rule in shown:
-        yield Text(f"  {rule.code} ", style="bold") + Text(f"{rule.name}: {_first(rule.card)}")
-    yield from _linked("Fixes to try", [c for c in cards if cause.name in _names(c.treats)])
+    shown = [r for r in rules_ if {r.code, r.name} & {*cause.explains}]
+    yield from _linked("Shows as", [(f"{r.code} {r.name}", r.card) for r in shown])
+    yield from _linked("Fixes to try", [(c.name, c.text) for c in cards if cause.name in c.treats])
 
 
-def _of_remedy(remedy: Any) -> Iterator[Text]:
-    yield from _titled(remedy.name, f"fix, {remedy.risk}", _text(remedy))
+def _of_remedy(remedy: "Card") -> Iterator[Text]:
+    yield from _titled(remedy.name, f"fix, {remedy.risk}", remedy.text)
     yield from _section("Treats", "")
-    for name in sorted(_names(remedy.treats)):
+    for name in remedy.treats:
         yield Text(f"  {name}")
 
 
-def _text(item: Any) -> str:
-    """Return the card of a rule, a cause or a remedy."""
-    return str(item.text if hasattr(item, "text") else item.card)
-
-
-def _names(treats: Any) -> set[str]:
-    return {treats} if isinstance(treats, str) else set(treats)
-
-
 def _titled(title: str, note: str, card: str) -> Iterator[Text]:
-    yield Text(title, style="bold") + Text(f"  {note}", style="dim")
+    yield Text.assemble((title, "bold"), (f"  {note}", "dim"))
     yield Text("")
     for line in inspect.cleandoc(card).splitlines():
         yield Text(clean(line))
@@ -115,14 +114,14 @@ def _titled(title: str, note: str, card: str) -> Iterator[Text]:
 
 def _section(name: str, note: str) -> Iterator[Text]:
     yield Text("")
-    yield Text(name, style="bold") + Text(f"  {note}" if note else "", style="dim")
+    yield Text.assemble((name, "bold"), (f"  {note}" if note else "", "dim"))
 
 
-def _linked(name: str, items: list[Any]) -> Iterator[Text]:
+def _linked(name: str, items: Sequence[tuple[str, str]]) -> Iterator[Text]:
     if items:
         yield from _section(name, "")
-        for item in items:
-            yield Text(f"  {item.name}", style="bold") + Text(f"  {_first(_text(item))}")
+        for title, card in items:
+            yield Text.assemble((f"  {title}", "bold"), f"  {_first(card)}")
 
 
 def _first(card: str) -> str:

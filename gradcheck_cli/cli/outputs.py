@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradcheck_cli.cli.job_summary import append
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.textfile import check_writable, write_text
@@ -35,11 +36,19 @@ class Outputs:
         """Was the plain text asked for on stdout, which already is what the terminal shows?"""
         return any(o.path is None and o.format.name == "text" for o in self.wanted)
 
+    @property
+    def annotates_github(self) -> bool:
+        """Will GitHub's workflow commands be printed?"""
+        return any(o.format.name == "github" for o in self.wanted)
+
     def write(self, report: Report) -> list[Path]:
         """Write every report and return the files; raises UsageError where the system refuses."""
         files = []
+        cards = _cards() if any(o.format.name == "sarif" for o in self.wanted) else {}
+        if self.annotates_github:
+            append(report)
         for output in self.wanted:
-            text = output.format.write(report)
+            text = output.format.write(report, cards)
             if output.path is None:
                 sys.stdout.write(text)
                 sys.stdout.flush()
@@ -64,6 +73,12 @@ def parse(specs: Sequence[str]) -> Outputs:
             raise UsageError(f"two outputs would be written to {path}")
         check_writable(path)
     return Outputs(outputs)
+
+
+def _cards() -> dict[str, str]:
+    from gradcheck_cli.rules import RULES
+
+    return {rule.code: rule.card for rule in RULES}
 
 
 def _parse(spec: str) -> Output:

@@ -1,45 +1,77 @@
 """The formats by name; each is imported when it is first asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.report import Report
 
+Cards = Mapping[str, str]  # the rules' manuals by code, for formats that carry help
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to write a report; `for_people` formats may share stdout with nothing else to read."""
+    """One way to write a report."""
 
     name: str
     suffixes: tuple[str, ...]
-    write: Callable[[Report], str]
+    write: Callable[[Report, Cards], str]
     about: str
 
 
-def _text(report: Report) -> str:
+def _text(report: Report, _: Cards) -> str:
     from gradcheck_cli.renderers.terminal.page import render_text
 
     return render_text(report)
 
 
-def _yaml(report: Report) -> str:
+def _yaml(report: Report, _: Cards) -> str:
     from gradcheck_cli.records.yamlfile import dumps
 
     return dumps(report)
 
 
-def _json(report: Report) -> str:
+def _json(report: Report, _: Cards) -> str:
     from gradcheck_cli.records.yamlfile import dumps_json
 
     return dumps_json(report) + "\n"
 
 
-def _html(report: Report) -> str:
-    from gradcheck_cli.renderers.html import render
+def _html(report: Report, _: Cards) -> str:
+    from gradcheck_cli.renderers import html
 
-    return render(report)
+    return html.render(report)
+
+
+def _sarif(report: Report, cards: Cards) -> str:
+    from gradcheck_cli.renderers import sarif
+
+    return sarif.render(report, cards)
+
+
+def _junit(report: Report, _: Cards) -> str:
+    from gradcheck_cli.renderers import junit
+
+    return junit.render(report)
+
+
+def _github(report: Report, _: Cards) -> str:
+    from gradcheck_cli.renderers import github
+
+    return github.render(report)
+
+
+def _gitlab(report: Report, _: Cards) -> str:
+    from gradcheck_cli.renderers import gitlab
+
+    return gitlab.render(report)
+
+
+def _markdown(report: Report, _: Cards) -> str:
+    from gradcheck_cli.renderers import markdown
+
+    return markdown.render(report)
 
 
 FORMATS = (
@@ -47,6 +79,11 @@ FORMATS = (
     Format("yaml", (".yaml", ".yml"), _yaml, "the whole report; `gradcheck report` reads it back"),
     Format("json", (".json",), _json, "the same as JSON"),
     Format("html", (".html", ".htm"), _html, "one self-contained page with pictures"),
+    Format("markdown", (".md",), _markdown, "for a comment on a change"),
+    Format("sarif", (".sarif",), _sarif, "for code scanning"),
+    Format("junit", (".xml",), _junit, "for test reports of CI servers"),
+    Format("github", (), _github, "annotations of GitHub Actions, and the job's summary"),
+    Format("gitlab", (), _gitlab, "GitLab's code quality report"),
 )
 NAMES = tuple(format_.name for format_ in FORMATS)
 
@@ -63,4 +100,4 @@ def find(name: str) -> Format:
 
 def of_suffix(suffix: str) -> Format | None:
     """Return the format that files with this ending hold."""
-    return next((f for f in FORMATS if suffix.lower() in f.suffixes), None)
+    return next((f for f in FORMATS if suffix and suffix.lower() in f.suffixes), None)

@@ -1,0 +1,61 @@
+"""Where a finding is shown: a file as the repository names it, and a key that survives edits."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+from gradcheck_cli.records.finding import Finding
+from gradcheck_cli.records.report import Report
+from gradcheck_cli.records.trace import SourceSite
+
+FALLBACK = "pyproject.toml"
+WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
+
+
+def relative(file: str) -> str:
+    """Return `file` below the current folder with forward slashes; others stay as they are."""
+    try:
+        path: PurePath = Path(file)
+        if path.is_absolute():
+            path = path.relative_to(Path.cwd())
+    except ValueError:
+        return PurePath(file).as_posix()
+    return path.as_posix()
+
+
+def shown_at(finding: Finding, report: Report) -> SourceSite:
+    """Return where the finding is shown: its own place, else the model's file, else the project."""
+    if finding.at:
+        return SourceSite(
+            relative(finding.at.file),
+            max(finding.at.line, 1),
+            max(finding.at.column, 1),
+            finding.at.end_line,
+            finding.at.end_column,
+        )
+    file = report.run.model.partition(":")[0]
+    return SourceSite(relative(file) if file.endswith(".py") else FALLBACK, 1)
+
+
+def plain_path(path: str) -> str:
+    """Return a layer's name without what wrappers put before it."""
+    for wrapper in WRAPPERS:
+        path = path.removeprefix(wrapper)
+    return path
+
+
+def key_of(code: str, layers: Iterable[str], subject: str | None = None) -> str:
+    """Return an identity without line numbers and values: what, on which model, from which layer on."""
+    first = next((plain_path(path) for path in layers), "")
+    return hashlib.sha256(
+        "\0".join((code, subject or "", first)).encode("utf-8", "replace")
+    ).hexdigest()
+
+
+def by_place(report: Report) -> list[tuple[SourceSite, list[Finding]]]:
+    """Return the findings of one rule on one line together, the gravest first."""
+    groups: dict[tuple[str, str, int], tuple[SourceSite, list[Finding]]] = {}
+    for finding in sorted(report.findings, key=lambda f: -f.severity.rank):
+        site = shown_at(finding, report)
+        groups.setdefault((finding.code, site.file, site.line), (site, []))[1].append(finding)
+    return list(groups.values())

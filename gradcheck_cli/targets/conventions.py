@@ -1,6 +1,8 @@
 """What people usually call their model, data, loss and optimizer, and the search for it in a module."""
 
 import inspect
+import os
+import sys
 from types import ModuleType
 from typing import Any, Literal
 
@@ -9,6 +11,8 @@ from torch import nn
 from gradcheck_cli.errors import UsageError
 
 Kind = Literal["model", "data", "loss", "optimizer", "scheduler", "training_step"]
+
+INSTALLED = ("site-packages", "dist-packages")
 
 NAMES: dict[Kind, tuple[str, ...]] = {
     "model": (
@@ -53,9 +57,19 @@ def search(module: ModuleType, kind: Kind) -> str | None:
     """Return the first conventional name that `module` defines, or None."""
     for name in NAMES[kind]:
         value = module.__dict__.get(name)
-        if value is not None and not isinstance(value, ModuleType):
-            return name
+        if value is None or isinstance(value, ModuleType) or _is_of_a_package(value, name):
+            continue
+        return name
     return None
+
+
+def _is_of_a_package(value: Any, name: str) -> bool:
+    """Did it come from an installed package under its own name? (`from transformers import *`)"""
+    if getattr(value, "__name__", None) != name:
+        return False
+    home = sys.modules.get(getattr(value, "__module__", None) or "")
+    file = getattr(home, "__file__", None) or ""
+    return any(f"{os.sep}{folder}{os.sep}" in file for folder in INSTALLED)
 
 
 def search_model(module: ModuleType, text: str) -> str:
@@ -78,11 +92,13 @@ def _entry_points(module: ModuleType) -> list[str]:
     """Names of the functions that a hubconf.py offers."""
     if not (module.__file__ or "").endswith("hubconf.py"):
         return []
-    return [
-        name
+    functions = {
+        name: value
         for name, value in module.__dict__.items()
         if inspect.isfunction(value) and not name.startswith("_")
-    ]
+    }
+    own = [name for name, value in functions.items() if value.__module__ == module.__name__]
+    return own or list(functions)
 
 
 def own_models(module: ModuleType) -> list[str]:

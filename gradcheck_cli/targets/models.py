@@ -23,6 +23,7 @@ class MadeModel:
     optimizer: Optimizer | None = None
 
 
+COMPILED = "torch.compile is left out: the layers run one by one, so numbers may differ slightly"
 ModelMaker = Callable[[], MadeModel]
 
 

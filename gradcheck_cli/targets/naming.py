@@ -46,7 +46,9 @@ def name_parts(
         "scheduler": options.scheduler,
     }
     for kind, text in texts.items():
-        if (text is None and kind == "loss" and values["training_step"] is not None) or (text is None and kind == "training_step" and loss is not None):
+        if (text is None and kind == "loss" and values["training_step"] is not None) or (
+            text is None and kind == "training_step" and loss is not None
+        ):
             values[kind], labels[kind] = None, ""
         elif text is None:
             values[kind], labels[kind] = _found_beside(kind, found, notes)

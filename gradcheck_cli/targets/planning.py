@@ -28,13 +28,12 @@ from gradcheck_cli.targets.lightning_modules import (
 )
 from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.losses import Objective, call_model, objective_of
-from gradcheck_cli.targets.models import is_compiled, is_waiting
+from gradcheck_cli.targets.models import is_waiting
 from gradcheck_cli.targets.optimizers import DEFAULT, DEFAULT_LR, MakeOptimizer, named_optimizer
 from gradcheck_cli.targets.options import Options
 from gradcheck_cli.targets.wording import describe, map_tensors, nan_in
 
 OWN = "the model's own loss"
-COMPILED = "torch.compile is left out: the layers run one by one, so numbers may differ slightly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +62,7 @@ def make_plan(
     calling = Calling(input_key=options.input_key, target_key=options.target_key)
     plan = _plan_loss(parts, calling, model, batch)
     make_optimizer, note = _plan_optimizer(parts, options, model)
-    notes = (*plan.notes, *note, *((COMPILED,) if is_compiled(model) else ()))
-    return replace(plan, make_optimizer=make_optimizer, notes=notes)
+    return replace(plan, make_optimizer=make_optimizer, notes=(*plan.notes, *note))
 
 
 def _plan_loss(parts: Ingredients, calling: Calling, model: nn.Module, batch: Any) -> Plan:

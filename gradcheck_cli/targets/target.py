@@ -16,7 +16,7 @@ from gradcheck_cli.targets.ingredients import Ingredients, from_objects, from_te
 from gradcheck_cli.targets.lightning_modules import detach_from_trainer, is_lightning
 from gradcheck_cli.targets.loop import Loop
 from gradcheck_cli.targets.losses import Objective
-from gradcheck_cli.targets.models import MadeModel, is_waiting, uncompiled
+from gradcheck_cli.targets.models import COMPILED, MadeModel, is_compiled, is_waiting, uncompiled
 from gradcheck_cli.targets.optimizers import Optimised, follow_model, optimised, trainable
 from gradcheck_cli.targets.options import Options
 from gradcheck_cli.targets.planning import Plan, make_plan, materialise
@@ -159,10 +159,12 @@ class Target:
 
     def _made_model(self) -> tuple[MadeModel, list[str]]:
         made = self.parts.model()
+        notes = [COMPILED] if is_compiled(made.model) else []
         model = uncompiled(made.model)
         if is_lightning(model):
             detach_from_trainer(model)
-        notes = self.parts.weights.load_into(model) if self.parts.weights is not None else []
+        if self.parts.weights is not None:
+            notes += self.parts.weights.load_into(model)
         return MadeModel(model.to(self.device), made.optimizer), notes
 
     def _changed_model(

@@ -11,6 +11,7 @@ from math import isfinite, log10
 from typing import Any
 
 from gradcheck_cli.records.report import Report
+from gradcheck_cli.renderers.marks import marks
 
 # Printable, and the same inside of JSON inside of HTML.
 ALPHABET = "".join(chr(c) for c in range(33, 127) if chr(c) not in "\"&'<>\\")
@@ -66,17 +67,10 @@ def heat(report: Report) -> dict[str, Any]:
 def _paths(report: Report) -> list[tuple[str, str, str]]:
     """Return path, kind and gravest severity of the layers that were followed, lowest first."""
     followed = {path for by_layer in report.history.series.values() for path in by_layer}
-    worst: dict[str, str] = {}
-    for finding in reversed(sorted_by_rank(report)):
-        worst |= dict.fromkeys(finding.layers, finding.severity.value)
+    worst = {path: mark.value for path, mark in marks(report).items()}
     rows = [x for x in sorted(report.layers, key=lambda x: x.order) if x.path in followed]
     picked = _picked(len(rows), MOST_ROWS)
     return [(rows[i].path, rows[i].kind, worst.get(rows[i].path, "")) for i in picked]
-
-
-def sorted_by_rank(report: Report) -> list[Any]:
-    """Return the findings, the gravest first."""
-    return sorted(report.findings, key=lambda f: -f.severity.rank)
 
 
 def _picked(count: int, most: int) -> list[int]:

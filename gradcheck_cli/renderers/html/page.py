@@ -14,6 +14,7 @@ from gradcheck_cli.records.diagnosis import Fix, Verification
 from gradcheck_cli.records.report import LayerSummary, Report
 from gradcheck_cli.renderers.html.charts import Chart, Line, chart
 from gradcheck_cli.renderers.html.heat import heat
+from gradcheck_cli.renderers.marks import leading, marks
 from gradcheck_cli.renderers.words import clean, number, percent, place, plural, shorten, title
 
 FOLDER = Path(__file__).parent
@@ -35,13 +36,14 @@ def render(report: Report) -> str:
             style=style,
             script=script,
             heat=_bounded(heat(report)),
+            leading=leading(report),
             profiles=[c for c in (_gradients(report), _updates(report)) if c],
             loss=_loss(report),
             loss_ends=(report.history.losses[0], report.history.losses[-1])
             if report.history.losses
             else (),
             layers=sorted(report.layers, key=lambda x: x.order),
-            worst=_worst(report),
+            worst={path: mark.value for path, mark in marks(report).items()},
             curves=_curves,
             ends=_ends,
             facts=_facts(report),
@@ -163,13 +165,6 @@ def _ends(verification: Verification) -> list[tuple[str, str, str]]:
         )
         for arm in verification.arms
     ]
-
-
-def _worst(report: Report) -> dict[str, str]:
-    worst: dict[str, str] = {}
-    for finding in sorted(report.findings, key=lambda f: f.severity.rank):
-        worst |= dict.fromkeys(finding.layers, finding.severity.value)
-    return worst
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:

@@ -7,7 +7,9 @@ from math import isfinite
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report, Verdict
+from gradcheck_cli.renderers.marks import leading
 from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
 from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pen, ink
 from gradcheck_cli.renderers.terminal.picture import Picture, strip
@@ -55,7 +57,7 @@ def page(report: Report, pen: Pen) -> Iterator[Text]:
         yield from _reassurance(report, pen, rows)
     else:
         yield from _loss(report, pen)
-        yield from _picture(pen, rows)
+        yield from _picture(report, pen, rows)
         yield from findings(report, pen)
         yield from causes(report, pen)
         yield from fixes(report, pen)
@@ -98,14 +100,28 @@ def _loss(report: Report, pen: Pen) -> Iterator[Text]:
     yield line
 
 
-def _picture(pen: Pen, rows: Sequence[Row]) -> Iterator[Text]:
+def _picture(report: Report, pen: Pen, rows: Sequence[Row]) -> Iterator[Text]:
     if not rows:
         return
-    yield from pen.heading("Layers", "lowest first; bars on a log scale; flat = saturated outputs")
+    yield from pen.heading("Layers", _legend(report, pen, rows))
     if len(rows) > DEEP:
         yield from _strips(pen, rows)
         yield Text("")
     yield from Picture(pen, rows).lines()
+
+
+def _legend(report: Report, pen: Pen, rows: Sequence[Row]) -> str:
+    """Say how to read the picture: only what is in it."""
+    said = ["lowest first", "log scale"]
+    first = leading(report)
+    if first and first.severity is not Severity.NOTE:
+        sign = pen.glyphs.sick if first.severity is Severity.ERROR else "!"
+        said.append(f"{sign} {first.code}")
+    if any(row.worst is Severity.NOTE for row in rows):
+        said.append(f"{pen.glyphs.bullet} other findings")
+    if any(row.layer.saturated for row in rows):
+        said.append("flat = saturated outputs")
+    return ", ".join(said)
 
 
 def _strips(pen: Pen, rows: Sequence[Row]) -> Iterator[Text]:

@@ -81,6 +81,8 @@ class Picture:
     def _mark(self, row: Row) -> Text:
         if row.worst is None:
             return Text("  ")
+        if row.worst is Severity.NOTE:
+            return ink(f"{self.pen.glyphs.bullet} ", FAINT)
         sign = "!" if row.worst is not Severity.ERROR else self.pen.glyphs.sick
         return ink(f"{sign} ", OF_SEVERITY[row.worst])
 
@@ -103,7 +105,7 @@ class Picture:
         return ink(text, BAD if share >= HIGH_SHARE else "")
 
     def _folded(self, rows: Sequence[Row]) -> Text:
-        broken = sum(row.worst is not None for row in rows)
+        broken = sum(row.worst not in {None, Severity.NOTE} for row in rows)
         said = f"{plural(len(rows), 'more layer')}"
         values = [v for r in rows if (v := r.layer.gradient) is not None and isfinite(v)]
         if values:

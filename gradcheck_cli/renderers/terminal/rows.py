@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import LayerSummary, Report
+from gradcheck_cli.renderers.marks import marks
 
 MOST_ROWS = 20
 EDGE = 4  # rows always kept at either end
@@ -13,7 +14,7 @@ AROUND = 2  # rows kept around a break
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One layer of the picture and the gravest finding that names it."""
+    """One layer of the picture and how it is marked."""
 
     layer: LayerSummary
     worst: Severity | None
@@ -22,7 +23,7 @@ class Row:
 
 def rows_of(report: Report) -> list[Row]:
     """Return the layers that have something to show, lowest first."""
-    worst = _worst_by_layer(report)
+    worst = marks(report)
     suspects = {cause.first_layer for cause in report.causes[:1] if cause.first_layer}
     rows: list[Row] = []
     for layer in sorted(report.layers, key=lambda x: x.order):
@@ -59,20 +60,11 @@ def _kept(rows: Sequence[Row]) -> set[int]:
     """Return the indices of the ends, the suspects and the first places where the state changes."""
     count = len(rows)
     kept = set(range(EDGE)) | set(range(count - EDGE, count))
-    breaks = [i for i in range(1, count) if (rows[i].worst is None) != (rows[i - 1].worst is None)]
+    breaks = [i for i in range(1, count) if rows[i].worst is not rows[i - 1].worst]
     suspects = [i for i, row in enumerate(rows) if row.suspect]
     for i in [*suspects[:2], *breaks[:3]]:
         kept |= set(range(max(i - AROUND, 0), min(i + AROUND, count)))
     return kept
-
-
-def _worst_by_layer(report: Report) -> dict[str, Severity]:
-    worst: dict[str, Severity] = {}
-    for finding in report.findings:
-        for path in finding.layers:
-            if path not in worst or finding.severity.rank > worst[path].rank:
-                worst[path] = finding.severity
-    return worst
 
 
 def _has_weights(layer: LayerSummary) -> bool:

@@ -30,6 +30,7 @@ from gradcheck_cli.renderers.words import (
 
 SPARK = 24
 METER = 10
+MOST_CODE = 12
 FEW = 3  # causes and fixes shown in full
 OF_STATUS = {
     Status.VERIFIED: GOOD,
@@ -68,7 +69,8 @@ def _finding(finding: Finding, pen: Pen) -> Iterator[Text]:
         yield from pen.labelled("where", some_layers(finding.layers))
     if finding.at:
         yield from pen.labelled("built", place(finding.at))
-    for evidence in finding.evidence:
+    limited = [e for e in finding.evidence if e.limit is not None]
+    for evidence in limited or finding.evidence:
         yield from _evidence(evidence, pen)
 
 
@@ -82,7 +84,7 @@ def _evidence(evidence: Evidence, pen: Pen) -> Iterator[Text]:
 
 
 def causes(report: Report, pen: Pen) -> Iterator[Text]:
-    """Yield why, the likeliest first."""
+    """Yield why: the likeliest with all its reasons, its rivals with one each."""
     if report.causes:
         yield from pen.heading("Why", "likeliest first")
     for rank, cause in enumerate(report.causes[:FEW], 1):
@@ -99,40 +101,51 @@ def _cause(rank: int, cause: Cause, pen: Pen) -> Iterator[Text]:
     head += ink(pen.glyphs.full * filled, INK)
     head += ink(pen.glyphs.bullet * (METER - filled), FAINT)
     head += Text(f" {number(cause.score, 2)}")
-    head += pen.say(f"  explains {', '.join(cause.explains)}" if cause.explains else "", FAINT)
     yield from pen.hang(Text(f"  {rank}. "), head)
-    for reason in cause.reasons:
+    for reason in cause.reasons if rank == 1 else cause.reasons[:1]:
         yield from pen.bullet(reason, 5)
-    if rank == 1 and (cause.first_layer or cause.at):
+    if rank > 1:
+        return
+    if cause.first_layer or cause.at:
         built = f", built at {place(cause.at)}" if cause.at else ""
         yield from pen.bullet(f"begins at {cause.first_layer or 'the model'}{built}", 5)
+    if cause.explains:
+        yield from pen.bullet(f"explains {', '.join(cause.explains)}", 5, FAINT)
     if cause.distinguish:
         yield from pen.bullet(f"to tell it apart: {cause.distinguish}", 5, FAINT)
 
 
 def fixes(report: Report, pen: Pen) -> Iterator[Text]:
-    """Yield what would help and what a controlled re-run said about it."""
+    """Yield what would help: the first in full, its rivals with their outcome."""
     if report.fixes:
         yield from pen.heading("What would help")
     for rank, fix in enumerate(report.fixes[:FEW], 1):
         if rank > 1:
             yield Text("")
-        yield from _fix(rank, fix, pen)
-    rest = report.fixes[FEW:]
+        yield from _head(rank, fix, pen)
+        yield from pen.paragraph(fix.summary, 5)
+        yield from _first_fix(fix, pen) if rank == 1 else _rival(fix, pen)
+    rest: dict[str, list[str]] = {}
+    for fix in report.fixes[FEW:]:
+        rest.setdefault(SAID[fix.verification.status], []).append(fix.name)
     if rest:
-        names = ", ".join(f"{fix.name} ({SAID[fix.verification.status]})" for fix in rest)
-        yield from pen.paragraph(f"also: {names}", 5, FAINT)
+        yield Text("")
+    for status, names in rest.items():
+        yield from pen.paragraph(f"{status}: {', '.join(names)}", 5, FAINT)
 
 
-def _fix(rank: int, fix: Fix, pen: Pen) -> Iterator[Text]:
+def _head(rank: int, fix: Fix, pen: Pen) -> Iterator[Text]:
     status = fix.verification.status
-    head = pen.say(fix.name, STRONG) + pen.say(f"  for {fix.treats}", FAINT) + Text("  ")
+    head = pen.say(fix.name, STRONG) + Text("  ")
     sign = f"{pen.glyphs.healthy} " if status is Status.VERIFIED else ""
     head += ink(sign + SAID[status], OF_STATUS[status])
-    if fix.risk == "review":
+    head += pen.say(f"  for {fix.treats}", FAINT)
+    if fix.risk == "review" and rank == 1:
         head += ink("  review it first", FAINT)
     yield from pen.hang(Text(f"  {rank}. "), head)
-    yield from pen.paragraph(fix.summary, 5)
+
+
+def _first_fix(fix: Fix, pen: Pen) -> Iterator[Text]:
     yield from _verification(fix.verification, pen)
     yield from pen.labelled("why", fix.why, 5, 4)
     if fix.cost:
@@ -141,13 +154,27 @@ def _fix(rank: int, fix: Fix, pen: Pen) -> Iterator[Text]:
         yield from _code(fix, pen)
 
 
+def _rival(fix: Fix, pen: Pen) -> Iterator[Text]:
+    """Say the outcome in a line; the saved report holds the rest."""
+    said = _outcome(fix.verification)
+    if said:
+        yield from pen.paragraph(said, 5)
+    elif fix.why:
+        yield from pen.labelled("why", fix.why, 5, 4)
+
+
 def _code(fix: Fix, pen: Pen) -> Iterator[Text]:
     gutter = ink(f"     {pen.glyphs.gutter} ", FAINT)
-    if fix.at:
+    lines = clean_lines(fix.code)
+    if fix.at and not fix.code.lstrip().startswith("#"):
         yield gutter + pen.say(f"# {place(fix.at)}", FAINT)
-    for line in clean_lines(fix.code):
+    for line in lines[:MOST_CODE]:
         indent = len(line) - len(line.lstrip())
-        yield from pen.hang(gutter + Text(" " * indent), pen.say(line.lstrip(), INK))
+        style = FAINT if line.lstrip().startswith("#") else INK
+        yield from pen.hang(gutter + Text(" " * indent), pen.say(line.lstrip(), style))
+    if len(lines) > MOST_CODE:
+        rest = plural(len(lines) - MOST_CODE, "more line")
+        yield gutter + pen.say(f"{pen.glyphs.ellipsis} {rest} in the saved report", FAINT)
 
 
 def _verification(verification: Verification, pen: Pen) -> Iterator[Text]:
@@ -163,6 +190,13 @@ def _verification(verification: Verification, pen: Pen) -> Iterator[Text]:
         if arm.findings:
             line += ink(f", {plural(len(arm.findings), 'finding')} left", FAINT)
         yield line
+    said = _outcome(verification)
+    if said:
+        yield from pen.paragraph(said, 5)
+
+
+def _outcome(verification: Verification) -> str:
+    """Return what came of trying it, in words."""
     said = []
     if verification.effect is not None:
         spread = f" ± {percent(verification.spread)}" if verification.spread is not None else ""
@@ -173,8 +207,7 @@ def _verification(verification: Verification, pen: Pen) -> Iterator[Text]:
         said.append(f"but new: {', '.join(verification.new_findings)}")
     if verification.reason:
         said.append(verification.reason)
-    if said:
-        yield from pen.paragraph("; ".join(said), 5)
+    return "; ".join(said)
 
 
 def _mean_curve(arm: Arm) -> list[float]:

@@ -9,23 +9,24 @@
 
   const MAGNITUDE = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
   const SHARE = ["#fff1dd", "#fdbb6b", "#e8751a", "#a33b00", "#5c1a00"];
-  const rows = data.layers.length;
+  const all = data.layers.length;
   const columns = data.steps.length;
   const readout = document.getElementById("readout");
   const buttons = [...document.querySelectorAll("[data-quantity]")];
   const context = canvas.getContext("2d");
-  const cursor = { row: -1, column: 0 };
+  const cursor = { row: -1, column: 0 }; // the row is a layer, shown or not
   let chosen = 0;
   let box = null;
 
   for (const quantity of data.quantities) {
-    quantity.codes = new Uint8Array(rows * columns);
+    quantity.codes = new Uint8Array(all * columns);
     quantity.cells.forEach((line, row) => {
       for (let column = 0; column < columns; column++) {
         quantity.codes[row * columns + column] = data.alphabet.indexOf(line[line.length === 1 ? 0 : column]);
       }
     });
     const lows = [], highs = [];
+    quantity.rows = data.layers.map((_, row) => row).filter((row) => quantity.codes.subarray(row * columns, (row + 1) * columns).some((code) => code > 0));
     quantity.ranges.forEach((range, row) => {
       const line = quantity.codes.subarray(row * columns, (row + 1) * columns);
       if (line.some((code) => code > 2)) { lows.push(range[0]); highs.push(range[1]); }
@@ -68,38 +69,41 @@
   function draw() {
     const quantity = data.quantities[chosen];
     const style = getComputedStyle(document.documentElement);
+    const shown = quantity.rows;
     const width = canvas.clientWidth;
-    const height = Math.max(2.5, Math.min(22, 460 / rows));
+    const height = Math.max(2.5, Math.min(22, 460 / shown.length));
     const ratio = devicePixelRatio || 1;
-    const wanted = Math.min(width * 0.28, 190);
-    const tall = Math.ceil(rows * height);
+    const tall = Math.ceil(shown.length * height);
     canvas.style.height = `${tall + 20}px`;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round((tall + 20) * ratio);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, tall + 20);
     context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    const longest = Math.max(...shown.map((row) => context.measureText(data.layers[row].path.slice(0, 60)).width));
+    const wanted = Math.min(width * 0.28, 190, longest + 18);
     box = { left: wanted, width: width - wanted, height, cell: (width - wanted) / columns };
-    labels(style, wanted, height);
-    for (let row = 0; row < rows; row++) {
+    labels(style, shown, wanted, height);
+    for (let line = 0; line < shown.length; line++) {
       for (let column = 0; column < columns; column++) {
-        const cell = scaled(quantity, row, column);
+        const cell = scaled(quantity, shown[line], column);
         if (cell.code === 0) continue;
         context.fillStyle = colour(quantity, cell, style);
         const x = box.left + column * box.cell;
         const gap = height > 8 && box.cell > 8 ? 1 : 0;
-        context.fillRect(x, row * height, box.cell - (gap || -0.5), height - gap);
+        context.fillRect(x, line * height, box.cell - (gap || -0.5), height - gap);
       }
     }
     axis(style, tall);
-    outline(style);
+    outline(style, shown);
     legend(quantity);
   }
 
-  function labels(style, wanted, height) {
+  function labels(style, shown, wanted, height) {
     const every = Math.ceil(13 / height);
     context.textBaseline = "middle";
-    data.layers.forEach((layer, row) => {
+    shown.forEach((which, row) => {
+      const layer = data.layers[which];
       const middle = (row + 0.5) * height;
       const tint = layer.worst === "error" ? "--bad" : layer.worst === "warning" ? "--warn" : "--faint";
       context.fillStyle = style.getPropertyValue(tint);
@@ -125,9 +129,10 @@
     }
   }
 
-  function outline(style) {
-    if (cursor.row < 0) return;
-    const x = box.left + cursor.column * box.cell, y = cursor.row * box.height;
+  function outline(style, shown) {
+    const line = shown.indexOf(cursor.row);
+    if (line < 0) return;
+    const x = box.left + cursor.column * box.cell, y = line * box.height;
     context.lineWidth = 2;
     context.strokeStyle = style.getPropertyValue("--ink");
     context.strokeRect(x - 1, y - 1, Math.max(box.cell, 3) + 1, Math.max(box.height, 3) + 1);
@@ -152,8 +157,9 @@
     readout.textContent = `${layer.path} (${layer.kind}), step ${data.steps[cursor.column]}: ${quantity.label.toLowerCase()} ${said}`;
   }
 
-  function moveTo(row, column) {
-    cursor.row = Math.min(Math.max(row, 0), rows - 1);
+  function moveTo(line, column) {
+    const shown = data.quantities[chosen].rows;
+    cursor.row = shown[Math.min(Math.max(line, 0), shown.length - 1)];
     cursor.column = Math.min(Math.max(column, 0), columns - 1);
     draw();
     tell();
@@ -167,27 +173,30 @@
   }
 
   canvas.addEventListener("pointermove", (event) => {
-    const x = event.offsetX - box.left, row = Math.floor(event.offsetY / box.height);
-    if (row < 0 || row >= rows) return;
-    moveTo(row, Math.floor(x / box.cell));
+    const x = event.offsetX - box.left, line = Math.floor(event.offsetY / box.height);
+    if (line < 0 || line >= data.quantities[chosen].rows.length) return;
+    moveTo(line, Math.floor(x / box.cell));
   });
   canvas.addEventListener("keydown", (event) => {
+    const shown = data.quantities[chosen].rows, rows = shown.length, line = shown.indexOf(cursor.row);
     const page = Math.max(1, Math.round(rows / 10));
     const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-page, 0], PageDown: [page, 0], Home: [-rows, 0], End: [rows, 0] };
     const move = moves[event.key];
     if (!move) return;
     event.preventDefault();
-    if (cursor.row < 0) moveTo(event.key === "End" ? rows : 0, 0);
-    else moveTo(cursor.row + move[0], cursor.column + move[1]);
+    if (line < 0) moveTo(event.key === "End" ? rows : 0, 0);
+    else moveTo(line + move[0], cursor.column + move[1]);
   });
   buttons.forEach((button, index) => button.addEventListener("click", () => choose(index)));
   for (const chip of document.querySelectorAll("[data-layer]")) {
     const row = data.layers.findIndex((layer) => layer.path === chip.dataset.layer);
-    if (row < 0) { chip.disabled = true; continue; }
+    const holders = data.quantities.map((quantity) => quantity.rows.includes(row));
+    if (row < 0 || !holders.includes(true)) { chip.disabled = true; continue; }
     chip.addEventListener("click", () => {
       canvas.scrollIntoView({ block: "center" });
       canvas.focus({ preventScroll: true });
-      moveTo(row, cursor.row < 0 ? columns - 1 : cursor.column);
+      if (!holders[chosen]) choose(holders.indexOf(true));
+      moveTo(data.quantities[chosen].rows.indexOf(row), cursor.row < 0 ? columns - 1 : cursor.column);
     });
   }
   addEventListener("resize", draw);

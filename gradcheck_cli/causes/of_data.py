@@ -1,6 +1,7 @@
 """Causes in the data: scale, constancy, labels."""
 
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
+from gradcheck_cli.causes.of_signals import input_size
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import first, typical
@@ -22,7 +23,7 @@ def unnormalized_input(seen: Evidence) -> Support | None:
     data = seen.trace.data
     if data.input_std is None or data.input_mean is None or not seen.findings:
         return None
-    size = (data.input_std**2 + data.input_mean**2) ** 0.5
+    size = input_size(seen.trace)
     if size < 5 and not (0 < size < 0.02):
         return None
     weighing = Weighing()

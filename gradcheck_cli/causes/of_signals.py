@@ -16,6 +16,8 @@ from gradcheck_cli.rules.profile import (
     whole_signal,
 )
 
+# Nonlinearities whose outputs have no fixed point of the variance that an initialisation could hold.
+SMOOTH = frozenset({"gelu", "silu", "mish", "hardswish", "softplus"})
 VANISHING = "vanishing-gradient zero-gradient collapsed-features poor-initialization stalled-loss"
 
 
@@ -48,6 +50,11 @@ def saturating_activation(seen: Evidence) -> Support | None:
         f"{number(100 * share)} % of the lost gradient (in decades) is lost at nonlinearities",
     )
     weighing.add(0.15, "saturated units were found", when=seen.noted("saturated-activation"))
+    weighing.add(
+        -0.35,
+        "but the inputs are large enough to drive them there",
+        when=input_size(trace) >= 5 and _saturated_at_start(seen),
+    )
     start = budget(trace)
     weighing.add(
         -0.3,
@@ -91,6 +98,11 @@ def init_too_small(seen: Evidence) -> Support | None:
         when=seen.noted("poor-initialization"),
     )
     weighing.add(-0.2, "but the loss per layer is mild", when=start.gain > 0.6)
+    weighing.add(
+        -0.4,
+        "but no initialisation keeps the variance through these layers",
+        when=_beyond_initialisation(trace),
+    )
     worst = min(small, key=lambda x: x.gain)
     return weighing.support([x.layer for x in small], first=worst.layer)
 
@@ -103,7 +115,8 @@ def lost_at_start(trace: Trace) -> float:
     ratio = min(row.strength for row in rows) / (reference(rows) or 1.0)
     whole = whole_signal(trace, first(trace)) or 0.0
     lost = min(ratio, whole)
-    return -log10(lost) if lost > 0 else 10.0
+    dead = any((typical(first(trace), x.path, lambda r: r.dead) or 0.0) > 0.9 for x in trace.layers)
+    return -log10(lost) if lost > 0 else 0.0 if dead else 10.0
 
 
 @cause(
@@ -171,6 +184,14 @@ def _growth(seen: Evidence, layers: list[Layer]) -> float:
     return max(sizes) / sizes[0] if len(sizes) > 1 and sizes[0] else 1.0
 
 
+def input_size(trace: Trace) -> float:
+    """Return the root mean square of the inputs, 1 where it was not measured."""
+    data = trace.data
+    if data.input_std is None or data.input_mean is None:
+        return 1.0
+    return float((data.input_std**2 + data.input_mean**2) ** 0.5)
+
+
 def _saturated_at_start(seen: Evidence) -> bool:
     shares = [typical(first(seen.trace), x.path, lambda r: r.saturated) for x in seen.trace.layers]
     return max((s for s in shares if s is not None), default=0.0) > 0.3
@@ -192,7 +213,7 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
     chain = [x for x in trace.weight_layers if x.depth is not None and x.role is Role.LINEAR]
     bare = [x for x in chain if not x.normalised]
     deepest = max((x.depth or 0 for x in chain), default=0)
-    if deepest < 7 or len(bare) < 0.7 * len(chain) or trace.skips:
+    if deepest < 5 or len(bare) < 0.7 * len(chain) or trace.skips:
         return None
     if not seen.noted("vanishing-gradient", "exploding-gradient", "collapsed-features"):
         return None
@@ -208,7 +229,26 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         f"each layer changes the gradient only by a factor {number(start.gain * start.slope)}: depth adds it up",
         when=mild,
     )
+    weighing.add(
+        0.3,
+        "initialisation alone does not keep the variance through such layers",
+        when=_beyond_initialisation(trace),
+    )
+    asleep = [x for x in trace.layers if x.kind.startswith("BatchNorm") and not x.training]
+    weighing.add(
+        0.3,
+        f"{len(asleep)} BatchNorm layers are in eval mode and normalise nothing",
+        when=bool(asleep),
+    )
     return weighing.support(bare)
+
+
+def _beyond_initialisation(trace: Trace) -> bool:
+    """Most nonlinearities have no fixed point of the variance, or attention mixes the positions."""
+    kinds = [x.activation for x in trace.weight_layers if x.activation is not None]
+    smooth = sum(kind in SMOOTH for kind in kinds)
+    attends = any(x.role is Role.ATTENTION for x in trace.layers)
+    return attends or (bool(kinds) and smooth > len(kinds) / 2)
 
 
 @cause(

@@ -7,6 +7,7 @@ from gradcheck_cli.records.trace import Reading, Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import first, late, typical, update_ratio
 
+_NARROW = {"float16", "fp16"}
 _HALF = {"float16", "bfloat16", "fp16", "bf16"}
 
 
@@ -132,7 +133,7 @@ def _saturated(reading: Reading) -> float | None:
 
 @cause(
     "low-precision",
-    "precision-underflow update-too-small stalled-loss zero-gradient vanishing-gradient",
+    "precision-underflow update-too-small stalled-loss zero-gradient vanishing-gradient non-finite",
     "Train a copy in float32.",
 )
 def low_precision(seen: Evidence) -> Support | None:
@@ -158,6 +159,11 @@ def low_precision(seen: Evidence) -> Support | None:
         when=lost > 0.3,
     )
     weighing.add(0.7, "gradients are exactly zero at 16 bits", when=seen.has("precision-underflow"))
+    narrow = trace.precision in _NARROW or any(
+        p.dtype == "float16" for x in trace.layers for p in x.parameters
+    )
+    overflows = narrow and seen.has("non-finite")
+    weighing.add(0.7, "numbers above 65,504 do not exist in float16", when=overflows)
     weighing.add(0.2, "weights or computation use 16 bits", when=weighing.score > 0)
     return weighing.support(trace.weight_layers)
 

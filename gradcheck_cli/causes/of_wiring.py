@@ -1,8 +1,9 @@
 """Causes in how parts are connected: graph, optimizer, modules, output and loss."""
 
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
-from gradcheck_cli.records.trace import Cut, Layer
+from gradcheck_cli.records.trace import Cut, Layer, Role
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.profile import late, typical, whole_signal
 
 _DETACHING = {"detach", "detach_", "data", "no_grad", "item", "tolist", "numpy", "numpy_force"}
 _STUCK = "stalled-loss disconnected-parameter zero-gradient"
@@ -63,6 +64,7 @@ def non_differentiable_operation(seen: Evidence) -> Support | None:
         0.9,
         f"{cut.operation}{where} has a slope of zero, and {len(layers)} layers below get nothing",
     )
+    weighing.add(0.05, "it comes first in the forward pass", when=cut is seen.trace.cuts[0])
     return weighing.support(layers, at=cut.at)
 
 
@@ -153,11 +155,15 @@ def double_softmax(seen: Evidence) -> Support | None:
     Sources        PyTorch documentation, torch.nn.CrossEntropyLoss (expects unnormalised logits).
     """
     loss = seen.trace.loss
-    if loss.kind != "cross_entropy" or loss.activation_before not in {"softmax", "gumbel_softmax"}:
+    if loss.kind == "cross_entropy" and loss.activation_before in {"softmax", "gumbel_softmax"}:
+        reason = "cross_entropy applies a softmax to probabilities that went through one already"
+        return Support(0.95, (reason,))
+    hidden = [x for x in seen.trace.layers if x.kind.lower() == "softmax" and x.depth]
+    between = [x for x in hidden if x.role is Role.ACTIVATION]
+    if not between or not seen.has("vanishing-gradient"):
         return None
-    return Support(
-        0.95, ("cross_entropy applies a softmax to probabilities that went through one already",)
-    )
+    weighing = Weighing().add(0.98, f"{len(between)} softmaxes stand between weight layers")
+    return weighing.support(between)
 
 
 @cause(
@@ -171,7 +177,7 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     Against it     outputs whose range covers the targets.
     Sources        Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 6.2.2.
     """
-    if not seen.has("mismatched-loss") or seen.trace.loss.broadcast:
+    if seen.trace.loss.broadcast or not (seen.has("mismatched-loss") or _pinned_output(seen)):
         return None
     before, kind = seen.trace.loss.activation_before, seen.trace.loss.kind
     if kind == "cross_entropy" and before in {"softmax", "gumbel_softmax"}:
@@ -183,7 +189,27 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     ]
     weighing = Weighing()
     weighing.add(0.9, f"{kind} is computed from the result of {before}")
+    weighing.add(0.08, "the two do not fit each other", when=seen.has("mismatched-loss"))
     return weighing.support(last[-1:])
+
+
+def _pinned_output(seen: Evidence) -> bool:
+    """A squared error behind a bounded output that sits at its end, or hardly moves the loss."""
+    trace = seen.trace
+    before = trace.loss.activation_before
+    if trace.loss.kind != "mse_loss" or before not in {
+        "sigmoid",
+        "tanh",
+        "softmax",
+        "hardtanh",
+        "hardsigmoid",
+    }:
+        return False
+    if not seen.has("vanishing-gradient", "stalled-loss", "saturated-activation"):
+        return False
+    last = [x for x in trace.layers if x.role is Role.ACTIVATION and x.depth == 0]
+    shares = [typical(late(trace), x.path, lambda r: r.saturated) or 0.0 for x in last]
+    return max(shares, default=0.0) > 0.5 or (whole_signal(trace) or 1.0) < 1e-2
 
 
 @cause("target-shape-broadcast", "stalled-loss mismatched-loss")

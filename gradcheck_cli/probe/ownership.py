@@ -60,6 +60,12 @@ def is_whole(module: nn.Module) -> bool:
     return is_native(module) or sum(p.dim() > 1 for p in own) <= 1
 
 
+def normalises(module: nn.Module) -> bool:
+    """Does a normalisation depend on the batch at hand? In eval mode, batch norm does not."""
+    running = getattr(module, "running_mean", None) is not None
+    return module.training or not running
+
+
 def is_native(module: nn.Module) -> bool:
     """Is it a class of torch's own?"""
     return type(module).__module__.startswith("torch.")

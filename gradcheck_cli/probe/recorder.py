@@ -174,9 +174,12 @@ class Recorder:
             call = None
             if owner is not None:
                 is_norm = owner.role is Role.NORMALISATION
-                kind = type(module).__name__
                 call = Call(
-                    path, kind, is_weights=not is_norm, reads=frozenset(), normalises=is_norm
+                    path,
+                    type(module).__name__,
+                    is_weights=not is_norm,
+                    reads=frozenset(),
+                    normalises=is_norm and normalises(module),
                 )
             tape.enter(
                 path,

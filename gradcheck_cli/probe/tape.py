@@ -308,7 +308,8 @@ class Tape:
             return
         reads = self.reads_of(given)
         path = self._path(name, may_be_module=True)
-        call = Call(path, name, False, reads, attends=True, at=user_site())
+        attends = name == "scaled_dot_product_attention" or result.dim() > 2
+        call = Call(path, name, False, reads, attends=attends, at=user_site())
         self.calls.append(call)
         self.set_origin(result, Origin(frozenset({len(self.calls) - 1}), name))
         if name == "scaled_dot_product_attention":

@@ -7,6 +7,7 @@ import torch
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.nonlinearities import Nonlinearity
 
+LOOKS = 4  # inspected batches in a row without a sign of life make a unit dead
 _ROWS = 131_072  # at most so many values of one call are read
 
 
@@ -15,8 +16,10 @@ class UnitWatch:
     """Follows the units of every nonlinearity from batch to batch."""
 
     ledger: Ledger
-    ever_alive: dict[str, torch.Tensor] = field(default_factory=dict)
-    always_flat: dict[str, torch.Tensor] = field(default_factory=dict)
+    # How many looks in a row each unit was silent, or flat, on every sample.
+    silent: dict[str, torch.Tensor] = field(default_factory=dict)
+    flat: dict[str, torch.Tensor] = field(default_factory=dict)
+    looks: dict[str, int] = field(default_factory=dict)
 
     def saw(
         self, path: str, found: Nonlinearity, x: torch.Tensor, y: torch.Tensor, axis: int
@@ -33,18 +36,19 @@ class UnitWatch:
             self.ledger.add(
                 (path, "saturated"), torch.stack([flat.double().mean(), steep.new_ones(())])
             )
-        self._follow(self.always_flat, path, flat.all(0), "stuck", both=True)
+        self.looks[path] = self.looks.get(path, 0) + 1
+        self._follow(self.flat, path, flat.all(0), "stuck")
         if found.can_die:
-            self._follow(self.ever_alive, path, (slope != 0).any(0), "dead", both=False)
+            self._follow(self.silent, path, (slope == 0).all(0), "dead")
 
     def _follow(
-        self, known: dict[str, torch.Tensor], path: str, now: torch.Tensor, key: str, *, both: bool
+        self, rows: dict[str, torch.Tensor], path: str, now: torch.Tensor, key: str
     ) -> None:
-        past = known.get(path)
-        if past is not None and past.shape == now.shape:
-            now = now & past if both else now | past
-        known[path] = now
-        share = now.double().mean() if both else 1 - now.double().mean()
+        """Count on where a unit is still so, and note the share that was so in the last looks."""
+        past = rows.get(path)
+        count = now.long() if past is None or past.shape != now.shape else (past + 1) * now
+        rows[path] = count
+        share = (count >= min(LOOKS, self.looks[path])).double().mean()
         self.ledger.add((path, key), torch.stack([share, share.new_ones(())]))
 
 

@@ -116,9 +116,9 @@ class Reading:
     output: Moments | None = None
     output_grad: Moments | None = None  # dL/d(output), summed over calls
     spread: float | None = None
-    dead: float | None = None  # share of units that were zero on every sample seen so far
+    dead: float | None = None  # share of units that were zero on all samples of the last inspections
     saturated: float | None = None  # share of outputs in the flat region of the activation
-    stuck: float | None = None  # share of units in the flat region on every sample seen so far
+    stuck: float | None = None  # share of units in the flat region on all those samples
     slope: float | None = None  # of a nonlinearity: rms of its derivative where it was evaluated
     lost: float | None = None  # share of weights that had a gradient and did not move
     agreement: float | None = None  # cosine between this gradient and the previous observed one

@@ -21,7 +21,7 @@ from gradcheck_cli.rules.progress import progress
 def dying_relu(trace: Trace, *, dead: float = 0.6, nearly_all: float = 0.95) -> Iterator[Hit]:
     """Units of a ReLU layer are silent on every sample: they can not learn any more.
 
-    Measures  per layer the share of units that were 0 on all samples of all batches seen so far.
+    Measures  per layer the share of units that were 0 on all samples of the last inspected batches.
     Reports   a share above `dead`.
     Matters   a unit that never fires has a gradient of exactly 0 and stays as it is for ever.
     Severity  error when nearly all units of a layer are dead or the loss does not fall, else note.

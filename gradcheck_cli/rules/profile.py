@@ -107,13 +107,18 @@ def depths(trace: Trace, steps: Sequence[Step] | None = None) -> list[Depth]:
 
 
 def whole_signal(trace: Trace, steps: Sequence[Step] | None = None) -> float | None:
-    """Return sqrt(sum of squared elasticities) / |loss|: how strongly the network acts on its loss."""
+    """Return sqrt(sum of squared elasticities) / |loss|: how strongly the network acts on its loss.
+
+    What clipping takes from the gradient is given back.
+    """
     steps = late(trace) if steps is None else steps
+    clips = [s.clip for s in trace.observed if s.clip]
+    clip = median(clips) if clips else 1.0
     values = []
     for step in steps:
         squares = [e * e for r in step.readings.values() if (e := elasticity(r)) is not None]
         if squares and isfinite(step.loss) and step.loss:
-            values.append(sqrt(sum(squares)) / abs(step.loss))
+            values.append(sqrt(sum(squares)) / abs(step.loss) / clip)
     return median(values) if values else None
 
 

@@ -116,6 +116,7 @@ def _state(
     if certain and (learned >= 0.5 or (learned >= enough and falling)):
         return State.LEARNING
     fell = start - end > 3 * noise and start - end > little * abs(start)
-    if learned >= little or (falling and fell):
+    unclear = learned >= little and (certain or trend < -1.0)
+    if unclear or (falling and fell):
         return State.SLOW
     return State.STALLED

@@ -25,7 +25,7 @@ def update_too_small(trace: Trace, *, ratio: float = 1e-5, lost: float = 0.5) ->
     Measures  norm(change) / norm(weight) per step, of what the optimizer really did, for the layer that
               moves most, late in the run; and the share of weights that have a gradient and do not move
               because the change is below the last digit of the weight.
-    Reports   a ratio below `ratio` in every layer, or more than `lost` of the weights not moving.
+    Reports   a ratio below `ratio` (ten times that while the loss stalls) in every layer, or more than `lost` of the weights not moving.
     Matters   at 1e-5 a weight needs a hundred thousand steps to change by its own size.
     Severity  error when the loss does not fall; note when it does, or while the learning rate warms up.
     Not for   converged models; single layers (the lower ones are the business of GC101).
@@ -47,6 +47,8 @@ def update_too_small(trace: Trace, *, ratio: float = 1e-5, lost: float = 0.5) ->
         if (share := typical(late(trace), x.path, lambda r: r.lost)) is not None
     ]
     rounded = median(shares) if shares else 0.0
+    if state.stuck:
+        ratio *= 10
     if most >= ratio and rounded <= lost:
         return
     zero = [x for x, _ in rows if not typical(late(trace), x.path, gradient_rms)]

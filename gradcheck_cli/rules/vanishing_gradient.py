@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import log10
 from statistics import median
 
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -19,6 +19,10 @@ from gradcheck_cli.rules.profile import Depth, depths, late, reference, typical,
 from gradcheck_cli.rules.progress import Progress, progress
 
 _LEAST = 1e-300
+HALF = frozenset({"float16", "bfloat16", "fp16", "bf16"})
+SLOPELESS = frozenset(
+    {"argmax", "argmin", "round", "sign", "sgn", "floor", "ceil", "trunc", "heaviside"}
+)
 
 
 @rule("GC101", "vanishing-gradient")
@@ -26,23 +30,27 @@ def vanishing_gradient(
     trace: Trace,
     *,
     attenuation: float = 1e-3,
-    attenuation_when_stuck: float = 3e-2,
+    attenuation_when_stuck: float = 1e-2,
     through_time: float = 1e-4,
-    weak_network: float = 3e-3,
+    weak_network: float = 1e-2,
+    wall: float = 5e-2,
 ) -> Iterator[Hit]:
     """The lower layers hardly take part in learning: their gradient is lost on the way down.
 
     Measures  s = norm(w) * norm(dL/dw) per layer, the change of the loss per relative change of the
               layer, late in the run; its ratio to the median of the uppermost quarter of the depth;
               in recurrent layers the gradient at the first quarter of time steps over the last;
-              and sqrt(sum s^2) / |loss| of the whole network, for networks where s is equal everywhere.
+              sqrt(sum s^2) / |loss| of the whole network, for networks where s is equal everywhere;
+              and the slope of each hidden bounded nonlinearity relative to its steepest.
     Reports   a ratio below `attenuation`, or below `attenuation_when_stuck` while the loss does not
-              fall; below `through_time` along time; below `weak_network` for the whole network, the
-              last two only while the loss does not fall.
+              fall under an optimizer that is not adaptive; below `through_time` along time; and, only while the loss does not fall well,
+              below `weak_network` for the whole network or below `wall` for a hidden nonlinearity
+              that saturates.
     Matters   upper layers learn to read random features, lower layers keep their initial weights.
     Severity  error when something follows from it: the lower layers do not move or the loss does not
               fall; note when an adaptive optimizer makes up for it or the network learns all the same.
-    Not for   frozen or detached layers (GC601), dead units (GC201), a converged model.
+    Not for   frozen or detached layers (GC601), gradients that dead units (GC201) or operations
+              without a slope (GC103) turn to zero, constant data (GC701), a converged model.
     Sources   Bengio, Simard & Frasconi 1994, doi:10.1109/72.279181; Glorot & Bengio 2010, sec. 4;
               Philipp, Song & Carbonell 2018, arXiv:1712.05577 (scale-free gradient coefficients).
     """
@@ -51,19 +59,38 @@ def vanishing_gradient(
         raise CannotTellError("no weight layer received a gradient")
     state = progress(trace)
     weak = whole_signal(trace)
-    limit = attenuation_when_stuck if state.stuck else attenuation
+    limit = attenuation_when_stuck if state.stuck and not trace.adaptive else attenuation
     lost = _attenuated(rows, limit)
+    if explained_otherwise(trace, rows):
+        return
     if lost:
         yield _along_depth(trace, rows, lost, limit, state)
     elif hit := _along_time(trace, through_time, state):
         yield hit
     elif weak is not None and weak < weak_network and state.stuck:
         yield _everywhere(rows, weak, weak_network, state)
+    elif not state.fine and (hit := _at_wall(trace, wall, state)):
+        yield hit
+
+
+def explained_otherwise(trace: Trace, rows: list[Depth]) -> bool:
+    """Is every weak gradient exactly zero for a reason that another rule names?"""
+    weakest = min(row.strength for row in rows)
+    if weakest > 0:
+        return False
+    dead = any((typical(late(trace), x.path, lambda r: r.dead) or 0.0) > 0.9 for x in trace.layers)
+    constant = (trace.data.constant_features or 0.0) > 0.999
+    half = trace.precision in HALF or any(p.dtype in HALF for r in rows for p in r.layer.parameters)
+    return dead or constant or half or any(cut.operation in SLOPELESS for cut in trace.cuts)
 
 
 def _attenuated(rows: list[Depth], limit: float) -> list[Depth]:
     strongest = reference(rows)
-    return [r for r in rows if (r.layer.depth or 0) > 0 and r.strength < limit * strongest]
+    return [
+        r
+        for r in rows
+        if r.layer.depth and r.layer.role is not Role.EMBEDDING and r.strength < limit * strongest
+    ]
 
 
 def _along_depth(
@@ -137,6 +164,31 @@ def _everywhere(rows: list[Depth], weak: float, limit: float, state: Progress) -
         evidence=(
             Evidence("relative change of the loss per relative change of the weights", weak, limit),
             Evidence("median change of a layer per step", median(moves) if moves else 0.0, None),
+            Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+        ),
+    )
+
+
+def _at_wall(trace: Trace, limit: float, state: Progress) -> Hit | None:
+    """A hidden bounded nonlinearity that is flat nearly everywhere stops the gradient in one place."""
+    walls = [
+        (slope, x)
+        for x in trace.layers
+        if x.depth and (typical(late(trace), x.path, lambda r: r.saturated) or 0.0) > 0.9
+        if (slope := typical(late(trace), x.path, lambda r: r.slope)) is not None and slope < limit
+    ]
+    if not walls:
+        return None
+    slope, wall = min(walls, key=lambda pair: pair[0])
+    below = [x for x in trace.weight_layers if x.order < wall.order]
+    return Hit(
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
+        message=f"{wall.path} ({wall.kind}) is saturated and passes {number(100 * slope)} % of the gradient "
+        f"to the {len(below)} layers below it.",
+        layers=in_order(below),
+        evidence=(
+            Evidence("rms slope of the nonlinearity", slope, limit),
             Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
         ),
     )

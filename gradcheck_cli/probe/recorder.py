@@ -26,7 +26,7 @@ from gradcheck_cli.probe import anatomy
 from gradcheck_cli.probe.assembling import EARLIEST, assemble
 from gradcheck_cli.probe.facts import DataWatch, LossWatch
 from gradcheck_cli.probe.gauges import Ledger
-from gradcheck_cli.probe.ownership import Owner, clean, is_native, owners
+from gradcheck_cli.probe.ownership import Owner, clean, is_native, normalises, owners
 from gradcheck_cli.probe.tape import Call, Listening, Tape, tensors_in, user_site
 from gradcheck_cli.probe.units import UnitWatch, spread
 from gradcheck_cli.probe.weights import WeightWatch

@@ -46,6 +46,7 @@ _KEEP = frozenset(
     "view reshape flatten squeeze unsqueeze transpose permute contiguous float to t double mean "
     "__getitem__ unflatten expand swapaxes movedim clone type_as select narrow".split()
 )
+_BACKWARD: Any = torch.Tensor.backward
 _DATA_GET = torch.Tensor.data.__get__  # type: ignore[attr-defined]
 _INTERNAL = (
     str(Path(torch.__file__).parent),
@@ -417,7 +418,7 @@ class Listening(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         tape = self._tape
-        if tape.open and func is torch.Tensor.backward:
+        if tape.open and func is _BACKWARD:
             tape.backward_begins(args[0])
             return func(*args, **kwargs)
         result = func(*args, **kwargs)

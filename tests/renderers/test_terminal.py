@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from gradcheck_cli.records.diagnosis import Status
-from gradcheck_cli.records.finding import Crash, Skip
+from gradcheck_cli.records.finding import Crash, Severity, Skip
 from gradcheck_cli.records.report import History, LayerSummary, Report
 from gradcheck_cli.renderers.terminal import render
 from gradcheck_cli.renderers.terminal.page import render_text
@@ -143,3 +143,11 @@ def printed(
     console = Console(file=stream, width=80, no_color=no_color, color_system=colours)  # type: ignore[arg-type]
     console.print(render(report))
     return "".join(stream.parts)
+
+
+def test_a_healthy_models_notes_are_a_sentence_each() -> None:
+    note = replace(a_report.sick().findings[0], severity=Severity.NOTE)
+    text = render_text(replace(a_report.healthy(), findings=(note,)))
+    assert "· GC101 vanishing-gradient: The gradient of net.0" in text
+    assert "limit" not in text
+    assert len(text.splitlines()) < 18

@@ -14,7 +14,7 @@ from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
 from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pen, ink
 from gradcheck_cli.renderers.terminal.picture import Picture, strip
 from gradcheck_cli.renderers.terminal.rows import Row, rows_of
-from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes
+from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes, remarks
 from gradcheck_cli.renderers.words import number, percent, plural, some_layers, title
 
 STYLE = {Verdict.SICK: BAD, Verdict.HEALTHY: GOOD, Verdict.UNSURE: WARN}
@@ -53,8 +53,9 @@ def page(report: Report, pen: Pen) -> Iterator[Text]:
     """Yield every line."""
     yield from _head(report, pen)
     rows = rows_of(report)
-    if report.verdict is Verdict.HEALTHY and not report.findings:
+    if report.verdict is Verdict.HEALTHY:
         yield from _reassurance(report, pen, rows)
+        yield from remarks(report, pen)
     else:
         yield from _loss(report, pen)
         yield from _picture(report, pen, rows)
@@ -164,14 +165,15 @@ def _listed(name: str, lines: Sequence[str], pen: Pen) -> Iterator[Text]:
 
 
 def _not_seen(report: Report, pen: Pen) -> Iterator[Text]:
-    """Say what was not measured; nothing is left out in silence."""
-    if not (report.gaps or report.crashed or (report.skipped and report.findings)):
+    """Say what was not measured; of a healthy model the number of idle rules is said above."""
+    skipped = () if report.verdict is Verdict.HEALTHY else report.skipped
+    if not (report.gaps or report.crashed or skipped):
         return
     yield from pen.heading("Not measured")
     for gap in report.gaps:
         yield from pen.bullet(f"{gap.what}: {gap.reason}")
     reasons: dict[str, list[str]] = {}
-    for skip in report.skipped:
+    for skip in skipped:
         reasons.setdefault(skip.reason, []).append(f"{skip.code} {skip.name}")
     for reason, names in reasons.items():
         yield from pen.bullet(f"{', '.join(names)}: {reason}", style=FAINT)

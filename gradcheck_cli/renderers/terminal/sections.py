@@ -59,11 +59,10 @@ def findings(report: Report, pen: Pen) -> Iterator[Text]:
 
 
 def _finding(finding: Finding, pen: Pen) -> Iterator[Text]:
-    sign = pen.glyphs.sick if finding.severity is Severity.ERROR else "!"
     style = OF_SEVERITY[finding.severity]
     head = pen.say(f"{finding.code} {finding.name}", style)
     head += pen.say(f"  {finding.severity}, {finding.confidence} confidence", FAINT)
-    yield from pen.hang(ink(f"  {sign} ", style), head)
+    yield from pen.hang(ink(f"  {_sign(finding, pen)} ", style), head)
     yield from pen.paragraph(finding.message, 4)
     if finding.layers:
         yield from pen.labelled("where", some_layers(finding.layers))
@@ -81,6 +80,24 @@ def _evidence(evidence: Evidence, pen: Pen) -> Iterator[Text]:
     if evidence.limit is not None:
         line += pen.say(f"  limit {number(evidence.limit)}", FAINT)
     yield from pen.hang(Text("    ") + ink(f"{pen.glyphs.bullet} ", FAINT), line)
+
+
+def remarks(report: Report, pen: Pen) -> Iterator[Text]:
+    """Yield the findings of a healthy model, a sentence each."""
+    if report.findings:
+        yield from pen.heading("Worth knowing")
+    for finding in report.findings:
+        sign = ink(f"  {_sign(finding, pen)} ", OF_SEVERITY[finding.severity])
+        yield from pen.hang(sign, pen.say(f"{finding.code} {finding.name}: {finding.message}"))
+
+
+def _sign(finding: Finding, pen: Pen) -> str:
+    signs = {
+        Severity.ERROR: pen.glyphs.sick,
+        Severity.WARNING: "!",
+        Severity.NOTE: pen.glyphs.bullet,
+    }
+    return signs[finding.severity]
 
 
 def causes(report: Report, pen: Pen) -> Iterator[Text]:

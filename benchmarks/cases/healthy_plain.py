@@ -269,4 +269,22 @@ CASES = (
         ),
     ),
     healthy("logistic_regression", on_digits(lambda: nn.Linear(64, 10), sgd())),
+    healthy("relu_10_default_adam_recovers", on_digits(mlp(nn.ReLU, 10), adam(3e-3))),
+    healthy(
+        "relu_12_default_rmsprop_recovers",
+        on_digits(mlp(nn.ReLU, 12), using(torch.optim.RMSprop, lr=2e-3)),
+    ),
+    healthy("tanh_15_default_adam_recovers", on_digits(mlp(nn.Tanh, 15), adam(1e-3))),
+    healthy("gelu_8_default_adam_recovers", on_digits(mlp(nn.GELU, 8), adam(3e-3))),
+    healthy("sigmoid_3_sgd_slow_start", on_digits(mlp(nn.Sigmoid, 3, start=xavier), sgd(0.3))),
+    healthy("sigmoid_5_adam_recovers", on_digits(mlp(nn.Sigmoid, 5), adam(1e-2))),
+    healthy(
+        "tiny_start_relu_3_adam_recovers",
+        on_digits(mlp(nn.ReLU, 3, start=networks.normal(0.01)), adam(3e-3)),
+    ),
+    healthy(
+        "large_start_tanh_3_adam",
+        on_digits(mlp(nn.Tanh, 3, start=networks.normal(0.4)), adam(3e-3)),
+    ),
+    healthy("raw_pixels_relu_adam", on_digits(mlp(nn.ReLU, 2), adam(), source=sources.raw_digits)),
 )

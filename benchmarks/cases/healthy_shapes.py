@@ -175,6 +175,22 @@ class SimSiam(nn.Module):
         return 1 - (first + second).mean() / 2
 
 
+def generator() -> nn.Module:
+    """Return a generator before a frozen discriminator that has seen some real digits."""
+    judge = nn.Sequential(nn.Linear(64, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
+    optimizer = torch.optim.Adam(judge.parameters(), lr=1e-3)
+    real = sources.digits().tensors[0][:512]
+    for _ in range(30):
+        optimizer.zero_grad()
+        both = torch.cat([real, torch.randn_like(real)])
+        losses.binary(judge(both).squeeze(1), (torch.arange(1024) < 512).float()).backward()
+        optimizer.step()
+    judge.requires_grad_(requires_grad=False)
+    maker = (nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.Tanh())
+    cost = networks.Apply(lambda scores: functional.softplus(-scores).mean())
+    return nn.Sequential(*maker, judge, cost)
+
+
 class Grid(nn.Module):
     """A graph convolution: every pixel takes the mean of its neighbours."""
 
@@ -418,4 +434,5 @@ CASES = (
         on(sources.rows, lambda: Transformer(4, first=False), warmed(adamw()), steps=200),
     ),
     healthy("mixer", on(sources.rows, lambda: Pooled(nn.Linear(8, 32), Mixer(), 32), adam(3e-3))),
+    healthy("gan_generator", on(sources.noise, generator, adam(), **alone)),
 )

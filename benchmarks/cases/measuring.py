@@ -1,6 +1,5 @@
 """Train a case as its user would, and write down what happens."""
 
-import copy
 import math
 import statistics
 import warnings
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.cases.case import Case, Problem
-from benchmarks.cases.profile import Profile, doubled, hidden_modules, sealed
+from benchmarks.cases.profile import Profile, doubled, exact, hidden_modules, sealed
 
 SEEDS = (0, 1)
 MOMENTS = (0, 10, 30, 100)  # and the end
@@ -31,7 +30,7 @@ def constant_level(problem: Problem, model: nn.Module, batch: Any) -> float | No
         return None
     with sealed():
         double = doubled(batch)
-        output = copy.deepcopy(model).double()(*double[:-1])
+        output = exact(model)(*double[:-1])
         if not isinstance(output, Tensor) or output.ndim == 0 or problem.loss is None:
             return None
         guess = torch.zeros_like(output[:1]).detach().requires_grad_()
@@ -92,10 +91,10 @@ def lost(before: Mapping[str, Tensor], model: nn.Module) -> float:
 
 def underflown(model: nn.Module, profile: Profile) -> float:
     """Return the share of gradients that are 0 in the model's own precision only."""
-    exact = dict(profile.model.named_parameters())
+    precise = dict(profile.model.named_parameters())
     gone = total = 0
     for name, weight in model.named_parameters():
-        grad = exact[name].grad
+        grad = precise[name].grad
         if weight.grad is not None and grad is not None:
             gone += int(((weight.grad == 0) & (grad != 0)).sum())
             total += int((grad != 0).sum())
@@ -182,7 +181,9 @@ def examined(case: Case) -> dict[str, list[dict[str, Any]]]:
         cured = case.cured(seed)
         if cured is not None:
             runs.setdefault("cure", []).append(trained(cured, cured.steps))
-    for role in runs.values():
-        for run in role[1:]:
-            del run["layers"]  # the profile of the first seed tells enough
+    for role, measured in runs.items():
+        for seed, run in enumerate(measured):
+            profiles = run.pop("layers")
+            if role == "sick" and seed == 0:  # one full profile tells enough
+                run["layers"] = profiles
     return runs

@@ -400,11 +400,11 @@ CASES = (
         model=precise(torch.float32),
     ),
     other(
-        "bfloat16_sgd_0.003",
+        "bfloat16_sgd_0.005",
         SLOW,
         PRECISION,
-        on(precise(torch.bfloat16, 256), sgd(0.003, 0)),
-        model=precise(torch.float32, 256),
+        on(precise(torch.bfloat16, 512), sgd(0.005, 0)),
+        model=precise(torch.float32, 512),
     ),
     other(
         "labels_shuffled",
@@ -532,5 +532,32 @@ CASES = (
         "clipping-too-strong",
         on(convolutions(nn.ReLU, 3, start=he), clipped(sgd(), 1e-4), source=sources.images),
         optimizer=clipped(sgd(), 1.0),
+    ),
+    other("rate_5_sgd_leaky", FAST, HIGH, on(mlp(nn.LeakyReLU, 3), sgd(5.0)), optimizer=sgd()),
+    other(
+        "rate_10_sgd_tumours",
+        FAST,
+        HIGH,
+        on(
+            mlp(nn.LeakyReLU, 2, inputs=30, outputs=1),
+            sgd(10.0),
+            source=sources.tumours,
+            loss=losses.binary,
+        ),
+        optimizer=sgd(),
+    ),
+    other(
+        "rate_5_sgd_wine",
+        FAST,
+        HIGH,
+        on(mlp(nn.LeakyReLU, 3, inputs=13, outputs=3), sgd(5.0), source=sources.wine),
+        optimizer=sgd(),
+    ),
+    other(
+        "frozen_but_biases_sgd",
+        STALL,
+        "frozen-parameters",
+        on(lambda: Frozen(frozen=True), sgd(0.01), source=sources.unit_digits),
+        model=lambda: Frozen(frozen=False),
     ),
 )

@@ -62,9 +62,7 @@ class Profile:
 
     def __init__(self, problem: Problem, model: nn.Module, batch: Any) -> None:
         with sealed(), ExitStack() as hooks:
-            self.model = copy.deepcopy(model).double().train()
-            for layer in hidden_modules(self.model).values():
-                layer.double()
+            self.model = exact(model).train()
             self.calls: dict[str, list[Tensor]] = {}
             self.inputs: dict[str, Tensor] = {}
             self.silent: list[float] = []
@@ -187,12 +185,11 @@ class Profile:
             for name in self.layers
         ]
 
-    def nothing(self) -> tuple[list[str], list[str]]:
-        """Return the trainable matrices without a gradient, and those whose gradient is 0."""
-        named = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad and p.ndim > 1]
-        cut = [name for name, weight in named if weight.grad is None]
-        zero = [name for name, weight in named if weight.grad is not None and not weight.grad.any()]
-        return cut, zero
+    def nothing(self) -> tuple[int, int]:
+        """Count the trainable matrices without a gradient, and those whose gradient is 0."""
+        asked = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]
+        got = [weight.grad for weight in asked if weight.grad is not None]
+        return len(asked) - len(got), sum(not grad.any() for grad in got)
 
 
 def elastic(weight: nn.Parameter) -> float:
@@ -208,6 +205,14 @@ def early(grads: Sequence[Tensor]) -> float:
         for part in (grads[:quarter], grads[-quarter:])
     )
     return decades(first, last)
+
+
+def exact(model: nn.Module) -> nn.Module:
+    """Return a copy in float64, of the layers that PyTorch does not see too."""
+    copied = copy.deepcopy(model).double()
+    for layer in hidden_modules(copied).values():
+        layer.double()
+    return copied
 
 
 def hidden_modules(model: nn.Module) -> dict[str, nn.Module]:

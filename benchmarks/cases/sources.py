@@ -185,6 +185,13 @@ def forgeries() -> TensorDataset:
 
 
 @cache
+def noise() -> TensorDataset:
+    """Random codes for a generator, all of which the discriminator is to call real: [1]."""
+    codes = torch.randn(1797, 16, generator=torch.Generator().manual_seed(8))
+    return TensorDataset(codes, torch.ones(1797, 1))
+
+
+@cache
 def image_records() -> Records:
     """Images as vision transformers take them."""
     return Records(pixel_values=standardized().view(-1, 1, 8, 8), labels=labels())

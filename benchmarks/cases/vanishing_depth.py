@@ -218,13 +218,13 @@ CASES = (
     vanishing(
         "sigmoid_8_loss_1e6",
         BENDS,
-        on(mlp(nn.Sigmoid, 8), sgd(5e-8), loss=losses.times(1e6)),
+        on(mlp(nn.Sigmoid, 8), sgd(1e-8), loss=losses.times(1e6)),
         model=mlp(leaky, 8, start=he),
     ),
     vanishing(
         "sigmoid_8_loss_1e-6",
         BENDS,
-        on(mlp(nn.Sigmoid, 8), sgd(5e4), loss=losses.times(1e-6)),
+        on(mlp(nn.Sigmoid, 8), sgd(1e4), loss=losses.times(1e-6)),
         model=mlp(leaky, 8, start=he),
     ),
     vanishing(

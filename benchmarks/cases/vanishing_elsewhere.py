@@ -9,7 +9,7 @@ from benchmarks.cases import losses, networks, optimizers, sources
 from benchmarks.cases.case import Problem, vanishing
 from benchmarks.cases.healthy_shapes import Grid
 from benchmarks.cases.networks import Apply, Pooled, Reader, Skip, Transformer, mlp, normal, xavier
-from benchmarks.cases.optimizers import adam, sgd
+from benchmarks.cases.optimizers import adam, sgd, using
 
 
 def on(source: Any, model: networks.Builder, optimizer: optimizers.Factory, **more: Any) -> Problem:
@@ -56,6 +56,21 @@ class Attention(nn.Module):
         places = (self.stem(rows) + self.places).relu()
         weights = (self.key(places) @ self.question).softmax(dim=1)
         scores: Tensor = self.head((weights.unsqueeze(1) @ self.value(places)).squeeze(1))
+        return scores
+
+
+class Pointer(nn.Module):
+    """Many questions asked of all rows; only where they point is handed on."""
+
+    def __init__(self, spread: float) -> None:
+        super().__init__()
+        self.stem, self.places = nn.Linear(8, 32), nn.Parameter(torch.randn(8, 32))
+        self.key, self.head = nn.Linear(32, 24), nn.Linear(8 * 24, 10)
+        nn.init.normal_(self.key.weight, std=spread)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        weights = self.key((self.stem(rows) + self.places).tanh()).softmax(dim=1)
+        scores: Tensor = self.head(weights.flatten(1))
         return scores
 
 
@@ -138,6 +153,17 @@ def ended(
     return build
 
 
+def sure(spread: float, end: nn.Module, inputs: int = 64, outputs: int = 10) -> networks.Builder:
+    """Return a builder of a network whose last weights begin this large."""
+
+    def build() -> nn.Module:
+        model = mlp(nn.Tanh, 2, inputs=inputs, outputs=outputs, end=(end,))()
+        nn.init.normal_(model.get_parameter("4.weight"), std=spread)
+        return model
+
+    return build
+
+
 def answered(factor: float) -> networks.Builder:
     """Return a builder of a network whose scores are multiplied by a constant."""
     return mlp(nn.Tanh, 2, end=(Apply(lambda scores: factor * scores),))
@@ -166,9 +192,9 @@ CASES = (
         model=rnn(waiting=40, recurrent=rotation),
     ),
     vanishing(
-        "rnn_wait_60_sgd",
+        "rnn_wait_60_rmsprop",
         TIME,
-        on(sources.rows, rnn(waiting=60), sgd(0.005), **long),
+        on(sources.rows, rnn(waiting=60), using(torch.optim.RMSprop, lr=5e-4), **long),
         model=rnn(waiting=60, recurrent=rotation),
     ),
     vanishing(
@@ -377,5 +403,41 @@ CASES = (
         "init-too-small",
         on(sources.digits, answered(1e-3), adam()),
         model=answered(1.0),
+    ),
+    vanishing(
+        "attention_points_too_surely_sgd",
+        BIG,
+        on(sources.rows, lambda: Pointer(60.0), sgd(0.05)),
+        model=lambda: Pointer(0.3),
+    ),
+    vanishing(
+        "attention_points_too_surely_adam",
+        BIG,
+        on(sources.rows, lambda: Pointer(100.0), adam(3e-3)),
+        model=lambda: Pointer(0.3),
+    ),
+    vanishing(
+        "softmax_output_large_head",
+        BIG,
+        on(sources.onehot_digits, sure(100.0, nn.Softmax(dim=1)), sgd(0.02), **halves),
+        model=sure(0.1, nn.Softmax(dim=1)),
+    ),
+    vanishing(
+        "sigmoid_output_large_head_adam",
+        BIG,
+        on(sources.onehot_digits, sure(60.0, nn.Sigmoid()), adam(3e-4), **halves),
+        model=sure(0.1, nn.Sigmoid()),
+    ),
+    vanishing(
+        "sigmoid_output_large_head_tumours",
+        BIG,
+        on(sources.tumours, sure(60.0, nn.Sigmoid(), 30, 1), sgd(0.02), **halves),
+        model=sure(0.1, nn.Sigmoid(), 30, 1),
+    ),
+    vanishing(
+        "tanh_8_saturated_by_biases_of_5_adam",
+        BIG,
+        on(sources.digits, mlp(nn.Tanh, 8, start=xavier, bias=5.0), adam(3e-4)),
+        model=mlp(nn.Tanh, 8, start=xavier),
     ),
 )

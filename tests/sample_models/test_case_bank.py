@@ -1,0 +1,51 @@
+"""The case bank is large enough, split without looking, and labelled by what was measured."""
+
+import json
+from collections import Counter
+
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("transformers")
+
+from benchmarks import label
+from benchmarks.cases import CASES, EVIDENCE
+
+pytestmark = pytest.mark.heavy
+
+
+def test_names_are_unique_and_all_are_labelled():
+    assert len({case.name for case in CASES}) == len(CASES)
+    assert not [case.name for case in CASES if case.label == "unlabelled"]
+
+
+def test_there_are_enough_of_each_kind_in_each_half():
+    counts = Counter((case.label.split(":")[0], case.half) for case in CASES)
+    for half in ("development", "held-back"):
+        assert counts["healthy", half] >= 40
+        assert counts["vanishing", half] >= 40
+        assert counts["other", half] >= 20
+
+
+def test_labels_follow_from_the_stored_evidence():
+    evidence = json.loads(EVIDENCE.read_text(encoding="utf-8"))
+    for case in CASES:
+        stored = evidence[case.name]
+        found = label.verdict(case, stored["runs"])
+        assert found == (stored["label"], stored["reason"])
+
+
+def test_what_was_measured_is_what_is_planted_now():
+    evidence = json.loads(EVIDENCE.read_text(encoding="utf-8"))
+    for case in CASES:
+        assert evidence[case.name]["planted"] == [case.group, case.finding, case.cause]
+
+
+@pytest.mark.parametrize("case", CASES[::20], ids=lambda case: case.name)
+def test_the_same_seed_gives_the_same_run(case):
+    def first_loss():
+        problem = case.problem(3)
+        model = problem.build()
+        return problem.loss_of(model, next(problem.batches()))[0].item()
+
+    assert first_loss() == first_loss()

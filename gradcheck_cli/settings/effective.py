@@ -1,0 +1,209 @@
+"""The value that counts for each setting, and where it came from."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from gradcheck_cli.errors import UsageError
+from gradcheck_cli.settings.discovery import VARIABLE, find_config
+from gradcheck_cli.settings.located import Located, Place
+from gradcheck_cli.settings.problems import ConfigError, did_you_mean, shown
+from gradcheck_cli.settings.schema import PATHS, Config, Entry
+
+DEFAULTS: dict[str, Any] = {
+    "seed": 0,
+    "device": "auto",
+    "precision": "fp32",
+    "accumulate": 1,
+    "steps": 50,
+    "output": [],
+    "fail_on": "error",
+    "quiet": False,
+    "verify": True,
+}
+PREFIX = "GRADCHECK_"
+FOR_TARGET = tuple(name for name in Entry.model_fields if name not in {"name", "steps"})
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A setting and its origin: `command line`, `GRADCHECK_STEPS`, `gradcheck.yaml:3`, `default`."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One model to diagnose."""
+
+    name: str
+    values: dict[str, Value]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name].value
+
+    def target(self) -> dict[str, Any]:
+        """Return what was set of the arguments of `Target.from_strings`."""
+        chosen = {name: self[name] for name in FOR_TARGET if name in self.values}
+        return {name: value for name, value in chosen.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that counts. `file` is the config that was used, `folder` the place it lies in."""
+
+    runs: tuple[Run, ...]
+    values: dict[str, Value] = field(default_factory=dict)
+    file: Path | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name].value
+
+    @property
+    def folder(self) -> Path | None:
+        """Where modules named in the config are looked for."""
+        return None if self.file is None else self.file.resolve().parent
+
+
+def load(
+    given: Mapping[str, Any] | None = None,
+    *,
+    config: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Combine command line (`given`, None where nothing was said), environment, file and defaults.
+
+    Raises ConfigError with every mistake of the file, UsageError on a bad variable.
+    """
+    environ = os.environ if environ is None else environ
+    located = find_config(config, environ, (folder or Path.cwd()).resolve())
+    values = {name: Value(value, "default") for name, value in DEFAULTS.items()}
+    models: list[dict[str, Value]] = []
+    if located is not None:
+        from_file, models = _from_file(located)
+        values |= from_file
+    over = _from_environment(environ)
+    over |= {
+        name: Value(value, "command line")
+        for name, value in (given or {}).items()
+        if value is not None
+    }
+    if "model" in over:
+        models = []
+    values |= over
+    runs = [
+        Run(_name(entry, index), {**values, **entry, **over}) for index, entry in enumerate(models)
+    ]
+    return Settings(
+        tuple(runs) or (Run(_name(values, 0), dict(values)),),
+        values,
+        None if located is None else located.file,
+    )
+
+
+def _name(values: Mapping[str, Value], index: int) -> str:
+    named = values.get("name") or values.get("model")
+    return str(named.value) if named is not None else f"model {index + 1}"
+
+
+def _from_file(located: Located) -> tuple[dict[str, Value], list[dict[str, Value]]]:
+    try:
+        config = Config.model_validate(located.content)
+    except ValidationError as error:
+        for problem in error.errors():
+            _locate(located, problem)
+        raise ConfigError(located.problems) from None
+    if config.models and config.model:
+        located.report(("models",), "there is `model` too; say either one or several", key=True)
+    for index, entry in enumerate(config.models or ()):
+        if entry.model is None:
+            located.report(("models", index), "names no model")
+    if located.problems:
+        raise ConfigError(located.problems)
+    values = _values(config, located, ())
+    values.pop("models", None)
+    models = [
+        _values(entry, located, ("models", index))
+        for index, entry in enumerate(config.models or ())
+    ]
+    return values, models
+
+
+def _locate(located: Located, problem: Any) -> None:
+    place: Place = tuple(problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = Entry if "models" in place[:-1] else Config
+        name = str(place[-1])
+        message = f"unknown key {name!r}{did_you_mean(name, known.model_fields)}"
+        if name == "trust":
+            message = "trust is taken from the command line only"
+        located.report(place, message, key=True)
+        return
+    message = problem["msg"].removeprefix("Value error, ")
+    name = ".".join(map(str, place))
+    given = "" if isinstance(problem["input"], dict) else f", not {problem['input']!r}"
+    located.report(place, f"{name}: {message[:1].lower()}{message[1:]}{given}"[:300])
+
+
+def _values(entry: Entry, located: Located, place: Place) -> dict[str, Value]:
+    folder = located.file.resolve().parent
+    values = {}
+    for name in entry.model_fields_set:
+        value = getattr(entry, name)
+        if value is None:
+            continue
+        line = located.at((*place, name), key=True).line
+        if name in PATHS:
+            value = anchored(value, folder)
+        elif name == "output":
+            value = [_anchored_output(text, folder) for text in value]
+        values[name] = Value(value, f"{located.file}:{line}")
+    return values
+
+
+def anchored(text: str, folder: Path) -> str:
+    """Return a reference from a file in `folder` as it reads from the working folder."""
+    prefix, rest = ("hf:", text[3:]) if text.startswith("hf:") else ("", text)
+    path, colon, what = _parted(rest)
+    if Path(path).is_absolute() or not (folder / path).exists():
+        return text
+    return f"{prefix}{shown(folder / path)}{colon}{what}"
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    at = text.find(".py:")
+    if at >= 0:
+        return text[: at + 3], ":", text[at + 4 :]
+    if Path(text).suffix or ":" not in text:
+        return text, "", ""
+    return text.partition(":")
+
+
+def _anchored_output(text: str, folder: Path) -> str:
+    kind, colon, path = text.partition(":")
+    return f"{kind}:{shown(folder / path)}" if colon else text
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable == VARIABLE:
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        info = Config.model_fields.get(name)
+        if info is None or name in {"models", "name", "model_args"}:
+            continue  # other tools may have variables of that kind
+        given: Any = text.split(",") if name == "output" else text
+        try:
+            value = TypeAdapter(info.rebuild_annotation()).validate_python(given)
+        except ValidationError as error:
+            message = error.errors()[0]["msg"]
+            raise UsageError(f"{variable}={text}: {message[:1].lower()}{message[1:]}") from None
+        values[name] = Value(value, variable)
+    return values

@@ -1,0 +1,91 @@
+"""What a config may say: the keys, their kinds and their limits."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Dialect = dict[str, Any]
+
+
+def reference(value: Any) -> Any:
+    """Turn `class_path`/`init_args` and `_target_` mappings into `pkg.mod:Name(argument=value)`.
+
+    Raises ValueError on mappings that are neither.
+    """
+    if not isinstance(value, dict):
+        return value
+    rest = dict(value)
+    if "class_path" in rest:
+        name, arguments = rest.pop("class_path"), rest.pop("init_args", {})
+        if rest:
+            raise ValueError(f"beside class_path and init_args there is {', '.join(rest)}")
+    elif "_target_" in rest:
+        name, arguments = rest.pop("_target_"), rest
+    else:
+        raise ValueError("write file.py:name, or a mapping with class_path or _target_")
+    if not (isinstance(name, str) and isinstance(arguments, dict)):
+        raise ValueError("class_path and _target_ are texts, init_args is a mapping")  # noqa: TRY004 - pydantic collects ValueErrors
+    if ":" not in name:
+        module, _, attribute = name.rpartition(".")
+        if not module:
+            raise ValueError(f"{name!r} names no module; write pkg.mod.Name")
+        name = f"{module}:{attribute}"
+    written = ", ".join(f"{key}={argument!r}" for key, argument in arguments.items())
+    return f"{name}({written})"
+
+
+def step_count(value: Any) -> Any:
+    """Return a number of steps, or `auto`. Raises ValueError."""
+    if value == "auto":
+        return value
+    text = str(value)
+    if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
+        raise ValueError("should be auto or a whole number from 1")
+    return int(text)
+
+
+Reference = Annotated[str, BeforeValidator(reference)]
+Positive = Annotated[float, Field(gt=0)]
+Steps = Annotated[Any, BeforeValidator(step_count)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Entry(BaseModel):
+    """One model and how to train it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    name: str | None = None
+    model: Reference | None = None
+    model_args: dict[str, Any] | None = None
+    weights: str | None = None
+    data: Reference | None = None
+    target_column: str | None = None
+    input_key: str | None = None
+    target_key: str | None = None
+    loss: Reference | None = None
+    optimizer: Reference | None = None
+    scheduler: Reference | None = None
+    training_step: Reference | None = None
+    lr: Positive | None = None
+    batch_size: Count | None = None
+    accumulate: Count | None = None
+    clip_norm: Positive | None = None
+    precision: Literal["fp32", "bf16", "fp16"] | None = None
+    seed: int | None = None
+    device: str | None = None
+    steps: Steps | None = None
+
+
+class Config(Entry):
+    """The whole file: one model or several, and what to do with the report."""
+
+    models: list[Entry] | None = Field(default=None, min_length=1)
+    output: list[str] | None = None
+    fail_on: Literal["error", "warning", "note", "never"] | None = None
+    quiet: bool | None = None
+    verify: bool | None = None
+    budget: Annotated[float, Field(ge=0)] | None = None
+
+
+PATHS = ("model", "data", "loss", "optimizer", "scheduler", "training_step", "weights")

@@ -16,8 +16,7 @@ def told(error: BaseException) -> str:
     lines = []
     if summary.stack:
         frames = [frame for frame in summary.stack if _is_theirs(frame.filename)]
-        kept = frames[-MOST_FRAMES:] or [summary.stack[-1]]
-        lines = traceback.StackSummary.from_list(kept).format()
+        lines = traceback.StackSummary.from_list(frames[-MOST_FRAMES:]).format()
     return "".join([*lines, *summary.format_exception_only()])
 
 

@@ -1,0 +1,50 @@
+"""`gradcheck init`: look at the project and write a commented config."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradcheck_cli.cli.consoles import err
+from gradcheck_cli.cli.edge import command
+from gradcheck_cli.errors import ExitCode, UsageError
+
+NAME = "gradcheck.yaml"
+
+
+@command
+def init_command(
+    force: Annotated[bool, typer.Option("--force", help=f"Write over an existing {NAME}.")] = False,
+    show: Annotated[
+        bool, typer.Option("--print", help="Print the config instead of writing it.")
+    ] = False,
+) -> int:
+    """Find the models, data, losses and optimizers of this project and write gradcheck.yaml.
+
+    Reads the files without running them.
+    """
+    from gradcheck_cli.settings.discovery import find_config
+    from gradcheck_cli.settings.drafting import draft
+    from gradcheck_cli.settings.survey import survey
+
+    folder = Path.cwd()
+    target = folder / NAME
+    if not show and target.exists() and not force:
+        raise UsageError(f"{NAME} exists already; --force writes over it, --print only shows")
+    other = None if target.exists() or show else find_config(None, {}, folder)
+    if other is not None and other.file.resolve().parent == folder:
+        raise UsageError(f"{other.file} holds a config already; two are never merged")
+    found = survey(folder)
+    text = draft(found)
+    if show:
+        typer.echo(text, nl=False)
+        return ExitCode.OK
+    target.write_text(text, encoding="utf-8")
+    for kind in ("model", "data", "loss", "optimizer", "training_step"):
+        if (best := found.best(kind)) is not None:
+            err().print(f"{kind}: {best.reference}", markup=False, soft_wrap=True)
+    model = found.best("model")
+    ready = model is not None and found.best("data") is not None and not model.needs
+    say = "now run: gradcheck diagnose" if ready else f"fill in what is missing in {NAME}"
+    err().print(f"wrote {NAME} after reading {found.files} files; {say}", markup=False)
+    return ExitCode.OK

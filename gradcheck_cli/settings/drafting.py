@@ -1,0 +1,67 @@
+"""A commented config from what a survey found."""
+
+import json
+import re
+
+from gradcheck_cli.settings.survey import Candidate, Survey
+
+PLAIN = re.compile(r"[A-Za-z][\w./-]*(:[A-Za-z_][\w./]*)?")
+HEAD = """\
+# What `gradcheck diagnose` examines here. `gradcheck config` shows the values that count.
+# References: file.py:name, pkg.mod:name, or a call with literals, file.py:build(depth=30).
+"""
+TAIL = """
+# Everything below is a default; take the # away to change it.
+# lr: 1e-3
+# batch_size: 32
+# steps: 50              # or auto
+# seed: 0
+# device: auto           # cpu, cuda, mps
+# precision: fp32        # bf16, fp16
+# clip_norm: 1.0
+# accumulate: 1          # micro-batches per step
+# fail_on: error         # warning, note, never
+# output: ["yaml:gradcheck-report.yaml"]
+"""
+ABSENT = {
+    "model": "# model: file.py:build_model       # no nn.Module was found: name yours",
+    "data": "# data: file.py:train_data          # none was found: a Dataset, DataLoader, tensors, or what returns one",
+    "loss": "# loss: cross_entropy               # inferred from outputs and targets when not given",
+    "optimizer": "# optimizer: AdamW                  # a name, or a function of the model",
+}
+
+
+def draft(found: Survey) -> str:
+    """Return the text of a gradcheck.yaml: the likeliest parts, the others as comments."""
+    lines = [HEAD]
+    for kind in ("model", "data", "loss", "optimizer", "training_step"):
+        best = found.best(kind)
+        if best is None or (kind == "training_step" and found.best("loss") is not None):
+            lines += [ABSENT[kind]] if kind in ABSENT else []
+            continue
+        lines += _entry(kind, best, found.found[kind][1:])
+    return "\n".join(lines) + "\n" + TAIL
+
+
+def _entry(kind: str, best: Candidate, others: list[Candidate]) -> list[str]:
+    note = f"  # {best.note}" if best.note and best.target_column is None else ""
+    lines = [f"{kind}: {quoted(best.reference)}{note}"]
+    if best.needs and kind == "model":
+        lines.append("model_args:  # it needs these; fill them in")
+        lines += [f"  {name}: null" for name in best.needs]
+    elif best.needs:
+        lines.append(f"# it needs {', '.join(best.needs)}: write a call with literal arguments")
+    if best.target_column is not None:
+        lines.append(
+            f"target_column: {quoted(best.target_column)}" + (f"  # {best.note}" * bool(best.note))
+        )
+    alternatives = [entry.reference for entry in others if entry.reference != best.reference][:4]
+    if alternatives:
+        lines.append(f"# also found: {', '.join(alternatives)}")
+    return lines
+
+
+def quoted(text: str) -> str:
+    """Return a YAML scalar that reads back as this very text."""
+    plain = PLAIN.fullmatch(text) and text.lower() not in {"null", "true", "false"}
+    return text if plain else json.dumps(text)

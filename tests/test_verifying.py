@@ -13,7 +13,7 @@ from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.target import Target
-from gradcheck_cli.verifying import estimate, verify
+from gradcheck_cli.verifying import declined, estimate, verify
 from gradcheck_cli.verifying.sham import sham
 from sample_models.digits import load
 
@@ -154,6 +154,12 @@ def test_advice_is_kept_with_the_reason_why_it_was_not_tried() -> None:
     [fix] = only(proposal("advice", None))
     assert fix.verification.status is Status.NOT_RUN
     assert fix.verification.reason == "only a person can do it"
+
+
+def test_fixes_that_nobody_wants_tried_keep_their_order_and_say_so() -> None:
+    fixes = declined([CURE, proposal("other", edit(redraw))], "declined with --no-verify")
+    assert [fix.name for fix in fixes] == ["cure", "other"]
+    assert {fix.verification.reason for fix in fixes} == {"declined with --no-verify"}
 
 
 def test_at_least_one_candidate_is_tried_whatever_the_budget() -> None:

@@ -55,6 +55,11 @@ def hidden(trace: Trace, kinds: Iterable[str]) -> Iterator[Layer]:
             yield layer
 
 
+def reachable(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Leave out functional calls whose place in the source is not known."""
+    return (x for x in layers if not is_call(x) or x.built_at is not None)
+
+
 def shaping(trace: Trace, kinds: Iterable[str] = SQUASHING) -> tuple[Layer, ...]:
     """Return the nonlinearities of these kinds that shape the model's output."""
     outer = outermost(trace)

@@ -2,30 +2,30 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from gradcheck_cli.records.trace import SourceSite
+
 Substitute = Callable[..., Any]
-
-
-def _caller() -> FrameType | None:
-    """Return the frame of the nearest module's method that made the call."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the only way to know who calls
-    while frame is not None and not isinstance(frame.f_locals.get("self"), nn.Module):
-        frame = frame.f_back
-    return frame
+SKIPPED = (str(Path(torch.__file__).parent), __file__)
 
 
 class Exchange(TorchFunctionMode):
-    """While active, calls by name made in `owner`'s own code go to a substitute."""
+    """While active, a call by this name written on this line goes to a substitute."""
 
-    def __init__(self, owner: nn.Module, substitutes: Mapping[str, Substitute]) -> None:
+    def __init__(self, site: SourceSite, name: str, substitute: Substitute) -> None:
         super().__init__()
-        self.owner = owner
-        self.substitutes = substitutes
+        self.file = Path(site.file).resolve()
+        self.line = site.line
+        self.name = name
+        self.substitute = substitute
 
     def __torch_function__(
         self,
@@ -34,26 +34,35 @@ class Exchange(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Call the substitute when the owner itself asked for it."""
-        substitute = self.substitutes.get(getattr(func, "__name__", "").rstrip("_"))
-        if substitute is not None:
-            frame = _caller()
-            if frame is not None and frame.f_locals["self"] is self.owner:
-                return substitute(*args)
+        """Call the substitute when the call is the one that is meant."""
+        if getattr(func, "__name__", "").rstrip("_") == self.name and self._is_here():
+            return self.substitute(*args)
         return func(*args, **(kwargs or {}))
 
+    def _is_here(self) -> bool:
+        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the only way to know who calls
+        while frame is not None and frame.f_code.co_filename.startswith(SKIPPED):
+            frame = frame.f_back
+        if frame is None or frame.f_lineno != self.line:
+            return False
+        return Path(frame.f_code.co_filename).resolve() == self.file
 
-def exchange_calls(path: str, substitutes: Mapping[str, Substitute]) -> Callable[..., None]:
-    """Return an edit after which the forward of the module at `path` uses the substitutes."""
+
+def exchange_calls(
+    exchanges: Mapping[tuple[SourceSite, str], Substitute],
+) -> Callable[[nn.Module], None]:
+    """Return an edit after which the calls at these places, by name, go to the substitutes."""
+    modes = [Exchange(site, name, to) for (site, name), to in exchanges.items()]
 
     def edit(model: nn.Module) -> None:
-        owner = model.get_submodule(path)
-        forward = owner.forward
+        forward = model.forward
 
         def exchanged(*args: Any, **kwargs: Any) -> Any:
-            with Exchange(owner, substitutes):
+            with ExitStack() as stack:
+                for mode in modes:
+                    stack.enter_context(mode)
                 return forward(*args, **kwargs)
 
-        owner.forward = exchanged
+        model.forward = exchanged
 
     return edit

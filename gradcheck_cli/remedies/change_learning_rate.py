@@ -54,7 +54,7 @@ def drafts(case: Case, factors: tuple[float, ...]) -> Iterator[Draft]:
             code=f"for group in optimizer.param_groups:\n    group['lr'] = {new:g}  # was {now:g}",
             change=scaled(factor),
             size=1,
-            edits=(Edit(act=Act.ARGUMENT, old=f"lr={now!r}", new=f"lr={new!r}"),),
+            edits=(Edit(act=Act.ARGUMENT, name="lr", old=repr(now), new=f"{new:g}"),),
         )
 
 

@@ -8,11 +8,18 @@ Not for        NLLLoss after log_softmax, BCELoss after sigmoid: there it belong
 Sources        PyTorch documentation of CrossEntropyLoss and BCEWithLogitsLoss; Bridle 1990.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from gradcheck_cli.remedies.activations import SQUASHING, is_call, owner, shaping, spelled
+from gradcheck_cli.remedies.activations import (
+    SQUASHING,
+    is_call,
+    owner,
+    reachable,
+    shaping,
+    spelled,
+)
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
@@ -36,18 +43,17 @@ def same(value: Tensor, *_: object) -> Tensor:
 )
 def drop_output_activation(case: Case) -> Iterator[Draft]:
     """Draft the removal of every nonlinearity after the last weights."""
-    layers = shaping(case.trace, SQUASHING | CLIPPING)
+    layers = tuple(reachable(shaping(case.trace, SQUASHING | CLIPPING)))
     if not layers:
         return
     modules = [x for x in layers if not is_call(x)]
-    calls: dict[str, dict[str, Callable[..., object]]] = {}
-    for layer in layers:
-        if is_call(layer):
-            calls.setdefault(owner(layer), {})[spelled(layer.kind)] = same
-    changes = [
-        Change(summary="", model=exchange([x.path for x in modules], lambda _: nn.Identity()))
-    ]
-    changes += [Change(summary="", model=exchange_calls(path, by)) for path, by in calls.items()]
+    calls = {
+        (x.built_at, spelled(x.kind)): same for x in layers if is_call(x) and x.built_at is not None
+    }
+    edit = exchange([x.path for x in modules], lambda _: nn.Identity())
+    changes = [Change(summary="", model=edit)]
+    if calls:
+        changes.append(Change(summary="", model=exchange_calls(calls)))
     block = (
         f"for name in {listed(x.path for x in modules)}:\n    model.set_submodule(name, nn.Identity())"
         if modules

@@ -1,4 +1,4 @@
-"""What a fix would do to the user's source, as plain data; `fixing` turns it into a diff."""
+"""What a fix would do to the user's source, as plain data; `patching` turns it into a diff."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,21 +9,28 @@ from gradcheck_cli.records.trace import SourceSite
 class Act(StrEnum):
     """The kinds of edits that can be made safely at a known place."""
 
-    REPLACE = "replace"  # the call that built a module by another expression
-    FOLLOW = "follow"  # the call that built a module, by itself and a second module after it
-    REMOVE = "remove"  # the call that built a module, by nothing (Identity where it must stay)
-    APPLY = "apply"  # a function to the finished model
-    ARGUMENT = "argument"  # one argument of the call that built the optimizer
-    UNWRAP = "unwrap"  # a functional call by its argument: round(x), x.detach()
-    RENAME = "rename"  # one name by another: bfloat16 by float32, relu by leaky_relu
+    REPLACE = "replace"  # the call that built a module, of class `old`, by the expression `new`
+    FOLLOW = "follow"  # a module built there by itself and `new` behind it; {width} is its output's
+    REMOVE = "remove"  # the call that built a module, by nothing (Identity where one must stay)
+    CALL = "call"  # a call of the function or method `old` on a line by a call of `new`
+    UNWRAP = "unwrap"  # a call of the function or method `old` on a line by what it is called on
+    FINISH = "finish"  # the finished model by `new`, in which {model} stands for it
+    ARGUMENT = "argument"  # the argument `name` of the call that built the optimizer
+    PARAMETERS = "parameters"  # what the optimizer is given by all parameters of the model
+    LIMIT = "limit"  # the limit of clip_grad_norm_
+    RESHAPE = "reshape"  # the output in the loss function, to the shape of the target
+    RENAME = "rename"  # every `old` in the model's file by `new`
+    CONTAIN = "contain"  # what is assigned to the attribute `name` of a class, by `new`(it)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """One edit. `old` is what must stand there, `new` what shall; `at` is None for the model."""
+    """One edit. `old` is what must stand there, `new` what shall."""
 
     act: Act
-    at: SourceSite | None = None
+    at: SourceSite | None = None  # None: the place follows from what was named on the command line
+    name: str = ""
     old: str = ""
     new: str = ""
-    needs: str = ""  # a definition that must exist in the file
+    needs: str = ""  # definitions that must stand before the model, with the name `new` uses
+    layer: str = ""  # the module (path) whose class is meant

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from torch import nn
 
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
-from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.initialise_recurrence import recurrent
 from gradcheck_cli.remedies.surgery import exchange, like
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, sites, where
+from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 CLOSED = 3.0  # bias of the update gate: sigmoid(3) = 0.95 of the state is kept per step
@@ -62,5 +61,4 @@ def gate_recurrence(case: Case) -> Iterator[Draft]:
         layers=tuple(paths),
         at=first_site(layers),
         size=4,
-        edits=tuple(Edit(act=Act.RENAME, at=s, old="nn.RNN", new="nn.GRU") for s in sites(layers)),
     )

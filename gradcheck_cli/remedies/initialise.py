@@ -14,44 +14,30 @@ from collections.abc import Iterator, Sequence
 from gradcheck_cli.records.trace import Layer
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.weights import draw, drawable, follows, setter
+from gradcheck_cli.remedies.weights import draw, drawable, grouped, helper, setter
 from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 
 def code(layers: Sequence[Layer], after: str | None = None) -> str:
     """Return what to write in this model."""
-    blocks = []
-    for activation, paths in follows(layers).items():
-        line = setter(after if after and activation else activation)[1]
-        blocks.append(
-            f"for name in {listed(paths)}:\n"
-            "    layer = model.get_submodule(name)\n"
-            f"    {line}\n"
-            "    if layer.bias is not None:\n"
-            "        nn.init.zeros_(layer.bias)"
-        )
+    blocks = [
+        f"for name in {listed(paths)}:\n"
+        "    layer = model.get_submodule(name)\n"
+        f"    {setter(activation)[1]}\n"
+        "    if layer.bias is not None:\n"
+        "        nn.init.zeros_(layer.bias)"
+        for activation, paths in grouped(layers, after).items()
+    ]
     return paste(where(layers), *blocks)
 
 
-def helper(layers: Sequence[Layer], after: str | None = None) -> str:
-    """Return the source of a function for `model.apply`."""
-    groups = follows(layers)
-    main = max(groups, key=lambda name: len(groups[name]))
-    line = setter(after or main)[1]
-    return (
-        "def initialise(layer: nn.Module) -> None:\n"
-        f'    """Keep the size of signals and gradients from layer to layer."""\n'
-        "    if isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):\n"
-        f"        {line}\n"
-        "        if layer.bias is not None:\n"
-        "            nn.init.zeros_(layer.bias)\n"
-    )
-
-
-def edits(layers: Sequence[Layer], after: str | None = None) -> tuple[Edit, ...]:
-    """Return the edit of the source that does the same."""
-    return (Edit(act=Act.APPLY, new="initialise", needs=helper(layers, after)),)
+def edits(case: Case, layers: Sequence[Layer], after: str | None = None) -> tuple[Edit, ...]:
+    """Return the edit of the source that does the same, where one function can do it."""
+    lines = list(dict.fromkeys(setter(a)[1] for a in grouped(layers, after)))
+    needs = helper(case, layers, lines, "Keep the size of signals and gradients.")
+    new = "{model}.apply(initialise)"
+    return (Edit(act=Act.FINISH, new=new, needs=needs),) if needs else ()
 
 
 @remedy(
@@ -72,7 +58,7 @@ def initialise(case: Case) -> Iterator[Draft]:
     layers = drawable(case)
     if not layers:
         return
-    kinds = {"He" if "kaiming" in setter(a)[1] else "Xavier" for a in follows(layers)}
+    kinds = {"He" if "kaiming" in setter(a)[1] else "Xavier" for a in grouped(layers)}
     yield Draft(
         summary=f"Initialise {names([x.path for x in layers])} after {' and '.join(sorted(kinds))}.",
         code=code(layers),
@@ -80,5 +66,5 @@ def initialise(case: Case) -> Iterator[Draft]:
         layers=tuple(x.path for x in layers),
         at=first_site(layers),
         size=2,
-        edits=edits(layers),
+        edits=edits(case, layers),
     )

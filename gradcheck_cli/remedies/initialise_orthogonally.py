@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
 
-from gradcheck_cli.remedies.activations import spelled
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import together, touch
-from gradcheck_cli.remedies.weights import drawable, follows, gain_of
+from gradcheck_cli.remedies.weights import drawable, gain_of, grouped, helper
 from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
@@ -44,22 +43,16 @@ def initialise_orthogonally(case: Case) -> Iterator[Draft]:
     if not layers:
         return
     changes, blocks = [], []
-    for activation, paths in follows(layers).items():
+    lines: list[str] = []
+    for activation, paths in grouped(layers).items():
         gain = gain_of(activation)
         changes.append(Change(summary=activation, model=touch(paths, orthogonal(gain))))
+        lines.append(f"nn.init.orthogonal_(layer.weight, gain={gain:.4g})")
         blocks.append(
             f"for name in {listed(paths)}:\n"
             f"    nn.init.orthogonal_(model.get_submodule(name).weight, gain={gain:.4g})"
         )
-    gain = gain_of(spelled(layers[0].activation))
-    helper = (
-        "def initialise(layer: nn.Module) -> None:\n"
-        '    """Keep every direction of signals and gradients."""\n'
-        "    if isinstance(layer, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):\n"
-        f"        nn.init.orthogonal_(layer.weight, gain={gain:.4g})\n"
-        "        if layer.bias is not None:\n"
-        "            nn.init.zeros_(layer.bias)\n"
-    )
+    needs = helper(case, layers, lines, "Keep every direction of signals and gradients.")
     yield Draft(
         summary=f"Initialise {names([x.path for x in layers])} with orthogonal matrices.",
         code=paste(where(layers), *blocks),
@@ -67,5 +60,7 @@ def initialise_orthogonally(case: Case) -> Iterator[Draft]:
         layers=tuple(x.path for x in layers),
         at=first_site(layers),
         size=2,
-        edits=(Edit(act=Act.APPLY, new="initialise", needs=helper),),
+        edits=(Edit(act=Act.FINISH, new="{model}.apply(initialise)", needs=needs),)
+        if needs
+        else (),
     )

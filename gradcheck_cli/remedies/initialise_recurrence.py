@@ -88,5 +88,7 @@ def initialise_recurrence(case: Case) -> Iterator[Draft]:
             layers=tuple(paths),
             at=first_site(layers),
             size=2,
-            edits=(Edit(act=Act.APPLY, new="start_recurrence", needs=_helper(fill)),),
+            edits=(
+                Edit(act=Act.FINISH, new="{model}.apply(start_recurrence)", needs=_helper(fill)),
+            ),
         )

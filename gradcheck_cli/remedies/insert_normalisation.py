@@ -87,6 +87,13 @@ def code(case: Case, layers: Sequence[Layer], *, batch: bool) -> str:
     return paste(where(layers), *blocks)
 
 
+def _by_width(written: str) -> str:
+    """Return `nn.LayerNorm({width})` for nn.LayerNorm(64): one place may build several widths."""
+    head, _, arguments = written.partition("(")
+    *groups, _ = arguments.rstrip(")").split(", ")
+    return f"{head}({', '.join([*groups, '{width}'])})"
+
+
 def edits(case: Case, layers: Sequence[Layer], *, batch: bool) -> tuple[Edit, ...]:
     """Return the edits of the source that do the same."""
     made = []
@@ -94,8 +101,8 @@ def edits(case: Case, layers: Sequence[Layer], *, batch: bool) -> tuple[Edit, ..
         layer = next(x for x in layers if x.built_at == site)
         module = case.module(layer)
         assert module is not None
-        new = norm_for(module, batch=batch)[1]
-        made.append(Edit(act=Act.FOLLOW, at=site, old=layer.kind, new=new))
+        written = norm_for(module, batch=batch)[1]
+        made.append(Edit(act=Act.FOLLOW, at=site, old=layer.kind, new=_by_width(written)))
     return tuple(made)
 
 

@@ -65,5 +65,5 @@ def loosen_clipping(case: Case) -> Iterator[Draft]:
         change=Change(summary="no clipping", optimizer=unclip),
         why=said.strip(),
         size=1,
-        edits=(Edit(act=Act.ARGUMENT, old="max_norm", new=f"max_norm={limit!r}"),),
+        edits=(Edit(act=Act.LIMIT, new=f"{limit:g}"),),
     )

@@ -40,10 +40,6 @@ def lower_weight_decay(case: Case) -> Iterator[Draft]:
                 change=Change(summary=f"weight decay {value:g}", optimizer=_set(value)),
                 size=1,
                 edits=(
-                    Edit(
-                        act=Act.ARGUMENT,
-                        old=f"weight_decay={now!r}",
-                        new=f"weight_decay={value!r}",
-                    ),
+                    Edit(act=Act.ARGUMENT, name="weight_decay", old=repr(now), new=f"{value:g}"),
                 ),
             )

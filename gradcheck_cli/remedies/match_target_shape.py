@@ -40,5 +40,5 @@ def match_target_shape(case: Case) -> Iterator[Draft]:
         code="loss = loss_fn(output.reshape(target.shape), target)",
         change=Change(summary="reshape the output like the target", loss=aligned),
         size=1,
-        edits=(Edit(act=Act.APPLY, old="loss", new="output.reshape(target.shape)"),),
+        edits=(Edit(act=Act.RESHAPE),),
     )

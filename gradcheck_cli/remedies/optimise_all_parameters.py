@@ -58,5 +58,5 @@ def optimise_all_parameters(case: Case) -> Iterator[Draft]:
         change=held(),
         layers=tuple(paths),
         size=1,
-        edits=(Edit(act=Act.ARGUMENT, old="params", new="model.parameters()"),),
+        edits=(Edit(act=Act.PARAMETERS),),
     )

@@ -23,18 +23,23 @@ def propose(
     *,
     on_crash: OnCrash | None = None,
 ) -> tuple[Proposal, ...]:
-    """Return the fixes for the likely causes. A healthy model is offered none.
+    """Return the fixes for the likely causes, the best for each cause before the second best.
 
-    A remedy that crashes is handed to `on_crash` and the others go on; without it, it raises.
+    A healthy model is offered none. A remedy that crashes is handed to `on_crash` and the others go
+    on; without it, it raises.
     """
     if not any(f.severity.rank >= Severity.WARNING.rank for f in findings):
         return ()
-    made: dict[tuple[str, str], Proposal] = {}
-    for cause in likely(causes):
+    ranked: list[tuple[int, int, Proposal]] = []
+    for place, cause in enumerate(likely(causes)):
         case = Case(training, trace, cause, tuple(findings))
-        for remedy in treating(cause.name):
-            for proposal in _drafted(remedy, case, on_crash):
-                made.setdefault((proposal.fix.name, proposal.fix.summary), proposal)
+        for order, remedy in enumerate(treating(cause.name)):
+            for variant, proposal in enumerate(_drafted(remedy, case, on_crash)):
+                ranked.append((order + variant, place, proposal))
+    ranked.sort(key=lambda entry: entry[:2])
+    made: dict[tuple[str, str], Proposal] = {}
+    for _, _, proposal in ranked:
+        made.setdefault((proposal.fix.name, proposal.fix.summary), proposal)
     return tuple(made.values())
 
 

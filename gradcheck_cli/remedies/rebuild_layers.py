@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.trace import Layer
 from gradcheck_cli.remedies import initialise, insert_normalisation, swap_activation
-from gradcheck_cli.remedies.activations import DYING, SATURATING, hidden
+from gradcheck_cli.remedies.activations import DYING, SATURATING, hidden, reachable
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Edit
 from gradcheck_cli.remedies.surgery import together
@@ -29,6 +29,7 @@ def _draft(
     """Draft the given parts together; each may be empty."""
     said, changes, code = [], [], []
     edits: list[Edit] = []
+    complete = True
     if acts:
         said.append(f"{CHOICE} in {names([x.path for x in acts])}")
         changes.append(swap_activation.swapped(acts, CHOICE))
@@ -39,7 +40,9 @@ def _draft(
         said.append("matching initial weights")
         changes.append(Change(summary="initialise", model=draw(drawn, after)))
         code.append(initialise.code(drawn, after))
-        edits += initialise.edits(drawn, after)
+        made = initialise.edits(case, drawn, after)
+        complete = bool(made)
+        edits += made
     if normed:
         batch = insert_normalisation.by_batch(case.trace)
         said.append(f"normalisation after {names([x.path for x in normed])}")
@@ -54,7 +57,7 @@ def _draft(
         layers=layers,
         at=first_site((*acts, *drawn, *normed)),
         size=2 + len(said),
-        edits=tuple(edits),
+        edits=tuple(edits) if complete else (),
     )
 
 
@@ -73,7 +76,7 @@ def _draft(
 def rebuild_layers(case: Case) -> Iterator[Draft]:
     """Draft activation + weights, then all three, then weights + normalisation."""
     kinds = SATURATING | DYING if case.cause.name == "dead-relu" else SATURATING
-    acts = tuple(hidden(case.trace, kinds))
+    acts = tuple(reachable(hidden(case.trace, kinds)))
     drawn = drawable(case)
     normed = insert_normalisation.targets(case)
     if acts and drawn:

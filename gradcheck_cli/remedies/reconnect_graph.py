@@ -21,6 +21,10 @@ from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.targets.change import Change
 
+HELPER = '''def {name}_straight_through(value: torch.Tensor) -> torch.Tensor:
+    """Apply {name}; the gradient passes as if it were the identity."""
+    return value + (torch.{name}(value) - value).detach()
+'''
 DETACHING = frozenset({"detach", "data"})
 STEPS: dict[str, Callable[..., Tensor]] = {
     "round": torch.round,
@@ -74,29 +78,36 @@ def _draft(cut: Cut) -> Draft:
     name = _operation(cut)
     layers = (cut.layer,) if cut.layer else ()
     place = str(cut.at) if cut.at else f"the forward of {cut.layer or 'the model'}"
-    owner = (cut.layer or "").partition(":")[0]
-    if name in DETACHING:
+    if cut.at is not None and name in DETACHING:
         return Draft(
             summary=f"Remove {name}() at {place}.",
             code=f"# {place}\ncode = self.encoder(x)  # without .{name}()",
-            change=Change(summary=f"no {name}()", model=exchange_calls(owner, {name: _keep})),
+            change=Change(summary=f"no {name}()", model=exchange_calls({(cut.at, name): _keep})),
             layers=layers,
             at=cut.at,
             size=1,
             edits=(Edit(act=Act.UNWRAP, at=cut.at, old=name),),
         )
-    if name in STEPS:
+    if cut.at is not None and name in STEPS:
         return Draft(
             summary=f"Let the gradient pass straight through {name}() at {place}.",
             code=f"# {place}\ny = x + (torch.{name}(x) - x).detach()  # instead of torch.{name}(x)",
             change=Change(
                 summary=f"straight through {name}()",
-                model=exchange_calls(owner, {name: through(STEPS[name])}),
+                model=exchange_calls({(cut.at, name): through(STEPS[name])}),
             ),
             layers=layers,
             at=cut.at,
             size=1,
-            edits=(Edit(act=Act.UNWRAP, at=cut.at, old=name, new="straight-through"),),
+            edits=(
+                Edit(
+                    act=Act.CALL,
+                    at=cut.at,
+                    old=name,
+                    new=f"{name}_straight_through",
+                    needs=HELPER.format(name=name),
+                ),
+            ),
         )
     return Draft(
         summary=f"The gradient ends at {cut.operation} ({place}); find a differentiable form of it.",

@@ -62,7 +62,7 @@ def register_modules(case: Case) -> Iterator[Draft]:
         layers=tuple(named),
         size=1,
         edits=tuple(
-            Edit(act=Act.REPLACE, old=f"self.{name}", new=f"nn.{kind}", needs=path)
+            Edit(act=Act.CONTAIN, name=name, new=f"nn.{kind}", layer=path)
             for path, name, kind in plain
         ),
     )

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from gradcheck_cli.records.trace import Role
-from gradcheck_cli.remedies.activations import DYING, hidden
+from gradcheck_cli.remedies.activations import DYING, hidden, reachable
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.change_learning_rate import scaled
 from gradcheck_cli.remedies.edits import Act, Edit
@@ -37,7 +37,7 @@ def _zero_bias(module: nn.Module) -> None:
 @remedy("revive-dead-relu", treats=("dead-relu",), risk=REVIEW, part="activation")
 def revive_dead_relu(case: Case) -> Iterator[Draft]:
     """Draft leak and biases, then the same with a tenth of the learning rate."""
-    layers = tuple(hidden(case.trace, DYING))
+    layers = tuple(reachable(hidden(case.trace, DYING)))
     weighted = [x.path for x in case.trace.weight_layers if x.role is Role.LINEAR]
     weighted = [
         path
@@ -53,7 +53,10 @@ def revive_dead_relu(case: Case) -> Iterator[Draft]:
         code(layers, "LeakyReLU"),
         f"for name in {listed(weighted)}:\n    nn.init.zeros_(model.get_submodule(name).bias)",
     )
-    made = (*edits(layers, "LeakyReLU"), Edit(act=Act.APPLY, new="reset_bias", needs=HELPER))
+    made = (
+        *edits(layers, "LeakyReLU"),
+        Edit(act=Act.FINISH, new="{model}.apply(reset_bias)", needs=HELPER),
+    )
     yield Draft(
         summary=f"Give {names(paths)} a leak (LeakyReLU) and set the biases to 0.",
         code=lines,

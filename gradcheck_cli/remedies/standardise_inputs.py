@@ -19,6 +19,19 @@ from gradcheck_cli.targets.change import Change
 SMALLEST = 1e-8
 
 
+HELPER = '''class Standardise(nn.Module):
+    """Brings inputs to mean 0 and standard deviation 1."""
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__()
+        self.mean, self.std = mean, std
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the standardised inputs."""
+        return (inputs - self.mean) / self.std
+'''
+
+
 class PerFeature(nn.Module):
     """Standardises each feature of a batch [samples, features] with running statistics."""
 
@@ -67,7 +80,13 @@ def standardise_inputs(case: Case) -> Iterator[Draft]:
         code=f"inputs = (inputs - {shift:g}) / {scale:g}  # mean and std of the data",
         change=Change(summary="standardise inputs", inputs=standardise),
         size=1,
-        edits=(Edit(act=Act.APPLY, new=f"(x - {shift!r}) / {scale!r}", old="inputs"),),
+        edits=(
+            Edit(
+                act=Act.FINISH,
+                new=f"nn.Sequential(Standardise({shift:g}, {scale:g}), {{model}})",
+                needs=HELPER,
+            ),
+        ),
     )
     shape = data.input_shapes[0] if data.input_shapes else ()
     if len(shape) == 2:

@@ -14,12 +14,19 @@ from torch import nn
 from torch.nn import functional
 
 from gradcheck_cli.records.trace import Layer
-from gradcheck_cli.remedies.activations import SATURATING, hidden, is_call, owner, spelled
+from gradcheck_cli.remedies.activations import (
+    SATURATING,
+    hidden,
+    is_call,
+    owner,
+    reachable,
+    spelled,
+)
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import exchange, together
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, sites, where
+from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 CHOICES: dict[str, tuple[Callable[[], nn.Module], Callable[..., object], str]] = {
@@ -34,13 +41,13 @@ def swapped(layers: Sequence[Layer], choice: str) -> Change:
     make, function, _ = CHOICES[choice]
     modules = [x.path for x in layers if not is_call(x)]
     parts = [Change(summary=choice, model=exchange(modules, lambda _: make()))] if modules else []
-    owners: dict[str, dict[str, Callable[..., object]]] = {}
-    for layer in layers:
-        if is_call(layer):
-            owners.setdefault(owner(layer), {})[spelled(layer.kind)] = function
-    parts += [
-        Change(summary=choice, model=exchange_calls(path, calls)) for path, calls in owners.items()
-    ]
+    calls = {
+        (x.built_at, spelled(x.kind)): function
+        for x in layers
+        if is_call(x) and x.built_at is not None
+    }
+    if calls:
+        parts.append(Change(summary=choice, model=exchange_calls(calls)))
     return together(f"{len(layers)} x {choice}", parts)
 
 
@@ -64,12 +71,18 @@ def code(layers: Sequence[Layer], choice: str) -> str:
 
 
 def edits(layers: Sequence[Layer], choice: str) -> tuple[Edit, ...]:
-    """Return the edits of the source that do the same."""
-    replaced = [x for x in layers if not is_call(x)]
-    return tuple(
-        Edit(act=Act.REPLACE, at=site, old=replaced[0].kind, new=f"nn.{choice}()")
-        for site in sites(replaced)
-    )
+    """Return the edits of the source that do the same; none where a place is not known."""
+    made = []
+    for layer in layers:
+        if layer.built_at is None:
+            return ()
+        if is_call(layer):
+            new = f"nn.functional.{CHOICES[choice][2]}"
+            made.append(Edit(act=Act.CALL, at=layer.built_at, old=spelled(layer.kind), new=new))
+        else:
+            new = f"nn.{choice}()"
+            made.append(Edit(act=Act.REPLACE, at=layer.built_at, old=layer.kind, new=new))
+    return tuple(dict.fromkeys(made))
 
 
 @remedy(
@@ -80,7 +93,7 @@ def edits(layers: Sequence[Layer], choice: str) -> tuple[Edit, ...]:
 )
 def swap_activation(case: Case) -> Iterator[Draft]:
     """Draft one swap per replacement, the usual one first."""
-    layers = tuple(hidden(case.trace, SATURATING))
+    layers = tuple(reachable(hidden(case.trace, SATURATING)))
     if not layers:
         return
     kinds = "/".join(dict.fromkeys(x.kind for x in layers))

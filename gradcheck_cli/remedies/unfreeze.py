@@ -42,5 +42,5 @@ def unfreeze(case: Case) -> Iterator[Draft]:
         layers=tuple(paths),
         at=first_site(layers),
         size=1,
-        edits=(Edit(act=Act.APPLY, old="requires_grad_", new=".requires_grad_(True)"),),
+        edits=(Edit(act=Act.FINISH, new="{model}.requires_grad_(True)"),),
     )

@@ -49,13 +49,24 @@ def gain_of(activation: str) -> float:
     return sqrt(2) if activation in RECTIFIERS else GAINS.get(activation, 1.0)
 
 
+def planned(layers: Sequence[Layer], after: str | None = None) -> dict[str, str]:
+    """Return the activation each path is drawn for; `after` is what hidden ones are swapped to.
+
+    The output layer is drawn like the hidden ones where those agree: one rule for a whole model.
+    """
+    hidden = {x.path: after or spelled(x.activation) for x in layers if x.depth and x.activation}
+    kinds = {setter(activation)[1] for activation in hidden.values()}
+    others = next(iter(hidden.values())) if len(kinds) == 1 else ""
+    return {x.path: hidden.get(x.path, others) for x in layers}
+
+
 def draw(layers: Sequence[Layer], after: str | None = None) -> Callable[[nn.Module], None]:
-    """Return an edit that draws each layer for the activation behind it (`after`, when swapped)."""
-    plan = [(x.path, after if after and x.activation else spelled(x.activation)) for x in layers]
+    """Return an edit that draws each layer for the activation behind it."""
+    plan = planned(layers, after)
 
     def edit(model: nn.Module) -> None:
         with torch.no_grad():
-            for path, activation in plan:
+            for path, activation in plan.items():
                 module = model.get_submodule(path)
                 weight, bias = module.weight, module.bias
                 assert isinstance(weight, Tensor)
@@ -66,9 +77,31 @@ def draw(layers: Sequence[Layer], after: str | None = None) -> Callable[[nn.Modu
     return edit
 
 
-def follows(layers: Sequence[Layer]) -> dict[str, list[str]]:
-    """Group the paths by the activation that follows."""
+def grouped(layers: Sequence[Layer], after: str | None = None) -> dict[str, list[str]]:
+    """Group the paths by the activation they are drawn for."""
     groups: dict[str, list[str]] = {}
-    for layer in layers:
-        groups.setdefault(spelled(layer.activation), []).append(layer.path)
+    for path, activation in planned(layers, after).items():
+        groups.setdefault(activation, []).append(path)
     return groups
+
+
+def helper(case: Case, layers: Sequence[Layer], lines: Sequence[str], said: str) -> str:
+    """Return the source of a function for `model.apply`, '' where it would touch other layers."""
+    drawn = {x.path for x in layers}
+    alike = {p: m for p, m in case.model.named_modules() if isinstance(m, WEIGHTED)}
+    if set(alike) != drawn or len(lines) != 1:
+        return ""
+    kinds = list(dict.fromkeys(f"nn.{type(m).__name__}" for m in alike.values()))
+    shown = kinds[0] if len(kinds) == 1 else f"({', '.join(kinds)})"
+    biases = [m.bias is not None for m in alike.values()]
+    body = [f"        {lines[0]}"]
+    if all(biases):
+        body.append("        nn.init.zeros_(layer.bias)")
+    elif any(biases):
+        body += ["        if layer.bias is not None:", "            nn.init.zeros_(layer.bias)"]
+    head = [
+        "def initialise(layer: nn.Module) -> None:",
+        f'    """{said}"""',
+        f"    if isinstance(layer, {shown}):",
+    ]
+    return "\n".join([*head, *body, ""])

@@ -1,5 +1,5 @@
 """Did it help: a change re-run beside an untouched control and a sham (torch)."""
 
-from gradcheck_cli.verifying.trying import estimate, verify
+from gradcheck_cli.verifying.trying import declined, estimate, prove, verify
 
-__all__ = ["estimate", "verify"]
+__all__ = ["declined", "estimate", "prove", "verify"]

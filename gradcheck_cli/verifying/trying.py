@@ -52,11 +52,24 @@ def verify(
     budget: float = 60.0,
     baseline: Sequence[Finding] = (),
     on_progress: Progress | None = None,
+) -> tuple[Fix, ...]:
+    """Try the proposals and return their fixes with what was measured, the best first."""
+    tried = prove(target, proposals, budget=budget, baseline=baseline, on_progress=on_progress)
+    return tuple(p.fix for p in tried)
+
+
+def prove(
+    target: "Target",
+    proposals: Sequence[Proposal],
+    *,
+    budget: float = 60.0,
+    baseline: Sequence[Finding] = (),
+    on_progress: Progress | None = None,
     observed: int = OBSERVED,
     lengths: Sequence[int] = LENGTHS,
     seed: int | None = None,
-) -> tuple[Fix, ...]:
-    """Try the proposals and return their fixes with what was measured, the best first.
+) -> tuple[Proposal, ...]:
+    """Try the proposals and return them with what was measured in their fixes, the best first.
 
     At least the first candidate that can be tried is always tried, on two seeds.
     """
@@ -143,17 +156,27 @@ def _confirm(bench: Bench, trials: Sequence[Trial], say: Progress) -> None:
             verified.add(name)
 
 
-def _ranked(trials: Sequence[Trial]) -> tuple[Fix, ...]:
-    """Return the fixes by measured effect, then by how little they change; one per remedy."""
+def declined(proposals: Sequence[Proposal], reason: str) -> tuple[Fix, ...]:
+    """Return the fixes as they would be tried, with the reason why none was."""
+    said = Verification(reason=reason)
+    trials = [Trial(p, verification=said) for p in proposals]
+    return tuple(p.fix for p in _ranked(trials))
+
+
+def _ranked(trials: Sequence[Trial]) -> tuple[Proposal, ...]:
+    """Return the proposals by measured effect, then by how little they change; one per remedy."""
 
     def key(numbered: tuple[int, Trial]) -> tuple[int, float, int, int]:
         number, trial = numbered
         said = trial.verification
-        effect = round(said.effect or 0.0, 1) if said.status is not Status.NOT_RUN else 0.0
+        if said.status is Status.NOT_RUN:  # nothing is known: the best guess first
+            return (ORDER.index(said.status), 0.0, 0, number)
+        effect = round(said.effect or 0.0, 1)
         return (ORDER.index(said.status), -effect, trial.proposal.size, number)
 
-    best: dict[str, Fix] = {}
+    best: dict[str, Proposal] = {}
     for _, trial in sorted(enumerate(trials), key=key):
         fix = replace(trial.proposal.fix, verification=trial.verification)
-        best.setdefault(f"{fix.name} {fix.treats}" if trial.proposal.cannot else fix.name, fix)
+        name = f"{fix.name} {fix.at}" if trial.proposal.cannot else fix.name
+        best.setdefault(name, replace(trial.proposal, fix=fix))
     return tuple(best.values())

@@ -1,0 +1,129 @@
+"""The node that an edit is about: found by its exact place and checked by what stands there."""
+
+import ast
+from collections.abc import Iterator
+
+import libcst as cst
+from libcst.helpers import get_full_name_for_node
+
+from gradcheck_cli.records.trace import SourceSite
+from gradcheck_cli.remedies.patching.editor import Editor
+from gradcheck_cli.remedies.patching.names import meant
+from gradcheck_cli.remedies.patching.refusal import CannotPatchError
+
+
+def descendants(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTNode]:
+    """Yield all nodes below, in the order of the text."""
+    for child in node.children:
+        yield child
+        nested = isinstance(child, cst.FunctionDef | cst.Lambda | cst.ClassDef)
+        if into_functions or not nested:
+            yield from descendants(child, into_functions=into_functions)
+
+
+def call_at(editor: Editor, site: SourceSite, kind: str) -> cst.Call:
+    """Return the call with exactly this range, which must build a `kind`."""
+    for node in descendants(editor.module):
+        if not isinstance(node, cst.Call):
+            continue
+        place = editor.positions[node]
+        start = (place.start.line, place.start.column + 1)
+        end = (place.end.line, place.end.column + 1)
+        if start == (site.line, site.column) and end == (site.end_line, site.end_column):
+            built = meant(editor.module, node.func)
+            if built.rpartition(".")[2] == kind and built.startswith("torch."):
+                return node
+            raise CannotPatchError(f"{site} builds {kind} through {built or 'an expression'}")
+    raise CannotPatchError(f"{site} does not hold the call that built {kind}; the file has changed")
+
+
+def calls_on(editor: Editor, line: int, name: str) -> cst.Call:
+    """Return the only call of a function or method `name` that begins on this line."""
+    found = [
+        node
+        for node in descendants(editor.module)
+        if isinstance(node, cst.Call)
+        and called_name(node) in {name, f"{name}_"}
+        and editor.positions[node].start.line <= line <= editor.positions[node].end.line
+    ]
+    tight = [n for n in found if editor.positions[n].end.line == line] or found
+    if len(tight) != 1:
+        raise CannotPatchError(f"{editor.shown}:{line} has {len(tight)} calls of {name}, not one")
+    return tight[0]
+
+
+def called_name(call: cst.Call) -> str:
+    """Return the last part of what is called."""
+    return called_attribute(call.func)
+
+
+def called_attribute(func: cst.BaseExpression) -> str:
+    """Return `round` for torch.round, x.round and round."""
+    if isinstance(func, cst.Attribute):
+        return func.attr.value
+    return func.value if isinstance(func, cst.Name) else ""
+
+
+def is_function_of(editor: Editor, call: cst.Call) -> bool:
+    """Is it torch.round(x) rather than x.round()?"""
+    return not isinstance(call.func, cst.Attribute) or meant(editor.module, call.func).startswith(
+        "torch."
+    )
+
+
+def definition(editor: Editor, path: str) -> cst.FunctionDef | cst.ClassDef | cst.Assign:
+    """Return what binds the dotted name: a function, a class, or an assignment."""
+    scope: cst.CSTNode = editor.module
+    found: cst.CSTNode | None = None
+    for name in path.split("."):
+        found = next((n for n in _bindings(scope) if _binds(n, name)), None)
+        if found is None:
+            raise CannotPatchError(f"{editor.shown} does not define {path} itself")
+        scope = found
+    assert isinstance(found, cst.FunctionDef | cst.ClassDef | cst.Assign)
+    return found
+
+
+def _bindings(scope: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    body = scope.body if isinstance(scope, cst.Module) else getattr(scope, "body", None)
+    statements = body.body if isinstance(body, cst.IndentedBlock) else body
+    for statement in statements or ():
+        if isinstance(statement, cst.SimpleStatementLine):
+            yield from statement.body
+        else:
+            yield statement
+
+
+def _binds(node: cst.CSTNode, name: str) -> bool:
+    if isinstance(node, cst.FunctionDef | cst.ClassDef):
+        return node.name.value == name
+    return isinstance(node, cst.Assign) and any(
+        get_full_name_for_node(target.target) == name for target in node.targets
+    )
+
+
+def returned(editor: Editor, function: cst.FunctionDef) -> list[cst.BaseExpression]:
+    """Return the expressions that a function returns. Raises CannotPatchError where one is unfit."""
+    values = [
+        node.value
+        for node in descendants(function.body, into_functions=False)
+        if isinstance(node, cst.Return)
+    ]
+    fit = [v for v in values if v is not None and not isinstance(v, cst.Tuple)]
+    if not fit or len(fit) != len(values):
+        name = function.name.value
+        raise CannotPatchError(f"{editor.shown}: {name} does not simply return the model")
+    return fit
+
+
+def literal(editor: Editor, value: cst.BaseExpression) -> tuple[object, cst.BaseExpression]:
+    """Return the value of a literal, or of the constant of the file that a name stands for."""
+    if isinstance(value, cst.Name):
+        constant = definition(editor, value.value)
+        if isinstance(constant, cst.Assign):
+            value = constant.value
+    try:
+        return ast.literal_eval(editor.module.code_for_node(value)), value
+    except ValueError:
+        shown = editor.module.code_for_node(value)
+        raise CannotPatchError(f"{editor.shown}: {shown} is not written as a number") from None

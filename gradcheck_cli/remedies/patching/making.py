@@ -1,0 +1,288 @@
+"""Each kind of edit as an act on the nodes of a file."""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+
+import libcst as cst
+from torch import nn
+
+from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.patching.editor import Editor
+from gradcheck_cli.remedies.patching.layout import Follow, Remove
+from gradcheck_cli.remedies.patching.locating import (
+    call_at,
+    called_attribute,
+    calls_on,
+    definition,
+    descendants,
+    is_function_of,
+    returned,
+)
+from gradcheck_cli.remedies.patching.names import meant
+from gradcheck_cli.remedies.patching.refusal import CannotPatchError
+
+CONTAINERS = {"torch.nn.Sequential"}
+
+
+def replace(editor: Editor, edit: Edit) -> None:
+    """Put another expression where a module is built."""
+    assert edit.at is not None
+    new = editor.expression(edit.new)
+    editor.act(call_at(editor, edit.at, edit.old), lambda _: new)
+
+
+def follow(editor: Editor, edit: Edit) -> None:
+    """Put a second module behind the one that is built there."""
+    assert edit.at is not None
+    call = call_at(editor, edit.at, edit.old)
+    new = editor.expression(
+        edit.new.format(width=editor.module.code_for_node(_width(editor, call)))
+    )
+    assert isinstance(new, cst.Call)
+    new = new.with_changes(args=[*new.args, *_placement(call)])
+    item = editor.parents[call]
+    holder = editor.parents[item]
+    if isinstance(item, cst.Arg) and _is_container(editor, holder) and not _counts(editor):
+        assert isinstance(holder, cst.Call)
+        editor.change_argument(holder, holder.args.index(item), Follow(new))
+        return
+    sequential = editor.expression("nn.Sequential()")
+
+    def wrapped(node: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(node, cst.BaseExpression)
+        return sequential.with_changes(
+            args=[
+                cst.Arg(node, comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))),
+                cst.Arg(new),
+            ]
+        )
+
+    editor.act(call, wrapped)
+
+
+def _width(editor: Editor, call: cst.Call) -> cst.BaseExpression:
+    """Return how the call says the width of its output."""
+    by_name = {a.keyword.value: a.value for a in call.args if a.keyword is not None}
+    for name in ("out_features", "out_channels"):
+        if name in by_name:
+            return by_name[name]
+    plain = [a for a in call.args if a.keyword is None and not a.star]
+    if len(plain) < 2:
+        raise CannotPatchError(f"{editor.shown}: the width of a layer is not written at its call")
+    if any(
+        isinstance(n, cst.Call | cst.NamedExpr)
+        for n in (plain[1].value, *descendants(plain[1].value))
+    ):
+        raise CannotPatchError(f"{editor.shown}: the width of a layer is computed at its call")
+    return plain[1].value
+
+
+def _placement(call: cst.Call) -> list[cst.Arg]:
+    wanted = {"dtype", "device"}
+    return [a for a in call.args if a.keyword is not None and a.keyword.value in wanted]
+
+
+def _is_container(editor: Editor, holder: cst.CSTNode) -> bool:
+    return isinstance(holder, cst.Call) and meant(editor.module, holder.func) in CONTAINERS
+
+
+def _counts(editor: Editor) -> bool:
+    """Does the file reach into something by number? Then no position may shift."""
+    return any(
+        isinstance(node, cst.Index) and isinstance(node.value, cst.Integer | cst.UnaryOperation)
+        for node in descendants(editor.module)
+    )
+
+
+def remove(editor: Editor, edit: Edit) -> None:
+    """Take a module away; Identity where something must stay."""
+    assert edit.at is not None
+    call = call_at(editor, edit.at, edit.old)
+    item = editor.parents[call]
+    holder = editor.parents[item]
+    if isinstance(item, cst.Arg) and _is_container(editor, holder) and not _counts(editor):
+        assert isinstance(holder, cst.Call)
+        editor.change_argument(holder, holder.args.index(item), Remove())
+        return
+    identity = editor.expression("nn.Identity()")
+    editor.act(call, lambda _: identity)
+
+
+def call(editor: Editor, edit: Edit) -> None:
+    """Let a functional call go to another function."""
+    assert edit.at is not None
+    node = calls_on(editor, edit.at.line, edit.old)
+    name = edit.new
+    if edit.needs:
+        name = editor.define(edit.needs, node)[edit.new]
+    function = editor.expression(name)
+    free = is_function_of(editor, node)
+
+    def exchanged(old: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(old, cst.Call)
+        if free:
+            return old.with_changes(func=function)
+        assert isinstance(old.func, cst.Attribute)
+        return old.with_changes(func=function, args=[cst.Arg(old.func.value)])
+
+    editor.act(node, exchanged)
+
+
+def unwrap(editor: Editor, edit: Edit) -> None:
+    """Leave a functional call out and keep what it was called on."""
+    assert edit.at is not None
+    node = calls_on(editor, edit.at.line, edit.old)
+    free = is_function_of(editor, node)
+
+    def bare(old: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(old, cst.Call)
+        if free:
+            return old.args[0].value
+        assert isinstance(old.func, cst.Attribute)
+        return old.func.value
+
+    editor.act(node, bare)
+
+
+def finish(editor: Editor, edit: Edit, path: str) -> None:
+    """Do something with the finished model: where it is returned, assigned, or at the end of init."""
+    place = definition(editor, path)
+    new = edit.new
+    if edit.needs:
+        for name, free in editor.define(edit.needs, place).items():
+            new = new.replace(name, free)
+    if isinstance(place, cst.ClassDef):
+        _finish_class(editor, place, new)
+        return
+    template = editor.expression(new.replace("{model}", MODEL))
+    values = returned(editor, place) if isinstance(place, cst.FunctionDef) else [place.value]
+    for value in values:
+        editor.act(value, lambda node: _filled(template, node))
+
+
+MODEL = "gradcheck_model"
+
+
+def _filled(template: cst.BaseExpression, value: cst.CSTNode) -> cst.CSTNode:
+    assert isinstance(value, cst.BaseExpression)
+    primary = cst.Name | cst.Attribute | cst.Call | cst.Subscript
+    if not isinstance(value, primary) and not value.lpar:
+        value = value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    hole = next(
+        node for node in (template, *descendants(template)) if getattr(node, "value", "") == MODEL
+    )
+    filled = template.deep_replace(hole, value)
+    assert isinstance(filled, cst.BaseExpression)
+    return filled
+
+
+def _finish_class(editor: Editor, place: cst.ClassDef, new: str) -> None:
+    init = next(
+        (
+            node
+            for node in place.body.body
+            if isinstance(node, cst.FunctionDef) and node.name.value == "__init__"
+        ),
+        None,
+    )
+    if init is None or not new.startswith("{model}."):
+        raise CannotPatchError(f"{editor.shown}: {place.name.value} has no __init__ to end with it")
+    own = init.params.params[0].name.value
+    editor.expression(new.replace("{model}", own))
+    line = cst.parse_statement(new.replace("{model}", own))
+    editor.act(init, lambda node: _with_line(node, line, last=True))
+
+
+def _with_line(node: cst.CSTNode, line: cst.BaseStatement, *, last: bool) -> cst.CSTNode:
+    assert isinstance(node, cst.FunctionDef)
+    body = list(node.body.body)
+    described = bool(body) and _is_text(body[0])
+    body.insert(len(body) if last else int(described), line)
+    return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def _is_text(statement: cst.CSTNode) -> bool:
+    return (
+        isinstance(statement, cst.SimpleStatementLine)
+        and isinstance(statement.body[0], cst.Expr)
+        and isinstance(statement.body[0].value, cst.SimpleString)
+    )
+
+
+def reshape(editor: Editor, _: Edit, path: str) -> None:
+    """Give the output the shape of the target at the start of the loss function."""
+    place = definition(editor, path)
+    if not isinstance(place, cst.FunctionDef) or len(place.params.params) < 2:
+        raise CannotPatchError(f"{editor.shown}: {path} is no function of output and target")
+    output, target = (p.name.value for p in place.params.params[:2])
+    line = cst.parse_statement(f"{output} = {output}.reshape({target}.shape)")
+    editor.act(place, lambda node: _with_line(node, line, last=False))
+
+
+def rename(editor: Editor, edit: Edit) -> None:
+    """Write one name of torch instead of another wherever it stands."""
+    old = edit.old.rpartition(".")[2]
+    new = editor.expression(edit.new)
+    wide = cst.Name("float")
+    found = 0
+    for node in descendants(editor.module):
+        if isinstance(node, cst.Attribute) and meant(editor.module, node) == edit.old:
+            editor.act(node, lambda _: new)
+            found += 1
+        elif isinstance(node, cst.Call) and called_attribute(node.func) == old and not node.args:
+            editor.act(node.func, lambda func: func.with_changes(attr=wide))
+            found += 1
+    if not found:
+        raise CannotPatchError(f"{editor.shown} does not name {edit.old}")
+
+
+def contain(editor: Editor, edit: Edit, owner: nn.Module) -> None:
+    """Put what is assigned to an attribute into a container that registers it."""
+    place = definition(editor, type(owner).__qualname__)
+    found = [
+        node
+        for node in descendants(place)
+        if isinstance(node, cst.Assign | cst.AnnAssign) and _assigns(node, edit.name)
+    ]
+    if len(found) != 1 or found[0].value is None:
+        where = type(owner).__qualname__
+        raise CannotPatchError(
+            f"{editor.shown}: {where} assigns {edit.name} at {len(found)} places"
+        )
+    container = editor.expression(f"{edit.new}()")
+
+    def contained(value: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(value, cst.BaseExpression)
+        if isinstance(value, cst.Tuple) and not value.lpar:
+            value = value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        return container.with_changes(args=[cst.Arg(value)])
+
+    editor.act(found[0].value, contained)
+
+
+def _assigns(node: cst.Assign | cst.AnnAssign, name: str) -> bool:
+    targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
+    return any(isinstance(t, cst.Attribute) and t.attr.value == name for t in targets)
+
+
+def file_of(owner: nn.Module) -> str:
+    """Return the file that defines the class of a module. Raises CannotPatchError."""
+    try:
+        return inspect.getsourcefile(type(owner)) or ""
+    except TypeError:
+        raise CannotPatchError(f"the source of {type(owner).__name__} is not known") from None
+
+
+def module_file(name: str) -> str | None:
+    """Return the file of an imported module."""
+    return getattr(sys.modules.get(name), "__file__", None)
+
+
+AT_SITE: Mapping[Act, Callable[[Editor, Edit], None]] = {
+    Act.REPLACE: replace,
+    Act.FOLLOW: follow,
+    Act.REMOVE: remove,
+    Act.CALL: call,
+    Act.UNWRAP: unwrap,
+}

@@ -1,0 +1,110 @@
+"""Edits of the function that builds the optimizer."""
+
+import libcst as cst
+
+from gradcheck_cli.remedies.edits import Edit
+from gradcheck_cli.remedies.patching.editor import Editor
+from gradcheck_cli.remedies.patching.locating import (
+    called_name,
+    definition,
+    descendants,
+    literal,
+)
+from gradcheck_cli.remedies.patching.names import meant
+from gradcheck_cli.remedies.patching.refusal import CannotPatchError
+
+CLIPPING = {"clip_grad_norm_", "clip_grad_norm"}
+
+
+def argument(editor: Editor, edit: Edit, path: str) -> None:
+    """Write another number for an argument of the optimizer."""
+    place = definition(editor, path)
+    if _in_groups(place, edit.name):
+        raise CannotPatchError(f"{editor.shown}: {edit.name} is set for several groups")
+    new = editor.expression(edit.new)
+    calls = [node for node in descendants(place) if isinstance(node, cst.Call)]
+    given = [a for c in calls for a in c.args if a.keyword and a.keyword.value == edit.name]
+    if len(given) > 1:
+        raise CannotPatchError(f"{editor.shown}: {path} sets {edit.name} at {len(given)} places")
+    if given:
+        value, node = literal(editor, given[0].value)
+        if not _same(value, edit.old):
+            raise CannotPatchError(f"{editor.shown}: {edit.name} is {value}, but {edit.old} ran")
+        editor.act(node, lambda _: new)
+        return
+    keyword = cst.Arg(
+        new,
+        keyword=cst.Name(edit.name),
+        equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
+    )
+    editor.act(_optimizer(editor, place), lambda node: _with_argument(node, keyword))
+
+
+def _in_groups(place: cst.CSTNode, name: str) -> bool:
+    return any(
+        isinstance(node, cst.DictElement)
+        and isinstance(node.key, cst.SimpleString)
+        and node.key.evaluated_value == name
+        for node in descendants(place)
+    )
+
+
+def _same(value: object, ran: str) -> bool:
+    return isinstance(value, int | float) and float(value) == float(ran)
+
+
+def _with_argument(node: cst.CSTNode, argument: cst.Arg) -> cst.CSTNode:
+    assert isinstance(node, cst.Call)
+    args = list(node.args)
+    if args:
+        space = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        end = args[-1].comma
+        args[-1] = args[-1].with_changes(comma=space)
+        argument = argument.with_changes(comma=end)
+    return node.with_changes(args=[*args, argument])
+
+
+def _optimizer(editor: Editor, place: cst.CSTNode) -> cst.Call:
+    """Return the only call of an optimizer of torch."""
+    found = [
+        node
+        for node in descendants(place)
+        if isinstance(node, cst.Call)
+        and (name := meant(editor.module, node.func)).startswith("torch.optim.")
+        and "lr_scheduler" not in name
+    ]
+    if len(found) != 1:
+        raise CannotPatchError(f"{editor.shown}: {len(found)} optimizers are built, not one")
+    return found[0]
+
+
+def parameters(editor: Editor, path: str, model: str) -> None:
+    """Give the optimizer all parameters of the model."""
+    place = definition(editor, path)
+    call = _optimizer(editor, place)
+    if isinstance(place, cst.FunctionDef):
+        if not place.params.params:
+            raise CannotPatchError(f"{editor.shown}: {path} does not receive the model")
+        model = place.params.params[0].name.value
+    given = [a for a in call.args if a.keyword is None or a.keyword.value == "params"]
+    if not given or given[0].star:
+        raise CannotPatchError(f"{editor.shown}: the optimizer's parameters are not written there")
+    new = editor.expression(f"{model}.parameters()")
+    editor.act(given[0].value, lambda _: new)
+
+
+def limit(editor: Editor, edit: Edit) -> None:
+    """Write another limit where gradients are clipped."""
+    found = [
+        node
+        for node in descendants(editor.module)
+        if isinstance(node, cst.Call) and called_name(node) in CLIPPING
+    ]
+    if len(found) != 1:
+        raise CannotPatchError(f"{editor.shown} clips gradients at {len(found)} places, not one")
+    given = [a for a in found[0].args if a.keyword is not None and a.keyword.value == "max_norm"]
+    given = given or [a for a in found[0].args if a.keyword is None][1:2]
+    if not given:
+        raise CannotPatchError(f"{editor.shown}: the limit of the gradient is not written there")
+    new = editor.expression(edit.new)
+    editor.act(literal(editor, given[0].value)[1], lambda _: new)

@@ -125,6 +125,23 @@ class Recorder:
         self._observing = False
         self._tape = None
 
+    def pause(self) -> None:
+        """Look away until `resume`: what happens now is not training."""
+        self._observing = False
+        if self._tape is not None:
+            self._tape.open = False
+
+    def resume(self) -> None:
+        """Look on, in the step that `pause` interrupted."""
+        self._observing = True
+        if self._tape is not None:
+            self._tape.open = True
+
+    def forget(self) -> None:
+        """Drop what was read since the last finished step: it did not end in an update."""
+        self._ledger.fetch()
+        self._raw.clear()
+
     def finish_step(self, loss: float, learning_rate: float | None = None) -> Step:
         """Fetch what was read in the step that ended, together with its loss."""
         self._raw.clear()

@@ -16,7 +16,12 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode_stack,
+    _pop_mode,
+    _push_mode,
+)
 
 from gradcheck_cli.probe import nonlinearities
 from gradcheck_cli.probe.nonlinearities import Nonlinearity
@@ -414,6 +419,16 @@ class Listening(TorchFunctionMode):
     def __init__(self, tape: Tape) -> None:
         super().__init__()
         self._tape = tape
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the stack of modes; the user may have entered others above since."""
+        if self not in _get_current_function_mode_stack():
+            return
+        above = []
+        while (mode := _pop_mode()) is not self:
+            above.append(mode)
+        for mode in reversed(above):
+            _push_mode(mode)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

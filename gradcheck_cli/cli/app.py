@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from gradcheck_cli.cli import baseline
+from gradcheck_cli.cli.compare import compare
 from gradcheck_cli.cli.consoles import tolerate_any_encoding
 from gradcheck_cli.cli.diagnose import diagnose
 from gradcheck_cli.cli.explain import explain, rules
@@ -43,6 +45,8 @@ def front(
 
 app.command()(diagnose)
 app.command()(report)
+app.command()(compare)
+app.add_typer(baseline.app, name="baseline")
 app.command()(explain)
 app.command()(rules)
 app.command()(schema)

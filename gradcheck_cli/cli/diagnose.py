@@ -4,11 +4,11 @@ import shlex
 import sys
 from contextlib import ExitStack
 
-from gradcheck_cli.cli import options, outputs
+from gradcheck_cli.cli import gate_options, options, outputs
 from gradcheck_cli.cli.consoles import Steps
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.cli.streams import no_workflow_commands, stdout_to_stderr
-from gradcheck_cli.cli.telling import code_of, tell
+from gradcheck_cli.cli.telling import tell
 
 
 @command
@@ -24,6 +24,12 @@ def diagnose(
     device: options.DeviceOption = "auto",
     output: options.OutputOption = None,
     fail_on: options.FailOnOption = options.FailOn.ERROR,
+    select: gate_options.SelectOption = None,
+    ignore: gate_options.IgnoreOption = None,
+    ignore_in: gate_options.ModuleIgnoreOption = None,
+    severity: gate_options.SeverityOption = None,
+    baseline: gate_options.BaselineOption = None,
+    exit_zero: gate_options.ExitZeroOption = False,
     quiet: options.QuietOption = False,
     verify: options.VerifyOption = True,
     budget: options.BudgetOption = None,
@@ -34,6 +40,8 @@ def diagnose(
     diagnose (your code raised), 4 a bug of gradcheck, 130 interrupted.
     """
     wanted = outputs.parse(output or ())
+    policy = gate_options.policy_of(select, ignore, ignore_in, severity)
+    gate_options.check_baseline(baseline)
     count = options.steps_of(steps)
 
     with ExitStack() as stack:
@@ -65,5 +73,6 @@ def diagnose(
             on_stage=progress.stage,
             **limits,
         )
-    tell(report, wanted, quiet=quiet)
-    return code_of(report, fail_on.gate)
+    result = gate_options.gated(report, policy, baseline)
+    tell(result.report, wanted, quiet=quiet, notes=result.notes)
+    return result.code(fail_on.gate, exit_zero=exit_zero)

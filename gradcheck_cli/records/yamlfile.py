@@ -6,10 +6,10 @@ is text and `1e-3` is a number), keys may not repeat, and every wrong file is on
 
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from math import isfinite, isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -18,6 +18,8 @@ from gradcheck_cli.records.document import from_document, to_document
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.shapes import Flow, ShapeError
 from gradcheck_cli.records.textfile import write_text
+
+T = TypeVar("T")
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_ALIASES = 100
@@ -81,9 +83,14 @@ _Dumper.add_representer(
 
 def dumps(report: Report) -> str:
     """Return the report as YAML."""
+    return dumps_document(to_document(report))
+
+
+def dumps_document(document: Any) -> str:
+    """Return plain data as YAML."""
     return str(
         yaml.dump(
-            to_document(report),
+            document,
             Dumper=_Dumper,
             sort_keys=False,
             allow_unicode=True,
@@ -100,10 +107,15 @@ def dumps_json(report: Report) -> str:
 
 def loads(text: str, name: str = "the report") -> Report:
     """Return the report in `text`, YAML or JSON; raises UsageError, one line that begins with `name`."""
+    return parsed(text, name, from_document)
+
+
+def parsed(text: str, name: str, value: Callable[[Any], T]) -> T:
+    """Return what `value` makes of the plain data in `text`; raises UsageError as `loads` does."""
     if len(text) > MAX_BYTES:
         raise UsageError(f"{name}: larger than {MAX_BYTES // 1024 // 1024} MB")
     try:
-        return from_document(_document(text))
+        return value(_document(text))
     except ShapeError as error:
         raise UsageError(f"{name}: {error}") from error
     except yaml.YAMLError as error:
@@ -115,16 +127,19 @@ def loads(text: str, name: str = "the report") -> Report:
 
 def read(path: Path | str) -> Report:
     """Return the report saved at `path`; raises UsageError."""
-    path = Path(path)
+    return loads(read_text(Path(path)), name=str(path))
+
+
+def read_text(path: Path) -> str:
+    """Return what `path` holds; raises UsageError when it is not there, too large or no text."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UsageError(f"{path}: larger than {MAX_BYTES // 1024 // 1024} MB")
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"can not read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not a text file in UTF-8") from error
-    return loads(text, name=str(path))
 
 
 def write(report: Report, path: Path | str) -> None:

@@ -117,7 +117,7 @@ BAD_INPUTS = {
         ["m.py"],
         GOOD.replace("return torch.utils", "x[::2] = float('nan')\n    return torch.utils"),
         None,
-        ["finite"],
+        ["NaN"],
     ),
     "loss is no scalar": (
         ["m.py", "--loss", "m.py:loss_fn"],

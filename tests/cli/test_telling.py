@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from gradcheck_cli.cli.gate_options import Gated
 from gradcheck_cli.cli.options import FailOn
 from gradcheck_cli.cli.outputs import parse
-from gradcheck_cli.cli.telling import code_of, tell
+from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode
 from gradcheck_cli.records.finding import Crash, Severity
 from gradcheck_cli.records.yamlfile import dumps, read
@@ -33,7 +34,20 @@ CRASHED = replace(HEALTHY, crashed=(Crash("rule GC999", "boom"),))
     ],
 )
 def test_the_exit_code(report, fail_on, code) -> None:
-    assert code_of(report, fail_on.gate) is code
+    assert Gated(report, ()).code(fail_on.gate, exit_zero=False) is code
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (SICK, ExitCode.OK),
+        (INTERRUPTED, ExitCode.INTERRUPTED),
+        (CRASHED, ExitCode.BUG),
+        (a_report.empty(), ExitCode.CANNOT_DIAGNOSE),
+    ],
+)
+def test_exit_zero_forgives_findings_and_nothing_else(report, code) -> None:
+    assert Gated(report, ()).code(Severity.NOTE, exit_zero=True) is code
 
 
 def test_a_machine_format_has_stdout_to_itself(capsys) -> None:

@@ -1,0 +1,118 @@
+"""What decides the exit code: options that `diagnose` and `report` share, and their use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradcheck_cli import gating
+from gradcheck_cli.errors import ExitCode
+from gradcheck_cli.records.comparison import Comparison
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.report import Report
+
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option("--select", metavar="RULES", help="Only these rules count: codes, prefixes, ALL."),
+]
+IgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="RULES", help="These rules do not count: codes or prefixes."),
+]
+ModuleIgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore-in",
+        metavar="MODULES=RULES:REASON",
+        help="Rules that do not count in some layers: 'head.*=GC101:frozen on purpose'.",
+    ),
+]
+SeverityOption = Annotated[
+    list[str] | None,
+    typer.Option("--severity", metavar="CODE=LEVEL", help="Another severity: GC101=warning."),
+]
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="FILE", help="Accepted findings fail only when worse."),
+]
+ExitZeroOption = Annotated[
+    bool, typer.Option("--exit-zero", help="Exit 0 in spite of findings; errors still fail.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """A report in which only what counts is left, and what the gate has to say about it."""
+
+    report: Report
+    notes: tuple[str, ...]
+    comparison: Comparison | None = None
+
+    def code(self, gate: Severity | None, *, exit_zero: bool) -> ExitCode:
+        """Return the exit code: partial and failed runs first, then findings, then our own bugs."""
+        if self.report.run.interrupted:
+            return ExitCode.INTERRUPTED
+        if self.report.run.steps == 0:
+            return ExitCode.CANNOT_DIAGNOSE  # what measured nothing is never fine
+        failing = self.comparison.regressed if self.comparison else self.report.findings
+        fails = gate is not None and any(f.severity.rank >= gate.rank for f in failing)
+        if fails and not exit_zero:
+            return ExitCode.FINDINGS
+        return ExitCode.BUG if self.report.crashed else ExitCode.OK
+
+
+def policy_of(
+    select: Sequence[str] | None,
+    ignore: Sequence[str] | None,
+    ignore_in: Sequence[str] | None,
+    severity: Sequence[str] | None,
+) -> gating.Policy:
+    """Return the policy that the options describe; raises UsageError."""
+    return gating.Policy(
+        select=_listed(select) or (gating.ALL,),
+        ignore=_listed(ignore),
+        per_module=tuple(gating.parse_module_ignore(text) for text in ignore_in or ()),
+        severities=tuple(gating.parse_severity(text) for text in severity or ()),
+    )
+
+
+def warnings_of(policy: gating.Policy) -> list[str]:
+    """Return a warning for each selector that fits no rule."""
+    from gradcheck_cli.rules import RULES
+
+    given = [*policy.select, *policy.ignore, *(code for code, _ in policy.severities)]
+    given += [text for ignore in policy.per_module for text in ignore.rules]
+    return gating.check_rules(given, [(rule.code, rule.name) for rule in RULES])
+
+
+def check_baseline(baseline: Path | None) -> None:
+    """Raise UsageError for an unreadable baseline before any time is spent."""
+    if baseline is not None:
+        from gradcheck_cli.records import baseline as accepted
+
+        accepted.read(baseline)
+
+
+def gated(report: Report, policy: gating.Policy, baseline: Path | None) -> Gated:
+    """Return what counts of `report`; raises UsageError for an unreadable baseline."""
+    counting, notes = gating.gate(report, policy)
+    if baseline is None:
+        return Gated(counting, (*warnings_of(policy), *notes))
+
+    from gradcheck_cli import comparing
+    from gradcheck_cli.records import baseline as accepted
+
+    comparison = comparing.compare(accepted.read(baseline), counting)
+    known = len(comparison.same) + len(comparison.better)
+    said = [f"{known} of {len(counting.findings)} findings are accepted by {baseline}"]
+    said += [f"{pair.now.code} {pair.now.name} got {pair.why}" for pair in comparison.worse]
+    if comparison.gone:
+        said.append(f"{len(comparison.gone)} accepted findings are gone: gradcheck baseline prune")
+    return Gated(counting, (*warnings_of(policy), *notes, *said), comparison)
+
+
+def _listed(texts: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the parts of options that may be repeated or hold commas."""
+    return tuple(p.strip() for text in texts or () for p in text.split(",") if p.strip())

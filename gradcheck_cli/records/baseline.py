@@ -1,0 +1,59 @@
+"""The file of accepted findings: what is in it does not fail a gate until it gets worse."""
+
+from pathlib import Path
+from typing import Any
+
+from gradcheck_cli.records.comparison import Accepted
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.shapes import (
+    Key,
+    Many,
+    Number,
+    OneOf,
+    Optional,
+    Record,
+    ShapeError,
+    Text,
+    Whole,
+)
+from gradcheck_cli.records.textfile import write_text
+from gradcheck_cli.records.yamlfile import dumps_document, parsed, read_text
+
+SCHEMA = 1
+HEAD = """\
+# Findings that are accepted for now: they do not fail the gate until they get worse.
+# Written by `gradcheck baseline write`; `gradcheck baseline prune` removes what is gone.
+# Keyed by rule and layers, without lines and values, so that edits elsewhere change nothing.
+"""
+
+ENTRIES = Many(
+    Record(
+        Accepted,
+        Key("code", Text(), always=True),
+        Key("name", Text(), always=True),
+        Key("severity", OneOf(Severity), always=True),
+        Key("layers", Many(Text(), flow=True), always=True),
+        Key("subject", Optional(Text())),
+        Key("excess", Optional(Number(digits=2))),
+    )
+)
+
+
+def read(path: Path) -> tuple[Accepted, ...]:
+    """Return the accepted findings in `path`; raises UsageError."""
+    return parsed(read_text(path), str(path), _entries)
+
+
+def write(entries: tuple[Accepted, ...], path: Path) -> None:
+    """Save the accepted findings at once; raises UsageError."""
+    document = {"baseline": SCHEMA, "findings": ENTRIES.plain(entries)}
+    write_text(path, HEAD + dumps_document(document))
+
+
+def _entries(document: Any) -> tuple[Accepted, ...]:
+    if not isinstance(document, dict) or "baseline" not in document:
+        raise ShapeError("", "a gradcheck baseline (a mapping with the key 'baseline')", document)
+    number = Whole().value(document["baseline"], "baseline")
+    if number != SCHEMA:
+        raise ShapeError("baseline", f"version {SCHEMA}", number)
+    return ENTRIES.value(document.get("findings", []), "findings")

@@ -22,7 +22,9 @@ learned: in both seeds the final loss is below 0.9 of the first one, and below 0
     best constant output reaches; or was below 0.2 of that from the beginning.
 
 vanishing   persistent and worse and recovers, in both seeds; but where another disease is planted
-            and confirmed, that is the label, and where it is planted and not confirmed: ambiguous.
+            and confirmed, that is the label, and where it is planted and not confirmed: ambiguous;
+            ambiguous too where the loss ends above twice its beginning: such a run diverges first
+            of all (this clause was added after the first labelling, for two cases).
 other:NAME  another disease is planted, its own measured sign (SIGNS) shows in both seeds, and worse.
 healthy     learned, and nothing is planted; or a disease is planted, learned, and not worse.
 ambiguous   all else. These are listed apart and never scored.
@@ -78,6 +80,11 @@ def recovers(sick: Mapping[str, Any], cured: Mapping[str, Any]) -> list[str]:
     return [path for path in attenuated(sick) if typical(cured, path) >= typical(sick, path) + 1]
 
 
+def diverged(run: Mapping[str, Any]) -> bool:
+    """Whether the loss ends above twice its beginning."""
+    return bool(run["ended"] is None or run["ended"] > 2 * run["begun"])
+
+
 def learned(run: Mapping[str, Any]) -> bool:
     """Whether training made visible progress, or had nothing left to do."""
     if run["ended"] is None or run["begun"] is None:
@@ -125,7 +132,8 @@ def verdict(case: Case, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> tupl
             return f"other:{case.finding}", f"sign shows, {better}"
     paths = set.intersection(*(set(recovers(*pair)) for pair in pairs))
     if all(behind) and paths:
-        label = "vanishing" if case.group == "vanishing" else "ambiguous"
+        clear = case.group == "vanishing" and not any(map(diverged, sick))
+        label = "vanishing" if clear else "ambiguous"
         return label, f"attenuated along {', '.join(sorted(paths))}, {better} and recovers"
     if progress and not any(behind):
         return "healthy", f"learned, {better}"

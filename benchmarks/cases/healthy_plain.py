@@ -287,4 +287,12 @@ CASES = (
         on_digits(mlp(nn.Tanh, 3, start=networks.normal(0.4)), adam(3e-3)),
     ),
     healthy("raw_pixels_relu_adam", on_digits(mlp(nn.ReLU, 2), adam(), source=sources.raw_digits)),
+    healthy(
+        "relu_15_he_reverse_registration",
+        on_digits(lambda: networks.Backwards(nn.ReLU, 15, he), adam(5e-4)),
+    ),
+    healthy(
+        "batchnorm_batch_of_four",
+        on_digits(mlp(nn.ReLU, 3, norm=nn.BatchNorm1d), sgd(0.01), batch_size=4),
+    ),
 )

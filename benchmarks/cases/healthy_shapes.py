@@ -435,4 +435,16 @@ CASES = (
     ),
     healthy("mixer", on(sources.rows, lambda: Pooled(nn.Linear(8, 32), Mixer(), 32), adam(3e-3))),
     healthy("gan_generator", on(sources.noise, generator, adam(), **alone)),
+    healthy(
+        "transformer_post_norm_6_no_warm_up",
+        on(sources.rows, lambda: Transformer(6, first=False), adamw(5e-4), steps=200),
+    ),
+    healthy(
+        "sparse_embedding_sgd",
+        on(
+            sources.authors,
+            lambda: Pooled(nn.Embedding(96, 32, sparse=True), nn.Linear(32, 32), 32, 6),
+            sgd(0.5, 0),
+        ),
+    ),
 )

@@ -83,7 +83,7 @@ def lost(before: Mapping[str, Tensor], model: nn.Module) -> float:
     still = total = 0
     for name, weight in model.named_parameters():
         if weight.grad is not None and weight.ndim > 1:
-            asked = weight.grad != 0
+            asked = weight.grad.to_dense() != 0
             still += int((asked & (weight.detach().double() == before[name])).sum())
             total += int(asked.sum())
     return still / total if total else 0.0
@@ -96,8 +96,9 @@ def underflown(model: nn.Module, profile: Profile) -> float:
     for name, weight in model.named_parameters():
         grad = precise[name].grad
         if weight.grad is not None and grad is not None:
-            gone += int(((weight.grad == 0) & (grad != 0)).sum())
-            total += int((grad != 0).sum())
+            there = grad.to_dense() != 0
+            gone += int(((weight.grad.to_dense() == 0) & there).sum())
+            total += int(there.sum())
     return gone / total if total else 0.0
 
 

@@ -264,3 +264,20 @@ class Precise(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         scores: Tensor = self.inner(images.to(next(self.inner.parameters()).dtype))
         return scores if scores.dtype == torch.float64 else scores.float()
+
+
+class Backwards(nn.Module):
+    """A plain stack whose layers are registered in the reverse of the order in which they run."""
+
+    def __init__(self, act: Callable[[], nn.Module], depth: int, start: Start | None) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, 10)
+        self.layers = nn.ModuleList(nn.Linear(64, 64) for _ in range(depth))
+        self.act = act()
+        started(self, start)
+
+    def forward(self, images: Tensor) -> Tensor:
+        for layer in reversed(self.layers):
+            images = self.act(layer(images))
+        scores: Tensor = self.head(images)
+        return scores

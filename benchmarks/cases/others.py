@@ -93,6 +93,21 @@ def chosen(value: Tensor) -> Tensor:
     return nn.functional.one_hot(value.argmax(dim=1), value.shape[1]).to(value.dtype)
 
 
+class Branches(nn.Module):
+    """A residual stack whose ReLU units begin far below zero, or not."""
+
+    def __init__(self, bias: float) -> None:
+        super().__init__()
+        skips = [Skip(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)) for _ in range(4)]
+        self.stack = nn.Sequential(*skips, nn.Linear(64, 1))
+        for skip in skips:
+            nn.init.constant_(skip.get_parameter("branch.0.bias"), bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.stack(images)
+        return scores
+
+
 def grown(std: float, blocks: int) -> networks.Builder:
     """Return a builder of a residual stack whose branches are too strong."""
 
@@ -559,5 +574,12 @@ CASES = (
         "frozen-parameters",
         on(lambda: Frozen(frozen=True), sgd(0.01), source=sources.unit_digits),
         model=lambda: Frozen(frozen=False),
+    ),
+    other(
+        "residual_branches_dead",
+        DEAD,
+        "dead-relu",
+        on(lambda: Branches(-12.0), adam(), source=sources.digit_columns, **half),
+        model=lambda: Branches(0.0),
     ),
 )

@@ -188,7 +188,7 @@ class Profile:
     def nothing(self) -> tuple[int, int]:
         """Count the trainable matrices without a gradient, and those whose gradient is 0."""
         asked = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]
-        got = [weight.grad for weight in asked if weight.grad is not None]
+        got = [weight.grad.to_dense() for weight in asked if weight.grad is not None]
         return len(asked) - len(got), sum(not grad.any() for grad in got)
 
 

@@ -145,6 +145,11 @@ def mixed(kind: Any, times: int) -> networks.Builder:
     return mlp(kind, times, start=xavier)
 
 
+def mixed_table(kind: Any, times: int) -> networks.Builder:
+    """Return the same for a table."""
+    return mlp(kind, times, start=xavier, inputs=30, outputs=1)
+
+
 soft = lambda: nn.Softmax(dim=1)  # noqa: E731
 slow = using(torch.optim.RMSprop, lr=3e-4)
 
@@ -472,5 +477,61 @@ CASES = (
         HIGH,
         on(mlp(nn.Tanh, 5, start=xavier), adam(1.0)),
         optimizer=adam(1e-3),
+    ),
+    vanishing(
+        "sigmoid_9_reverse_registration",
+        BENDS,
+        on(lambda: networks.Backwards(nn.Sigmoid, 9, None), sgd(0.02)),
+        model=lambda: networks.Backwards(leaky, 9, he),
+    ),
+    vanishing(
+        "relu_25_default_reverse_registration",
+        SMALL,
+        on(lambda: networks.Backwards(nn.ReLU, 25, None), adam(5e-4)),
+        model=lambda: networks.Backwards(nn.ReLU, 25, he),
+    ),
+    vanishing(
+        "sigmoid_3_high_rate_wine",
+        HIGH,
+        on(mlp(nn.Sigmoid, 3, inputs=13, outputs=3, start=xavier), sgd(5.0), source=sources.wine),
+        optimizer=sgd(0.1),
+    ),
+    vanishing(
+        "sigmoid_3_adam_rate_half",
+        HIGH,
+        on(mlp(nn.Sigmoid, 3, start=xavier), adam(0.5)),
+        optimizer=adam(3e-3),
+    ),
+    vanishing(
+        "tanh_3_high_rate_tumours",
+        HIGH,
+        on(mlp(nn.Tanh, 3, **Table), sgd(5.0), **Tumours),
+        optimizer=sgd(),
+    ),
+    vanishing(
+        "softmax_after_each_of_4_tumours",
+        "double-softmax",
+        on(mixed_table(soft, 4), sgd(), **Tumours),
+        model=mixed_table(nn.Tanh, 4),
+    ),
+    vanishing(
+        "softmax_after_each_of_3_wine",
+        "double-softmax",
+        on(mlp(soft, 3, inputs=13, outputs=3), sgd(), source=sources.wine),
+        model=mlp(nn.Tanh, 3, inputs=13, outputs=3),
+    ),
+    vanishing(
+        "conv_5_weight_decay_1",
+        DECAY,
+        on(
+            convolutions(nn.ReLU, 5, start=he), sgd(0.1, 0, weight_decay=1.0), source=sources.images
+        ),
+        optimizer=sgd(0.1, 0, weight_decay=1e-4),
+    ),
+    vanishing(
+        "relu_5_weight_decay_half_tumours",
+        DECAY,
+        on(mlp(nn.ReLU, 5, start=he, **Table), sgd(0.1, 0, weight_decay=0.5), **Tumours),
+        optimizer=sgd(0.1, 0, weight_decay=1e-4),
     ),
 )

@@ -440,4 +440,34 @@ CASES = (
         on(sources.digits, mlp(nn.Tanh, 8, start=xavier, bias=5.0), adam(3e-4)),
         model=mlp(nn.Tanh, 8, start=xavier),
     ),
+    vanishing(
+        "raw_pixels_tanh_4",
+        SCALE,
+        on(sources.raw_digits, mlp(nn.Tanh, 4), sgd(0.02)),
+        source=sources.digits,
+    ),
+    vanishing(
+        "raw_wine_tanh_3_sgd",
+        SCALE,
+        on(sources.raw_wine, mlp(nn.Tanh, 3, inputs=13, outputs=3), sgd(0.05)),
+        source=sources.wine,
+    ),
+    vanishing(
+        "raw_tumours_tanh_2_sgd",
+        SCALE,
+        on(sources.raw_tumours, mlp(nn.Tanh, 2, **table), sgd(0.05), **tumours),
+        source=sources.tumours,
+    ),
+    vanishing(
+        "tanh_6_biases_of_4_wine",
+        BIG,
+        on(sources.wine, mlp(nn.Tanh, 6, inputs=13, outputs=3, start=xavier, bias=4.0), sgd(0.02)),
+        model=mlp(nn.Tanh, 6, inputs=13, outputs=3, start=xavier),
+    ),
+    vanishing(
+        "softmax_output_large_head_adam",
+        BIG,
+        on(sources.onehot_digits, sure(300.0, nn.Softmax(dim=1)), adam(3e-4), **halves),
+        model=sure(0.1, nn.Softmax(dim=1)),
+    ),
 )

@@ -15,6 +15,7 @@ from gradcheck_cli.rules.profile import (
     typical,
     whole_signal,
 )
+from gradcheck_cli.rules.vanishing_gradient import SLOPELESS
 
 # Nonlinearities whose outputs have no fixed point of the variance that an initialisation could hold.
 SMOOTH = frozenset({"gelu", "silu", "mish", "hardswish", "softplus"})
@@ -52,14 +53,8 @@ def saturating_activation(seen: Evidence) -> Support | None:
     weighing.add(0.15, "saturated units were found", when=seen.noted("saturated-activation"))
     weighing.add(
         -0.35,
-        "but the inputs are large enough to drive them there",
-        when=input_size(trace) >= 5 and _saturated_at_start(seen),
-    )
-    start = budget(trace)
-    weighing.add(
-        -0.3,
-        "but the initial weights are large enough to drive them there",
-        when=start.gain > 2 and start.slope < 0.6,
+        "but inputs or initial weights are large enough to drive them there at once",
+        when=_saturated_at_start(seen),
     )
     layers = [x.nonlinearity or x.layer for x in flat]
     return weighing.support(layers, first=layers[-1])
@@ -116,7 +111,8 @@ def lost_at_start(trace: Trace) -> float:
     whole = whole_signal(trace, first(trace)) or 0.0
     lost = min(ratio, whole)
     dead = any((typical(first(trace), x.path, lambda r: r.dead) or 0.0) > 0.9 for x in trace.layers)
-    return -log10(lost) if lost > 0 else 0.0 if dead else 10.0
+    cut = any(c.operation in SLOPELESS for c in trace.cuts)
+    return -log10(lost) if lost > 0 else 0.0 if dead or cut else 10.0
 
 
 @cause(
@@ -140,23 +136,35 @@ def init_too_large(seen: Evidence) -> Support | None:
         x for x in trace.weight_layers if x.role is not Role.EMBEDDING and _forward_gain(x) > 2.2
     ]
     layers = list(dict.fromkeys([*(x.layer for x in large), *tables]))
-    if not layers or not seen.noted(*init_too_large_explains):
+    at_once = _saturated_at_start(seen) and input_size(trace) < 5
+    if not (layers or at_once) or not seen.noted(*init_too_large_explains):
         return None
-    gain = max(_forward_gain(x) for x in layers)
+    gain = max((_forward_gain(x) for x in layers), default=1.0)
     weighing = Weighing()
     weighing.add(
         0.45,
         f"{len(layers)} layers start with weights {number(gain)} times what keeps the variance",
+        when=bool(layers),
     )
     growth = _growth(seen, layers)
     weighing.add(0.3, f"outputs grow {number(growth)} times along the depth", when=growth > 30)
     weighing.add(
-        0.25, "units are saturated from the first steps on", when=_saturated_at_start(seen)
+        0.3 if layers else 0.7,
+        "units are saturated from the first steps on, at inputs of a usual size",
+        when=at_once,
     )
     weighing.add(
         0.2, "attention is sharp from the first steps on", when=seen.has("saturated-attention")
     )
-    return weighing.support(layers, first=layers[0])
+    logits = _first_logits(trace)
+    weighing.add(0.35, f"the first outputs have a size of {number(logits)}", when=logits > 20)
+    return weighing.support(layers, first=layers[0] if layers else None)
+
+
+def _first_logits(trace: Trace) -> float:
+    """Return the standard deviation of the last layer's outputs in the first steps."""
+    last = [x for x in trace.weight_layers if x.depth == 0]
+    return max((typical(first(trace), x.path, output_std) or 0.0 for x in last), default=0.0)
 
 
 init_too_large_explains = (
@@ -228,6 +236,11 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         0.3,
         f"each layer changes the gradient only by a factor {number(start.gain * start.slope)}: depth adds it up",
         when=mild,
+    )
+    weighing.add(
+        -0.15,
+        "but an initialisation could keep the variance through such layers",
+        when=start.gain < 0.9 and not _beyond_initialisation(trace),
     )
     weighing.add(
         0.3,

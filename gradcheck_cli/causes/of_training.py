@@ -95,6 +95,7 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
         "units died or saturated only after the first steps",
         when=_broke_later(trace) and middle > 0.01,
     )
+    weighing.add(-0.3, "but the loss does not fit the output", when=seen.has("mismatched-loss"))
     weighing.add(-0.35, "but the network was in trouble from the first step on", when=not sane)
     return weighing.support(trace.weight_layers)
 

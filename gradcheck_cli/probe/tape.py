@@ -343,9 +343,8 @@ class Tape:
             self.set_origin(tensor, Origin(calls, last, parameter))
 
     def _cut(self, name: str, given: list[torch.Tensor]) -> None:
-        over = self.backward_value is not None and not self._stack
-        if name in _QUIET_CUTS or over or not given[0].requires_grad:
-            return
+        if name in _QUIET_CUTS or not self._stack or not given[0].requires_grad:
+            return  # outside the model, cuts are the training loop's business
         if self.origin(given[0]).calls:
             self.cuts.append(Cut(operation=name, layer=self.inside, at=user_site()))
 

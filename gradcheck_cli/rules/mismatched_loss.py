@@ -44,7 +44,7 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     loss = trace.loss
     if loss.kind is None:
         raise CannotTellError("the loss is not one of torch's own functions")
-    what = _mismatch(trace, outside)
+    what = mismatch(trace, outside)
     if what is None:
         return
     message, evidence = what
@@ -56,7 +56,8 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     )
 
 
-def _mismatch(trace: Trace, outside: float) -> tuple[str, tuple[Evidence, ...]] | None:
+def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, ...]] | None:
+    """Return what does not fit, in a sentence with its numbers, or None."""
     loss, data = trace.loss, trace.data
     before = loss.activation_before
     if loss.broadcast:

@@ -6,7 +6,8 @@ from itertools import pairwise
 from math import inf, isfinite, sqrt
 from statistics import median
 
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import Reading, Trace
+from gradcheck_cli.rules.profile import first, late, typical, update_ratio
 
 _FEWEST = 10  # steps below which nothing is said about progress
 
@@ -93,6 +94,35 @@ def progress(
     certain = reference - end > 3 * 1.25 * noise / sqrt(tail)
     found = _state(start, end, noise, trend, learned, baseline, certain, little, enough, solved)
     return Progress(found, start, end, noise, baseline, learned, trend)
+
+
+def promising(trace: Trace, *, recovery: float = 3.0, coherence: float = 0.3) -> bool:
+    """Does a loss that stands still look as if it will fall? Nothing can be said for sure then.
+
+    Either features part: the share of outputs that depends on the sample grows `recovery` times; or
+    weights move at a usual pace along gradients that agree from batch to batch (a median cosine above
+    `coherence`), which pure noise does not.
+    """
+    layers = trace.weight_layers
+    grown = [
+        after / before
+        for x in layers
+        if (before := typical(first(trace), x.path, _spread))
+        and (after := typical(late(trace), x.path, _spread)) is not None
+    ]
+    if grown and median(grown) > recovery:
+        return True
+    moves = [u for x in layers if (u := typical(late(trace), x.path, update_ratio)) is not None]
+    cosines = [
+        c for x in layers if (c := typical(late(trace), x.path, lambda r: r.agreement)) is not None
+    ]
+    if not moves or not cosines:
+        return False
+    return median(moves) > 1e-3 and median(cosines) > coherence
+
+
+def _spread(reading: Reading) -> float | None:
+    return reading.spread
 
 
 def _state(

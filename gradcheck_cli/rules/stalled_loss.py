@@ -12,7 +12,8 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.progress import State, progress
+from gradcheck_cli.rules.mismatched_loss import mismatch
+from gradcheck_cli.rules.progress import State, progress, promising
 
 
 @rule("GC403", "stalled-loss")
@@ -24,7 +25,8 @@ def stalled_loss(trace: Trace, *, least_steps: int = 20) -> Iterator[Hit]:
               the last two thirds (Mann-Kendall).
     Reports   no fall beyond the noise and no falling trend in at least `least_steps` steps.
     Matters   whatever the gradients look like, nothing is learned.
-    Severity  error; note while the learning rate is still warming up.
+    Severity  error; note while the learning rate is still warming up, or while the features come apart
+              or coherent gradients move the weights, so that a longer run may well learn.
     Not for   models that have converged: their loss is far below that of a constant prediction.
     Sources   Mann 1945, doi:10.2307/1907187; judged against the constant predictor as in any R^2.
     """
@@ -35,6 +37,7 @@ def stalled_loss(trace: Trace, *, least_steps: int = 20) -> Iterator[Hit]:
         return
     rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
     warming = len(rates) > 1 and rates[-1] >= 2 * rates[0]
+    open_end = warming or (promising(trace) and mismatch(trace) is None)
     known = state.baseline is not None
     evidence = [
         Evidence("loss at the end", state.end, state.baseline if known else state.start),
@@ -48,7 +51,7 @@ def stalled_loss(trace: Trace, *, least_steps: int = 20) -> Iterator[Hit]:
         else "its beginning"
     )
     yield Hit(
-        severity=Severity.NOTE if warming else Severity.ERROR,
+        severity=Severity.NOTE if open_end else Severity.ERROR,
         confidence=Confidence.HIGH
         if known and len(trace.losses) >= 2 * least_steps
         else Confidence.MEDIUM,

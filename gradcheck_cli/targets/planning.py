@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradcheck_cli.errors import CannotDiagnoseError, UsageError
+from gradcheck_cli.errors import UsageError
 from gradcheck_cli.targets.assumptions import infer_loss, infer_reconstruction
 from gradcheck_cli.targets.calling import (
     Calling,
@@ -31,7 +31,7 @@ from gradcheck_cli.targets.losses import Objective, call_model, objective_of
 from gradcheck_cli.targets.models import is_waiting
 from gradcheck_cli.targets.optimizers import DEFAULT, DEFAULT_LR, MakeOptimizer, named_optimizer
 from gradcheck_cli.targets.options import Options
-from gradcheck_cli.targets.wording import describe, map_tensors, nan_in
+from gradcheck_cli.targets.wording import describe, map_tensors
 
 OWN = "the model's own loss"
 
@@ -51,13 +51,9 @@ def make_plan(
 ) -> Plan:
     """Find out what was not given, on a model of its own and the first batch.
 
-    Raises CannotDiagnoseError on NaN in the batch, UsageError where nothing can be inferred and
-    UserCodeError where the model raises.
+    Raises UsageError where nothing can be inferred and UserCodeError where the model raises. NaN in
+    the data is no reason to stop: it is what the diagnosis will say.
     """
-    if where := nan_in(batch):
-        raise CannotDiagnoseError(
-            f"the data has NaN: {where}; every loss and gradient would be NaN, so clean or impute it"
-        )
     model = make()
     calling = Calling(input_key=options.input_key, target_key=options.target_key)
     plan = _plan_loss(parts, calling, model, batch)

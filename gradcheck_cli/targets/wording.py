@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 
@@ -61,21 +60,6 @@ def tensors_in(value: Any) -> list[Tensor]:
 
     map_tensors(value, note)
     return found
-
-
-def nan_in(value: Any) -> str | None:
-    """Say where the first NaN stands; None when there is none."""
-    for position, tensor in enumerate(tensors_in(value)):
-        if not tensor.is_floating_point() or not tensor.numel():
-            continue
-        missing = torch.isnan(tensor)
-        if count := int(missing.sum()):
-            first = [int(index) for index in missing.nonzero()[0]]
-            return (
-                f"tensor {position} of the batch, {describe(tensor)}, has {count} NaN of "
-                f"{tensor.numel()} values, the first at {first}"
-            )
-    return None
 
 
 def count(number: int, noun: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Cure", "Proposal", "fix", "propose"]
 
 STEPS = 50
+BUDGET = 60.0  # seconds for trying fixes
 Stage = Callable[[str], None]
 
 
@@ -42,7 +43,7 @@ def fix(
     target: Target,
     *,
     steps: int = STEPS,
-    budget: float = 60.0,
+    budget: float = BUDGET,
     root: Path | None = None,
     on_stage: Stage | None = None,
 ) -> Cure:

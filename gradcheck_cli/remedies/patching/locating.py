@@ -4,7 +4,6 @@ import ast
 from collections.abc import Iterator
 
 import libcst as cst
-from libcst.helpers import get_full_name_for_node
 
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.patching.editor import Editor
@@ -98,7 +97,8 @@ def _binds(node: cst.CSTNode, name: str) -> bool:
     if isinstance(node, cst.FunctionDef | cst.ClassDef):
         return node.name.value == name
     return isinstance(node, cst.Assign) and any(
-        get_full_name_for_node(target.target) == name for target in node.targets
+        isinstance(target.target, cst.Name) and target.target.value == name
+        for target in node.targets
     )
 
 

@@ -3,7 +3,6 @@
 import re
 
 import libcst as cst
-from libcst.helpers import get_full_name_for_node
 
 KNOWN = {"nn": "torch.nn", "torch": "torch"}
 
@@ -18,7 +17,7 @@ def imported(module: cst.Module) -> dict[str, str]:
             if isinstance(node, cst.Import):
                 names |= _plain(node)
             elif isinstance(node, cst.ImportFrom) and not isinstance(node.names, cst.ImportStar):
-                source = get_full_name_for_node(node.module) if node.module else ""
+                source = dotted(node.module) if node.module else ""
                 for alias in node.names:
                     name = alias.evaluated_alias or alias.evaluated_name
                     names[name] = f"{source}.{alias.evaluated_name}"
@@ -36,10 +35,18 @@ def _plain(node: cst.Import) -> dict[str, str]:
     return names
 
 
+def dotted(node: cst.BaseExpression) -> str:
+    """Return `torch.nn.ReLU` for names joined by dots, '' for anything else."""
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute) and (before := dotted(node.value)):
+        return f"{before}.{node.attr.value}"
+    return ""
+
+
 def meant(module: cst.Module, called: cst.BaseExpression) -> str:
     """Return the full name of what is called, imports resolved: `nn.ReLU` -> `torch.nn.ReLU`."""
-    said = get_full_name_for_node(called) or ""
-    head, dot, rest = said.partition(".")
+    head, dot, rest = dotted(called).partition(".")
     return imported(module).get(head, head) + dot + rest
 
 

@@ -1,0 +1,121 @@
+"""`gradcheck fix MODEL`: the diff of the best fix that was proven; `--write` applies it."""
+
+import importlib.util
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from gradcheck_cli.cli import options
+from gradcheck_cli.cli.consoles import Steps, err
+from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.streams import stdout_to_stderr
+from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.records.diagnosis import Fix, Status
+from gradcheck_cli.renderers.words import clean
+
+if TYPE_CHECKING:
+    from gradcheck_cli.fixing import Cure
+
+WriteOption = Annotated[
+    bool, typer.Option("--write", help="Change the files; without it the diff is only shown.")
+]
+SHOWN = 6  # fixes that are listed
+
+
+@command
+def fix(
+    model: options.ModelArgument,
+    data: options.DataOption = None,
+    loss: options.LossOption = None,
+    optimizer: options.OptimizerOption = None,
+    lr: options.LearningRateOption = None,
+    batch_size: options.BatchSizeOption = None,
+    seed: options.SeedOption = 0,
+    device: options.DeviceOption = "auto",
+    budget: options.BudgetOption = None,
+    write: WriteOption = False,
+    quiet: options.QuietOption = False,
+) -> int:
+    """Try fixes beside a control and a sham, and show the diff of the best one that is proven.
+
+    The diff goes to stdout, everything else to stderr. Runs your code. Exit codes: 0 there is a
+    proven diff or nothing is wrong, 1 something is wrong and no proven fix can be written, 2 usage,
+    3 could not diagnose (your code raised), 4 a bug of gradcheck.
+    """
+    if importlib.util.find_spec("libcst") is None:
+        raise UsageError("gradcheck fix edits source with libcst: pip install 'gradcheck-cli[fix]'")
+    with Steps(quiet=quiet) as progress, stdout_to_stderr(active=True):
+        from gradcheck_cli import fixing
+        from gradcheck_cli.targets.target import Target
+
+        target = Target.from_strings(
+            model,
+            data=data,
+            loss=loss,
+            optimizer=optimizer,
+            lr=lr,
+            batch_size=batch_size,
+            seed=seed,
+            device=device,
+        )
+        seconds = fixing.BUDGET if budget is None else budget
+        cure = fixing.fix(target, budget=seconds, on_stage=progress.stage)
+    if not quiet:
+        _tell(cure)
+    return _finish(cure, write=write)
+
+
+def _tell(cure: "Cure") -> None:
+    for cause in cure.causes[:1]:
+        _say(f"cause: {cause.name}", *cause.reasons[:2])
+    for entry in cure.fixes[:SHOWN]:
+        said = entry.verification
+        _say(f"{said.status.value}: {entry.name}: {entry.summary}", _measured(entry), said.reason)
+    for refusal in cure.refusals:
+        _say(f"proven, but not written: {refusal}")
+    for note in cure.patch.notes if cure.patch else ():
+        _say(f"note: {note}")
+
+
+def _measured(entry: Fix) -> str:
+    said = entry.verification
+    if said.effect is None:
+        return ""
+    spread = f" ± {100 * said.spread:.0f}" if said.spread is not None else ""
+    word = "seed" if len(said.seeds) == 1 else "seeds"
+    return (
+        f"held-out loss {-100 * said.effect:+.0f}{spread} % against the better of control and sham, "
+        f"{said.steps} steps, {len(said.seeds)} {word}"
+    )
+
+
+def _finish(cure: "Cure", *, write: bool) -> int:
+    if cure.patch is not None:
+        typer.echo(cure.patch.diff, nl=False)
+        if write:
+            from gradcheck_cli.remedies.patching.refusal import CannotPatchError
+
+            try:
+                cure.patch.write()
+            except CannotPatchError as refusal:
+                raise UsageError(str(refusal)) from refusal
+            _say(*(f"wrote {file.shown}" for file in cure.patch.files))
+        return ExitCode.OK
+    proven = [f for f in cure.fixes if f.verification.status is Status.VERIFIED]
+    if proven:
+        _say("the proven change, to be made by hand:")
+        typer.echo(proven[0].code)
+        return ExitCode.FINDINGS
+    if not cure.fixes:
+        _say("nothing to fix")
+        return ExitCode.OK
+    _say("no fix could be proven; the best guess first:")
+    typer.echo(cure.fixes[0].code)
+    return ExitCode.FINDINGS
+
+
+def _say(*lines: str) -> None:
+    for number, line in enumerate(filter(None, lines)):
+        shown = Text(f"  {clean(line)}" if number else clean(line))
+        err().print(shown, soft_wrap=True)

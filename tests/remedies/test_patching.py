@@ -1,0 +1,417 @@
+"""The source is edited at the exact place, and nowhere else."""
+
+import stat
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gradcheck_cli.probe.stepping import observe
+from gradcheck_cli.records.diagnosis import Cause
+from gradcheck_cli.remedies.base import Case, Proposal
+from gradcheck_cli.remedies.catalogue import REMEDIES
+from gradcheck_cli.remedies.patching.patch import Patch, patch
+from gradcheck_cli.remedies.patching.refusal import CannotPatchError
+from gradcheck_cli.targets.target import Target
+from gradcheck_cli.targets.training import Training
+
+HEAD = """
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+"""
+DATA = """
+
+def train_data():
+    return TensorDataset(torch.randn(64, 8), torch.randint(3, (64,)))
+"""
+Show = Callable[..., Patch]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty project as the working folder; what is imported from it is forgotten again."""
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    path, modules = list(sys.path), set(sys.modules)
+    yield tmp_path
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        if str(tmp_path) in (getattr(sys.modules[name], "__file__", None) or ""):
+            del sys.modules[name]
+
+
+def write(project: Path, body: str, *, newline: str = "\n") -> Path:
+    text = HEAD + textwrap.dedent(body).strip("\n") + "\n" + DATA
+    file = project / "net.py"
+    file.write_bytes(text.replace("\n", newline).encode())
+    return file
+
+
+def drafted(cause: str, name: str, *, pick: int = 0) -> tuple[Training, Target, Proposal]:
+    target = Target.from_strings("net.py", device="cpu")
+    training = target.build()
+    trace = observe(training, 3)
+    case = Case(training, trace, Cause(name=cause, explains=(), score=1.0))
+    [remedy] = [r for r in REMEDIES if r.name == name]
+    return training, target, list(remedy.propose(case))[pick]
+
+
+def patched(cause: str, name: str, *, pick: int = 0) -> Patch:
+    training, target, proposal = drafted(cause, name, pick=pick)
+    layers = proposal.fix.layers
+    return patch(proposal.edits, training, target.labels, layers=layers)
+
+
+def changed(made: Patch) -> list[str]:
+    lines = made.diff.splitlines()
+    return [x for x in lines if x[:1] in "+-" and not x.startswith(("+++", "---"))]
+
+
+def after(made: Patch) -> str:
+    [file] = made.files
+    return file.after.decode()
+
+
+def test_activations_are_replaced_where_they_are_built(project: Path) -> None:
+    write(
+        project,
+        """
+        def build_model():
+            return nn.Sequential(nn.Linear(8, 4), nn.Sigmoid(), nn.Linear(4, 4),  nn.Sigmoid(),
+                                 nn.Linear(4, 3))  # odd  spacing stays
+        """,
+    )
+    made = patched("saturating-activation", "swap-activation")
+    assert changed(made) == [
+        "-    return nn.Sequential(nn.Linear(8, 4), nn.Sigmoid(), nn.Linear(4, 4),  nn.Sigmoid(),",
+        "+    return nn.Sequential(nn.Linear(8, 4), nn.LeakyReLU(), nn.Linear(4, 4),  nn.LeakyReLU(),",
+    ]
+
+
+def test_torch_is_called_as_the_file_calls_it(project: Path) -> None:
+    file = write(
+        project,
+        """
+        def build_model():
+            return torch.nn.Sequential(
+                torch.nn.Linear(8, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3)
+            )
+        """,
+    )
+    file.write_text(file.read_text().replace("from torch import nn\n", ""))
+    made = patched("saturating-activation", "swap-activation")
+    assert "torch.nn.LeakyReLU()" in after(made)
+
+
+def test_imports_are_added_where_names_are_missing(project: Path) -> None:
+    file = write(
+        project,
+        """
+        def build_model():
+            return Sequential(Linear(8, 4), Tanh(), Linear(4, 3))
+        """,
+    )
+    text = file.read_text().replace("import torch\n", "from torch import randint, randn\n")
+    text = text.replace("from torch import nn\n", "from torch.nn import Linear, Sequential, Tanh\n")
+    file.write_text(text.replace("torch.rand", "rand"))
+    made = patched("saturating-activation", "swap-activation")
+    assert "+from torch import nn" in changed(made)
+    assert "+    return Sequential(Linear(8, 4), nn.LeakyReLU(), Linear(4, 3))" in changed(made)
+
+
+def test_calls_in_a_forward_are_replaced_on_their_line(project: Path) -> None:
+    write(
+        project,
+        """
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.act, self.last = nn.Linear(8, 4), nn.Tanh(), nn.Linear(4, 3)
+
+            def forward(self, x):
+                x = torch.sigmoid(self.first(x)).tanh()
+                return self.last(self.act(x))
+        """,
+    )
+    made = patched("saturating-activation", "swap-activation")
+    assert "nn.Linear(8, 4), nn.LeakyReLU(), nn.Linear(4, 3)" in after(made)
+    expected = "nn.functional.leaky_relu(nn.functional.leaky_relu(self.first(x)))"
+    assert f"x = {expected}" in after(made)
+
+
+def test_a_normalisation_follows_in_the_style_of_the_list(project: Path) -> None:
+    write(
+        project,
+        """
+        def build_model():
+            return nn.Sequential(
+                nn.Linear(8, 4),  # narrow
+                nn.ReLU(),
+                nn.Linear(4, 3),
+            )
+        """,
+    )
+    made = patched("depth-without-normalization", "insert-normalisation")
+    assert changed(made) == ["+        nn.BatchNorm1d(4),"]
+    assert "nn.Linear(8, 4),  # narrow\n        nn.BatchNorm1d(4),\n" in after(made)
+
+
+def test_positions_do_not_shift_where_the_file_counts_on_them(project: Path) -> None:
+    write(
+        project,
+        """
+        def build_model():
+            return nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
+
+        def make_optimizer(model):
+            return torch.optim.SGD([*model[0].parameters(), *model[2].parameters()], lr=0.1)
+        """,
+    )
+    made = patched("depth-without-normalization", "insert-normalisation")
+    assert "nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4)), nn.ReLU()" in after(made)
+
+
+def test_one_place_that_builds_many_widths_says_so_and_gets_the_width_it_writes(
+    project: Path,
+) -> None:
+    write(
+        project,
+        """
+        class Model(nn.Module):
+            def __init__(self, sizes=(8, 16, 4)):
+                super().__init__()
+                pairs = zip(sizes, sizes[1:])
+                self.hidden = nn.ModuleList([nn.Linear(a, b) for a, b in pairs])
+                self.last = nn.Linear(4, 3)
+
+            def forward(self, x):
+                for layer in self.hidden:
+                    x = torch.relu(layer(x))
+                return self.last(x)
+        """,
+    )
+    made = patched("depth-without-normalization", "insert-normalisation")
+    assert "[nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b)) for a, b in pairs]" in after(made)
+    assert made.notes == ("net.py:12 builds 2 modules; the edit changes all of them",)
+
+
+def test_a_place_that_also_builds_what_must_stay_is_refused(project: Path) -> None:
+    write(
+        project,
+        """
+        def layer(a, b):
+            return nn.Linear(a, b)
+
+        def build_model():
+            return nn.Sequential(layer(8, 4), nn.ReLU(), layer(4, 3))
+        """,
+    )
+    with pytest.raises(CannotPatchError, match=r"net\.py:8 also builds 2, which must stay"):
+        patched("depth-without-normalization", "insert-normalisation")
+
+
+def test_a_dynamic_construction_is_refused(project: Path) -> None:
+    write(
+        project,
+        """
+        def build_model(act="tanh"):
+            kinds = {"tanh": nn.Tanh}
+            return nn.Sequential(nn.Linear(8, 4), kinds[act](), nn.Linear(4, 3))
+        """,
+    )
+    with pytest.raises(CannotPatchError, match="builds Tanh through"):
+        patched("saturating-activation", "swap-activation")
+
+
+def test_weights_are_drawn_where_a_function_returns_the_model(project: Path) -> None:
+    write(
+        project,
+        """
+        # the network
+        def build_model():
+            return nn.Sequential(
+                nn.Linear(8, 4),
+                nn.ReLU(),
+                nn.Linear(4, 3),
+            )
+        """,
+    )
+    made = patched("init-too-small", "initialise")
+    assert "    ).apply(initialise)\n" in after(made)
+    assert "\n\n\ndef initialise(layer: nn.Module) -> None:\n" in after(made)
+    assert "\n\n\n# the network\ndef build_model():\n" in after(made)
+    compile(after(made), "net.py", "exec")
+
+
+def test_weights_are_drawn_at_the_end_of_the_init_of_a_class(project: Path) -> None:
+    write(
+        project,
+        """
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.body = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
+
+            def forward(self, x):
+                return self.body(x)
+        """,
+    )
+    made = patched("init-too-small", "initialise")
+    assert "nn.Linear(4, 3))\n        self.apply(initialise)\n\n    def forward" in after(made)
+
+
+def test_weights_are_drawn_where_an_instance_is_assigned(project: Path) -> None:
+    write(project, "model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))")
+    made = patched("init-too-small", "initialise")
+    assert (
+        "model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3)).apply(initialise)"
+        in (after(made))
+    )
+
+
+def test_a_name_that_is_taken_is_not_taken_again(project: Path) -> None:
+    write(
+        project,
+        """
+        def initialise():
+            return 3
+
+        def build_model():
+            return nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, initialise()))
+        """,
+    )
+    made = patched("init-too-small", "initialise")
+    assert ".apply(initialise_2)" in after(made)
+    assert "def initialise_2(layer" in after(made)
+    assert "def initialise():\n    return 3\n" in after(made)
+
+
+def test_the_output_activation_is_removed_with_its_line(project: Path) -> None:
+    write(
+        project,
+        """
+        def build_model():
+            return nn.Sequential(
+                nn.Linear(8, 3),
+                nn.Softmax(dim=1),
+            )
+        """,
+    )
+    made = patched("double-softmax", "drop-output-activation")
+    assert changed(made) == ["-        nn.Softmax(dim=1),"]
+
+
+def test_an_attribute_keeps_something_to_call(project: Path) -> None:
+    write(
+        project,
+        """
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.last = nn.Linear(8, 3)
+                self.out = nn.Softmax(dim=1)
+
+            def forward(self, x):
+                return self.out(self.last(x))
+        """,
+    )
+    made = patched("double-softmax", "drop-output-activation")
+    assert changed(made) == [
+        "-        self.out = nn.Softmax(dim=1)",
+        "+        self.out = nn.Identity()",
+    ]
+
+
+OPTIMISED = """
+def build_model():
+    return nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
+
+
+def make_optimizer(model):
+    return torch.optim.SGD({parameters}, {rest})
+"""
+
+
+@pytest.mark.parametrize(
+    ("rest", "line"),
+    [
+        ("lr=3.0", "    return torch.optim.SGD(model.parameters(), lr=0.3)"),
+        (
+            "momentum=0.9, lr=3",
+            "    return torch.optim.SGD(model.parameters(), momentum=0.9, lr=0.3)",
+        ),
+    ],
+)
+def test_the_learning_rate_is_written_where_it_stands(project: Path, rest: str, line: str) -> None:
+    write(project, OPTIMISED.format(parameters="model.parameters()", rest=rest))
+    made = patched("learning-rate-too-high", "lower-learning-rate")
+    assert changed(made)[1] == f"+{line}"
+
+
+def test_a_constant_is_changed_where_it_is_defined(project: Path) -> None:
+    write(
+        project, "RATE = 3.0\n" + OPTIMISED.format(parameters="model.parameters()", rest="lr=RATE")
+    )
+    made = patched("learning-rate-too-high", "lower-learning-rate")
+    assert changed(made) == ["-RATE = 3.0", "+RATE = 0.3"]
+
+
+def test_a_rate_that_is_computed_is_refused(project: Path) -> None:
+    write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=6.0 / 2"))
+    with pytest.raises(CannotPatchError, match="not written as a number"):
+        patched("learning-rate-too-high", "lower-learning-rate")
+
+
+def test_the_optimizer_is_given_all_parameters(project: Path) -> None:
+    write(project, OPTIMISED.format(parameters="model[2].parameters()", rest="lr=0.1"))
+    made = patched("optimizer-misses-parameters", "optimise-all-parameters")
+    assert changed(made)[1] == "+    return torch.optim.SGD(model.parameters(), lr=0.1)"
+
+
+def test_newlines_encoding_and_mode_survive_and_the_file_is_written_at_once(project: Path) -> None:
+    body = OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0") + "# größer"
+    file = write(project, body, newline="\r\n")
+    file.chmod(0o640)
+    before = file.read_bytes()
+    made = patched("learning-rate-too-high", "lower-learning-rate")
+    made.write()
+    assert file.read_bytes() == before.replace(b"lr=3.0", b"lr=0.3")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert [x.name for x in project.iterdir() if x.name.startswith(".")] == []
+
+
+def test_a_file_that_changed_after_it_ran_is_refused(project: Path) -> None:
+    file = write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0"))
+    training, target, proposal = drafted("learning-rate-too-high", "lower-learning-rate")
+    file.write_text(file.read_text().replace("Linear(4, 3)", "Linear(4, 5)"))
+    with pytest.raises(CannotPatchError, match="changed since it was imported"):
+        patch(proposal.edits, training, target.labels)
+
+
+def test_a_file_that_changes_before_it_is_written_is_refused(project: Path) -> None:
+    file = write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0"))
+    made = patched("learning-rate-too-high", "lower-learning-rate")
+    file.write_text("something else")
+    with pytest.raises(CannotPatchError, match="changed meanwhile"):
+        made.write()
+    assert file.read_text() == "something else"
+
+
+def test_files_outside_the_project_and_in_packages_are_refused(project: Path) -> None:
+    write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0"))
+    training, target, proposal = drafted("learning-rate-too-high", "lower-learning-rate")
+    elsewhere = project / "other"
+    elsewhere.mkdir()
+    with pytest.raises(CannotPatchError, match="outside the project"):
+        patch(proposal.edits, training, target.labels, root=elsewhere)
+
+
+def test_a_change_without_a_safe_edit_is_refused(project: Path) -> None:
+    write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0"))
+    training, target, _ = drafted("learning-rate-too-high", "lower-learning-rate")
+    with pytest.raises(CannotPatchError, match="no edit that could be made safely"):
+        patch((), training, target.labels)

@@ -52,6 +52,7 @@ class Recorder:
     gaps: dict[str, Gap] = field(default_factory=dict)
     cuts: dict[Any, Cut] = field(default_factory=dict)
     _exit: ExitStack = field(default_factory=ExitStack)
+    _forward_hooks: ExitStack = field(default_factory=ExitStack)
     _observing: bool = False
     _tape: Tape | None = None
     _tapes: list[Tape] = field(default_factory=list)
@@ -92,14 +93,33 @@ class Recorder:
 
     def __enter__(self) -> Self:
         add = self._exit.callback
-        add(register_module_forward_pre_hook(self._before_forward).remove)
-        add(register_module_forward_hook(self._after_forward, with_kwargs=True).remove)
+        add(self.unhook_forward)
         add(register_optimizer_step_pre_hook(self._before_update).remove)
         add(register_optimizer_step_post_hook(self._after_update).remove)
+        self.hook_forward()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
+
+    def hook_forward(self) -> None:
+        """Watch calls of modules from here on; while nothing is watched they cost nothing."""
+        self.unhook_forward()
+        add = self._forward_hooks.callback
+        add(register_module_forward_pre_hook(self._before_forward).remove)
+        add(register_module_forward_hook(self._after_forward, with_kwargs=True).remove)
+
+    def unhook_forward(self) -> None:
+        """Watch them no more, until `hook_forward`."""
+        self._forward_hooks.close()
+
+    def joins_call(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
+        """A call of `module` had begun when the recorder was entered; may return other arguments."""
+        return self._before_forward(module, args)
+
+    def joins_update(self, optimizer: torch.optim.Optimizer) -> None:
+        """An update by `optimizer` had begun when the step was."""
+        self._before_update(optimizer)
 
     # ---- one step -------------------------------------------------------------------------
 

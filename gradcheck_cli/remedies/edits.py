@@ -15,6 +15,7 @@ class Act(StrEnum):
     CALL = "call"  # a call of the function or method `old` on a line by a call of `new`
     UNWRAP = "unwrap"  # a call of the function or method `old` on a line by what it is called on
     FINISH = "finish"  # the finished model by `new`, in which {model} stands for it
+    FRONT = "front"  # a module before the finished model
     ARGUMENT = "argument"  # the argument `name` of the call that built the optimizer
     PARAMETERS = "parameters"  # what the optimizer is given by all parameters of the model
     LIMIT = "limit"  # the limit of clip_grad_norm_

@@ -82,8 +82,8 @@ def standardise_inputs(case: Case) -> Iterator[Draft]:
         size=1,
         edits=(
             Edit(
-                act=Act.FINISH,
-                new=f"nn.Sequential(Standardise({shift:g}, {scale:g}), {{model}})",
+                act=Act.FRONT,
+                new=f"Standardise({shift:g}, {scale:g})",
                 needs=HELPER,
             ),
         ),

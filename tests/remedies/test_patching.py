@@ -196,7 +196,7 @@ def test_one_place_that_builds_many_widths_says_so_and_gets_the_width_it_writes(
     )
     made = patched("depth-without-normalization", "insert-normalisation")
     assert "[nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b)) for a, b in pairs]" in after(made)
-    assert made.notes == ("net.py:12 builds 2 modules; the edit changes all of them",)
+    assert made.notes == ("net.py:10 builds 2 modules; the edit changes all of them",)
 
 
 def test_a_place_that_also_builds_what_must_stay_is_refused(project: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_place_that_also_builds_what_must_stay_is_refused(project: Path) -> No
             return nn.Sequential(layer(8, 4), nn.ReLU(), layer(4, 3))
         """,
     )
-    with pytest.raises(CannotPatchError, match=r"net\.py:8 also builds 2, which must stay"):
+    with pytest.raises(CannotPatchError, match=r"net\.py:7 also builds 2, which must stay"):
         patched("depth-without-normalization", "insert-normalisation")
 
 

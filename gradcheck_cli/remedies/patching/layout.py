@@ -15,11 +15,18 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class Precede:
+    """Put another item before this one."""
+
+    value: cst.BaseExpression
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """Take this item away."""
 
 
-Change: TypeAlias = Follow | Remove
+Change: TypeAlias = Follow | Precede | Remove
 
 
 def apply_to_arguments(node: cst.CSTNode, changes: Mapping[int, Change]) -> cst.CSTNode:
@@ -46,6 +53,8 @@ def _changed(items: Sequence[cst.Arg], changes: Mapping[int, Change]) -> list[cs
             is_last = index == len(items) - 1
             made.append(item.with_changes(comma=plain if is_last else item.comma))
             made.append(item.with_changes(value=change.value, comma=plain))
+        elif isinstance(change, Precede):
+            made += [cst.Arg(change.value, comma=plain), item]
         else:
             made.append(item)
     if made:

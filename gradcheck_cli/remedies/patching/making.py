@@ -9,7 +9,7 @@ from torch import nn
 
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching.editor import Editor
-from gradcheck_cli.remedies.patching.layout import Follow, Remove
+from gradcheck_cli.remedies.patching.layout import Follow, Precede, Remove
 from gradcheck_cli.remedies.patching.locating import (
     call_at,
     called_attribute,
@@ -159,6 +159,23 @@ def finish(editor: Editor, edit: Edit, path: str) -> None:
     values = returned(editor, place) if isinstance(place, cst.FunctionDef) else [place.value]
     for value in values:
         editor.act(value, lambda node: _filled(template, node))
+
+
+def front(editor: Editor, edit: Edit, path: str) -> None:
+    """Put a module before the finished model: first in its Sequential, or in a new one."""
+    place = definition(editor, path)
+    if isinstance(place, cst.ClassDef):
+        raise CannotPatchError(f"{editor.shown}: {path} is a class; nothing can stand before it")
+    new = edit.new
+    for name, free in editor.define(edit.needs, place).items():
+        new = new.replace(name, free)
+    module = editor.expression(new)
+    template = editor.expression(f"nn.Sequential({new}, {MODEL})")
+    for value in returned(editor, place) if isinstance(place, cst.FunctionDef) else [place.value]:
+        if isinstance(value, cst.Call) and _is_container(editor, value) and not _counts(editor):
+            editor.change_argument(value, 0, Precede(module))
+        else:
+            editor.act(value, lambda node: _filled(template, node))
 
 
 MODEL = "gradcheck_model"

@@ -121,6 +121,9 @@ class Patcher:
         elif edit.act is Act.FINISH:
             editor, path = self.named("model")
             making.finish(editor, edit, path)
+        elif edit.act is Act.FRONT:
+            editor, path = self.named("model")
+            making.front(editor, edit, path)
         elif edit.act is Act.RENAME:
             making.rename(self.named("model")[0], edit)
         elif edit.act is Act.CONTAIN:

@@ -1,0 +1,142 @@
+"""From a sick sample to a patched copy that trains: one diff, and every other byte as it was."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gradcheck_cli import diagnosing
+from gradcheck_cli.causes.ranking import rank
+from gradcheck_cli.fixing import fix
+from gradcheck_cli.probe.stepping import observe
+from gradcheck_cli.records.diagnosis import Status
+from gradcheck_cli.records.report import Report, Verdict
+from gradcheck_cli.remedies.patching.patch import Patch, patch
+from gradcheck_cli.remedies.proposing import propose
+from gradcheck_cli.rules.engine import judge
+from gradcheck_cli.targets.target import Target
+
+SAMPLES = Path(__file__).parent.parent / "sample_models"
+
+# sample -> the remedy to write, and how many lines the diff takes away and adds
+CURES = {
+    "clipping_too_strong": ("loosen-clipping", 1, 1),
+    "deep_sigmoid": ("swap-activation", 10, 10),
+    "depth_without_normalization": ("initialise", 1, 8),
+    "detached_encoder": ("reconnect-graph", 1, 1),
+    "double_softmax": ("drop-output-activation", 1, 0),
+    "dying_relu": ("revive-dead-relu", 4, 10),
+    "exploding": ("initialise", 1, 8),
+    "frozen_parameters": ("unfreeze", 1, 1),
+    "learning_rate_too_high": ("lower-learning-rate", 1, 1),
+    "learning_rate_too_low": ("raise-learning-rate", 1, 1),
+    "long_recurrence": ("initialise-recurrence", 1, 14),
+    "low_precision": ("keep-full-precision", 1, 1),
+    "non_differentiable_operation": ("reconnect-graph", 1, 6),
+    "optimizer_misses_parameters": ("optimise-all-parameters", 1, 1),
+    "plain_deep_relu": ("initialise-orthogonally", 1, 8),
+    "symmetric_init": ("initialise", 1, 8),
+    "target_shape_broadcast": ("match-target-shape", 0, 1),
+    "tiny_init_tanh": ("initialise", 1, 8),
+    "unnormalized_input": ("standardise-inputs", 0, 13),
+    "unregistered_modules": ("register-modules", 1, 1),
+    "weight_decay_too_strong": ("lower-weight-decay", 1, 1),
+    "wrong_output_activation": ("drop-output-activation", 1, 0),
+}
+# the variant of a remedy, where the first one is not the one that works
+VARIANTS = {"learning_rate_too_high": "0.03", "learning_rate_too_low": "0.1"}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty project as the working folder."""
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    path = list(sys.path)
+    yield tmp_path
+    sys.path[:] = path
+    forget(tmp_path)
+
+
+def forget(folder: Path) -> None:
+    """Let files of this folder be imported anew."""
+    for name, module in list(sys.modules.items()):
+        if str(folder) in (getattr(module, "__file__", None) or ""):
+            del sys.modules[name]
+
+
+def copied(project: Path, sample: str) -> Path:
+    return Path(shutil.copy(SAMPLES / f"{sample}.py", project / f"{sample}.py"))
+
+
+def diagnosed(file: Path) -> Report:
+    forget(file.parent)
+    target = Target.from_strings(file.name, device="cpu")
+    return diagnosing.diagnose(target, verify=False)
+
+
+def patched(file: Path, remedy: str, variant: str) -> Patch:
+    target = Target.from_strings(file.name, device="cpu")
+    training = target.build()
+    trace = observe(training, 50)
+    findings = judge(trace).findings
+    made = propose(training, trace, rank(trace, findings), findings)
+    wanted = [p for p in made if p.fix.name == remedy and variant in p.fix.summary]
+    assert wanted, [p.fix.name for p in made]
+    return patch(wanted[0].edits, training, target.labels, layers=wanted[0].fix.layers)
+
+
+def count(diff: str, sign: str) -> int:
+    return sum(x.startswith(sign) and not x.startswith(3 * sign) for x in diff.splitlines())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", sorted(CURES))
+def test_the_written_fix_cures_the_sample_and_touches_only_its_lines(
+    project: Path, sample: str
+) -> None:
+    file = copied(project, sample)
+    remedy, removed, added = CURES[sample]
+    made = patched(file, remedy, VARIANTS.get(sample, ""))
+    assert (count(made.diff, "-"), count(made.diff, "+")) == (removed, added), made.diff
+    made.write()
+    kept = (SAMPLES / file.name).read_bytes().splitlines(keepends=True)
+    after = file.read_bytes().splitlines(keepends=True)
+    assert sum(line in after for line in kept) >= len(kept) - removed
+    report = diagnosed(file)
+    assert report.verdict is not Verdict.SICK, (report.headline, made.diff)
+
+
+def test_every_sick_sample_is_cured_or_needs_other_data() -> None:
+    sick = {p.stem for p in SAMPLES.glob("*.py") if (SAMPLES / f"{p.stem}_healthy.py").exists()}
+    assert sick - set(CURES) == {"labels_without_signal", "degenerate_data"}
+
+
+@pytest.mark.parametrize(
+    ("sample", "remedy"),
+    [("double_softmax", "drop-output-activation"), ("detached_encoder", "reconnect-graph")],
+)
+def test_fix_proves_a_change_and_offers_its_diff(project: Path, sample: str, remedy: str) -> None:
+    copied(project, sample)
+    cure = fix(Target.from_strings(f"{sample}.py", device="cpu"), budget=20)
+    assert cure.chosen is not None
+    assert cure.patch is not None
+    assert (cure.chosen.name, cure.chosen.verification.status) == (remedy, Status.VERIFIED)
+    assert cure.chosen.diff == cure.patch.diff
+    assert cure.chosen.diff.startswith(f"--- a/{sample}.py")
+    assert cure.fixes[0] is cure.chosen
+
+
+def test_nothing_is_offered_to_a_healthy_model(project: Path) -> None:
+    copied(project, "double_softmax_healthy")
+    cure = fix(Target.from_strings("double_softmax_healthy.py", device="cpu"), budget=5)
+    assert (cure.fixes, cure.patch) == ((), None)
+
+
+def test_nothing_is_patched_where_only_the_data_can_help(project: Path) -> None:
+    copied(project, "labels_without_signal")
+    cure = fix(Target.from_strings("labels_without_signal.py", device="cpu"), budget=10)
+    assert cure.patch is None
+    assert all(f.verification.status is not Status.VERIFIED for f in cure.fixes)

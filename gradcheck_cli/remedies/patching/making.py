@@ -9,7 +9,7 @@ from torch import nn
 
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching.editor import Editor
-from gradcheck_cli.remedies.patching.layout import Follow, Precede, Remove
+from gradcheck_cli.remedies.patching.layout import Follow, Remove
 from gradcheck_cli.remedies.patching.locating import (
     call_at,
     called_attribute,
@@ -17,7 +17,6 @@ from gradcheck_cli.remedies.patching.locating import (
     definition,
     descendants,
     is_function_of,
-    returned,
 )
 from gradcheck_cli.remedies.patching.names import meant
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
@@ -43,7 +42,7 @@ def follow(editor: Editor, edit: Edit) -> None:
     new = new.with_changes(args=[*new.args, *_placement(call)])
     item = editor.parents[call]
     holder = editor.parents[item]
-    if isinstance(item, cst.Arg) and _is_container(editor, holder) and not _counts(editor):
+    if isinstance(item, cst.Arg) and is_container(editor, holder) and not counts(editor):
         assert isinstance(holder, cst.Call)
         editor.change_argument(holder, holder.args.index(item), Follow(new))
         return
@@ -83,11 +82,12 @@ def _placement(call: cst.Call) -> list[cst.Arg]:
     return [a for a in call.args if a.keyword is not None and a.keyword.value in wanted]
 
 
-def _is_container(editor: Editor, holder: cst.CSTNode) -> bool:
+def is_container(editor: Editor, holder: cst.CSTNode) -> bool:
+    """Is it a call of nn.Sequential?"""
     return isinstance(holder, cst.Call) and meant(editor.module, holder.func) in CONTAINERS
 
 
-def _counts(editor: Editor) -> bool:
+def counts(editor: Editor) -> bool:
     """Does the file reach into something by number? Then no position may shift."""
     return any(
         isinstance(node, cst.Index) and isinstance(node.value, cst.Integer | cst.UnaryOperation)
@@ -101,7 +101,7 @@ def remove(editor: Editor, edit: Edit) -> None:
     call = call_at(editor, edit.at, edit.old)
     item = editor.parents[call]
     holder = editor.parents[item]
-    if isinstance(item, cst.Arg) and _is_container(editor, holder) and not _counts(editor):
+    if isinstance(item, cst.Arg) and is_container(editor, holder) and not counts(editor):
         assert isinstance(holder, cst.Call)
         editor.change_argument(holder, holder.args.index(item), Remove())
         return
@@ -143,98 +143,6 @@ def unwrap(editor: Editor, edit: Edit) -> None:
         return old.func.value
 
     editor.act(node, bare)
-
-
-def finish(editor: Editor, edit: Edit, path: str) -> None:
-    """Do something with the finished model: where it is returned, assigned, or at the end of init."""
-    place = definition(editor, path)
-    new = edit.new
-    if edit.needs:
-        for name, free in editor.define(edit.needs, place).items():
-            new = new.replace(name, free)
-    if isinstance(place, cst.ClassDef):
-        _finish_class(editor, place, new)
-        return
-    template = editor.expression(new.replace("{model}", MODEL))
-    values = returned(editor, place) if isinstance(place, cst.FunctionDef) else [place.value]
-    for value in values:
-        editor.act(value, lambda node: _filled(template, node))
-
-
-def front(editor: Editor, edit: Edit, path: str) -> None:
-    """Put a module before the finished model: first in its Sequential, or in a new one."""
-    place = definition(editor, path)
-    if isinstance(place, cst.ClassDef):
-        raise CannotPatchError(f"{editor.shown}: {path} is a class; nothing can stand before it")
-    new = edit.new
-    for name, free in editor.define(edit.needs, place).items():
-        new = new.replace(name, free)
-    module = editor.expression(new)
-    template = editor.expression(f"nn.Sequential({new}, {MODEL})")
-    for value in returned(editor, place) if isinstance(place, cst.FunctionDef) else [place.value]:
-        if isinstance(value, cst.Call) and _is_container(editor, value) and not _counts(editor):
-            editor.change_argument(value, 0, Precede(module))
-        else:
-            editor.act(value, lambda node: _filled(template, node))
-
-
-MODEL = "gradcheck_model"
-
-
-def _filled(template: cst.BaseExpression, value: cst.CSTNode) -> cst.CSTNode:
-    assert isinstance(value, cst.BaseExpression)
-    primary = cst.Name | cst.Attribute | cst.Call | cst.Subscript
-    if not isinstance(value, primary) and not value.lpar:
-        value = value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-    hole = next(
-        node for node in (template, *descendants(template)) if getattr(node, "value", "") == MODEL
-    )
-    filled = template.deep_replace(hole, value)
-    assert isinstance(filled, cst.BaseExpression)
-    return filled
-
-
-def _finish_class(editor: Editor, place: cst.ClassDef, new: str) -> None:
-    init = next(
-        (
-            node
-            for node in place.body.body
-            if isinstance(node, cst.FunctionDef) and node.name.value == "__init__"
-        ),
-        None,
-    )
-    if init is None or not new.startswith("{model}."):
-        raise CannotPatchError(f"{editor.shown}: {place.name.value} has no __init__ to end with it")
-    own = init.params.params[0].name.value
-    editor.expression(new.replace("{model}", own))
-    line = cst.parse_statement(new.replace("{model}", own))
-    editor.act(init, lambda node: _with_line(node, line, last=True))
-
-
-def _with_line(node: cst.CSTNode, line: cst.BaseStatement, *, last: bool) -> cst.CSTNode:
-    assert isinstance(node, cst.FunctionDef)
-    body = list(node.body.body)
-    described = bool(body) and _is_text(body[0])
-    body.insert(len(body) if last else int(described), line)
-    return node.with_changes(body=node.body.with_changes(body=body))
-
-
-def _is_text(statement: cst.CSTNode) -> bool:
-    return (
-        isinstance(statement, cst.SimpleStatementLine)
-        and isinstance(statement.body[0], cst.Expr)
-        and isinstance(statement.body[0].value, cst.SimpleString)
-    )
-
-
-def reshape(editor: Editor, _: Edit, path: str) -> None:
-    """Give the output the shape of the target at the start of the loss function."""
-    place = definition(editor, path)
-    if not isinstance(place, cst.FunctionDef) or len(place.params.params) < 2:
-        raise CannotPatchError(f"{editor.shown}: {path} is no function of output and target")
-    output, target = (p.name.value for p in place.params.params[:2])
-    line = cst.parse_statement(f"{output} = {output}.reshape({target}.shape)")
-    editor.act(place, lambda node: _with_line(node, line, last=False))
 
 
 def rename(editor: Editor, edit: Edit) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.patching import making, optimizing
+from gradcheck_cli.remedies.patching import finishing, making, optimizing
 from gradcheck_cli.remedies.patching.checks import project_root, refuse_changed, refuse_foreign
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
@@ -120,10 +120,10 @@ class Patcher:
             making.AT_SITE[edit.act](self.editor(edit.at.file), edit)
         elif edit.act is Act.FINISH:
             editor, path = self.named("model")
-            making.finish(editor, edit, path)
+            finishing.finish(editor, edit, path)
         elif edit.act is Act.FRONT:
             editor, path = self.named("model")
-            making.front(editor, edit, path)
+            finishing.front(editor, edit, path)
         elif edit.act is Act.RENAME:
             making.rename(self.named("model")[0], edit)
         elif edit.act is Act.CONTAIN:
@@ -131,7 +131,7 @@ class Patcher:
             making.contain(self.editor(making.file_of(owner)), edit, owner)
         elif edit.act is Act.RESHAPE:
             editor, path = self.named("loss")
-            making.reshape(editor, edit, path)
+            finishing.reshape(editor, edit, path)
         elif edit.act is Act.ARGUMENT:
             editor, path = self.named("optimizer")
             optimizing.argument(editor, edit, path)

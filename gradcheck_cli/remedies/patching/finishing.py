@@ -1,0 +1,101 @@
+"""Edits at the end of building: what happens to the finished model, or first thing in the loss."""
+
+import libcst as cst
+
+from gradcheck_cli.remedies.edits import Edit
+from gradcheck_cli.remedies.patching.editor import Editor
+from gradcheck_cli.remedies.patching.layout import Precede
+from gradcheck_cli.remedies.patching.locating import definition, descendants, returned
+from gradcheck_cli.remedies.patching.making import counts, is_container
+from gradcheck_cli.remedies.patching.refusal import CannotPatchError
+
+MODEL = "gradcheck_model"
+
+
+def finish(editor: Editor, edit: Edit, path: str) -> None:
+    """Do something with the finished model: where it is returned, assigned, or at the end of init."""
+    place = definition(editor, path)
+    new = edit.new
+    if edit.needs:
+        for name, free in editor.define(edit.needs, place).items():
+            new = new.replace(name, free)
+    if isinstance(place, cst.ClassDef):
+        _finish_class(editor, place, new)
+        return
+    template = editor.expression(new.replace("{model}", MODEL))
+    values = returned(editor, place) if isinstance(place, cst.FunctionDef) else [place.value]
+    for value in values:
+        editor.act(value, lambda node: _filled(template, node))
+
+
+def front(editor: Editor, edit: Edit, path: str) -> None:
+    """Put a module before the finished model: first in its Sequential, or in a new one."""
+    place = definition(editor, path)
+    if isinstance(place, cst.ClassDef):
+        raise CannotPatchError(f"{editor.shown}: {path} is a class; nothing can stand before it")
+    new = edit.new
+    for name, free in editor.define(edit.needs, place).items():
+        new = new.replace(name, free)
+    module = editor.expression(new)
+    template = editor.expression(f"nn.Sequential({new}, {MODEL})")
+    for value in returned(editor, place) if isinstance(place, cst.FunctionDef) else [place.value]:
+        if isinstance(value, cst.Call) and is_container(editor, value) and not counts(editor):
+            editor.change_argument(value, 0, Precede(module))
+        else:
+            editor.act(value, lambda node: _filled(template, node))
+
+
+def _filled(template: cst.BaseExpression, value: cst.CSTNode) -> cst.CSTNode:
+    assert isinstance(value, cst.BaseExpression)
+    primary = cst.Name | cst.Attribute | cst.Call | cst.Subscript
+    if not isinstance(value, primary) and not value.lpar:
+        value = value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    hole = next(
+        node for node in (template, *descendants(template)) if getattr(node, "value", "") == MODEL
+    )
+    filled = template.deep_replace(hole, value)
+    assert isinstance(filled, cst.BaseExpression)
+    return filled
+
+
+def _finish_class(editor: Editor, place: cst.ClassDef, new: str) -> None:
+    init = next(
+        (
+            node
+            for node in place.body.body
+            if isinstance(node, cst.FunctionDef) and node.name.value == "__init__"
+        ),
+        None,
+    )
+    if init is None or not new.startswith("{model}."):
+        raise CannotPatchError(f"{editor.shown}: {place.name.value} has no __init__ to end with it")
+    own = init.params.params[0].name.value
+    editor.expression(new.replace("{model}", own))
+    line = cst.parse_statement(new.replace("{model}", own))
+    editor.act(init, lambda node: _with_line(node, line, last=True))
+
+
+def _with_line(node: cst.CSTNode, line: cst.BaseStatement, *, last: bool) -> cst.CSTNode:
+    assert isinstance(node, cst.FunctionDef)
+    body = list(node.body.body)
+    described = bool(body) and _is_text(body[0])
+    body.insert(len(body) if last else int(described), line)
+    return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def _is_text(statement: cst.CSTNode) -> bool:
+    return (
+        isinstance(statement, cst.SimpleStatementLine)
+        and isinstance(statement.body[0], cst.Expr)
+        and isinstance(statement.body[0].value, cst.SimpleString)
+    )
+
+
+def reshape(editor: Editor, _: Edit, path: str) -> None:
+    """Give the output the shape of the target at the start of the loss function."""
+    place = definition(editor, path)
+    if not isinstance(place, cst.FunctionDef) or len(place.params.params) < 2:
+        raise CannotPatchError(f"{editor.shown}: {path} is no function of output and target")
+    output, target = (p.name.value for p in place.params.params[:2])
+    line = cst.parse_statement(f"{output} = {output}.reshape({target}.shape)")
+    editor.act(place, lambda node: _with_line(node, line, last=False))

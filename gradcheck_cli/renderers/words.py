@@ -40,6 +40,11 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.1f}%" if 0 < abs(share) < 0.0095 else f"{100 * share:.0f}%"
 
 
+def mean(values: Sequence[float]) -> float:
+    """Return the mean; unlike `statistics.fmean` it makes NaN of infinities that cancel."""
+    return sum(values) / len(values)
+
+
 def plural(count: int, noun: str) -> str:
     """Return `3 layers` or `1 layer`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

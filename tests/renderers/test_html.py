@@ -11,9 +11,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from gradcheck_cli.records.diagnosis import Arm
 from gradcheck_cli.records.report import History, Report
 from gradcheck_cli.renderers.html import render
 from gradcheck_cli.renderers.html.heat import ALPHABET, heat
+from gradcheck_cli.renderers.terminal.page import render_text
 from tests import a_report
 from tests.hostile import STRINGS, poisoned
 
@@ -166,3 +168,12 @@ def test_everything_said_in_the_report_is_on_the_page() -> None:
         report.run.command,
     ):
         assert said in page
+
+
+def test_infinities_that_cancel_do_no_harm() -> None:
+    arm = Arm(name="treated", curves=((math.inf,), (-math.inf,)), held_out=(math.inf, -math.inf))
+    fix = a_report.sick().fixes[0]
+    fix = replace(fix, verification=replace(fix.verification, arms=(arm,)))
+    report = replace(a_report.sick(), fixes=(fix,))
+    assert "nan" in render(report)
+    assert "nan" in render_text(report)

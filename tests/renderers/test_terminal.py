@@ -151,3 +151,11 @@ def test_a_healthy_models_notes_are_a_sentence_each() -> None:
     assert "· GC101 vanishing-gradient: The gradient of net.0" in text
     assert "limit" not in text
     assert len(text.splitlines()) < 18
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 80, 100])
+def test_nothing_is_cut_off_on_a_narrow_terminal(width: int) -> None:
+    words = render_text(a_report.sick(60), width).split()
+    for said in ("2.28", "0.32", "outputs", "left", "confidence", "0.02"):
+        assert said in words
+    assert "layers" in render_text(a_report.healthy(), width).split()

@@ -107,7 +107,7 @@ def chart(
         title,
         said=_said(title, lines),
         x_label=x_label,
-        lines=[_drawn(line, x_axis, y_axis) for line in lines],
+        lines=[_drawn(line, x_axis, y_axis, dotted=len(lines) == 1) for line in lines],
         x_ticks=x_ticks,
         y_ticks=y_axis.ticks(),
         band=_band(band, y_axis) if band else None,
@@ -137,7 +137,7 @@ def _y_axis(values: Sequence[float], *, log: bool) -> Axis:
     return Axis(low, high + 0.05 * (high - low) or 1.0, bottom, top)
 
 
-def _drawn(line: Line, x_axis: Axis, y_axis: Axis) -> Drawn:
+def _drawn(line: Line, x_axis: Axis, y_axis: Axis, *, dotted: bool) -> Drawn:
     """Return the path; the pen is lifted where a value is missing."""
     path, dots, down = [], [], False
     pairs = list(
@@ -151,7 +151,7 @@ def _drawn(line: Line, x_axis: Axis, y_axis: Axis) -> Drawn:
         x, y = x_axis.at(place), y_axis.at(value)
         path.append(f"{'L' if down else 'M'}{x:g} {y:g}")
         down = True
-        if len(pairs) <= DOTS:
+        if dotted and len(pairs) <= DOTS:
             dots.append((x, y, note or f"{line.name} {number(value)}"))
     return Drawn(line.name, line.css, "".join(path), dots)
 

@@ -5,7 +5,6 @@ import hashlib
 from functools import cache
 from math import isfinite
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,7 +14,16 @@ from gradcheck_cli.records.report import LayerSummary, Report
 from gradcheck_cli.renderers.html.charts import Chart, Line, chart
 from gradcheck_cli.renderers.html.heat import heat
 from gradcheck_cli.renderers.marks import leading, marks
-from gradcheck_cli.renderers.words import clean, number, percent, place, plural, shorten, title
+from gradcheck_cli.renderers.words import (
+    clean,
+    mean,
+    number,
+    percent,
+    place,
+    plural,
+    shorten,
+    title,
+)
 
 FOLDER = Path(__file__).parent
 LONGEST_NAME = 300
@@ -147,7 +155,7 @@ def _curves(fix: Fix) -> Chart | None:
     lines = []
     for arm in fix.verification.arms:
         length = min((len(curve) for curve in arm.curves), default=0)
-        means = [fmean(curve[i] for curve in arm.curves) for i in range(length)]
+        means = [mean([curve[i] for curve in arm.curves]) for i in range(length)]
         if means:
             lines.append(Line(clean(arm.name), CSS_OF_ARM.get(arm.name, "control"), means))
     return (
@@ -160,7 +168,7 @@ def _ends(verification: Verification) -> list[tuple[str, str, str]]:
     return [
         (
             clean(arm.name),
-            number(fmean(arm.held_out)) if arm.held_out else "-",
+            number(mean(arm.held_out)) if arm.held_out else "-",
             ", ".join(map(clean, arm.findings)) or "none",
         )
         for arm in verification.arms

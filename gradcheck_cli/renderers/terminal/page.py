@@ -94,11 +94,14 @@ def _loss(report: Report, pen: Pen) -> Iterator[Text]:
     losses = report.history.losses
     if len(losses) < 2:
         return
-    drawn = spark(losses, SPARK, pen.glyphs, span_of(losses))
-    line = Text("   loss      ") + ink(drawn, INK)
-    line += Text(f"  {number(losses[0])} to {number(losses[-1])}")
+    drawn = spark(losses, _strip_width(pen), pen.glyphs, span_of(losses))
     yield Text("")
-    yield line
+    words = f"{number(losses[0])} to {number(losses[-1])}"
+    yield from pen.beside(Text("   loss      ") + ink(drawn, INK), words)
+
+
+def _strip_width(pen: Pen) -> int:
+    return min(SPARK, pen.width - 15)
 
 
 def _picture(report: Report, pen: Pen, rows: Sequence[Row]) -> Iterator[Text]:
@@ -130,8 +133,8 @@ def _strips(pen: Pen, rows: Sequence[Row]) -> Iterator[Text]:
         values = [getattr(row.layer, name) for row in rows]
         seen = [v for v in values if v is not None and isfinite(v)]
         if seen:
-            line = Text(f"    {name:9}") + strip(pen, values, 40)
-            yield line + Text(f"  {number(min(seen), 2)} to {number(max(seen), 2)}")
+            picture = Text(f"    {name:9}") + strip(pen, values, _strip_width(pen))
+            yield from pen.beside(picture, f"{number(min(seen), 2)} to {number(max(seen), 2)}")
 
 
 def _reassurance(report: Report, pen: Pen, rows: Sequence[Row]) -> Iterator[Text]:
@@ -141,9 +144,9 @@ def _reassurance(report: Report, pen: Pen, rows: Sequence[Row]) -> Iterator[Text
         values = [getattr(row.layer, name) for row in rows]
         seen = [v for v in values if v is not None and isfinite(v)]
         if seen:
-            line = Text(f"   {name:9} ") + strip(pen, values, SPARK)
-            line += Text(f"  {number(min(seen), 2)} to {number(max(seen), 2)}{unit}")
-            yield line + ink(f" over {plural(len(seen), 'layer')}", FAINT)
+            picture = Text(f"   {name:9} ") + strip(pen, values, _strip_width(pen))
+            words = f"{number(min(seen), 2)} to {number(max(seen), 2)}{unit}"
+            yield from pen.beside(picture, f"{words} over {plural(len(seen), 'layer')}")
     for name, said in (("dead", "dead units"), ("saturated", "flat outputs")):
         shares = [(s, row) for row in rows if (s := getattr(row.layer, name)) is not None]
         if shares:

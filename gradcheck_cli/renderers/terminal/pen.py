@@ -78,7 +78,14 @@ class Pen:
     def heading(self, name: str, note: str = "") -> Iterator[Text]:
         """Return an empty line and a heading with an optional faint note."""
         yield Text("")
-        line = Text(" ") + ink(name, "bold underline")
-        if note:
-            line += self.say(f"  {note}", FAINT)
-        yield line
+        title = Text(" ") + ink(name, "bold underline")
+        yield from self.hang(title + Text("  "), self.say(note, FAINT)) if note else (title,)
+
+    def beside(self, picture: Text, words: str) -> Iterator[Text]:
+        """Put words behind a small picture, or below it where the terminal is too narrow."""
+        said = self.say(words)
+        if picture.cell_len + 2 + said.cell_len <= self.width:
+            yield picture + Text("  ") + said
+        else:
+            yield picture
+            yield from self.hang(Text("     "), said)

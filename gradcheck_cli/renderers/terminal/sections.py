@@ -21,6 +21,7 @@ from gradcheck_cli.renderers.terminal.pen import (
 )
 from gradcheck_cli.renderers.words import (
     clean_lines,
+    mean,
     number,
     percent,
     place,
@@ -199,14 +200,13 @@ def _verification(verification: Verification, pen: Pen) -> Iterator[Text]:
     curves = [_mean_curve(arm) for arm in verification.arms]
     span = span_of(*curves)
     for arm, curve in zip(verification.arms, curves, strict=True):
-        line = Text(f"     {arm.name:8}") + ink(spark(curve, SPARK, pen.glyphs, span), INK)
+        picture = pen.say(f"     {arm.name:8}") + ink(spark(curve, SPARK, pen.glyphs, span), INK)
+        words = []
         if arm.held_out:
-            ends = [v for v in arm.held_out if v == v]  # noqa: PLR0124  # NaN differs from itself
-            mean = sum(ends) / len(ends) if ends else float("nan")
-            line += Text(f"  held-out loss {number(mean)}")
+            words.append(f"held-out loss {number(mean(arm.held_out))}")
         if arm.findings:
-            line += ink(f", {plural(len(arm.findings), 'finding')} left", FAINT)
-        yield line
+            words.append(f"{plural(len(arm.findings), 'finding')} left")
+        yield from pen.beside(picture, ", ".join(words))
     said = _outcome(verification)
     if said:
         yield from pen.paragraph(said, 5)

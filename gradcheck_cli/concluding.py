@@ -36,15 +36,20 @@ def verdict(trace: Trace, judgement: Judgement) -> Verdict:
 
 
 def headline(
-    trace: Trace, found: Verdict, findings: Sequence[Finding], causes: Sequence[Cause]
+    trace: Trace,
+    found: Verdict,
+    findings: Sequence[Finding],
+    causes: Sequence[Cause],
+    *,
+    longer: str = "",
 ) -> str:
-    """Return one sentence a person can act on."""
+    """Return one sentence a person can act on; `longer` says how more steps are observed."""
     state = progress(trace)
     if found is Verdict.HEALTHY:
         return f"Nothing wrong: gradients reach all layers and {_told(state)}."
     if found is Verdict.UNSURE:
-        more = max(4 * len(trace.steps), 50)
-        return f"Not sure yet: nothing is wrong with the gradients, but {_told(state)}; try --steps {more}."
+        longer = longer or f"try --steps {max(4 * len(trace.steps), 50)}"
+        return f"Not sure yet: nothing is wrong with the gradients, but {_told(state)}; {longer}."
     serious = [f for f in findings if f.severity is not Severity.NOTE]
     names = list(dict.fromkeys(f.name for f in serious))
     what = names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -54,8 +54,9 @@ class Calling:
             return self._from_mapping(model, batch)
         if isinstance(batch, tuple | list):
             return self._from_sequence(model, tuple(batch))
-        if hasattr(batch, "__dataclass_fields__"):
-            return self._from_mapping(model, vars(batch))
+        if is_dataclass(batch) and not isinstance(batch, type):
+            named = {field.name: getattr(batch, field.name) for field in fields(batch)}
+            return self._from_mapping(model, named)
         return Arranged((batch,))
 
     def _from_sequence(self, model: nn.Module, batch: tuple[Any, ...]) -> Arranged:

@@ -121,11 +121,14 @@ def _import_single_file(name: str, path: Path) -> ModuleType:
 
     def run() -> ModuleType:
         sys.modules[name] = module
+        arguments, sys.argv = sys.argv, [str(path)]  # theirs, should the file read its command line
         try:
             loader.exec_module(module)
         except BaseException:
             del sys.modules[name]
             raise
+        finally:
+            sys.argv = arguments
         return module
 
     return _run_import(run, path.name, name)

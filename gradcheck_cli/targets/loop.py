@@ -11,13 +11,13 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gradcheck_cli.errors import CannotDiagnoseError
+from gradcheck_cli.errors import CannotDiagnoseError, GradcheckError, UserCodeError
 from gradcheck_cli.targets.hooks import Manual
 from gradcheck_cli.targets.losses import Computed, Objective
 from gradcheck_cli.targets.optimizers import Optimised
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.training import Outcome
-from gradcheck_cli.targets.wording import map_tensors, tensors_in
+from gradcheck_cli.targets.wording import moved, tensors_in
 
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -60,7 +60,8 @@ class Loop:
                 self._ordinary_step() if self.manual is None else self._manual_step(self.manual)
             )
         if self.optimised.schedulers:
-            self.optimised.schedule(float(outcome.loss))
+            with told("step of the scheduler"):
+                self.optimised.schedule(float(outcome.loss))
         self.steps += 1
         return outcome
 
@@ -69,21 +70,22 @@ class Loop:
             optimizer.zero_grad()
         losses, samples = [], 0
         for _ in range(self.accumulate):
-            batch = self._moved(next(self.batches))
+            batch = moved(next(self.batches), self.device)
             with self.autocast():
                 computed = self.objective.compute(self.model, batch)
             self._backward(computed)
             losses.append(computed.loss.detach())
             samples += samples_in(batch) or 0
         for optimizer in self.optimizers:
-            self._advance(optimizer)
+            with told("step of the optimizer"):
+                self._advance(optimizer, batch)
         if self.scaler is not None:
             self.scaler.update()
         loss = losses[0] if len(losses) == 1 else torch.stack(losses).mean()
         return Outcome(loss, batch, computed.output, computed.target, samples or None)
 
     def _manual_step(self, manual: Manual) -> Outcome:
-        batch = self._moved(next(self.batches))
+        batch = moved(next(self.batches), self.device)
         with self.autocast():
             loss = manual.run(self.model, batch, self.optimizers)
         return Outcome(loss, batch, batch_size=samples_in(batch))
@@ -96,7 +98,7 @@ class Loop:
             stack.enter_context(eager())
             stack.enter_context(self.autocast())
             seed_everything(self.seed)
-            batches = [self._moved(batch) for batch in islice(self.held_out(), number)]
+            batches = [moved(batch, self.device) for batch in islice(self.held_out(), number)]
             if self.manual is not None:
                 return self.manual.rehearse(self.model, batches, self.optimizers)
             stack.enter_context(torch.no_grad())
@@ -109,11 +111,6 @@ class Loop:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=HALF[self.precision])
 
-    def _moved(self, batch: Any) -> Any:
-        if self.device.type == "cpu":
-            return batch
-        return map_tensors(batch, lambda tensor: tensor.to(self.device))
-
     def _backward(self, computed: Computed) -> None:
         if not any(part.requires_grad for part in (computed.loss, *computed.parts)):
             raise CannotDiagnoseError(
@@ -123,7 +120,8 @@ class Loop:
         if len(computed.parts) > 1 and len(computed.parts) == len(self.optimizers):
             self._backward_each(computed)
         else:
-            self._scaled(computed.loss).backward()
+            with told(f"backward of {self.objective.name}"):
+                self._scaled(computed.loss).backward()
 
     def _backward_each(self, computed: Computed) -> None:
         """Every optimizer's parameters learn from its own loss."""
@@ -137,23 +135,37 @@ class Loop:
                 for entry in group["params"]
                 if entry.requires_grad
             ]
-            self._scaled(part).backward(inputs=own, retain_graph=index < last)
+            with told(f"backward of loss {index} of {self.objective.name}"):
+                self._scaled(part).backward(inputs=own, retain_graph=index < last)
 
     def _scaled(self, loss: torch.Tensor) -> torch.Tensor:
         if self.accumulate > 1:
             loss = loss / self.accumulate
         return loss if self.scaler is None else self.scaler.scale(loss)
 
-    def _advance(self, optimizer: Optimizer) -> None:
+    def _advance(self, optimizer: Optimizer, batch: Any) -> None:
         if self.clip is not None:
             if self.scaler is not None:
                 self.scaler.unscale_(optimizer)
             held = [entry for group in optimizer.param_groups for entry in group["params"]]
             nn.utils.clip_grad_norm_(held, self.clip)
-        if self.scaler is None:
+        if isinstance(optimizer, torch.optim.LBFGS):
+            optimizer.step(self._again(optimizer, batch))
+        elif self.scaler is None:
             optimizer.step()
         else:
             self.scaler.step(optimizer)
+
+    def _again(self, optimizer: Optimizer, batch: Any) -> Callable[[], float]:
+        """Some optimizers look at a batch several times before they step."""
+
+        def closure() -> float:
+            optimizer.zero_grad()
+            computed = self.objective.compute(self.model, batch)
+            computed.loss.backward()
+            return float(computed.loss.detach())
+
+        return closure
 
     def _warm(self) -> None:
         if self.warm_up is None or self.steps > self.warm_up:
@@ -170,6 +182,17 @@ def eager() -> AbstractContextManager[Any]:
         return nullcontext()
     stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return stance
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Let what torch raises here on the user's behalf say what was being done."""
+    try:
+        yield
+    except GradcheckError:
+        raise
+    except Exception as cause:
+        raise UserCodeError(doing, cause) from cause
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class Objective:
     calling: Calling
     criterion: Criterion | None = None
     whole: Callable[[Any, Any], Any] | None = None
-    unwrap: bool = False  # the criterion gets the main tensor of the output, not all of it
+    unwrap: bool = False  # torch's own losses get the main tensor of the output, not all of it
     inputs: Callable[[Tensor], Tensor] | None = None
 
     def compute(self, model: nn.Module, batch: Any) -> Computed:
@@ -54,7 +54,7 @@ class Objective:
             if loss is None:
                 raise CannotDiagnoseError(f"the model returned no loss but {describe(output)}")
         else:
-            given = main_output(output) if self.unwrap else output
+            given = output if not self.unwrap or (main := main_output(output)) is None else main
             loss = self._judge(self.criterion, given, arranged.target)
         return Computed(checked_scalar(loss, self.name), output, arranged.target)
 
@@ -155,7 +155,9 @@ def objective_of(loss: Any, name: str, calling: Calling) -> Objective:
     if inspect.isclass(loss) and issubclass(loss, nn.Module):
         loss = loss()
     if isinstance(loss, nn.Module):
-        return Objective(name=_class_name(loss), calling=calling, criterion=loss)
+        unwrap = type(loss).__module__.startswith("torch.")
+        name = type(loss).__name__
+        return Objective(name=name, calling=calling, criterion=loss, unwrap=unwrap)
     if not callable(loss):
         raise UsageError(
             f"the loss {name} is {type(loss).__name__}; a loss is loss_fn(output, target), "
@@ -163,7 +165,8 @@ def objective_of(loss: Any, name: str, calling: Calling) -> Objective:
         )
     if takes_model(loss):
         return Objective(name=name, calling=calling, whole=loss)
-    return Objective(name=name, calling=calling, criterion=loss)
+    unwrap = (getattr(loss, "__module__", None) or "").startswith("torch.")
+    return Objective(name=name, calling=calling, criterion=loss, unwrap=unwrap)
 
 
 def takes_model(function: Callable[..., Any]) -> bool:
@@ -196,12 +199,3 @@ def named_loss(name: str) -> Criterion:
         f"no loss {name!r} in torch.nn or torch.nn.functional"
         + (f"; did you mean {near}?" if near else "; for your own write file.py:name")
     )
-
-
-def _class_name(loss: nn.Module) -> str:
-    return type(loss).__name__
-
-
-def looks_like_name(text: str) -> bool:
-    """Is it a bare name (`AdamW`, `cross_entropy`) rather than a place?"""
-    return text.isidentifier()

@@ -31,7 +31,7 @@ from gradcheck_cli.targets.losses import Objective, call_model, objective_of
 from gradcheck_cli.targets.models import is_waiting
 from gradcheck_cli.targets.optimizers import DEFAULT, DEFAULT_LR, MakeOptimizer, named_optimizer
 from gradcheck_cli.targets.options import Options
-from gradcheck_cli.targets.wording import describe, map_tensors
+from gradcheck_cli.targets.wording import describe, moved
 
 OWN = "the model's own loss"
 
@@ -47,25 +47,32 @@ class Plan:
 
 
 def make_plan(
-    parts: Ingredients, options: Options, make: Callable[[], nn.Module], batch: Any
+    parts: Ingredients,
+    options: Options,
+    make: Callable[[], nn.Module],
+    first: Callable[[], Any],
 ) -> Plan:
-    """Find out what was not given, on a model of its own and the first batch.
+    """Find out what was not given, on a model of its own (`make`) and the first batch.
 
     Raises UsageError where nothing can be inferred and UserCodeError where the model raises. NaN in
     the data is no reason to stop: it is what the diagnosis will say.
     """
-    model = make()
     calling = Calling(input_key=options.input_key, target_key=options.target_key)
-    plan = _plan_loss(parts, calling, model, batch)
+    if parts.manual is not None:
+        plan = Plan(_stands_for(parts.manual, calling), parts.manual)
+    elif parts.loss is not None:
+        plan = Plan(objective_of(parts.loss, parts.loss_name, calling))
+    else:
+        plan = None
+    model = None if plan and (parts.optimizer_comes or parts.make_optimizer) else make()
+    if plan is None:
+        assert model is not None
+        plan = _plan_loss(calling, model, first)
     make_optimizer, note = _plan_optimizer(parts, options, model)
     return replace(plan, make_optimizer=make_optimizer, notes=(*plan.notes, *note))
 
 
-def _plan_loss(parts: Ingredients, calling: Calling, model: nn.Module, batch: Any) -> Plan:
-    if parts.manual is not None:
-        return Plan(_stands_for(parts.manual, calling), parts.manual)
-    if parts.loss is not None:
-        return Plan(objective_of(parts.loss, parts.loss_name, calling))
+def _plan_loss(calling: Calling, model: nn.Module, first: Callable[[], Any]) -> Plan:
     if is_lightning(model):
         if not getattr(model, "automatic_optimization", True):
             manual = manual_hook()
@@ -73,7 +80,7 @@ def _plan_loss(parts: Ingredients, calling: Calling, model: nn.Module, batch: An
         objective = Objective(name="training_step", calling=calling, whole=training_step)
         return Plan(objective, notes=(NOTE,))
     with torch.enable_grad(), eager():
-        return _infer(model, calling, batch)
+        return _infer(model, calling, first())
 
 
 def _stands_for(manual: Manual, calling: Calling) -> Objective:
@@ -82,7 +89,7 @@ def _stands_for(manual: Manual, calling: Calling) -> Objective:
 
 
 def _plan_optimizer(
-    parts: Ingredients, options: Options, model: nn.Module
+    parts: Ingredients, options: Options, model: nn.Module | None
 ) -> tuple[MakeOptimizer | None, tuple[str, ...]]:
     if parts.optimizer_comes:
         return None, ()
@@ -92,7 +99,7 @@ def _plan_optimizer(
                 f"learning rate: the default of {parts.optimizer_name}, because none was given",
             )
         return parts.make_optimizer, ()
-    if is_lightning(model):
+    if model is not None and is_lightning(model):
         return configure_optimizers, ()
     rate = options.lr or DEFAULT_LR
     note = f"optimizer {DEFAULT} with learning rate {rate:g}, because none was given"
@@ -141,6 +148,5 @@ def _own(calling: Calling, notes: tuple[str, ...]) -> Plan:
 def materialise(model: nn.Module, objective: Objective, batch: Any, device: torch.device) -> None:
     """Let lazy layers take their sizes from a batch, so that the optimizer gets real parameters."""
     if is_waiting(model):
-        moved = map_tensors(batch, lambda tensor: tensor.to(device))
         with torch.no_grad():
-            objective.compute(model, moved)
+            objective.compute(model, moved(batch, device))

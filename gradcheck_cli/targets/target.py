@@ -23,7 +23,7 @@ from gradcheck_cli.targets.planning import Plan, make_plan, materialise
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.sources import SiteBook
 from gradcheck_cli.targets.training import Training
-from gradcheck_cli.targets.wording import map_tensors
+from gradcheck_cli.targets.wording import moved
 
 AFTER_INIT = 0x5EED  # chance in training (dropout) does not depend on how much the init used
 HELD_OUT = 0x0E1D
@@ -103,10 +103,11 @@ class Target:
             seed_everything(self.seed)
             return self._made_model()[0].model
 
+        def first() -> Any:
+            return moved(self.parts.data.first(self.seed, 1)[0], self.device)
+
         with unchanged():
-            [first] = self.parts.data.first(self.seed, 1)
-            batch = map_tensors(first, lambda tensor: tensor.to(self.device))
-            return make_plan(self.parts, self.options, scratch, batch)
+            return make_plan(self.parts, self.options, scratch, first)
 
     def build(
         self, changes: Sequence[Change] = (), *, seed: int | None = None, hold_out: bool = False

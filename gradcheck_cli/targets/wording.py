@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -41,9 +42,18 @@ def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
             if field.init
         }
         return type(value)(**changed)
-    if isinstance(value, Mapping) and hasattr(value, "to"):  # transformers.BatchEncoding and kin
+    if isinstance(value, Mapping):  # transformers.BatchEncoding and kin
         return {key: map_tensors(entry, change) for key, entry in value.items()}
     return value
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """Return a batch on this device; objects of other libraries move themselves."""
+    if device.type == "cpu":
+        return value
+    if not isinstance(value, Tensor | Mapping) and callable(move := getattr(value, "to", None)):
+        return move(device)  # a graph of torch_geometric and kin
+    return map_tensors(value, lambda tensor: tensor.to(device))
 
 
 def _like(original: dict[Any, Any], entries: dict[Any, Any]) -> dict[Any, Any]:

@@ -1,6 +1,7 @@
 """Training as people do it: hooks, schedulers, clipping, accumulation, precision, compiled models."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -337,3 +338,84 @@ def train_loader():
     curve = losses(training, 40)
     assert sum(curve[-5:]) < sum(curve[:5])
     assert training.loss_name == "cross_entropy"
+
+
+def test_an_optimizer_that_looks_several_times(write: Write) -> None:
+    target = Target.of(model=net, data=[(X, Y)], optimizer="LBFGS", lr=0.5)
+    curve = losses(target.build(), 6)
+    assert curve == losses(target.build(), 6)
+    assert curve[-1] < 0.3 * curve[0]
+
+
+def test_an_error_in_backward_is_theirs() -> None:
+    class Overwrites(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.layer(x).exp()
+            result = y.exp()
+            y.add_(1)
+            return result
+
+    with pytest.raises(UserCodeError) as caught:
+        Target.of(model=Overwrites, data=(X, Y), loss="cross_entropy").build().step()
+    assert caught.value.doing == "backward of cross_entropy"
+
+
+def test_an_error_in_the_optimizer_is_theirs() -> None:
+    def make(model: nn.Module) -> torch.optim.Optimizer:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        optimizer.register_step_pre_hook(lambda *_: 1 / 0)
+        return optimizer
+
+    with pytest.raises(UserCodeError, match="step of the optimizer: ZeroDivisionError"):
+        Target.of(model=net, data=(X, Y), optimizer=make).build().step()
+
+
+def test_a_model_is_not_built_to_find_out_what_was_given() -> None:
+    built = []
+
+    def build() -> nn.Module:
+        built.append(1)
+        return net()
+
+    Target.of(model=build, data=(X, Y), loss="cross_entropy", optimizer="SGD").build()
+    assert built == [1]
+
+
+@dataclass(slots=True)
+class Batch:
+    pixels: Tensor
+    label: Tensor
+
+
+def test_batches_that_are_dataclasses() -> None:
+    training = Target.of(model=net, data=[Batch(X, Y)]).build()
+    assert training.loss_name == "cross_entropy"
+    assert training.step().batch_size == 64
+
+
+def test_losses_of_torch_take_the_logits_of_an_output() -> None:
+    class Wrapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {"hidden": x, "logits": self.layer(x)}
+
+    for loss in ("cross_entropy", nn.CrossEntropyLoss(label_smoothing=0.1)):
+        Target.of(model=Wrapped, data=(X, Y), loss=loss).build().step()
+
+
+def test_a_file_that_reads_its_command_line_sees_its_own(write: Write) -> None:
+    write(
+        "demo_args.py",
+        "import argparse\nfrom torch import nn\nparser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--width', type=int, default=2)\nargs = parser.parse_args()\n"
+        "model = nn.Linear(4, args.width)\nimport torch\n"
+        "data = (torch.zeros(8, 4), torch.zeros(8).long())\n",
+    )
+    Target.from_strings("demo_args.py").build().step()

@@ -2,7 +2,7 @@
 
 from math import isfinite, log10
 
-from gradcheck_cli.causes.attenuation import BOUNDED, budget
+from gradcheck_cli.causes.attenuation import BOUNDED, broke_later, budget
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
@@ -15,7 +15,7 @@ from gradcheck_cli.rules.profile import (
     typical,
     whole_signal,
 )
-from gradcheck_cli.rules.vanishing_gradient import SLOPELESS
+from gradcheck_cli.rules.zeros import fed_a_constant, zeroed
 
 # Nonlinearities whose outputs have no fixed point of the variance that an initialisation could hold.
 SMOOTH = frozenset({"gelu", "silu", "mish", "hardswish", "softplus"})
@@ -40,6 +40,7 @@ def saturating_activation(seen: Evidence) -> Support | None:
     flat = [x for x in bounded if x.slope < 0.6]
     if not flat or not seen.noted("vanishing-gradient", "saturated-activation", "zero-gradient"):
         return None
+    at_once = _saturated_at_start(seen)
     kinds = ", ".join(sorted({x.layer.activation or "" for x in flat}))
     weighing = Weighing()
     weighing.add(
@@ -52,9 +53,12 @@ def saturating_activation(seen: Evidence) -> Support | None:
     )
     weighing.add(0.15, "saturated units were found", when=seen.noted("saturated-activation"))
     weighing.add(
+        -0.35, "but they saturated only after large steps", when=broke_later(trace) and not at_once
+    )
+    weighing.add(
         -0.35,
         "but inputs or initial weights are large enough to drive them there at once",
-        when=_saturated_at_start(seen),
+        when=at_once,
     )
     layers = [x.nonlinearity or x.layer for x in flat]
     return weighing.support(layers, first=layers[-1])
@@ -75,17 +79,28 @@ def init_too_small(seen: Evidence) -> Support | None:
     trace = seen.trace
     start = budget(trace)
     small = [x for x in start.links if x.gain < 0.8]
-    if not small or not seen.noted("vanishing-gradient", "collapsed-features", "zero-gradient"):
+    lost, slopes = lost_at_start(trace), max(-start.slopes, 0.0)
+    rest = max(
+        lost - slopes + min(start.weights, 0.0), 0.0
+    )  # neither slopes nor weights explain it
+    weights = max(-start.weights, 0.0) + rest
+    if not (small or rest > 1) or not seen.noted(
+        "vanishing-gradient", "collapsed-features", "zero-gradient"
+    ):
         return None
-    share = 1 - start.share_of_slopes
+    share = weights / ((weights + slopes) or 1.0)
     weighing = Weighing()
     weighing.add(
-        0.2,
+        0.1,
         f"the initial weights of {len(small)} layers keep only {number(start.gain)} of a gradient",
+        when=bool(small),
     )
     weighing.add(
-        0.7 * share,
-        f"{number(100 * (1 - start.share_of_slopes))} % of the lost gradient (in decades) is lost at weights",
+        0.7 * share * min(1.0, lost / 2, weights / 2),
+        f"{number(100 * share)} % of the lost gradient (in decades) is lost at weights and constants",
+    )
+    weighing.add(
+        0.2, f"{number(rest)} decades are lost at factors other than weights", when=rest > 2
     )
     weighing.add(
         0.15,
@@ -98,8 +113,14 @@ def init_too_small(seen: Evidence) -> Support | None:
         "but no initialisation keeps the variance through these layers",
         when=_beyond_initialisation(trace),
     )
-    worst = min(small, key=lambda x: x.gain)
-    return weighing.support([x.layer for x in small], first=worst.layer)
+    weighing.add(-0.3, "but batch normalisation is switched off", when=bool(asleep(trace)))
+    worst = min(small, key=lambda x: x.gain).layer if small else None
+    return weighing.support([x.layer for x in small or start.links], first=worst)
+
+
+def asleep(trace: Trace) -> list[Layer]:
+    """Return the batch normalisations that run in eval mode."""
+    return [x for x in trace.layers if x.kind.startswith("BatchNorm") and not x.training]
 
 
 def lost_at_start(trace: Trace) -> float:
@@ -110,9 +131,9 @@ def lost_at_start(trace: Trace) -> float:
     ratio = min(row.strength for row in rows) / (reference(rows) or 1.0)
     whole = whole_signal(trace, first(trace)) or 0.0
     lost = min(ratio, whole)
-    dead = any((typical(first(trace), x.path, lambda r: r.dead) or 0.0) > 0.9 for x in trace.layers)
-    cut = any(c.operation in SLOPELESS for c in trace.cuts)
-    return -log10(lost) if lost > 0 else 0.0 if dead or cut else 10.0
+    if lost > 0:
+        return -log10(lost)
+    return 0.0 if zeroed(trace, first(trace)) else 10.0
 
 
 @cause(
@@ -247,11 +268,11 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         "initialisation alone does not keep the variance through such layers",
         when=_beyond_initialisation(trace),
     )
-    asleep = [x for x in trace.layers if x.kind.startswith("BatchNorm") and not x.training]
+    switched_off = asleep(trace)
     weighing.add(
-        0.3,
-        f"{len(asleep)} BatchNorm layers are in eval mode and normalise nothing",
-        when=bool(asleep),
+        0.5,
+        f"{len(switched_off)} BatchNorm layers are in eval mode and normalise nothing",
+        when=bool(switched_off),
     )
     return weighing.support(bare)
 
@@ -293,6 +314,12 @@ def dead_relu(seen: Evidence) -> Support | None:
     weighing.add(0.3 + 0.4 * worst, f"{number(100 * worst)} % of the units of a layer never fire")
     weighing.add(0.2, "they were silent from the first steps on", when=before > 0.6)
     weighing.add(0.1, f"{len(dead)} layers are like that", when=len(dead) > 1)
+    weighing.add(-0.2, "but they died only after large steps", when=broke_later(trace))
+    weighing.add(
+        -0.4,
+        "but what reaches them hardly depends on the sample",
+        when=fed_a_constant(trace, dead[0]),
+    )
     return weighing.support(dead)
 
 

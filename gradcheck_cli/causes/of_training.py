@@ -2,13 +2,14 @@
 
 from statistics import median
 
+from gradcheck_cli.causes.attenuation import broke_later
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
 from gradcheck_cli.records.trace import Reading, Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import first, late, typical, update_ratio
+from gradcheck_cli.rules.zeros import uses_half
 
 _NARROW = {"float16", "fp16"}
-_HALF = {"float16", "bfloat16", "fp16", "bf16"}
 
 
 def _rate(trace: Trace) -> str:
@@ -19,12 +20,6 @@ def _rate(trace: Trace) -> str:
 def _clip(trace: Trace) -> float | None:
     factors = [s.clip for s in trace.observed if s.clip is not None]
     return median(factors) if factors else None
-
-
-def _is_half(trace: Trace) -> bool:
-    return trace.precision in _HALF or any(
-        p.dtype in _HALF for x in trace.layers for p in x.parameters
-    )
 
 
 @cause(
@@ -50,7 +45,7 @@ def learning_rate_too_low(seen: Evidence) -> Support | None:
     )
     weighing.add(-0.5, "but gradients are clipped hard", when=clip is not None and clip < 0.03)
     weighing.add(-0.4, "but gradients vanish", when=seen.has("vanishing-gradient", "zero-gradient"))
-    weighing.add(-0.4, "but changes are lost to rounding", when=_is_half(trace))
+    weighing.add(-0.4, "but changes are lost to rounding", when=uses_half(trace))
     weighing.add(0.2, "gradients reach all layers", when=not seen.noted("vanishing-gradient"))
     return weighing.support(trace.weight_layers)
 
@@ -93,8 +88,9 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
     weighing.add(
         0.3,
         "units died or saturated only after the first steps",
-        when=_broke_later(trace) and middle > 0.01,
+        when=broke_later(trace) and middle > 0.01,
     )
+    weighing.add(-0.4, "but weight decay takes the weights away", when=_shrunk(trace) < 0.7)
     weighing.add(-0.3, "but the loss does not fit the output", when=seen.has("mismatched-loss"))
     weighing.add(-0.35, "but the network was in trouble from the first step on", when=not sane)
     return weighing.support(trace.weight_layers)
@@ -114,24 +110,6 @@ def _sane_start(trace: Trace) -> bool:
     return trace.losses[0] < 20 * baseline
 
 
-def _broke_later(trace: Trace) -> bool:
-    for layer in trace.layers:
-        for quantity in (_dead, _saturated):
-            before = typical(trace.observed[:1], layer.path, quantity)
-            after = typical(late(trace), layer.path, quantity)
-            if before is not None and after is not None and after > 0.5 and after > before + 0.3:
-                return True
-    return False
-
-
-def _dead(reading: Reading) -> float | None:
-    return reading.dead
-
-
-def _saturated(reading: Reading) -> float | None:
-    return reading.saturated
-
-
 @cause(
     "low-precision",
     "precision-underflow update-too-small stalled-loss zero-gradient vanishing-gradient non-finite",
@@ -145,7 +123,7 @@ def low_precision(seen: Evidence) -> Support | None:
     Sources        Micikevicius et al. 2018, arXiv:1710.03740, sec. 3.
     """
     trace = seen.trace
-    if not _is_half(trace) or not seen.findings:
+    if not uses_half(trace) or not seen.findings:
         return None
     shares = [
         s
@@ -185,13 +163,7 @@ def weight_decay_too_strong(seen: Evidence) -> Support | None:
     decays = [p.weight_decay for x in trace.weight_layers for p in x.parameters if p.weight_decay]
     if not decays or not seen.findings:
         return None
-    shrunk = []
-    for layer in trace.weight_layers:
-        before = typical(first(trace), layer.path, _weight_norm)
-        after = typical(late(trace), layer.path, _weight_norm)
-        if before and after is not None:
-            shrunk.append(after / before)
-    factor = median(shrunk) if shrunk else 1.0
+    factor = _shrunk(trace)
     rates = [p.learning_rate or 0.0 for x in trace.weight_layers for p in x.parameters]
     per_step = max(decays) * max(rates, default=0.0)
     weighing = Weighing()
@@ -204,6 +176,17 @@ def weight_decay_too_strong(seen: Evidence) -> Support | None:
         0.4, f"decay takes {number(100 * per_step)} % of each weight per step", when=per_step > 5e-3
     )
     return weighing.support(trace.weight_layers)
+
+
+def _shrunk(trace: Trace) -> float:
+    """Return what is left of the weight norms under a weight decay, 1 without one."""
+    ratios = []
+    for layer in trace.weight_layers:
+        before = typical(first(trace), layer.path, _weight_norm)
+        after = typical(late(trace), layer.path, _weight_norm)
+        if before and after is not None and any(p.weight_decay for p in layer.parameters):
+            ratios.append(after / before)
+    return median(ratios) if ratios else 1.0
 
 
 def _weight_norm(reading: Reading) -> float | None:

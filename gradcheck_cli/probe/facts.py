@@ -160,7 +160,7 @@ class LossWatch:
         valid = target[(target >= 0) & (target < width)]
         for label, times in zip(*torch.unique(valid, return_counts=True), strict=True):
             self.classes[int(label)] = self.classes.get(int(label), 0) + int(times)
-        counts = torch.full((width,), 1e-6, dtype=torch.float64)
+        counts = torch.ones(width, dtype=torch.float64)  # Laplace: few targets must not look certain
         for label, times in self.classes.items():
             counts[label] += times
         prior = (counts / counts.sum()).log().to(output)
@@ -193,6 +193,8 @@ class LossWatch:
     def _baseline(self) -> float | None:
         if not self.baselines or not self._is_multiple():
             return None
+        if self.low == self.high and self.target_kind == "values":
+            return None  # to predict the one target there is says nothing
         return sum(self.baselines) / len(self.baselines)
 
 

@@ -31,9 +31,8 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
     """
     if not trace.observed:
         raise CannotTellError("no step was observed")
-    cut_in = {cut.layer for cut in trace.cuts if cut.layer is not None}
     silent = [x for x in trace.layers if _silent(trace, x)]
-    serious = [x for x in silent if x.depth is not None or x.path in cut_in]
+    serious = [x for x in silent if x.depth is not None or trace.cuts]
     if serious:
         cut = next((c for c in trace.cuts if c.at is not None), None)
         where = f" The graph is cut by {cut.operation} at {cut.at}." if cut else ""

@@ -19,7 +19,7 @@ from gradcheck_cli.rules.progress import State, progress
 def diverging_loss(trace: Trace) -> Iterator[Hit]:
     """The loss grows.
 
-    Measures  the median of the last fifth of the losses against the first ones.
+    Measures  the median of the last quarter of the losses against the first ones.
     Reports   a loss that has more than doubled and does not come down again.
     Matters   training leads away from a solution.
     Severity  error.

@@ -15,22 +15,36 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import Depth, depths, first, gradient_rms, late, typical
+from gradcheck_cli.rules.profile import (
+    Depth,
+    depths,
+    elasticity,
+    first,
+    gradient_rms,
+    late,
+    typical,
+)
 from gradcheck_cli.rules.progress import State, progress
 
 
 @rule("GC102", "exploding-gradient")
 def exploding_gradient(
-    trace: Trace, *, growth: float = 1e3, growth_in_time: float = 1e3, excess: float = 100.0
+    trace: Trace,
+    *,
+    growth: float = 1e3,
+    growth_in_time: float = 1e3,
+    excess: float = 100.0,
+    sensitivity: float = 30.0,
 ) -> Iterator[Hit]:
     """Gradients grow on their way down, or from step to step, and training suffers.
 
     Measures  rms of the gradient at layer outputs, lowest quarter of the depth over uppermost quarter;
-              at the first time steps over the last; late in the run over its beginning; and the first
-              loss against the loss of the best constant prediction.
+              at the first time steps over the last; late in the run over its beginning; the first
+              loss against the loss of the best constant prediction; and norm(w) * norm(dL/dw) / |loss| of
+              the strongest layer, the relative change of the loss per relative change of its weights.
     Reports   a growth above `growth` (depth or time steps) or `growth_in_time` (training), or outputs
-              that grow as much and a first loss `excess` times above the constant prediction, while the
-              loss diverges, is not finite or does not fall.
+              that grow as much and a first loss `excess` times above the constant prediction, or a relative
+              change above `sensitivity`, while the loss diverges, is not finite or does not fall.
     Matters   one step along such a gradient throws the weights out of the region where it was valid.
     Severity  error; nothing is reported while the network learns.
     Not for   normalised networks, whose gradients may grow at the beginning and train.
@@ -48,6 +62,11 @@ def exploding_gradient(
             ("gradient at the lowest layers over the uppermost", _over_depth(rows), growth),
             ("gradient at the first time steps over the last", _over_time(trace), growth),
             ("gradient late in the run over its beginning", _over_training(trace), growth_in_time),
+            (
+                "relative change of the loss per relative change of a layer",
+                _strongest(trace),
+                sensitivity,
+            ),
             ("first loss over that of the best constant prediction", _excess(trace), excess),
         )
         if value is not None and value > limit
@@ -96,6 +115,17 @@ def _over_training(trace: Trace) -> float | None:
         if before and after:
             ratios.append(after / before)
     return median(ratios) if ratios and len(trace.observed) >= 6 else None
+
+
+def _strongest(trace: Trace) -> float | None:
+    """Return the median over late steps of the largest elasticity / |loss|."""
+    values = [
+        max(found) / abs(step.loss)
+        for step in late(trace)
+        if isfinite(step.loss) and step.loss
+        if (found := [e for r in step.readings.values() if (e := elasticity(r)) is not None])
+    ]
+    return median(values) if values else None
 
 
 def _excess(trace: Trace) -> float | None:

@@ -18,6 +18,7 @@ from gradcheck_cli.rules.base import (
 )
 from gradcheck_cli.rules.profile import arriving_rms, first, gradient_rms, output_std, typical
 from gradcheck_cli.rules.progress import progress, promising
+from gradcheck_cli.rules.zeros import all_zero
 
 
 @rule("GC301", "poor-initialization")
@@ -64,7 +65,7 @@ def _symmetric(trace: Trace, layer: Layer) -> bool:
         return False
     trained = weight.trainable and weight.optimised and layer.gradient_arrives
     moved = typical(trace.observed, layer.path, gradient_rms)
-    return trained and bool(moved) and len(trace.observed) >= 2
+    return trained and len(trace.observed) >= 2 and (bool(moved) or all_zero(trace, layer))
 
 
 def _gain(trace: Trace, chain: list[Layer], *, forward: bool) -> float | None:

@@ -16,8 +16,7 @@ from gradcheck_cli.rules.base import (
 )
 from gradcheck_cli.rules.profile import gradient_zeros, late, typical
 from gradcheck_cli.rules.progress import progress
-
-_HALF = {"float16", "bfloat16", "fp16", "bf16"}
+from gradcheck_cli.rules.zeros import uses_half
 
 
 @rule("GC502", "precision-underflow")
@@ -32,10 +31,7 @@ def precision_underflow(trace: Trace, *, zeros: float = 0.5) -> Iterator[Hit]:
     Not for   zeros from dead units (GC201) or unused embedding rows.
     Sources   Micikevicius et al. 2018, arXiv:1710.03740, sec. 3.2.
     """
-    half = trace.precision in _HALF or any(
-        p.dtype in _HALF for x in trace.weight_layers for p in x.parameters
-    )
-    if not half:
+    if not uses_half(trace):
         raise CannotTellError("weights and computation use 32 bits or more")
     shares = [
         (x, share)

@@ -17,7 +17,7 @@ class State(StrEnum):
 
     LEARNING = "learning"
     CONVERGED = "converged"
-    SLOW = "slow"  # it falls, or has fallen, but not by much
+    SLOW = "slow"  # it falls, or has fallen, but not by much; or noise hides whether it does
     STALLED = "stalled"
     DIVERGING = "diverging"
     BROKEN = "broken"  # not a finite number
@@ -30,7 +30,7 @@ class Progress:
 
     state: State
     start: float = 0.0  # median of the first three steps
-    end: float = 0.0  # median of the last fifth
+    end: float = 0.0  # median of the last quarter
     noise: float = 0.0  # standard deviation of a single step's loss around its trend
     baseline: float | None = None  # loss of the best constant prediction
     learned: float = 0.0
@@ -83,7 +83,7 @@ def progress(
     if len(losses) < _FEWEST:
         return Progress(State.UNKNOWN, expected_steps=50)
     n = len(losses)
-    tail = max(3, n // 5)
+    tail = max(3, n // 4)
     start, end = median(losses[:3]), median(losses[-tail:])
     late = losses[n // 3 :]
     noise, trend = noise_of(late), mann_kendall(late)
@@ -91,8 +91,12 @@ def progress(
     reference = start if baseline is None else min(start, baseline)
     scale = max(abs(reference), noise, 1e-300)
     learned = (reference - end) / scale
-    certain = reference - end > 3 * 1.25 * noise / sqrt(tail)
-    found = _state(start, end, noise, trend, learned, baseline, certain, little, enough, solved)
+    error = 3 * 1.25 * noise / sqrt(tail)  # three standard errors of a median
+    certain = reference - end > error
+    blurred = error > 0.25 * scale and end - reference < error
+    found = _state(
+        start, end, noise, trend, learned, baseline, certain, blurred, little, enough, solved
+    )
     return Progress(found, start, end, noise, baseline, learned, trend)
 
 
@@ -133,6 +137,7 @@ def _state(
     learned: float,
     baseline: float | None,
     certain: bool,
+    blurred: bool,
     little: float,
     enough: float,
     solved: float,
@@ -147,6 +152,6 @@ def _state(
         return State.LEARNING
     fell = start - end > 3 * noise and start - end > little * abs(start)
     unclear = learned >= little and (certain or trend < -1.0)
-    if unclear or (falling and fell):
+    if unclear or blurred or (falling and fell):
         return State.SLOW
     return State.STALLED

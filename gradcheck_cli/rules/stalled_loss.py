@@ -20,7 +20,7 @@ from gradcheck_cli.rules.progress import State, progress, promising
 def stalled_loss(trace: Trace, *, least_steps: int = 20) -> Iterator[Hit]:
     """The loss does not fall.
 
-    Measures  the median of the last fifth of the losses against the smaller of the first loss and the
+    Measures  the median of the last quarter of the losses against the smaller of the first loss and the
               loss of the best constant prediction, beside the noise of a single step; and the trend of
               the last two thirds (Mann-Kendall).
     Reports   no fall beyond the noise and no falling trend in at least `least_steps` steps.

@@ -17,12 +17,9 @@ from gradcheck_cli.rules.base import (
 )
 from gradcheck_cli.rules.profile import Depth, depths, late, reference, typical, whole_signal
 from gradcheck_cli.rules.progress import Progress, progress
+from gradcheck_cli.rules.zeros import zeroed
 
 _LEAST = 1e-300
-HALF = frozenset({"float16", "bfloat16", "fp16", "bf16"})
-SLOPELESS = frozenset(
-    {"argmax", "argmin", "round", "sign", "sgn", "floor", "ceil", "trunc", "heaviside"}
-)
 
 
 @rule("GC101", "vanishing-gradient")
@@ -61,7 +58,7 @@ def vanishing_gradient(
     weak = whole_signal(trace)
     limit = attenuation_when_stuck if state.stuck and not trace.adaptive else attenuation
     lost = _attenuated(rows, limit)
-    if explained_otherwise(trace, rows):
+    if min(row.strength for row in rows) == 0 and zeroed(trace):
         return
     if lost:
         yield _along_depth(trace, rows, lost, limit, state)
@@ -71,17 +68,6 @@ def vanishing_gradient(
         yield _everywhere(rows, weak, weak_network, state)
     elif not state.fine and (hit := _at_wall(trace, wall, state)):
         yield hit
-
-
-def explained_otherwise(trace: Trace, rows: list[Depth]) -> bool:
-    """Is every weak gradient exactly zero for a reason that another rule names?"""
-    weakest = min(row.strength for row in rows)
-    if weakest > 0:
-        return False
-    dead = any((typical(late(trace), x.path, lambda r: r.dead) or 0.0) > 0.9 for x in trace.layers)
-    constant = (trace.data.constant_features or 0.0) > 0.999
-    half = trace.precision in HALF or any(p.dtype in HALF for r in rows for p in r.layer.parameters)
-    return dead or constant or half or any(cut.operation in SLOPELESS for cut in trace.cuts)
 
 
 def _attenuated(rows: list[Depth], limit: float) -> list[Depth]:

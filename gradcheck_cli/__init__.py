@@ -1,3 +1,31 @@
 """gradcheck tells you why your PyTorch model does not learn, and proves the fix."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradcheck_cli.diagnosing import diagnose
+    from gradcheck_cli.records.finding import Finding, Severity
+    from gradcheck_cli.records.report import Report, Verdict
+    from gradcheck_cli.targets.target import Target
+    from gradcheck_cli.watching import watch
+
 __version__ = "0.1.0"
+__all__ = ["Finding", "Report", "Severity", "Target", "Verdict", "diagnose", "watch"]
+
+_HOMES = {
+    "Finding": "records.finding",
+    "Report": "records.report",
+    "Severity": "records.finding",
+    "Target": "targets.target",
+    "Verdict": "records.report",
+    "diagnose": "diagnosing",
+    "watch": "watching",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: some of them need torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,259 @@
+"""The recorder under torch's global hooks: for a training loop that we did not write.
+
+Hooks see every module and every optimizer of the process. Which belong together is found out at the
+first forward pass whose parameters some optimizer holds. Nothing here communicates between processes,
+and forked children are left alone.
+"""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from torch import nn
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.optim import Optimizer
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from gradcheck_cli.probe.anatomy import SiteOf
+from gradcheck_cli.probe.patches import eager, losses_seen, optimizers_seen
+from gradcheck_cli.probe.recorder import in_backward
+from gradcheck_cli.probe.sampling import Sampling
+from gradcheck_cli.probe.session import Session
+from gradcheck_cli.probe.subjects import Group, group_of, names_of
+
+_PATIENCE = 200  # updates after which optimizers without models are given up
+OnStep = Callable[[Session], None]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What happened at all, to give advice from when nothing could be measured."""
+
+    forwards: int = 0
+    backwards: int = 0
+    updates: int = 0
+    compiled: bool = False
+
+
+@dataclass(slots=True, weakref_slot=True)
+class Everywhere:
+    """Watches whatever trains while it is entered. With `fixed`, only those models and optimizers."""
+
+    sampling: Sampling = field(default_factory=Sampling)
+    site_of: SiteOf = lambda _: None
+    on_step: OnStep = lambda _: None
+    fixed: Group | None = None
+    sessions: list[Session] = field(default_factory=list)
+    seen: Seen = field(default_factory=Seen)
+    _optimizers: list[Optimizer] = field(default_factory=list)  # without a session
+    _updating: list[Optimizer] = field(default_factory=list)
+    _pending: list[torch.Tensor] = field(default_factory=list)
+    _shared: tuple[Session | None, list[torch.Tensor]] = (None, [])  # what the last update took
+    _foreign: set[int] = field(default_factory=set)  # optimizers of no session so far
+    _depth: int = 0
+    _thread: int = 0
+    _asleep: bool = False
+    _armed: bool = False
+    _forward: ExitStack = field(default_factory=ExitStack)
+    _last: ExitStack = field(default_factory=ExitStack)
+    _exit: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        self._thread = threading.get_ident()
+        add, enter = self._exit.callback, self._exit.enter_context
+        me = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _sleep(me()))
+        add(register_optimizer_step_pre_hook(self._before_update).remove)
+        add(self._last.close)
+        add(self._disarm)
+        enter(losses_seen(self._backward))
+        enter(eager(self._compiles))
+        if self.fixed is None:
+            enter(optimizers_seen(self._optimizers.append))
+        else:
+            self._open_session(self.fixed, ("",) if len(self.fixed.models) == 1 else None)
+        self._come_last()
+        self._arm()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self.sessions:
+            if not self._asleep:
+                session.abandon()
+        self._exit.close()
+
+    # ---- what is hooked -------------------------------------------------------------------
+
+    def _come_last(self) -> None:
+        """Hear of an update after the recorders have read it."""
+        self._last.close()
+        self._last.callback(register_optimizer_step_post_hook(self._after_update).remove)
+
+    def _arm(self) -> None:
+        """See calls of modules: before the recorders when they begin, after them when they end."""
+        self._disarm()
+        add = self._forward.callback
+        add(register_module_forward_pre_hook(self._enters).remove)
+        for session in self.sessions:
+            session.recorder.hook_forward()
+        add(register_module_forward_hook(self._leaves, always_call=True).remove)
+        self._armed = True
+
+    def _disarm(self) -> None:
+        self._forward.close()
+        for session in self.sessions:
+            session.recorder.unhook_forward()
+        self._armed = False
+
+    def _settle(self) -> None:
+        """Look at modules only while a step that is wanted runs, or something is still unknown."""
+        unknown = self.fixed is None and (not self.sessions or self._expects_more())
+        wanted = unknown or any(s.wanted for s in self.sessions)
+        if wanted and not self._armed:
+            self._depth = 0
+            self._arm()
+        elif self._armed and not wanted:
+            self._disarm()
+
+    def _expects_more(self) -> bool:
+        """Has an optimizer no models yet? Some never get any; it is not waited for them for ever."""
+        return bool(self._optimizers) and self.seen.updates < _PATIENCE
+
+    # ---- events ---------------------------------------------------------------------------
+
+    def _enters(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
+        if self._is_elsewhere():
+            return None
+        self._depth += 1
+        known = [s for s in self.sessions if id(module) in s.modules]
+        if not known and self._depth == 1 and self.fixed is None and torch.is_grad_enabled():
+            self.seen.forwards += 1
+            return self._discover(module, args)
+        for session in known:
+            if len(self.sessions) == 1 and session.zeroed:
+                session.losses.extend(self._pending)
+                self._pending.clear()
+                session.close(skipped=True)
+            session.enters(module)
+        return None
+
+    def _leaves(self, module: nn.Module, *_: Any) -> None:
+        if self._is_elsewhere():
+            return
+        self._depth = max(self._depth - 1, 0)
+        for session in self.sessions:
+            if id(module) in session.modules:
+                session.leaves()
+
+    def _backward(self, loss: torch.Tensor) -> None:
+        if self._asleep:
+            return
+        self.seen.backwards += 1
+        self._pending.append(loss)
+        for session in self.sessions:
+            session.backward_seen = True
+
+    def _before_update(self, optimizer: Optimizer, *_: Any) -> None:
+        if self._asleep:
+            return
+        self._updating.append(optimizer)
+        session = self._session_of(optimizer)
+        if session is not None:
+            session.before_update(optimizer)
+        elif self.fixed is None and not any(o is optimizer for o in self._optimizers):
+            self._optimizers.append(optimizer)
+
+    def _after_update(self, optimizer: Optimizer, *_: Any) -> None:
+        if self._asleep:
+            return
+        self.seen.updates += 1
+        self._updating = [o for o in self._updating if o is not optimizer]
+        session = self._session_of(optimizer)
+        self._hand_losses(session)
+        ended = session is not None and session.after_update(optimizer)
+        self._settle()
+        if session is not None and ended:
+            self.on_step(session)
+
+    def _compiles(self) -> None:
+        self.seen.compiled = True
+
+    # ---- details --------------------------------------------------------------------------
+
+    def _is_elsewhere(self) -> bool:
+        """Is this a recomputation, another thread or a forked process?"""
+        return self._asleep or in_backward() or threading.get_ident() != self._thread
+
+    def _hand_losses(self, session: Session | None) -> None:
+        """The losses since the last update belong to this one, or to the one before as well."""
+        if self._pending:
+            self._shared = (session, list(self._pending))
+            self._pending.clear()
+        elif session is None or session.losses or self._shared[0] is session:
+            return
+        if session is not None:
+            session.losses.extend(self._shared[1])
+
+    def _session_of(self, optimizer: Optimizer) -> Session | None:
+        for session in self.sessions:
+            if session.trains(optimizer):
+                return session
+        if self.fixed is not None or id(optimizer) in self._foreign:
+            return None
+        for session in self.sessions:
+            if session.adopt(optimizer):
+                self._optimizers = [o for o in self._optimizers if o is not optimizer]
+                return session
+        self._foreign.add(id(optimizer))
+        return None
+
+    def _discover(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
+        """Begin to watch the training that this call is a part of, if there is one."""
+        taken = [o for s in self.sessions for o in s.recorder.optimizers]
+        group = group_of(module, self._optimizers, taken)
+        if group is None:
+            return None
+        self._optimizers = [o for o in self._optimizers if o not in group.optimizers]
+        session = self._open_session(group, None)
+        self._come_last()
+        self._arm()
+        if id(module) not in session.modules:
+            return None
+        session.enters(module)
+        for optimizer in self._updating:
+            session.recorder.joins_update(optimizer)
+        return session.recorder.joins_call(module, args)
+
+    def _open_session(self, group: Group, names: Sequence[str] | None) -> Session:
+        several = bool(self.sessions or self._optimizers or len(group.models) > 1)
+        found = tuple(names) if names is not None else names_of(group.models)
+        session = Session(
+            group,
+            found if several else ("",),
+            self.sampling,
+            self.site_of,
+            subject=", ".join(found) if self.sessions or self._optimizers else None,
+        )
+        session.recorder.__enter__()
+        self._exit.callback(session.recorder.__exit__)
+        self.sessions.append(session)
+        return session
+
+
+def _sleep(everywhere: Everywhere | None) -> None:
+    """In a forked child (a worker of a DataLoader) nothing is watched."""
+    if everywhere is not None:
+        everywhere._asleep = True  # noqa: SLF001 - our own
+        for session in everywhere.sessions:
+            session.recorder.pause()

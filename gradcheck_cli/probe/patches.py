@@ -1,0 +1,112 @@
+"""What has no hook in torch: reversible patches of four functions, all of which pass through.
+
+`torch.autograd.backward` shows every loss (`Tensor.backward` ends there too), `GradScaler.scale` what
+it was before it was scaled, `Optimizer.__init__` every optimizer before its first step, and
+`torch.compile` is answered by running eagerly, because compiled modules do not call hooks.
+"""
+
+import functools
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+
+OnLoss = Callable[[torch.Tensor], None]
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[None]:
+    """Put `wrap(original)` in the place of an attribute; leave alone what others put there since."""
+    original = getattr(owner, name)
+    ours = functools.wraps(original)(wrap(original))
+    setattr(owner, name, ours)
+    try:
+        yield
+    finally:
+        if getattr(owner, name) is ours:
+            setattr(owner, name, original)
+
+
+@contextmanager
+def losses_seen(on_loss: OnLoss) -> Iterator[None]:
+    """Call `on_loss` with every scalar that a backward pass begins from, as it was before scaling."""
+    unscaled: dict[int, tuple[weakref.ref[torch.Tensor], torch.Tensor]] = {}
+    running = False
+
+    def watch_backward(original: Any) -> Any:
+        def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal running
+            if not running:  # torch hands the call to function modes, which hand it back
+                for tensor in (tensors,) if isinstance(tensors, torch.Tensor) else tensors:
+                    known = unscaled.pop(id(tensor), None)
+                    plain = known[1] if known is not None and known[0]() is tensor else tensor
+                    on_loss(plain.detach())
+            outermost, running = not running, True
+            try:
+                return original(tensors, *args, **kwargs)
+            finally:
+                running = not outermost
+
+        return backward
+
+    def watch_scale(original: Any) -> Any:
+        def scale(scaler: GradScaler, outputs: Any) -> Any:
+            scaled = original(scaler, outputs)
+            if isinstance(outputs, torch.Tensor) and scaled is not outputs:
+                unscaled.clear()
+                unscaled[id(scaled)] = (weakref.ref(scaled), outputs.detach())
+            return scaled
+
+        return scale
+
+    with (
+        _replaced(torch.autograd, "backward", watch_backward),
+        _replaced(GradScaler, "scale", watch_scale),
+    ):
+        yield
+
+
+@contextmanager
+def optimizers_seen(on_optimizer: Callable[[Optimizer], None]) -> Iterator[None]:
+    """Call `on_optimizer` with every optimizer that is built inside."""
+
+    def watch_init(original: Any) -> Any:
+        def init(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+            original(optimizer, *args, **kwargs)
+            on_optimizer(optimizer)
+
+        return init
+
+    with _replaced(Optimizer, "__init__", watch_init):
+        yield
+
+
+@contextmanager
+def eager(on_compile: Callable[[], None]) -> Iterator[None]:
+    """Have compiled functions run as they are written, and call `on_compile` when one is made.
+
+    `torch._dynamo` takes seconds to import, so nothing is touched before the first `torch.compile`.
+    """
+    used = False
+
+    def watch_compile(original: Any) -> Any:
+        def compile_(*args: Any, **kwargs: Any) -> Any:
+            nonlocal used
+            if not used:
+                used = True
+                torch.compiler.set_stance("force_eager")
+                on_compile()
+            return original(*args, **kwargs)
+
+        return compile_
+
+    with _replaced(torch, "compile", watch_compile):
+        try:
+            yield
+        finally:
+            if used:
+                torch.compiler.set_stance("default")

@@ -1,0 +1,54 @@
+"""Which steps of a long training are looked at: the first ones closely, later ones now and then."""
+
+from dataclasses import dataclass, field
+from math import isfinite
+
+ALL = 100  # a run that is stopped within so many steps is observed in every step
+_INSPECT_EVERY = 5
+_JUMP = 3.0  # times the largest loss so far
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """The choice depends on step numbers and losses only, so equal runs are read alike.
+
+    `first` steps are observed one by one, then one in `every`; `last` is the number of steps after
+    which the run is stopped, if it is.
+    """
+
+    first: int = 10
+    every: int = 25
+    last: int | None = None
+
+    @property
+    def dense(self) -> bool:
+        """Is every step observed?"""
+        return self.last is not None and self.last <= ALL
+
+    def observes(self, index: int) -> bool:
+        """Are the layers read in step `index`, counted from 0?"""
+        return self.dense or index < self.first or index % self.every == 0 or self._is_last(index)
+
+    def inspects(self, index: int) -> bool:
+        """Is it also watched what happens between the layers?"""
+        if index < 2 or self._is_last(index):
+            return True
+        near = self.dense or index < self.first
+        return index % _INSPECT_EVERY == 0 if near else index % self.every == 0
+
+    def _is_last(self, index: int) -> bool:
+        return self.last is not None and index == self.last - 1
+
+
+@dataclass(slots=True)
+class Alarm:
+    """Rings when a loss is far above all before it, or no number: the next step is worth a look."""
+
+    ringing: bool = False
+    _peak: float = field(default=0.0)
+
+    def hears(self, loss: float) -> None:
+        """A step ended with `loss`."""
+        self.ringing = not isfinite(loss) or (self._peak > 0 and abs(loss) > _JUMP * self._peak)
+        if isfinite(loss):
+            self._peak = max(self._peak, abs(loss))

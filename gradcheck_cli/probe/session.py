@@ -1,0 +1,214 @@
+"""One training that is watched from outside: where its steps begin and end.
+
+A step begins with the first forward pass that keeps a graph, or with an optimizer that is given a
+closure, and ends when all its optimizers have stepped. What runs without a graph in between is an
+evaluation, and is looked away from.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import torch
+from torch import nn
+
+from gradcheck_cli.probe.anatomy import SiteOf
+from gradcheck_cli.probe.recorder import Recorder
+from gradcheck_cli.probe.sampling import Alarm, Sampling
+from gradcheck_cli.probe.subjects import Group, ids_of
+from gradcheck_cli.records.trace import Trace
+
+_PROBED = 8  # gradients looked at to see whether all were zeroed
+
+
+class NothingFollowedError(Exception):
+    """Closes a step that did not end in an update."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A step that ended and is not yet in the recorder: the losses may still be on a device."""
+
+    loss: torch.Tensor | None
+    rate: float | None
+    skipped: bool = False
+
+
+@dataclass(slots=True)
+class Session:
+    """Drives a `Recorder` by what the user's own loop does."""
+
+    group: Group
+    names: tuple[str, ...]
+    sampling: Sampling
+    site_of: SiteOf
+    subject: str | None = None
+    precision: str = "float32"
+    recorder: Recorder = field(init=False)
+    modules: set[int] = field(init=False)
+    steps: int = 0
+    evaluations: int = 0  # forward passes without a graph
+    unseen_losses: int = 0  # steps without a backward() that could be seen
+    losses: list[torch.Tensor] = field(default_factory=list)  # of the step that runs
+    backward_seen: bool = False  # in the step that runs
+    _open: AbstractContextManager[None] | None = None
+    _depth: int = 0
+    _paused: bool = False
+    _eval_forwards: int = 0
+    _alarm: Alarm = field(default_factory=Alarm)
+    _stepped: set[int] = field(default_factory=set)
+    _ended: list[Ended] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        models = self.group.models
+        self.recorder = Recorder(
+            list(models), list(self.group.optimizers), self.site_of, self.names
+        )
+        self.modules = {id(m) for model in models for m in model.modules()}
+        first = next((p for model in models for p in model.parameters()), None)
+        if first is not None:
+            self.precision = str(first.dtype).removeprefix("torch.")
+
+    @property
+    def wanted(self) -> bool:
+        """Is the step that comes, or runs, to be observed?"""
+        return self.sampling.observes(self.steps) or self._alarm.ringing
+
+    def trains(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Does `optimizer` belong to this training?"""
+        return any(o is optimizer for o in self.recorder.optimizers)
+
+    def adopt(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Take in an optimizer that was made later for the same models; False when it is foreign."""
+        held = {id(p) for model in self.group.models for p in model.parameters()}
+        if not ids_of(optimizer) & held:
+            return False
+        self.recorder.optimizers = [*self.recorder.optimizers, optimizer]
+        return True
+
+    # ---- what the user's loop does --------------------------------------------------------
+
+    def enters(self, module: nn.Module) -> None:
+        """A module of these models is called."""
+        self._depth += 1
+        if self.steps < 2 and self._open is not None:
+            self._note_precision()
+        if self._depth > 1:
+            return
+        if not torch.is_grad_enabled():
+            self._evaluates(module)
+            return
+        if self._eval_forwards and module.training and not self.backward_seen:
+            self.abandon()
+        if self._stepped:
+            self.close()
+        self.begin()
+        self._eval_forwards += not module.training
+
+    def leaves(self) -> None:
+        """The call has ended."""
+        self._depth = max(self._depth - 1, 0)
+        if self._depth == 0 and self._paused:
+            self._paused = False
+            self.recorder.resume()
+
+    def before_update(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer is about to step; with a closure the forward pass is still to come."""
+        if id(optimizer) in self._stepped:
+            self.close()
+        self.begin()
+
+    def after_update(self, optimizer: torch.optim.Optimizer) -> bool:
+        """The optimizer has stepped. Has the step ended?"""
+        if isinstance(optimizer, torch.optim.LBFGS):
+            del self.losses[1:]  # each call of its closure is the whole loss again
+        self._stepped.add(id(optimizer))
+        if len(self._stepped) < len(self.recorder.optimizers):
+            return False
+        self.close()
+        return True
+
+    @property
+    def zeroed(self) -> bool:
+        """Were gradients computed and thrown away, as when a scaler finds them infinite?"""
+        if not self.backward_seen or self._stepped:
+            return False
+        held = (p for o in self.recorder.optimizers for g in o.param_groups for p in g["params"])
+        return all(p.grad is None for p in islice(held, _PROBED))
+
+    # ---- one step -------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin a step unless one runs or none is wanted."""
+        if self._open is None and self.wanted:
+            self._write()
+            self._open = self.recorder.step(inspect=self.sampling.inspects(self.steps))
+            self._open.__enter__()
+
+    def close(self, *, skipped: bool = False) -> None:
+        """The step has ended: in an update, or `skipped` because its gradients were thrown away."""
+        loss = torch.stack([x.float().mean() for x in self.losses]).sum() if self.losses else None
+        self._ended.append(Ended(loss, self._rate(), skipped))
+        self.steps += 1
+        observed = self._open is not None
+        if self._open is not None:
+            self._open.__exit__(None, None, None)
+            self._open = None
+        if observed or loss is None or loss.device.type == "cpu":
+            self._write()
+        self._reset()
+
+    def abandon(self) -> None:
+        """The step that runs did not end in an update: forget it."""
+        if self._open is not None:
+            error = NothingFollowedError()
+            self._open.__exit__(type(error), error, None)
+            self._open = None
+            self.recorder.forget()
+        self._reset()
+
+    def trace(self) -> Trace:
+        """Return what was measured so far."""
+        self._write()
+        return self.recorder.trace(self.precision)
+
+    # ---- details --------------------------------------------------------------------------
+
+    def _evaluates(self, module: nn.Module) -> None:
+        """Look away from a forward pass without a graph, unless it is a part of the training."""
+        self.evaluations += 1
+        if self._open is not None and (not module.training or len(self.group.models) == 1):
+            self._paused = True
+            self.recorder.pause()
+
+    def _note_precision(self) -> None:
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                self.precision = str(torch.get_autocast_dtype(device)).removeprefix("torch.")
+
+    def _reset(self) -> None:
+        self.losses.clear()
+        self._stepped.clear()
+        self.backward_seen = False
+        self._eval_forwards = 0
+
+    def _write(self) -> None:
+        """Write the ended steps into the recorder, with one transfer for all their losses."""
+        seen = [step.loss for step in self._ended if step.loss is not None]
+        values = iter(torch.stack(seen).tolist() if seen else ())
+        recorder = self.recorder
+        for step in self._ended:
+            if step.loss is None:
+                self.unseen_losses += 1
+                loss = recorder.steps[-1].loss if recorder.steps else 1.0
+            else:
+                loss = next(values)
+            written = recorder.finish_step(loss, step.rate)
+            if step.skipped:
+                recorder.steps[-1] = replace(written, skipped=True)
+            self._alarm.hears(loss)
+        self._ended.clear()
+
+    def _rate(self) -> float | None:
+        rates = [g["lr"] for o in self.recorder.optimizers for g in o.param_groups if "lr" in g]
+        return float(rates[0]) if rates else None

@@ -1,0 +1,98 @@
+"""Which models an optimizer trains, found among all modules that are alive."""
+
+import gc
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+Optimizers = Sequence[torch.optim.Optimizer]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Models and optimizers that belong together: one training."""
+
+    models: tuple[nn.Module, ...]
+    optimizers: tuple[torch.optim.Optimizer, ...]
+
+
+def ids_of(optimizer: torch.optim.Optimizer) -> set[int]:
+    """Return the identities of the parameters that `optimizer` holds."""
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}
+
+
+def group_of(called: nn.Module, free: Optimizers, taken: Optimizers = ()) -> Group | None:
+    """Return the training that a call of `called` is part of; None when no free optimizer trains it.
+
+    `taken` are optimizers of other trainings. The optimizers may train more than this model (an encoder and a head called one after the
+    other); of a plain holder of several trainings (the two sides of a GAN) only the part they train.
+    """
+    inside = {id(p) for p in called.parameters()}
+    training = [o for o in free if ids_of(o) & inside]
+    if not training:
+        return None
+    wanted = set().union(*(ids_of(o) for o in training))
+    tops = _tops(wanted, called)
+    models: list[nn.Module] = []
+    for top in tops:
+        holds = {id(p) for p in top.parameters()}
+        others = [o for o in (*free, *taken) if o not in training and ids_of(o) & holds]
+        models.append(_smallest(top, wanted & holds, called) if others else top)
+    return Group(tuple(models), tuple(training))
+
+
+def _tops(wanted: set[int], called: nn.Module) -> list[nn.Module]:
+    """Return modules that are part of no other and hold wanted parameters, each parameter once."""
+    alive = [x for x in gc.get_objects() if issubclass(type(x), nn.Module) and _is_whole(x)]
+    holders = [m for m in alive if any(id(p) in wanted for p in m.parameters())]
+    parts = {id(part) for m in holders for part in m.modules() if part is not m}
+    tops = [m for m in holders if id(m) not in parts]
+    tops.sort(key=lambda m: (not _contains(m, called), -_size(m)))
+    left, chosen = set(wanted), []
+    for top in tops:
+        held = {id(p) for p in top.parameters()} & left
+        if held:
+            chosen.append(top)
+            left -= held
+    return chosen
+
+
+def _is_whole(module: nn.Module) -> bool:
+    """Was `nn.Module.__init__` called? Without it nothing can be asked of it."""
+    return "_modules" in vars(module) and "_parameters" in vars(module)
+
+
+def _contains(module: nn.Module, part: nn.Module) -> bool:
+    return any(m is part for m in module.modules())
+
+
+def _size(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def _smallest(module: nn.Module, wanted: set[int], called: nn.Module) -> nn.Module:
+    """Return the smallest part of `module` that holds all wanted parameters and what was called."""
+    for child in module.children():
+        held = {id(p) for p in child.parameters()}
+        if wanted <= held and (child is called or _contains(child, called)):
+            return _smallest(child, wanted, called)
+    return module
+
+
+def names_of(models: Sequence[nn.Module], taken: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return a name for each: the variable of the script that holds it, else its class."""
+    variables = vars(sys.modules["__main__"])
+    names: list[str] = []
+    used = set(taken)
+    for model in models:
+        known = (n for n, v in list(variables.items()) if v is model and not n.startswith("_"))
+        stem = name = next(known, type(model).__name__)
+        number = 2
+        while name in used:
+            name, number = f"{stem}{number}", number + 1
+        used.add(name)
+        names.append(name)
+    return tuple(names)

@@ -1,0 +1,137 @@
+"""`with watch(model, optimizer) as w:` around a training loop of one's own, or a cell of a notebook."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+import torch
+from torch import nn
+
+from gradcheck_cli.errors import CannotDiagnoseError, UsageError
+from gradcheck_cli.probe.anatomy import SiteOf
+from gradcheck_cli.probe.everywhere import Everywhere
+from gradcheck_cli.probe.sampling import Sampling
+from gradcheck_cli.probe.session import Session
+from gradcheck_cli.probe.subjects import Group
+from gradcheck_cli.records.finding import Confidence, Finding, Severity
+from gradcheck_cli.records.report import Report
+from gradcheck_cli.renderers.html import render as render_html
+from gradcheck_cli.targets.sources import SiteBook
+from gradcheck_cli.witnessing import Circumstances, hear, report_of
+
+OnFinding = Callable[[Finding], None]
+_SOONEST = 10  # steps after which findings are looked for
+
+NOTHING = (
+    "no step was measured: a step ends when optimizer.step() is called inside `with watch(...)`, "
+    "by an optimizer that was given to it"
+)
+
+
+def watch(
+    model: nn.Module | Iterable[nn.Module],
+    optimizer: torch.optim.Optimizer | Iterable[torch.optim.Optimizer],
+    *,
+    first: int = 10,
+    every: int = 25,
+    on_finding: OnFinding | None = None,
+) -> "Watch":
+    """Watch a training loop that stays as it is: a step ends when `optimizer.step()` returns.
+
+    The first `first` steps are observed one by one, then one in `every`. `on_finding` is called with
+    each new error or warning, from inside `optimizer.step()`; what it raises ends the loop. Raises
+    UsageError when the optimizer holds no parameter of the model.
+    """
+    models = (model,) if isinstance(model, nn.Module) else tuple(model)
+    one = isinstance(optimizer, torch.optim.Optimizer)
+    optimizers: tuple[torch.optim.Optimizer, ...] = (optimizer,) if one else tuple(optimizer)  # type: ignore[assignment,arg-type]
+    held = {id(p) for o in optimizers for g in o.param_groups for p in g["params"]}
+    if not any(id(p) in held for m in models for p in m.parameters()):
+        raise UsageError("the optimizer holds no parameter of the model; was it made for another?")
+    if first < 0 or every < 1:
+        raise UsageError(f"first={first}, every={every}: expected first >= 0 and every >= 1")
+    return Watch(Group(models, optimizers), Sampling(first=first, every=every), on_finding)
+
+
+@dataclass(slots=True)
+class Watch:
+    """What `watch` returns; everything it says can be asked during the loop and after it."""
+
+    group: Group
+    sampling: Sampling
+    on_finding: OnFinding | None = None
+    site_of: SiteOf = field(default_factory=lambda: SiteBook().site_of)
+    _everywhere: Everywhere = field(init=False)
+    _told: set[str] = field(default_factory=set)
+    _last_look: set[str] = field(default_factory=set)
+    _started: str = ""
+    _begun: float = 0.0
+    _seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._everywhere = Everywhere(
+            sampling=self.sampling, site_of=self.site_of, on_step=self._stepped, fixed=self.group
+        )
+
+    def __enter__(self) -> Self:
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._begun = time.monotonic()
+        self._everywhere.__enter__()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._everywhere.__exit__(*problem)
+        self._seconds = time.monotonic() - self._begun
+
+    @property
+    def steps(self) -> int:
+        """How many steps have ended."""
+        return sum(s.steps for s in self._everywhere.sessions)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong as far as can be told now, the gravest first."""
+        if not self.steps:
+            return ()
+        [session] = self._everywhere.sessions
+        return hear(session, session.trace()).judgement.findings
+
+    def report(self) -> Report:
+        """Return the report of what was measured so far. Raises CannotDiagnoseError without a step."""
+        if not self.steps:
+            raise CannotDiagnoseError(NOTHING)
+        seconds = self._seconds or time.monotonic() - self._begun
+        about = Circumstances(
+            command="watch()",
+            started=self._started,
+            seconds=round(seconds, 3),
+            advice=("to have the fixes tried: gradcheck diagnose MODEL --data DATA",),
+        )
+        return report_of(self._everywhere.sessions, about)
+
+    def _repr_html_(self) -> str:
+        """Show the report in a notebook, in a frame of its own."""
+        if not self.steps:
+            return "<p>gradcheck: no step was measured yet.</p>"
+        return _framed(render_html(self.report()))
+
+    def _stepped(self, session: Session) -> None:
+        """Tell of what is new, after each observed step; what is less than certain is looked at twice."""
+        observed = session.recorder.steps and session.recorder.steps[-1].readings
+        if self.on_finding is None or session.steps < _SOONEST or not observed:
+            return
+        serious = [f for f in self.findings if f.severity is not Severity.NOTE]
+        before, self._last_look = self._last_look, {f.code for f in serious}
+        for finding in serious:
+            certain = finding.severity is Severity.ERROR and finding.confidence is Confidence.HIGH
+            if finding.code not in self._told and (certain or finding.code in before):
+                self._told.add(finding.code)
+                self.on_finding(finding)
+
+
+def _framed(page: str) -> str:
+    """Return an iframe that holds the whole page, so that neither style reaches the other."""
+    held = page.replace("&", "&amp;").replace('"', "&quot;")
+    return f'<iframe srcdoc="{held}" style="width:100%;height:640px;border:0"></iframe>'

@@ -1,0 +1,244 @@
+"""From trainings that were watched to one report: what `watch` and `run` have in common."""
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+
+import torch
+from torch import nn
+
+from gradcheck_cli import __version__, concluding
+from gradcheck_cli.causes.ranking import rank
+from gradcheck_cli.errors import CannotDiagnoseError
+from gradcheck_cli.probe.session import Session
+from gradcheck_cli.records.diagnosis import Fix, Verification
+from gradcheck_cli.records.finding import Crash, Finding, Skip
+from gradcheck_cli.records.report import Report, RunFacts, Verdict
+from gradcheck_cli.records.trace import Gap, Trace
+from gradcheck_cli.remedies.proposing import propose
+from gradcheck_cli.rules.engine import Judgement, judge
+from gradcheck_cli.targets.training import Training
+
+UNTRIED = "the data of a running script cannot be drawn again"
+LONGER = "let it train for longer"
+OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fall
+_GRAVITY = (Verdict.HEALTHY, Verdict.UNSURE, Verdict.SICK)
+Amend = Callable[[Session, Trace], Trace]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a report says beside what was measured."""
+
+    command: str = ""
+    data: str = ""
+    started: str = ""
+    seconds: float = 0.0
+    interrupted: bool = False
+    world_size: int = 1
+    assumptions: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    crashed: tuple[Crash, ...] = ()
+    advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One training and what the rules say of it."""
+
+    session: Session
+    trace: Trace
+    judgement: Judgement
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def hear(session: Session, trace: Trace, *, adversarial: bool = False) -> Heard:
+    """Ask the rules about one training; nothing is said of a loss that is not expected to fall."""
+    judgement = judge(trace)
+    if adversarial:
+        reason = (
+            "several models are trained against or beside each other; their losses need not fall"
+        )
+        judgement = _silenced(judgement, reason)
+    elif session.unseen_losses:
+        judgement = _silenced(judgement, "the loss was not seen: no backward() before the update")
+    if session.subject:
+        findings = tuple(replace(f, subject=session.subject) for f in judgement.findings)
+        judgement = replace(judgement, findings=findings)
+    return Heard(session, trace, judgement)
+
+
+def report_of(
+    sessions: Sequence[Session], about: Circumstances, *, amend: Amend | None = None
+) -> Report:
+    """Judge every training that was watched and put the answers into one report.
+
+    `amend` may replace a trace before it is judged. Raises CannotDiagnoseError without a session.
+    """
+    if not sessions:
+        raise CannotDiagnoseError("nothing was measured")
+    several = len(sessions) > 1
+    heard = []
+    for session in sessions:
+        trace = session.trace()
+        trace = amend(session, trace) if amend is not None else trace
+        heard.append(hear(session, trace, adversarial=several))
+    reports = [_report(h, about) for h in heard]
+    return _joined(reports) if several else reports[0]
+
+
+def _silenced(judgement: Judgement, reason: str) -> Judgement:
+    mute = [f for f in judgement.findings if f.code in OF_PROGRESS]
+    skips = {f.code: Skip(f.code, f.name, reason) for f in mute}
+    return replace(
+        judgement,
+        findings=tuple(f for f in judgement.findings if f.code not in OF_PROGRESS),
+        skipped=(*judgement.skipped, *skips.values()),
+    )
+
+
+def _report(heard: Heard, about: Circumstances) -> Report:
+    trace, judgement = heard.trace, heard.judgement
+    crashed = [*about.crashed, *judgement.crashed]
+    causes = rank(trace, judgement.findings, on_crash=crashed.append)
+    found = concluding.verdict(trace, judgement)
+    fixes = _proposed(heard, causes, crashed) if found is Verdict.SICK else ()
+    return Report(
+        verdict=found,
+        headline=concluding.headline(trace, found, judgement.findings, causes, longer=LONGER),
+        run=_facts(heard, about),
+        assumptions=about.assumptions,
+        findings=judgement.findings,
+        causes=causes,
+        fixes=fixes,
+        passed=judgement.passed,
+        skipped=judgement.skipped,
+        crashed=tuple(crashed),
+        gaps=(*trace.gaps, *about.gaps),
+        layers=concluding.summaries(trace),
+        history=concluding.history(trace),
+        next_steps=_next_steps(found, judgement.findings, fixes, about),
+    )
+
+
+def _proposed(heard: Heard, causes: Any, crashed: list[Crash]) -> tuple[Fix, ...]:
+    session = heard.session
+    training = Training(
+        model=_one_model(session),
+        optimizers=tuple(session.recorder.optimizers),
+        step=_cannot,
+        evaluate=_cannot,
+        device=_device(session),
+        precision=session.precision,
+        site_of=session.site_of,
+    )
+    proposals = propose(
+        training, heard.trace, causes, heard.judgement.findings, on_crash=crashed.append
+    )
+    return tuple(replace(p.fix, verification=Verification(reason=UNTRIED)) for p in proposals)
+
+
+def _cannot(*_: object) -> NoReturn:
+    raise CannotDiagnoseError(UNTRIED)
+
+
+def _one_model(session: Session) -> nn.Module:
+    """Return a module in which the paths of the layers are found, without the wrappers' names."""
+    plain = [_unwrapped(model) for model in session.group.models]
+    if session.names == ("",):
+        return plain[0]
+    return nn.ModuleDict(dict(zip(session.names, plain, strict=True)))
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    names = [name for name, _ in model.named_children()]
+    if names in (["module"], ["_orig_mod"]):
+        return _unwrapped(next(model.children()))
+    return model
+
+
+def _device(session: Session) -> torch.device:
+    return next(
+        (p.device for m in session.group.models for p in m.parameters()), torch.device("cpu")
+    )
+
+
+def _facts(heard: Heard, about: Circumstances) -> RunFacts:
+    session, trace = heard.session, heard.trace
+    models = [_unwrapped(m) for m in session.group.models]
+    return RunFacts(
+        command=about.command,
+        model=", ".join(dict.fromkeys(type(m).__name__ for m in models)),
+        data=about.data,
+        loss=trace.loss.kind or "",
+        optimizer=trace.optimizer or "",
+        seed=torch.initial_seed(),
+        device=str(_device(session)),
+        precision=trace.precision,
+        steps=len(trace.steps),
+        observed_steps=len(trace.observed),
+        batch_size=trace.data.batch_size,
+        parameters=sum(p.numel() for m in models for p in m.parameters()),
+        world_size=about.world_size,
+        gradcheck=__version__,
+        torch=torch.__version__,
+        python=platform.python_version(),
+        started=about.started,
+        seconds=about.seconds,
+        interrupted=about.interrupted,
+    )
+
+
+def _next_steps(
+    found: Verdict, findings: Sequence[Finding], fixes: Sequence[Fix], about: Circumstances
+) -> tuple[str, ...]:
+    if found is not Verdict.SICK:
+        return () if found is Verdict.HEALTHY else (LONGER,)
+    told = concluding.next_steps(found, findings, ())
+    return (*told, *about.advice) if fixes else told
+
+
+def _joined(reports: Sequence[Report]) -> Report:
+    """Several trainings of one script in one report; their layers have different names."""
+    worst = max(reports, key=lambda r: _GRAVITY.index(r.verdict))
+    series: dict[str, dict[str, tuple[float | None, ...]]] = {}
+    for report in reports:
+        for name, rows in report.history.series.items():
+            series.setdefault(name, {}).update(rows)
+    lead = worst.history
+    findings = sorted(
+        (f for r in reports for f in r.findings), key=lambda f: (-f.severity.rank, f.code)
+    )
+    found = {f.code for f in findings}
+    passed = dict.fromkeys(name for r in reports for name in r.passed)
+    for name in [f.name for f in findings]:
+        passed.pop(name, None)
+    return replace(
+        worst,
+        run=_run_of_all(worst.run, [r.run for r in reports]),
+        findings=tuple(findings),
+        causes=tuple(sorted((c for r in reports for c in r.causes), key=lambda c: -c.score)),
+        fixes=tuple(f for r in reports for f in r.fixes),
+        passed=tuple(passed),
+        skipped=_distinct(s for r in reports for s in r.skipped if s.code not in found),
+        crashed=_distinct(c for r in reports for c in r.crashed),
+        gaps=_distinct(g for r in reports for g in r.gaps),
+        layers=tuple(x for r in reports for x in r.layers),
+        history=replace(lead, series=series),
+        next_steps=_distinct(n for r in reports for n in r.next_steps),
+    )
+
+
+def _distinct(items: Any) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _run_of_all(first: RunFacts, runs: Sequence[RunFacts]) -> RunFacts:
+    return replace(
+        first,
+        model=", ".join(dict.fromkeys(r.model for r in runs)),
+        optimizer=", ".join(dict.fromkeys(r.optimizer for r in runs)),
+        loss=", ".join(dict.fromkeys(r.loss for r in runs if r.loss)),
+        parameters=sum(r.parameters for r in runs),
+    )

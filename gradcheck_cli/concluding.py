@@ -41,6 +41,7 @@ def headline(
     findings: Sequence[Finding],
     causes: Sequence[Cause],
     *,
+    fixes: Sequence[Fix] = (),
     longer: str = "",
 ) -> str:
     """Return one sentence a person can act on; `longer` says how more steps are observed."""
@@ -57,7 +58,9 @@ def headline(
         return f"{what}: {serious[0].message}"
     best = causes[0]
     where = f" at {best.first_layer}" if best.first_layer else ""
-    return f"{what}, most likely because of {best.name}{where}: {best.reasons[0]}."
+    proven = next((f for f in fixes if f.verification.status is Status.VERIFIED), None)
+    cure = f" Proven fix: {proven.summary}" if proven else ""
+    return f"{what}, most likely because of {best.name}{where}: {best.reasons[0]}.{cure}"
 
 
 def _told(state: Progress) -> str:

@@ -69,7 +69,7 @@ def diagnose(
     facts = _facts(target, training, trace, command)
     return Report(
         verdict=found,
-        headline=concluding.headline(trace, found, judgement.findings, causes),
+        headline=concluding.headline(trace, found, judgement.findings, causes, fixes=fixes),
         run=RunFacts(
             **facts,
             started=started.isoformat(timespec="seconds"),

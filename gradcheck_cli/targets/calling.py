@@ -125,7 +125,7 @@ def _spread(model: nn.Module, inputs: tuple[Any, ...], target: Any) -> Arranged:
 
 def forward_names(model: nn.Module) -> tuple[list[str], bool]:
     """Return the names of forward's arguments, and whether it takes any name."""
-    parameters = inspect.signature(model.forward).parameters.values()
+    parameters = _signature(model).parameters.values()
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     usual = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
     return [parameter.name for parameter in parameters if parameter.kind in usual], takes_any
@@ -134,10 +134,21 @@ def forward_names(model: nn.Module) -> tuple[list[str], bool]:
 def fits(model: nn.Module, number: int) -> bool:
     """Can forward be called with so many positional arguments?"""
     try:
-        inspect.signature(model.forward).bind(*[None] * number)
+        _signature(model).bind(*[None] * number)
     except TypeError:
         return False
     return True
+
+
+def _signature(model: nn.Module) -> inspect.Signature:
+    """Return the arguments of forward; those of TorchScript stand in its schema."""
+    forward: Any = model.forward
+    try:
+        return inspect.signature(forward)
+    except (TypeError, ValueError):
+        arguments = forward.schema.arguments[1:]  # without self
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Signature([inspect.Parameter(entry.name, kind) for entry in arguments])
 
 
 def takes_target(model: nn.Module) -> bool:

@@ -209,6 +209,23 @@ def test_a_trusted_model_file_is_trained() -> None:
     assert "only parameters" in said
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch says that TorchScript is old
+def test_torchscript_is_code_too() -> None:
+    torch.save((X, Y), "data.pt")
+    torch.jit.script(nn.Linear(5, 2)).save("scripted.pt")
+    with pytest.raises(UsageError, match="TorchScript is code"):
+        Target.from_strings("scripted.pt", "data.pt")
+    gain, said = fall("data.pt", "scripted.pt", trust=True)
+    assert gain > 0
+    assert "only parameters" in said
+
+
+def test_a_state_dict_is_no_model() -> None:
+    torch.save(nn.Linear(5, 2).state_dict(), "state.pt")
+    with pytest.raises(UsageError, match=r"file.py:Model --weights state.pt"):
+        Target.from_strings("state.pt", "data.pt")
+
+
 BAD = {
     "missing.csv": (None, "no such file"),
     "empty.csv": ("", "no header"),

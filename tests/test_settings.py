@@ -133,6 +133,13 @@ def test_models_in_a_list_take_what_they_do_not_say_from_above(write: Write) -> 
     assert only["model"] == "c.py"
 
 
+def test_another_model_on_the_command_line_takes_no_arguments_of_the_file(write: Write) -> None:
+    write("gradcheck.yaml", "model: a.py\nmodel_args: {depth: 3}\nweights: w.pt\nlr: 0.1\n")
+    chosen = settings(given={"model": "c.py"}).runs[0].target()
+    assert chosen["lr"] == 0.1
+    assert chosen.keys().isdisjoint({"model_args", "weights"})
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

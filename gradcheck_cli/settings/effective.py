@@ -26,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "verify": True,
 }
 PREFIX = "GRADCHECK_"
+OF_ITS_MODEL = ("name", "model_args", "weights")
 FOR_TARGET = tuple(name for name in Entry.model_fields if name not in {"name", "steps"})
 
 
@@ -94,8 +95,10 @@ def load(
         for name, value in (given or {}).items()
         if value is not None
     }
-    if "model" in over:
+    if "model" in over:  # then what the file says of its own model does not count
         models = []
+        for name in OF_ITS_MODEL:
+            values.pop(name, None)
     values |= over
     runs = [
         Run(_name(entry, index), {**values, **entry, **over}) for index, entry in enumerate(models)

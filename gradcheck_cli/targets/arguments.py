@@ -9,19 +9,6 @@ from gradcheck_cli.errors import UsageError
 from gradcheck_cli.targets.importing import nearest
 
 
-def split_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
-    """Return the names and texts of `name=value` pairs. Raises UsageError on other forms."""
-    named: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise UsageError(f"--model-arg {pair}: write name=value, such as depth=30")
-        if name in named:
-            raise UsageError(f"--model-arg {name} is given twice")
-        named[name] = value
-    return named
-
-
 def coerce(callee: Callable[..., Any], given: Mapping[str, Any], label: str) -> dict[str, Any]:
     """Turn texts into what the annotations of `callee` ask for; other values stay as they are.
 

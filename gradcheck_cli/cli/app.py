@@ -8,9 +8,12 @@ import typer
 
 from gradcheck_cli.cli import baseline
 from gradcheck_cli.cli.compare import compare
+from gradcheck_cli.cli.config import config_command
 from gradcheck_cli.cli.consoles import tolerate_any_encoding
 from gradcheck_cli.cli.diagnose import diagnose
 from gradcheck_cli.cli.explain import explain, rules
+from gradcheck_cli.cli.fix import fix
+from gradcheck_cli.cli.init import init_command
 from gradcheck_cli.cli.report import report
 from gradcheck_cli.cli.schema import schema
 from gradcheck_cli.cli.version import version_lines
@@ -44,11 +47,14 @@ def front(
 
 
 app.command()(diagnose)
+app.command()(fix)
 app.command()(report)
 app.command()(compare)
 app.add_typer(baseline.app, name="baseline")
 app.command()(explain)
 app.command()(rules)
+app.command("init")(init_command)
+app.command("config")(config_command)
 app.command()(schema)
 
 

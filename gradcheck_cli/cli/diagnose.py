@@ -1,78 +1,53 @@
-"""`gradcheck diagnose MODEL`."""
+"""`gradcheck diagnose [MODEL]`."""
 
-import shlex
-import sys
-from contextlib import ExitStack
-
-from gradcheck_cli.cli import gate_options, options, outputs
-from gradcheck_cli.cli.consoles import Steps
+from gradcheck_cli.cli import gate_options, options, training_options
+from gradcheck_cli.cli.diagnosis_runs import Rules, run_all
 from gradcheck_cli.cli.edge import command
-from gradcheck_cli.cli.streams import no_workflow_commands, stdout_to_stderr
-from gradcheck_cli.cli.telling import tell
 
 
 @command
 def diagnose(
-    model: options.ModelArgument,
+    model: options.MaybeModelArgument = None,
     data: options.DataOption = None,
     loss: options.LossOption = None,
     optimizer: options.OptimizerOption = None,
     lr: options.LearningRateOption = None,
     batch_size: options.BatchSizeOption = None,
-    steps: options.StepsOption = "50",
-    seed: options.SeedOption = 0,
-    device: options.DeviceOption = "auto",
+    steps: options.StepsOption = None,
+    seed: options.MaybeSeedOption = None,
+    device: options.MaybeDeviceOption = None,
     output: options.OutputOption = None,
-    fail_on: options.FailOnOption = options.FailOn.ERROR,
+    fail_on: options.MaybeFailOnOption = None,
     select: gate_options.SelectOption = None,
     ignore: gate_options.IgnoreOption = None,
     ignore_in: gate_options.ModuleIgnoreOption = None,
     severity: gate_options.SeverityOption = None,
     baseline: gate_options.BaselineOption = None,
     exit_zero: gate_options.ExitZeroOption = False,
-    quiet: options.QuietOption = False,
-    verify: options.VerifyOption = True,
+    quiet: options.MaybeQuietOption = None,
+    verify: options.MaybeVerifyOption = None,
     budget: options.BudgetOption = None,
+    config: options.ConfigOption = None,
+    model_arg: training_options.ModelArgOption = None,
+    weights: training_options.WeightsOption = None,
+    trust: training_options.TrustOption = False,
+    target_column: training_options.TargetColumnOption = None,
+    input_key: training_options.InputKeyOption = None,
+    target_key: training_options.TargetKeyOption = None,
+    scheduler: training_options.SchedulerOption = None,
+    training_step: training_options.TrainingStepOption = None,
+    clip_norm: training_options.ClipNormOption = None,
+    accumulate: training_options.AccumulateOption = None,
+    precision: training_options.PrecisionOption = None,
 ) -> int:
     """Train a few watched steps and say why the model does not learn, and what would help.
 
-    Runs your code. Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 could not
-    diagnose (your code raised), 4 a bug of gradcheck, 130 interrupted.
+    Runs your code. Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage,
+    3 could not diagnose (your code raised), 4 a bug of gradcheck, 130 interrupted.
     """
-    wanted = outputs.parse(output or ())
+    given = dict(locals())  # first, so that it holds the options and nothing else
+    own = {"select", "ignore", "ignore_in", "severity", "baseline", "exit_zero", "config", "trust"}
+    settings = {name: value for name, value in given.items() if name not in {*own, "model_arg"}}
+    settings["model_args"] = training_options.arguments_of(model_arg)
     policy = gate_options.policy_of(select, ignore, ignore_in, severity)
-    gate_options.check_baseline(baseline)
-    count = options.steps_of(steps)
-
-    with ExitStack() as stack:
-        if wanted.annotates_github:
-            stack.enter_context(no_workflow_commands())
-        stack.enter_context(stdout_to_stderr(active=wanted.claims_stdout))
-        progress = stack.enter_context(Steps(quiet=quiet))
-
-        from gradcheck_cli import diagnosing
-        from gradcheck_cli.targets.target import Target
-
-        target = Target.from_strings(
-            model,
-            data=data,
-            loss=loss,
-            optimizer=optimizer,
-            lr=lr,
-            batch_size=batch_size,
-            seed=seed,
-            device=device,
-        )
-        limits = {} if budget is None else {"budget": budget}
-        report = diagnosing.diagnose(
-            target,
-            steps=count,
-            verify=verify,
-            command=shlex.join(["gradcheck", *sys.argv[1:]]),
-            on_step=progress.step,
-            on_stage=progress.stage,
-            **limits,
-        )
-    result = gate_options.gated(report, policy, baseline)
-    tell(result.report, wanted, quiet=quiet, notes=result.notes)
-    return result.code(fail_on.gate, exit_zero=exit_zero)
+    return run_all(settings, config, Rules(policy, baseline, exit_zero=exit_zero, trust=trust))

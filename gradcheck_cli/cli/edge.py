@@ -22,12 +22,13 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(_code(functools.partial(function, *args, **kwargs)))
+        raise typer.Exit(code_of(functools.partial(function, *args, **kwargs)))
 
     return run
 
 
-def _code(call: Callable[[], int]) -> int:
+def code_of(call: Callable[[], int]) -> int:
+    """Return the exit code of `call`; what it raises is told on stderr."""
     try:
         return call()
     except UserCodeError as error:
@@ -57,10 +58,12 @@ def _code(call: Callable[[], int]) -> int:
 
 
 def _say(label: str, message: str) -> None:
-    """Print one line, however long the message is."""
-    line = Text(f"{label}: ", style="bold red" if label != "hint" else "bold")
-    line.append(clean(message), style="none")
-    err().print(line, soft_wrap=True)
+    """Print a line, however long it is; the further lines of a message stand below its first."""
+    first, *others = message.splitlines() or [""]
+    style = "bold" if label == "hint" else "bold red"
+    err().print(Text.assemble((f"{label}: ", style), clean(first)), soft_wrap=True)
+    for line in others:
+        err().print(Text(" " * (len(label) + 2) + clean(line)), soft_wrap=True)
 
 
 def _plain(text: str) -> None:

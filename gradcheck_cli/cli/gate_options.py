@@ -13,13 +13,25 @@ from gradcheck_cli.records.comparison import Comparison
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report
 
+PANEL = "What counts"
+
 SelectOption = Annotated[
     list[str] | None,
-    typer.Option("--select", metavar="RULES", help="Only these rules count: codes, prefixes, ALL."),
+    typer.Option(
+        "--select",
+        metavar="RULES",
+        help="Only these rules count: codes, prefixes, ALL.",
+        rich_help_panel=PANEL,
+    ),
 ]
 IgnoreOption = Annotated[
     list[str] | None,
-    typer.Option("--ignore", metavar="RULES", help="These rules do not count: codes or prefixes."),
+    typer.Option(
+        "--ignore",
+        metavar="RULES",
+        help="These rules do not count: codes or prefixes.",
+        rich_help_panel=PANEL,
+    ),
 ]
 ModuleIgnoreOption = Annotated[
     list[str] | None,
@@ -27,18 +39,32 @@ ModuleIgnoreOption = Annotated[
         "--ignore-in",
         metavar="MODULES=RULES:REASON",
         help="Rules that do not count in some layers: 'head.*=GC101:frozen on purpose'.",
+        rich_help_panel=PANEL,
     ),
 ]
 SeverityOption = Annotated[
     list[str] | None,
-    typer.Option("--severity", metavar="CODE=LEVEL", help="Another severity: GC101=warning."),
+    typer.Option(
+        "--severity",
+        metavar="CODE=LEVEL",
+        help="Another severity: GC101=warning.",
+        rich_help_panel=PANEL,
+    ),
 ]
 BaselineOption = Annotated[
     Path | None,
-    typer.Option("--baseline", metavar="FILE", help="Accepted findings fail only when worse."),
+    typer.Option(
+        "--baseline",
+        metavar="FILE",
+        help="Accepted findings fail only when worse.",
+        rich_help_panel=PANEL,
+    ),
 ]
 ExitZeroOption = Annotated[
-    bool, typer.Option("--exit-zero", help="Exit 0 in spite of findings; errors still fail.")
+    bool,
+    typer.Option(
+        "--exit-zero", help="Exit 0 in spite of findings; errors still fail.", rich_help_panel=PANEL
+    ),
 ]
 
 

@@ -26,12 +26,11 @@ class FailOn(StrEnum):
         return None if self is FailOn.NEVER else Severity(self.value)
 
 
-ModelArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help=f"The model: {REFERENCE}. An nn.Module class, an instance or a factory; a bare file.py is searched for one.",
-    ),
+MODEL_HELP = f"The model: {REFERENCE}. An nn.Module class, an instance or a factory; a bare file.py is searched for one."
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
+MaybeModelArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[MODEL]", help=f"{MODEL_HELP} Not needed where a config names it."),
 ]
 DataOption = Annotated[
     str | None,
@@ -58,7 +57,8 @@ BatchSizeOption = Annotated[
     int | None, typer.Option("--batch-size", min=1, help="Samples per batch of a Dataset.")
 ]
 StepsOption = Annotated[
-    str, typer.Option("--steps", metavar="N|auto", help="Training steps to watch.")
+    str | None,
+    typer.Option("--steps", metavar="N|auto", help="Training steps to watch; 50 when not given."),
 ]
 SeedOption = Annotated[
     int, typer.Option("--seed", help="Seeds everything, before your file is imported.")
@@ -75,6 +75,30 @@ OutputOption = Annotated[
 ]
 FailOnOption = Annotated[
     FailOn, typer.Option("--fail-on", help="Exit 1 from this severity of findings on.")
+]
+MaybeFailOnOption = Annotated[
+    FailOn | None,
+    typer.Option("--fail-on", help="Exit 1 from this severity of findings on; else error."),
+]
+MaybeSeedOption = Annotated[
+    int | None,
+    typer.Option("--seed", help="Seeds everything, before your file is imported; else 0."),
+]
+MaybeDeviceOption = Annotated[
+    str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")
+]
+MaybeQuietOption = Annotated[
+    bool | None,
+    typer.Option("--quiet", "-q", help="Only the headline on the terminal, no progress."),
+]
+MaybeVerifyOption = Annotated[
+    bool | None, typer.Option("--verify/--no-verify", help="Try the fixes in controlled re-runs.")
+]
+ConfigOption = Annotated[
+    str | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Instead of the nearest gradcheck.yaml or pyproject."
+    ),
 ]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Only the headline on the terminal, no progress.")

@@ -65,7 +65,7 @@ def test_nothing_asked_is_usage_and_help_goes_to_stderr() -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["diagnose"], "Missing argument"),
+        (["diagnose"], "which model?"),
         (["diagnoze", "x.py"], "No such command"),
         (["diagnose", "x.py", "--stpes", "3"], "No such option"),
         (["diagnose", "x.py", "--fail-on", "fatal"], "'fatal' is not one of"),

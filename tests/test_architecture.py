@@ -17,6 +17,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"targets", "rules", "renderers", "settings"}),
     frozenset({"probe", "remedies", "causes"}),
     frozenset({"verifying", "concluding"}),
+    frozenset({"witnessing"}),
     frozenset({"fixing", "comparing", "gating"}),
     frozenset({"diagnosing", "watching", "running"}),
     frozenset({"cli", "integrations"}),
@@ -31,6 +32,7 @@ TORCH_ALLOWED = {
     "verifying",
     "diagnosing",
     "watching",
+    "witnessing",
     "running",
     "fixing",
 }

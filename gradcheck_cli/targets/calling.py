@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.targets.wording import describe
 
+WHOLE = (["batch"], ["data"], ["sample"])  # forward takes the batch as it is
 IGNORED = -100  # torch's ignore_index
 TARGET_NAMES = ("labels", "label", "targets", "target", "y", "ys")
 
@@ -63,9 +65,16 @@ class Calling:
         if len(batch) == 1:
             return _spread(model, batch, None)
         *inputs, target = batch
-        if self.owns_loss:
-            return _spread(model, batch, target)
-        return _spread(model, tuple(inputs), target)
+        if forward_names(model)[0] in WHOLE:
+            return Arranged((batch,), target=target)
+        arranged = _spread(model, batch if self.owns_loss else tuple(inputs), target)
+        if not arranged.kwargs and not fits(model, len(arranged.args)):
+            raise UsageError(
+                f"a batch is {describe(batch)}, of which the last part is the target, but "
+                f"{type(model).__name__}.forward takes ({', '.join(forward_names(model)[0])}); let the "
+                "data give (*inputs, target), or give --loss with loss_fn(model, batch)"
+            )
+        return arranged
 
     def _from_mapping(self, model: nn.Module, batch: Mapping[str, Any]) -> Arranged:
         target_key = self.target_key or next((key for key in TARGET_NAMES if key in batch), None)
@@ -78,6 +87,8 @@ class Calling:
         if self.input_key:
             return Arranged((batch[self.input_key],), target=target)
         names, takes_any = forward_names(model)
+        if names in WHOLE:
+            return Arranged((batch,), target=target)
         if takes_any and (self.owns_loss or not target_key):
             return Arranged(kwargs=dict(batch), target=target)
         kwargs = {
@@ -158,20 +169,28 @@ def takes_target(model: nn.Module) -> bool:
 
 
 def loss_in(output: Any) -> Tensor | None:
-    """Return the loss that a model put into its output: `.loss`, `["loss"]`, or a scalar in a tuple."""
+    """Return the loss that a model put into its output.
+
+    It is `.loss`, `["loss"]`, the sum of a dict of nothing but scalars (detection models), the one
+    scalar in a tuple, or the output itself when that is a scalar.
+    """
+    if isinstance(output, Tensor):
+        return output if _is_scalar(output) else None
     if isinstance(output, Mapping):
-        found = output.get("loss")
-        return found if isinstance(found, Tensor) else None
+        if isinstance(found := output.get("loss"), Tensor):
+            return found
+        scalars = [entry for entry in output.values() if _is_scalar(entry)]
+        return torch.stack(scalars).sum() if scalars and len(scalars) == len(output) else None
     if isinstance(found := getattr(output, "loss", None), Tensor):
         return found
     if isinstance(output, tuple | list):
-        scalars = [
-            entry
-            for entry in output
-            if isinstance(entry, Tensor) and entry.ndim == 0 and entry.is_floating_point()
-        ]
+        scalars = [entry for entry in output if _is_scalar(entry)]
         return scalars[0] if len(scalars) == 1 else None
     return None
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 0 and value.is_floating_point()
 
 
 OUTPUT_NAMES = (

@@ -228,4 +228,4 @@ def _example_call(label: str, signature: inspect.Signature) -> str:
         and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
     ]
     call = f"{label}({', '.join(f'{name}=...' for name in needed)})"
-    return f"write {call}" if needed else f"write {label}"
+    return f"write {call}, or name a function that builds it" if needed else f"write {label}"

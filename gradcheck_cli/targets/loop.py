@@ -74,7 +74,7 @@ class Loop:
             with self.autocast():
                 computed = self.objective.compute(self.model, batch)
             self._backward(computed)
-            losses.append(computed.loss.detach())
+            losses.append(self._reported(computed))
             samples += samples_in(batch) or 0
         for optimizer in self.optimizers:
             with told("step of the optimizer"):
@@ -83,6 +83,15 @@ class Loop:
             self.scaler.update()
         loss = losses[0] if len(losses) == 1 else torch.stack(losses).mean()
         return Outcome(loss, batch, computed.output, computed.target, samples or None)
+
+    def _reported(self, computed: Computed) -> torch.Tensor:
+        if self._has_each(computed):
+            return torch.stack(computed.parts).sum().detach()
+        return computed.loss.detach()
+
+    def _has_each(self, computed: Computed) -> bool:
+        """Is there one loss for each of several optimizers?"""
+        return len(computed.parts) == len(self.optimizers) > 1
 
     def _manual_step(self, manual: Manual) -> Outcome:
         batch = moved(next(self.batches), self.device)
@@ -102,7 +111,8 @@ class Loop:
             if self.manual is not None:
                 return self.manual.rehearse(self.model, batches, self.optimizers)
             stack.enter_context(torch.no_grad())
-            losses = [float(self.objective.compute(self.model, batch).loss) for batch in batches]
+            computed = [self.objective.compute(self.model, batch) for batch in batches]
+            losses = [float(self._reported(entry)) for entry in computed]
         return sum(losses) / len(losses) if losses else float("nan")
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -117,7 +127,7 @@ class Loop:
                 f"the loss {self.objective.name} depends on no parameter that requires a gradient: "
                 "something on the way cut it off (detach, .item(), .data, argmax, no_grad)"
             )
-        if len(computed.parts) > 1 and len(computed.parts) == len(self.optimizers):
+        if self._has_each(computed):
             self._backward_each(computed)
         else:
             with told(f"backward of {self.objective.name}"):

@@ -26,7 +26,7 @@ class Computed:
     loss: Tensor
     output: Any = None
     target: Any = None
-    parts: tuple[Tensor, ...] = ()  # several losses, one for each optimizer; `loss` is their sum
+    parts: tuple[Tensor, ...] = ()  # several losses, perhaps one for each optimizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,8 @@ class Objective:
         target = batch[-1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
         parts = losses_in(loss) if isinstance(loss, tuple | list | Mapping) else ()
         if len(parts) > 1 and loss_in(loss) is None:
-            return Computed(torch.stack(parts).sum(), None, target, parts)
+            total = torch.stack(parts).sum() if isinstance(loss, Mapping) else parts[0]
+            return Computed(total, None, target, parts)  # (loss, accuracy): the first is the loss
         return Computed(checked_scalar(loss, self.name), None, target)
 
 

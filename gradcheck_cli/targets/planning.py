@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradcheck_cli.errors import UsageError
+from gradcheck_cli.errors import UsageError, UserCodeError
 from gradcheck_cli.targets.assumptions import infer_loss, infer_reconstruction
 from gradcheck_cli.targets.calling import (
     Calling,
@@ -115,8 +115,7 @@ def _infer(model: nn.Module, calling: Calling, batch: Any) -> Plan:
     by_name = isinstance(batch, Mapping) and forward_names(model)[1]  # forward(**batch)
     if by_name or takes_target(model):
         owning = replace(calling, owns_loss=True)
-        output = call_model(model, owning.arrange(model, batch))
-        if loss_in(output) is not None:
+        if _returns_loss(model, owning, batch):
             return _own(owning, notes)
     arranged = calling.arrange(model, batch)
     output = call_model(model, arranged)
@@ -138,6 +137,28 @@ def _infer(model: nn.Module, calling: Calling, batch: Any) -> Plan:
         name=inferred.name, calling=calling, criterion=inferred.criterion, unwrap=True
     )
     return Plan(objective, notes=(inferred.sentence,))
+
+
+def _returns_loss(model: nn.Module, owning: Calling, batch: Any) -> bool:
+    """Does the model compute its loss when it is given the target too?
+
+    An argument called `y` may be something else: where that raises, the model is called without.
+    """
+    try:
+        output = call_model(model, owning.arrange(model, batch))
+    except (UserCodeError, UsageError):
+        if _can_do_without(model, replace(owning, owns_loss=False), batch):
+            return False
+        raise
+    return loss_in(output) is not None
+
+
+def _can_do_without(model: nn.Module, calling: Calling, batch: Any) -> bool:
+    try:
+        call_model(model, calling.arrange(model, batch))
+    except (UserCodeError, UsageError):
+        return False
+    return True
 
 
 def _own(calling: Calling, notes: tuple[str, ...]) -> Plan:

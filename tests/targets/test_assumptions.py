@@ -193,3 +193,65 @@ def test_the_outcome_has_what_rules_need() -> None:
     assert outcome.target.shape == (32,)
     assert outcome.batch_size == 32
     assert not outcome.loss.requires_grad
+
+
+class Conditional(Body):
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        if y is not None:
+            x = x + y.view(x.shape)  # no target: a condition
+        return self.layer(x)
+
+
+class OnlyLoss(Body):
+    def forward(self, x: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(self.layer(x), target)
+
+
+class Detector(Body):
+    def forward(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        logits = self.layer(images)
+        return {
+            "classes": functional.cross_entropy(logits, targets),
+            "boxes": logits.square().mean(),
+        }
+
+
+class TakesBatch(Body):
+    def forward(self, batch: dict[str, Tensor] | tuple[Tensor, ...]) -> Tensor:
+        return self.layer(batch["inputs"] if isinstance(batch, dict) else batch[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "name"),
+    [
+        (Conditional, (X4, Y3), "cross_entropy"),
+        (OnlyLoss, (X4, Y3), "the model's own loss"),
+        (Detector, (X4, Y3), "the model's own loss"),
+        (TakesBatch, NAMED, "cross_entropy"),
+        (TakesBatch, (X4, Y3), "cross_entropy"),
+    ],
+)
+def test_models_with_ways_of_their_own(
+    model: Callable[[], nn.Module], data: Any, name: str
+) -> None:
+    training = Target.of(model=model, data=data).build()
+    assert training.loss_name == name
+    training.step()
+
+
+def test_parts_that_forward_does_not_take_are_said() -> None:
+    with pytest.raises(UsageError, match=r"forward takes \(x\); let the data give"):
+        Target.of(model=Positional, data=(X4, Y3, Y3)).build()
+
+
+def test_of_a_loss_and_a_measure_the_first_is_the_loss() -> None:
+    def loss_fn(model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
+        output = model(batch[0])
+        right = (output.argmax(1) == batch[1]).float().mean()
+        return functional.cross_entropy(output, batch[1]), right
+
+    plain = Target.of(model=lambda: nn.Linear(4, C), data=(X4, Y3)).build(hold_out=True)
+    both = Target.of(model=lambda: nn.Linear(4, C), data=(X4, Y3), loss=loss_fn)
+    judged = both.build(hold_out=True)
+    assert judged.evaluate(1) == plain.evaluate(1)
+    assert float(judged.step().loss) > 0.5

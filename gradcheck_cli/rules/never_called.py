@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import Layer, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -28,7 +28,7 @@ def never_called(trace: Trace) -> Iterator[Hit]:
     """
     if not trace.observed:
         raise CannotTellError("no step was observed")
-    idle = [x for x in trace.layers if x.parameters and x.trainable and not x.called]
+    idle = [x for x in trace.layers if x.parameters and x.trainable and not _ran(x)]
     if not idle:
         return
     yield Hit(
@@ -38,3 +38,8 @@ def never_called(trace: Trace) -> Iterator[Hit]:
         layers=in_order(idle),
         evidence=(Evidence("layers never called", float(len(idle)), 0.0),),
     )
+
+
+def _ran(layer: Layer) -> bool:
+    """A bare parameter is not called; that a gradient reached it shows that it took part."""
+    return layer.called or any(p.reached for p in layer.parameters)

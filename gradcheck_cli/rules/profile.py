@@ -123,7 +123,7 @@ def whole_signal(trace: Trace, steps: Sequence[Step] | None = None) -> float | N
 
 
 def reference(rows: list[Depth]) -> float:
-    """Return the median strength of the uppermost quarter of the depth."""
+    """Return the strength of the strongest layer in the uppermost quarter of the depth."""
     deepest = max(row.layer.depth or 0 for row in rows)
     upper = [row.strength for row in rows if (row.layer.depth or 0) <= deepest / 4]
-    return median(upper) if upper else max(row.strength for row in rows)
+    return max(upper or [row.strength for row in rows])

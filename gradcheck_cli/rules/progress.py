@@ -48,6 +48,11 @@ class Progress:
         return self.baseline is not None and self.end > 3 * self.baseline > 0
 
     @property
+    def proven(self) -> bool:
+        """It learns more than a constant, for certain: the loss of a constant prediction is known."""
+        return self.fine and self.baseline is not None
+
+    @property
     def fine(self) -> bool:
         """It learns well, or has nothing left to learn."""
         return self.state in {State.LEARNING, State.CONVERGED}

@@ -35,7 +35,7 @@ def vanishing_gradient(
     """The lower layers hardly take part in learning: their gradient is lost on the way down.
 
     Measures  s = norm(w) * norm(dL/dw) per layer, the change of the loss per relative change of the
-              layer, late in the run; its ratio to the median of the uppermost quarter of the depth;
+              layer, late in the run; its ratio to the strongest layer in the uppermost quarter of the depth;
               in recurrent layers the gradient at the first quarter of time steps over the last;
               sqrt(sum s^2) / |loss| of the whole network, for networks where s is equal everywhere;
               and the slope of each hidden bounded nonlinearity relative to its steepest.

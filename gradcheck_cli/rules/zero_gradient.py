@@ -43,7 +43,7 @@ def zero_gradient(trace: Trace, *, lowest_share: float = 0.5) -> Iterator[Hit]:
     at_bottom = [x for x in known if (x.depth or 0) == deepest]
     blocks = all(x in zero for x in at_bottom) or len(zero) > lowest_share * len(known)
     yield Hit(
-        severity=Severity.ERROR if blocks and not state.fine else Severity.NOTE,
+        severity=Severity.ERROR if blocks and not state.proven else Severity.NOTE,
         confidence=Confidence.HIGH,
         message=f"The gradient of {len(zero)} of {len(known)} layers is exactly zero in every number.",
         layers=in_order(zero),

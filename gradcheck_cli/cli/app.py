@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gradcheck_cli.cli import baseline
+from gradcheck_cli.cli import baseline, run
 from gradcheck_cli.cli.compare import compare
 from gradcheck_cli.cli.config import config_command
 from gradcheck_cli.cli.consoles import tolerate_any_encoding
@@ -48,6 +48,7 @@ def front(
 
 app.command()(diagnose)
 app.command()(fix)
+app.command(context_settings=run.SETTINGS)(run.run)
 app.command()(report)
 app.command()(compare)
 app.add_typer(baseline.app, name="baseline")

@@ -88,10 +88,21 @@ class Everywhere:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for session in self.sessions:
-            if not self._asleep:
-                session.abandon()
+        if not self._asleep:
+            self._end()
         self._exit.close()
+
+    @property
+    def strangers(self) -> tuple[Optimizer, ...]:
+        """Optimizers that stepped and whose models were not found."""
+        return tuple(o for o in self._optimizers if id(o) in self._foreign)
+
+    @property
+    def scripted(self) -> tuple[str, ...]:
+        """Names of TorchScript modules in what was watched."""
+        models = (m for s in self.sessions for m in s.group.models)
+        found = (x for model in models for x in model.modules() if _is_scripted(x))
+        return tuple(dict.fromkeys(type(x).__name__ for x in found))
 
     # ---- what is hooked -------------------------------------------------------------------
 
@@ -191,6 +202,15 @@ class Everywhere:
 
     # ---- details --------------------------------------------------------------------------
 
+    def _end(self) -> None:
+        """A last step with a loss but without an update counts: it may be the one that failed."""
+        for session in self.sessions:
+            if session.backward_seen and self._pending and len(self.sessions) == 1:
+                session.losses.extend(self._pending)
+                session.close(skipped=True)
+            else:
+                session.abandon()
+
     def _is_elsewhere(self) -> bool:
         """Is this a recomputation, another thread or a forked process?"""
         return self._asleep or in_backward() or threading.get_ident() != self._thread
@@ -249,6 +269,10 @@ class Everywhere:
         self._exit.callback(session.recorder.__exit__)
         self.sessions.append(session)
         return session
+
+
+def _is_scripted(module: nn.Module) -> bool:
+    return isinstance(module, torch.jit.ScriptModule)
 
 
 def _sleep(everywhere: Everywhere | None) -> None:

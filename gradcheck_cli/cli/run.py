@@ -1,0 +1,133 @@
+"""`gradcheck run train.py its own arguments`."""
+
+import shlex
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from gradcheck_cli.cli import options, outputs
+from gradcheck_cli.cli.consoles import err
+from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.streams import stdout_to_stderr
+from gradcheck_cli.errors import ExitCode
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.renderers.words import clean
+from gradcheck_cli.running import Outcome, Plan, TerminatedError
+
+# Everything after the script is the script's.
+SETTINGS = {"allow_interspersed_args": False}
+
+ProgramArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SCRIPT [ARGUMENTS]...",
+        help="The script, and everything it is given.",
+        show_default=False,
+    ),
+]
+ModuleOption = Annotated[
+    bool, typer.Option("-m", help="SCRIPT is a module to run, as in python -m.")
+]
+StopOption = Annotated[
+    int | None,
+    typer.Option("--stop-after", min=1, metavar="N", help="End the script after N training steps."),
+]
+EveryOption = Annotated[
+    int,
+    typer.Option("--every", min=1, metavar="N", help="Read the layers in one of N steps."),
+]
+
+
+@command
+def run(
+    program: ProgramArgument,
+    module: ModuleOption = False,
+    stop_after: StopOption = None,
+    every: EveryOption = 25,
+    output: options.OutputOption = None,
+    fail_on: options.FailOnOption = options.FailOn.ERROR,
+    quiet: options.QuietOption = False,
+) -> int:
+    """Run a training script as it is and say why its model does not learn.
+
+    The script's own output, results and exit code stay what they are; the report goes to stderr and
+    to --output. Reports at its end, on an exception, on Ctrl-C and on SIGTERM. Exit codes: the
+    script's own where it is not 0; else 0 nothing at or above --fail-on, 1 findings, 2 usage,
+    3 nothing was measured, 4 a bug of gradcheck.
+    """
+    wanted = outputs.parse(output or ())
+
+    from gradcheck_cli import running
+    from gradcheck_cli.probe.launching import find_module, find_script
+
+    name, *arguments = program
+    plan = Plan(
+        program=find_module(name) if module else find_script(name),
+        arguments=tuple(arguments),
+        command=shlex.join(["gradcheck", *sys.argv[1:]]),
+        stop_after=stop_after,
+        every=every,
+    )
+    with stdout_to_stderr(active=wanted.claims_stdout):
+        outcome = running.run(plan)
+        _tell_ending(outcome)
+        sys.stdout.flush()
+    _tell(outcome, wanted, quiet=quiet)
+    return _code_of(outcome, fail_on.gate)
+
+
+def _tell_ending(outcome: Outcome) -> None:
+    """Say how the script ended in the way that Python would have."""
+    from gradcheck_cli.probe.launching import tidy
+
+    ending = outcome.ending
+    if ending.message:
+        sys.stderr.write(ending.message + "\n")
+    if ending.error is None or isinstance(ending.error, TerminatedError):
+        return
+    if ending.is_our_fault:
+        traceback.print_exception(ending.error)
+        _line("bug", "this is a bug in gradcheck, not in your script; please report it")
+        return
+    error = tidy(ending.error)
+    sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _tell(outcome: Outcome, wanted: outputs.Outputs, *, quiet: bool) -> None:
+    report = outcome.report
+    if report is None:
+        _line("nothing was measured", outcome.advice)
+        return
+    from gradcheck_cli.renderers.terminal import render
+
+    files = wanted.write(report)
+    if quiet:
+        _line(report.verdict.value, report.headline)
+    elif not wanted.silences_terminal:
+        err().print(render(report))
+    if not quiet:
+        for path in files:
+            err().print(Text(f" wrote {clean(str(path))}", style="dim"), soft_wrap=True)
+
+
+def _code_of(outcome: Outcome, gate: Severity | None) -> int:
+    """Return the script's own exit code, else what was found."""
+    if outcome.ending.is_our_fault:
+        return ExitCode.BUG
+    if outcome.ending.code:
+        return outcome.ending.code
+    report = outcome.report
+    if report is None:
+        return ExitCode.CANNOT_DIAGNOSE
+    if report.fails(gate):
+        return ExitCode.FINDINGS
+    return ExitCode.BUG if report.crashed else ExitCode.OK
+
+
+def _line(label: str, message: str) -> None:
+    line = Text(f"{label}: ", style="bold")
+    line.append(clean(message), style="none")
+    err().print(line, soft_wrap=True)

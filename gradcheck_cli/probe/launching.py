@@ -1,0 +1,193 @@
+"""Run a script or a module as `python` would: its own `__main__`, arguments, path and exit code."""
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType, TracebackType
+
+from gradcheck_cli.errors import UsageError
+
+OURS = str(Path(__file__).resolve().parent.parent) + os.sep
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What was found under the name that was given, not yet read."""
+
+    path: str
+    folder: str  # what Python puts first on the path
+    spec: importlib.machinery.ModuleSpec | None = None  # of a module, None for a script
+    shown: str = ""  # argv[0] of a script, as it was given
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it ended: the exit code, and the exception that ended it unless that was SystemExit."""
+
+    code: int = 0
+    error: BaseException | None = None
+    message: str = ""  # what `sys.exit("...")` leaves for stderr
+
+    @property
+    def is_our_fault(self) -> bool:
+        """Was the exception raised by gradcheck, inside the user's call?"""
+        if not isinstance(self.error, Exception) or self.error.__traceback__ is None:
+            return False
+        frames = list(_frames(self.error.__traceback__))
+        return frames[-1].tb_frame.f_code.co_filename.startswith(OURS)
+
+
+def find_script(name: str) -> Program:
+    """Return the file, or the `__main__.py` of the folder, called `name`; raises UsageError."""
+    given = Path(name)
+    path = given / "__main__.py" if given.is_dir() else given
+    if not path.is_file():
+        raise UsageError(f"{name}: there is no such script")
+    folder = given.resolve() if given.is_dir() else path.resolve().parent
+    return Program(str(path.absolute()), str(folder), shown=name)
+
+
+def find_module(name: str) -> Program:
+    """Return the module, or the `__main__` of the package, called `name`; raises UsageError."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            name = f"{name}.__main__"
+            spec = importlib.util.find_spec(name)
+    except ImportError as error:
+        raise UsageError(f"-m {name}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    if spec is None or spec.origin is None or not spec.has_location:
+        raise UsageError(f"-m {name}: there is no such module to run")
+    return Program(spec.origin, str(Path.cwd()), spec)
+
+
+def execute(program: Program, arguments: tuple[str, ...]) -> Ending:
+    """Run it to its end. The new `__main__` stays: threads and exit handlers may still use it."""
+    module = _main_module(program)
+    sys.modules["__main__"] = module
+    sys.argv = [program.path if program.spec else program.shown, *arguments]
+    if not sys.flags.safe_path:
+        sys.path[0] = program.folder
+    try:
+        exec(_code(program), vars(module))  # noqa: S102 - running it is what was asked for
+    except SystemExit as stop:
+        return _of_exit(stop)
+    except BaseException as error:  # noqa: BLE001 - however it ends, it is reported
+        return Ending(130 if isinstance(error, KeyboardInterrupt) else 1, error)
+    return Ending()
+
+
+def _main_module(program: Program) -> ModuleType:
+    module = ModuleType("__main__")
+    module.__dict__.update(__file__=program.path, __builtins__=sys.modules["builtins"])
+    if program.spec is not None:
+        module.__spec__ = program.spec
+        module.__package__ = program.spec.parent
+        module.__loader__ = program.spec.loader
+    else:
+        module.__loader__ = importlib.machinery.SourceFileLoader("__main__", program.path)
+    return module
+
+
+def _code(program: Program) -> CodeType:
+    return compile(Path(program.path).read_bytes(), program.path, "exec", dont_inherit=True)
+
+
+def _of_exit(stop: SystemExit) -> Ending:
+    if stop.code is None:
+        return Ending()
+    if isinstance(stop.code, int):
+        return Ending(stop.code & 0xFF)
+    return Ending(1, message=str(stop.code))
+
+
+# ---- tracebacks ---------------------------------------------------------------------------------
+
+
+def tidy(error: BaseException) -> BaseException:
+    """Take our frames out of the traceback of `error` and of those it came from."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = _without_ours(one.__traceback__)
+        todo += [one.__cause__, one.__context__]
+    return error
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
+
+
+def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
+    kept = [t for t in _frames(traceback) if not t.tb_frame.f_code.co_filename.startswith(OURS)]
+    result: TracebackType | None = None
+    for entry in reversed(kept):
+        result = TracebackType(result, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return result
+
+
+# ---- waiting for a module -----------------------------------------------------------------------
+
+
+class _Waiting:
+    """Stands first among the finders until the module is looked for."""
+
+    def __init__(self, name: str, then: Callable[[], None]) -> None:
+        self.name = name
+        self.then = then
+
+    def find_spec(
+        self, name: str, _path: object = None, _target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find the module as everybody does, and hear when it has been executed."""
+        if name != self.name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            _tell_when_executed(spec.loader, self.then)
+        return spec
+
+
+def _tell_when_executed(loader: object, then: Callable[[], None]) -> None:
+    execute_module = loader.exec_module  # type: ignore[attr-defined] # every modern loader has it
+
+    def exec_module(module: ModuleType) -> None:
+        del loader.exec_module  # type: ignore[attr-defined]
+        execute_module(module)
+        then()
+
+    loader.exec_module = exec_module  # type: ignore[attr-defined]
+
+
+@contextmanager
+def when_imported(name: str, then: Callable[[], None]) -> Iterator[None]:
+    """Call `then` as soon as the module `name` has been imported, now if it has been already.
+
+    So a script still decides with which environment variables torch is loaded.
+    """
+    if name in sys.modules:
+        then()
+        yield
+        return
+    waiting = _Waiting(name, then)
+    sys.meta_path.insert(0, waiting)
+    try:
+        yield
+    finally:
+        if waiting in sys.meta_path:
+            sys.meta_path.remove(waiting)

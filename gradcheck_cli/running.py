@@ -1,0 +1,218 @@
+"""`gradcheck run train.py`: a script that nobody changed, under observation from its first line."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from gradcheck_cli.probe.launching import Ending, Program, execute, when_imported
+from gradcheck_cli.records.finding import Crash
+from gradcheck_cli.records.trace import Gap
+
+if TYPE_CHECKING:
+    from gradcheck_cli.probe.everywhere import Everywhere
+    from gradcheck_cli.probe.session import Session
+    from gradcheck_cli.records.report import Report
+
+SIGTERM_CODE = 143
+_LEAD = 4  # a training may take so many more steps than another before a run is stopped
+
+
+class EnoughError(BaseException):
+    """Ends the script after the steps that were asked for; no `except Exception` stops it."""
+
+
+class TerminatedError(BaseException):
+    """SIGTERM arrived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run and how closely to look."""
+
+    program: Program
+    arguments: tuple[str, ...] = ()
+    command: str = ""
+    stop_after: int | None = None
+    first: int = 10
+    every: int = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the script ended, and what was measured on the way; without a report, why there is none."""
+
+    ending: Ending
+    report: "Report | None" = None
+    advice: str = ""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: torch is touched only once the script has imported it."""
+
+    plan: Plan
+    watcher: "Everywhere | None" = None
+    stack: ExitStack = field(default_factory=ExitStack)
+    book: Any = None
+
+    def watch(self) -> None:
+        """Torch is here: look everywhere."""
+        from gradcheck_cli.probe.everywhere import Everywhere
+        from gradcheck_cli.probe.sampling import Sampling
+        from gradcheck_cli.targets.sources import SiteBook
+
+        plan = self.plan
+        self.book = SiteBook()
+        self.stack.enter_context(self.book.recording())
+        sampling = Sampling(first=plan.first, every=plan.every, last=plan.stop_after)
+        self.watcher = Everywhere(
+            sampling=sampling, site_of=self.book.site_of, on_step=self.stepped
+        )
+        self.stack.enter_context(self.watcher)
+
+    def stepped(self, _: "Session") -> None:
+        """Stop the script when every training has taken its steps, or one is far ahead."""
+        assert self.watcher is not None
+        limit = self.plan.stop_after
+        if limit is None:
+            return
+        steps = [s.steps for s in self.watcher.sessions]
+        if min(steps) >= limit or max(steps) >= _LEAD * limit:
+            raise EnoughError
+
+
+def run(plan: Plan) -> Outcome:
+    """Run the script to its end, or for `stop_after` steps, and report what was seen.
+
+    Raises nothing of the script's: how it ended is in the outcome.
+    """
+    started, begun = datetime.now(UTC), time.monotonic()
+    this = _Run(plan)
+    with this.stack, when_imported("torch", this.watch), _terminable():
+        ending = execute(plan.program, plan.arguments)
+    if isinstance(ending.error, EnoughError):
+        ending = Ending()
+    elif isinstance(ending.error, TerminatedError):
+        ending = Ending(SIGTERM_CODE, ending.error)
+    watcher = this.watcher
+    if watcher is None or not any(s.steps for s in watcher.sessions):
+        return Outcome(ending, advice=_why_nothing(watcher))
+    seconds = round(time.monotonic() - begun, 3)
+    return Outcome(ending, _report(this, ending, started.isoformat(timespec="seconds"), seconds))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the script with an exception, unless it handles the signal itself."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends us at once
+        raise TerminatedError
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is end:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _report(this: _Run, ending: Ending, started: str, seconds: float) -> "Report":
+    from gradcheck_cli.witnessing import Circumstances, report_of
+
+    watcher = this.watcher
+    assert watcher is not None
+    sessions = [s for s in watcher.sessions if s.steps]
+    about = Circumstances(
+        command=this.plan.command,
+        data="drawn by the script",
+        started=started,
+        seconds=seconds,
+        interrupted=isinstance(ending.error, (KeyboardInterrupt, TerminatedError)),
+        assumptions=tuple(_assumptions(watcher, sessions)),
+        gaps=tuple(_gaps(watcher, ending)),
+        crashed=tuple(_crashes(ending)),
+        advice=(_try_fixes(this.plan, sessions),),
+    )
+    return report_of(sessions, about)
+
+
+def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[str]:
+    sampling = watcher.sampling
+    if not sampling.dense:
+        yield (
+            f"layers were read in the first {sampling.first} steps, then in one of {sampling.every}; "
+            "the loss in all"
+        )
+    evaluations = sum(s.evaluations for s in sessions)
+    if evaluations:
+        yield f"{evaluations} forward passes without a graph were evaluations, and are not counted"
+    if watcher.seen.compiled:
+        yield (
+            "torch.compile was set aside (stance force_eager), because compiled modules call no "
+            "hooks; the compiled run may differ in rounding"
+        )
+
+
+def _gaps(watcher: "Everywhere", ending: Ending) -> Iterator[Gap]:
+    for optimizer in watcher.strangers:
+        yield Gap(
+            what=f"what {type(optimizer).__name__} trains",
+            reason="its parameters are in no module that was called",
+        )
+    for name in watcher.scripted:
+        yield Gap(what=f"inside {name}", reason="TorchScript runs without calling hooks")
+    if isinstance(ending.error, Exception):
+        error = ending.error
+        yield Gap(what="the steps to come", reason=f"{type(error).__name__}: {error}")
+
+
+def _crashes(ending: Ending) -> Iterator[Crash]:
+    if ending.is_our_fault:
+        import traceback
+
+        assert ending.error is not None
+        yield Crash("the probe", "".join(traceback.format_exception(ending.error)))
+
+
+def _try_fixes(plan: Plan, sessions: list["Session"]) -> str:
+    kind = type(sessions[0].group.models[0])
+    local = kind.__module__ in {"__main__", "builtins"}
+    shown = plan.program.shown or plan.program.path
+    model = f"{shown}:{kind.__name__}" if local else f"{kind.__module__}:{kind.__name__}"
+    return f"to have the fixes tried: gradcheck diagnose {model} --data FILE.py:NAME"
+
+
+def _why_nothing(watcher: "Everywhere | None") -> str:
+    """Return why no step was measured and what to do about it."""
+    other = "describe it to `gradcheck diagnose MODEL --data DATA` instead"
+    if watcher is None:
+        return (
+            "the script did not import torch in this process; if it starts others that train, run "
+            "those: `gradcheck run` goes before the script that has the training loop"
+        )
+    seen = watcher.seen
+    if seen.backwards and not seen.updates:
+        return (
+            f"{seen.backwards} backward passes but no step of a torch.optim.Optimizer: an optimizer "
+            f"that does not subclass it cannot be seen; {other}"
+        )
+    if seen.updates:
+        return (
+            f"{seen.updates} optimizer steps, but of parameters that are in no module that was "
+            f"called; {other}"
+        )
+    return (
+        "no optimizer stepped in this process; training in processes that the script starts "
+        "(torch.multiprocessing.spawn) cannot be seen: start it with `torchrun -m gradcheck_cli run "
+        f"SCRIPT`, or {other}"
+    )

@@ -116,7 +116,7 @@ def frozen_parameters(seen: Evidence) -> Support | None:
     frozen = [x for x in owning if not x.trainable]
     if not frozen or not seen.has("stalled-loss", "update-too-small"):
         return None
-    whole = sum(p.numel for x in owning for p in x.parameters)
+    whole = max(sum(p.numel for x in owning for p in x.parameters), 1)
     share = sum(p.numel for x in frozen for p in x.parameters) / whole
     weighing = Weighing()
     weighing.add(

@@ -9,6 +9,7 @@ from gradcheck_cli.records.diagnosis import Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
 
+_LESSER = 0.6  # weight of a cause that explains only the less serious findings
 _LEAST = 0.15  # a score below it is not worth a line
 
 OnCrash = Callable[[Crash], None]
@@ -25,13 +26,15 @@ def rank(
 
     A cause that raises is handed to `on_crash` and the others go on; without it, it raises.
     """
-    serious = {f.name: f.code for f in findings if f.severity is not Severity.NOTE}
+    serious = {f.name: f for f in findings if f.severity is not Severity.NOTE}
     if not serious:
         return ()
     seen = Evidence(trace, tuple(findings))
+    gravest = max(f.severity.rank for f in serious.values())
     found: list[Cause] = []
     for rule in causes:
         explained = [serious[name] for name in rule.explains if name in serious]
+        grave = any(f.severity.rank == gravest for f in explained)
         if not explained:
             continue
         try:
@@ -46,8 +49,8 @@ def rank(
         found.append(
             Cause(
                 name=rule.name,
-                explains=tuple(sorted(explained)),
-                score=round(support.score, 3),
+                explains=tuple(sorted(f.code for f in explained)),
+                score=round(support.score * (1.0 if grave else _LESSER), 3),
                 reasons=support.reasons,
                 layers=support.layers,
                 first_layer=support.first_layer,

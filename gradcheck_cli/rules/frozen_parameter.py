@@ -32,7 +32,7 @@ def frozen_parameter(trace: Trace) -> Iterator[Hit]:
     if not frozen:
         return
     size = sum(p.numel for x in frozen for p in x.parameters)
-    whole = sum(p.numel for x in trace.layers for p in x.parameters)
+    whole = max(sum(p.numel for x in trace.layers for p in x.parameters), 1)
     yield Hit(
         severity=Severity.NOTE,
         confidence=Confidence.HIGH,

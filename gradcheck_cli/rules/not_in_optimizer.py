@@ -40,7 +40,7 @@ def not_in_optimizer(trace: Trace) -> Iterator[Hit]:
     if not missed:
         return
     size = sum(p.numel for x in missed for p in x.parameters)
-    whole = sum(p.numel for x in trace.layers for p in x.parameters)
+    whole = max(sum(p.numel for x in trace.layers for p in x.parameters), 1)
     yield Hit(
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,

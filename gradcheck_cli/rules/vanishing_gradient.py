@@ -98,11 +98,13 @@ def _along_depth(
     ]
     hidden = " (an adaptive optimizer hides it in the size of the updates)" if masked else ""
     decades = -log10(max(ratio, _LEAST)) if ratio > 0 else float("inf")
-    size = "exactly zero" if ratio == 0 else f"{decades:.1f} orders of magnitude weaker"
+    size = (
+        "exactly zero, unlike" if ratio == 0 else f"{decades:.1f} orders of magnitude weaker than"
+    )
     return Hit(
         severity=severity,
         confidence=Confidence.HIGH if ratio < 1e-4 or state.stuck else Confidence.MEDIUM,
-        message=f"The gradient of {worst.layer.path} is {size} than that of the upper layers"
+        message=f"The gradient of {worst.layer.path} is {size} that of the upper layers"
         f"{hidden}: {len(lost)} of {len(rows)} layers hardly take part in learning.",
         layers=in_order([row.layer for row in lost]),
         evidence=tuple(evidence),

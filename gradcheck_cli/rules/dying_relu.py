@@ -24,7 +24,7 @@ def dying_relu(trace: Trace, *, dead: float = 0.6, nearly_all: float = 0.95) -> 
     Measures  per layer the share of units that were 0 on all samples of the last inspected batches.
     Reports   a share above `dead`.
     Matters   a unit that never fires has a gradient of exactly 0 and stays as it is for ever.
-    Severity  error when nearly all units of a layer are dead or the loss does not fall, else note.
+    Severity  error when more than `nearly_all` units of a layer are dead or the loss does not fall, else note.
     Not for   sparse activations: half of the *outputs* of a healthy ReLU layer are 0, its units are not.
     Sources   Maas, Hannun & Ng 2013 (leaky units); Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165.
     """

@@ -15,6 +15,16 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+# What may stop being finite, in the order in which a step computes it.
+_WHERE = {
+    "output": "output",
+    "output_grad": "the gradient at the output",
+    "weight_grad": "the gradient",
+    "bias_grad": "the gradient",
+    "update": "update",
+    "weight": "weight",
+}
+
 
 @rule("GC501", "non-finite")
 def non_finite(trace: Trace) -> Iterator[Hit]:
@@ -60,10 +70,10 @@ def non_finite(trace: Trace) -> Iterator[Hit]:
 
 def _first_layer(trace: Trace, step: Step) -> tuple[str, str] | None:
     """Return the first layer whose reading holds something that is not finite, and what it is."""
-    for what in ("output", "weight_grad", "update", "weight"):
-        for layer in trace.layers:
+    for what, told in _WHERE.items():
+        for layer in sorted(trace.layers, key=lambda x: x.order):
             reading = step.readings.get(layer.path)
             moments = None if reading is None else getattr(reading, what)
             if moments is not None and moments.nonfinite:
-                return layer.path, what.replace("weight_grad", "the gradient").replace("_", " ")
+                return layer.path, told
     return None

@@ -1,0 +1,59 @@
+"""GC203: outputs that do not depend on the input any more."""
+
+import pytest
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.rules.collapsed_features import collapsed_features as gc203
+from tests.rules.a_trace import (
+    a_trace,
+    found,
+    same_whatever_the_scale_and_order,
+    skipped,
+    with_layer,
+    with_reading,
+)
+
+LIMIT = gc203.thresholds
+
+
+def collapsed(spread: float, loss: str = "stalled"):
+    return with_reading(a_trace(loss=loss), "l2", spread=spread)
+
+
+def test_names_the_layer_and_the_share_that_depends_on_the_sample() -> None:
+    [finding] = found(gc203, collapsed(1e-9))
+    assert (finding.code, finding.layers, finding.severity) == ("GC203", ("l2",), Severity.ERROR)
+    assert (finding.evidence[0].measured, finding.evidence[0].limit) == (1e-9, LIMIT["spread"])
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 1), (1.01, 0)])
+def test_the_limit_is_where_the_card_says(times: float, count: int) -> None:
+    assert len(found(gc203, collapsed(LIMIT["spread"] * times))) == count
+
+
+def test_a_collapse_while_the_loss_falls_is_a_note_at_most() -> None:
+    assert {f.severity for f in found(gc203, collapsed(1e-9, "learning"))} <= {Severity.NOTE}
+
+
+def test_where_the_inputs_themselves_hardly_vary_nothing_has_collapsed() -> None:
+    trace = a_trace()
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_reading(trace, path, spread=LIMIT["spread"] / 2)
+    assert not found(gc203, trace)
+
+
+def test_a_branch_that_does_not_lead_to_the_loss_may_be_constant() -> None:
+    assert not found(gc203, with_layer(collapsed(0.0), "l2", depth=None))
+
+
+@pytest.mark.parametrize("loss", ["stalled", "learning"])
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
+    for spread in (0.5, 1e-9, 0.0):
+        assert same_whatever_the_scale_and_order(gc203, collapsed(spread, loss))
+
+
+def test_says_so_when_batches_hold_one_sample() -> None:
+    trace = a_trace()
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_reading(trace, path, spread=None)
+    assert "one sample" in skipped(gc203, trace).reason

@@ -1,0 +1,62 @@
+"""GC701: data that can not be learned from."""
+
+from dataclasses import replace
+
+import pytest
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.trace import DataFacts
+from gradcheck_cli.rules.degenerate_data import degenerate_data as gc701
+from tests.rules.a_trace import (
+    a_trace,
+    found,
+    same_whatever_the_scale_and_order,
+    skipped,
+)
+
+LIMIT = gc701.thresholds
+
+
+def fed(loss: str = "stalled", **facts: object):
+    return a_trace(loss=loss, data=DataFacts(batch_size=32, **facts))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fact", "limit"), [("constant_features", "constant"), ("duplicate_inputs", "duplicates")]
+)
+@pytest.mark.parametrize(("more", "count"), [(-1e-4, 0), (1e-4, 1)])
+def test_the_limits_of_the_shares_are_where_the_card_says(
+    fact: str, limit: str, more: float, count: int
+) -> None:
+    answer = found(gc701, fed(**{fact: LIMIT[limit] + more}))
+    assert len(answer) == count
+    assert all(f.severity is Severity.ERROR for f in answer)
+    assert all(f.evidence[0].measured == LIMIT[limit] + more for f in answer)
+
+
+def test_a_single_class_is_said() -> None:
+    [finding] = found(gc701, fed(classes_seen=1))
+    assert "one class" in finding.message
+    assert not found(gc701, fed(classes_seen=2))
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])
+def test_a_wild_scale_is_a_note_from_the_limit_on(times: float, count: int) -> None:
+    answer = found(gc701, fed(input_peak=LIMIT["peak"] * times))
+    assert [f.severity for f in answer] == [Severity.NOTE] * count
+
+
+def test_repeated_samples_in_a_network_that_learns_are_no_error() -> None:
+    answer = found(gc701, fed("learning", duplicate_inputs=0.95))
+    assert {f.severity for f in answer} <= {Severity.NOTE}
+
+
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers() -> None:
+    for trace in (fed(), fed(constant_features=1.0), fed(classes_seen=1)):
+        assert same_whatever_the_scale_and_order(gc701, trace)
+
+
+@pytest.mark.parametrize("size", [None, 1, 3])
+def test_says_so_when_batches_are_tiny(size: int | None) -> None:
+    trace = replace(fed(), data=DataFacts(batch_size=size))
+    assert "four samples" in skipped(gc701, trace).reason

@@ -1,0 +1,67 @@
+"""GC601: parameters that never get a gradient."""
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.trace import Cut, SourceSite, Trace
+from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter as gc601
+from tests.rules.a_trace import (
+    a_trace,
+    found,
+    moments,
+    same_whatever_the_scale_and_order,
+    skipped,
+    with_layer,
+    with_parameter,
+    with_reading,
+)
+
+
+def silent(*paths: str, **facts: object):
+    trace = a_trace(**facts)  # type: ignore[arg-type]
+    for path in paths:
+        trace = with_parameter(trace, path, reached=False)
+        trace = with_reading(trace, path, weight_grad=None, update=moments(0.0))
+    return trace
+
+
+def test_names_the_layers_and_the_place_of_the_cut() -> None:
+    cut = Cut(operation="detach", layer="l1", at=SourceSite("m.py", 7))
+    [finding] = found(gc601, silent("l0", "l1", cuts=(cut,)))
+    assert (finding.code, finding.severity) == ("GC601", Severity.ERROR)
+    assert finding.layers == ("l0", "l1")
+    assert finding.evidence[0].measured == 2
+    assert "detach at m.py:7" in finding.message
+
+
+def test_one_gradient_in_the_whole_run_is_enough() -> None:
+    assert not found(gc601, with_parameter(silent("l0"), "l0", reached=True))
+
+
+def test_a_layer_whose_output_nothing_uses_is_a_note() -> None:
+    [finding] = found(gc601, with_layer(silent("l0"), "l0", depth=None))
+    assert finding.severity is Severity.NOTE
+
+
+def test_a_target_network_moved_by_averaging_is_left_alone() -> None:
+    assert not found(gc601, with_reading(silent("l0"), "l0", update=moments(1e-4)))
+
+
+def test_frozen_and_unheld_and_uncalled_layers_are_the_business_of_others() -> None:
+    assert not found(gc601, with_parameter(silent("l0"), "l0", trainable=False))
+    assert not found(gc601, with_parameter(silent("l0"), "l0", optimised=False))
+    assert not found(gc601, with_layer(silent("l0"), "l0", called=False))
+
+
+def test_modules_in_plain_lists_are_named() -> None:
+    [finding] = found(gc601, a_trace(unregistered=("blocks",)))
+    assert finding.severity is Severity.ERROR
+    assert finding.layers == ("blocks",)
+    assert "blocks" in finding.message
+
+
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers() -> None:
+    for trace in (silent(), silent("l0", "l2"), silent(unregistered=("a", "b"))):
+        assert same_whatever_the_scale_and_order(gc601, trace)
+
+
+def test_says_so_when_no_step_was_observed() -> None:
+    assert "no step" in skipped(gc601, Trace()).reason

@@ -1,0 +1,103 @@
+"""GC102: gradients grow on the way down, along time or along training."""
+
+from dataclasses import replace
+
+import pytest
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.trace import LossFacts
+from gradcheck_cli.rules.exploding_gradient import exploding_gradient as gc102
+from tests.rules.a_trace import (
+    GUESSING,
+    a_trace,
+    found,
+    moments,
+    same_whatever_the_scale_and_order,
+    skipped,
+    with_reading,
+)
+
+LIMIT = gc102.thresholds
+SMALL = 1e-6  # gradients with which the loss is not steep, however many there are
+
+
+def growing(factor: float) -> tuple[float, ...]:
+    return (SMALL * factor, SMALL * factor**0.6, SMALL * factor**0.3, SMALL, SMALL)
+
+
+def test_names_the_layers_and_the_number() -> None:
+    [finding] = found(gc102, a_trace(growing(1e5)))
+    assert (finding.code, finding.severity) == ("GC102", Severity.ERROR)
+    assert finding.layers == ("l0", "l1", "l2", "l3", "l4")
+    assert finding.evidence[0].measured > LIMIT["growth"]
+    assert "lowest layers" in finding.message
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])
+def test_the_limit_of_growth_along_depth_is_where_the_card_says(times: float, count: int) -> None:
+    lowest = SMALL * LIMIT["growth"] * times
+    gradients = (lowest, lowest, SMALL, SMALL, SMALL)
+    assert len(found(gc102, a_trace(gradients))) == count
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])
+def test_the_limit_of_growth_along_time_is_where_the_card_says(times: float, count: int) -> None:
+    trace = with_reading(a_trace(), "l1", early_over_late=LIMIT["growth"] * times)
+    assert len(found(gc102, trace)) == count
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])
+def test_the_limit_of_growth_along_training_is_where_the_card_says(
+    times: float, count: int
+) -> None:
+    trace = a_trace((SMALL,) * 4)
+    grown = SMALL * LIMIT["growth_in_time"] * times
+    steps = [
+        step
+        if step.index < 15
+        else replace(
+            step,
+            readings={p: replace(r, weight_grad=moments(grown)) for p, r in step.readings.items()},
+        )
+        for step in trace.steps
+    ]
+    assert len(found(gc102, replace(trace, steps=tuple(steps)))) == count
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])
+def test_the_limit_of_a_wild_first_loss_is_where_the_card_says(times: float, count: int) -> None:
+    facts = LossFacts(kind="mse_loss", baseline=GUESSING)
+    curve = [GUESSING * LIMIT["excess"] * times] * 30
+    trace = replace(a_trace(loss=curve), loss=facts)
+    assert len(found(gc102, trace)) == count
+
+
+@pytest.mark.parametrize("loss", ["learning", "converged", "slow"])
+def test_growth_while_the_network_learns_is_not_reported(loss: str) -> None:
+    assert not found(gc102, a_trace(growing(1e6), loss))
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])
+def test_the_limit_of_sensitivity_is_where_the_card_says(times: float, count: int) -> None:
+    # norm(w) = 0.3 * 8 and norm(g) = rms * 8 change the loss by 19.2 * rms / loss.
+    rms = LIMIT["sensitivity"] * times * GUESSING / 19.2
+    trace = a_trace((rms,) * 4, loss=[GUESSING] * 30)
+    assert len(found(gc102, trace)) == count
+
+
+def test_a_shallow_network_has_no_depth_to_grow_along() -> None:
+    assert not found(gc102, a_trace((1e5 * SMALL, SMALL)))
+
+
+@pytest.mark.parametrize("loss", ["stalled", "diverging", "broken", "learning"])
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
+    for gradients in (growing(1e5), (1e-2,) * 5):
+        assert same_whatever_the_scale_and_order(gc102, a_trace(gradients, loss))
+
+
+def test_says_so_when_no_gradient_was_read() -> None:
+    assert "no weight layer" in skipped(gc102, a_trace(())).reason
+
+
+def test_layers_without_any_gradient_are_no_reference() -> None:
+    assert not found(gc102, a_trace((1e-2, 1e-2, 1e-2, 0.0, 0.0)))

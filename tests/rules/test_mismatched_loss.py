@@ -1,0 +1,94 @@
+"""GC405: a loss that does not fit its input."""
+
+from dataclasses import replace
+
+import pytest
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.trace import DataFacts, LossFacts
+from gradcheck_cli.rules.mismatched_loss import mismatched_loss as gc405
+from tests.rules.a_trace import (
+    GUESSING,
+    a_trace,
+    found,
+    same_whatever_the_scale_and_order,
+    skipped,
+)
+
+LIMIT = gc405.thresholds["outside"]
+
+
+def fed(kind: str | None, before: str | None, loss: str = "stalled", **data: float):
+    facts = LossFacts(kind=kind, activation_before=before, baseline=GUESSING)
+    return replace(a_trace(loss=loss), loss=facts, data=DataFacts(**data))
+
+
+@pytest.mark.parametrize(
+    ("kind", "before"),
+    [
+        ("cross_entropy", "softmax"),
+        ("cross_entropy", "sigmoid"),
+        ("binary_cross_entropy_with_logits", "sigmoid"),
+        ("nll_loss", "softmax"),
+    ],
+)
+def test_names_the_loss_and_what_it_was_fed(kind: str, before: str) -> None:
+    [finding] = found(gc405, fed(kind, before))
+    assert (finding.code, finding.severity) == ("GC405", Severity.ERROR)
+    assert kind in finding.message
+    assert before in finding.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "before"),
+    [
+        ("cross_entropy", None),
+        ("cross_entropy", "log_softmax"),
+        ("nll_loss", "log_softmax"),
+        ("binary_cross_entropy", "sigmoid"),
+        ("mse_loss", None),
+    ],
+)
+def test_losses_that_fit_pass(kind: str, before: str | None) -> None:
+    assert not found(gc405, fed(kind, before))
+
+
+@pytest.mark.parametrize(("more", "count"), [(-0.01, 0), (0.01, 1)])
+@pytest.mark.parametrize("before", ["sigmoid", "tanh", "relu"])
+def test_the_limit_of_targets_out_of_reach_is_where_the_card_says(
+    more: float, count: int, before: str
+) -> None:
+    lowest = {"sigmoid": 0.0, "tanh": -1.0, "relu": 0.0}[before]
+    outside = LIMIT + more  # of the range of the targets
+    inside = 1.0 - lowest
+    low = lowest - inside * outside / (1 - outside)
+    answer = found(gc405, fed("mse_loss", before, target_low=low, target_high=1.0))
+    assert len(answer) == count
+
+
+def test_shapes_that_are_stretched_are_said() -> None:
+    trace = fed("mse_loss", None)
+    loss = replace(trace.loss, broadcast=True, output_shape=(32, 1), target_shape=(32,))
+    [finding] = found(gc405, replace(trace, loss=loss))
+    assert "(32, 1)" in finding.message
+    assert "(32,)" in finding.message
+
+
+def test_a_misfit_that_learns_all_the_same_is_a_warning_at_most() -> None:
+    [finding] = found(gc405, fed("cross_entropy", "softmax", "learning"))
+    assert finding.severity in {Severity.WARNING, Severity.NOTE}
+
+
+def test_constant_targets_do_not_divide_by_zero() -> None:
+    [finding] = found(gc405, fed("mse_loss", "sigmoid", target_low=5.0, target_high=5.0))
+    assert finding.evidence[0].measured == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("loss", ["stalled", "learning"])
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
+    for before in (None, "softmax"):
+        assert same_whatever_the_scale_and_order(gc405, fed("cross_entropy", before, loss))
+
+
+def test_says_so_when_the_loss_is_not_one_of_torchs() -> None:
+    assert "torch" in skipped(gc405, fed(None, None)).reason

@@ -1,0 +1,41 @@
+"""GC604: layers that never run, as information."""
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.never_called import never_called as gc604
+from tests.rules.a_trace import (
+    a_trace,
+    found,
+    same_whatever_the_scale_and_order,
+    skipped,
+    with_layer,
+    with_parameter,
+)
+
+
+def idle(*paths: str):
+    trace = a_trace()
+    for path in paths:
+        trace = with_parameter(with_layer(trace, path, called=False), path, reached=False)
+    return trace
+
+
+def test_names_the_layers_and_their_number_as_a_note() -> None:
+    [finding] = found(gc604, idle("l1", "l3"))
+    assert (finding.code, finding.severity) == ("GC604", Severity.NOTE)
+    assert finding.layers == ("l1", "l3")
+    assert finding.evidence[0].measured == 2
+
+
+def test_layers_that_run_or_are_frozen_are_not_named() -> None:
+    assert not found(gc604, idle())
+    assert not found(gc604, with_parameter(idle("l1"), "l1", trainable=False))
+    assert not found(gc604, with_parameter(idle("l1"), "l1", reached=True))  # a bare parameter
+
+
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers() -> None:
+    assert same_whatever_the_scale_and_order(gc604, idle("l0", "l2"))
+
+
+def test_says_so_when_no_step_was_observed() -> None:
+    assert "no step" in skipped(gc604, Trace()).reason

@@ -1,0 +1,86 @@
+"""What the loss does, told from its own noise, from guessing and from zero."""
+
+from dataclasses import replace
+
+import pytest
+
+from gradcheck_cli.rules.progress import State, mann_kendall, progress, promising
+from tests.rules.a_trace import (
+    GUESSING,
+    SCALES,
+    a_trace,
+    losses,
+    moments,
+    scaled,
+    with_reading,
+)
+
+SHAPES = ("learning", "slow", "stalled", "diverging", "converged", "broken")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_state_of_a_loss_does_not_depend_on_its_scale(shape: str, scale: float) -> None:
+    assert progress(scaled(a_trace(loss=shape), scale)).state is State(shape)
+
+
+def test_nothing_is_said_about_very_few_steps() -> None:
+    state = progress(a_trace(loss=losses("stalled", 5)))
+    assert state.state is State.UNKNOWN
+    assert state.expected_steps is not None
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("at", [0, 10, 29])
+def test_one_loss_that_is_no_number_breaks_the_run_even_a_short_one(bad: float, at: int) -> None:
+    curve = losses("learning")
+    curve[at] = bad
+    assert progress(a_trace(loss=curve)).state is State.BROKEN
+    assert progress(a_trace(loss=[bad])).state is State.BROKEN
+
+
+def test_one_unlucky_batch_changes_nothing() -> None:
+    curve = losses("learning")
+    curve[-2] = 50 * GUESSING
+    assert progress(a_trace(loss=curve)).fine
+
+
+def test_a_plateau_that_ends_is_not_stalled() -> None:
+    curve = [GUESSING] * 18 + [GUESSING * 0.85**i for i in range(12)]
+    assert not progress(a_trace(loss=curve)).stuck
+
+
+def test_the_share_learned_is_measured_from_guessing_not_from_a_wild_start() -> None:
+    assert progress(a_trace(loss="stalled")).learned == pytest.approx(0, abs=0.02)
+    wild = [GUESSING * max(1.0, 50 * 0.6**i) for i in range(30)]
+    assert progress(a_trace(loss=wild)).learned == pytest.approx(0, abs=0.02)
+    assert progress(a_trace(loss=[x / 2 for x in wild])).learned == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_trend_test_knows_falling_from_rising() -> None:
+    rising = [float(i) for i in range(20)]
+    assert mann_kendall(rising) == pytest.approx(-mann_kendall(rising[::-1]))
+    assert mann_kendall(rising[::-1]) < -2.3
+    assert mann_kendall([1.0] * 20) == 0
+
+
+def test_a_stall_with_features_that_come_apart_is_promising() -> None:
+    trace = a_trace()
+    assert not promising(trace)
+    steps = [
+        replace(
+            s, readings={p: replace(r, spread=1e-3 * (1 + s.index)) for p, r in s.readings.items()}
+        )
+        for s in trace.steps
+    ]
+    assert promising(replace(trace, steps=tuple(steps)))
+
+
+def test_a_stall_with_coherent_gradients_and_moving_weights_is_promising() -> None:
+    trace = a_trace(update=1e-3)
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_reading(trace, path, agreement=0.9)
+    assert promising(trace)
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_reading(trace, path, update=moments(1e-9))
+    assert not promising(trace)

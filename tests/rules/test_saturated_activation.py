@@ -1,0 +1,47 @@
+"""GC202: bounded nonlinearities at their flat ends."""
+
+import pytest
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.rules.saturated_activation import saturated_activation as gc202
+from tests.rules.a_trace import (
+    a_trace,
+    found,
+    same_whatever_the_scale_and_order,
+    skipped,
+    with_nonlinearity,
+)
+
+LIMIT = gc202.thresholds["saturated"]
+
+
+def tanh(share: float, loss: str = "stalled"):
+    trace = with_nonlinearity(a_trace(loss=loss), "well", "Tanh", saturated=0.01)
+    return with_nonlinearity(trace, "sick", "Tanh", saturated=share)
+
+
+def test_names_the_layer_and_the_share() -> None:
+    [finding] = found(gc202, tanh(0.9))
+    assert (finding.code, finding.layers, finding.severity) == ("GC202", ("sick",), Severity.ERROR)
+    assert (finding.evidence[0].measured, finding.evidence[0].limit) == (0.9, LIMIT)
+    assert "sick (Tanh)" in finding.message
+
+
+@pytest.mark.parametrize(("more", "count"), [(-0.01, 0), (0.01, 1)])
+def test_the_limit_is_where_the_card_says(more: float, count: int) -> None:
+    assert len(found(gc202, tanh(LIMIT + more))) == count
+
+
+@pytest.mark.parametrize("loss", ["learning", "converged"])
+def test_saturation_in_a_network_that_learns_is_a_note_at_most(loss: str) -> None:
+    assert {f.severity for f in found(gc202, tanh(0.9, loss))} <= {Severity.NOTE}
+
+
+@pytest.mark.parametrize("loss", ["stalled", "slow", "learning"])
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
+    for share in (0.1, 0.9):
+        assert same_whatever_the_scale_and_order(gc202, tanh(share, loss))
+
+
+def test_says_so_when_nothing_can_saturate() -> None:
+    assert "two flat sides" in skipped(gc202, with_nonlinearity(a_trace(), dead=0.5)).reason

@@ -1,0 +1,63 @@
+"""GC403: the loss does not fall."""
+
+from dataclasses import replace
+
+import pytest
+
+from gradcheck_cli.records.finding import Confidence, Severity
+from gradcheck_cli.rules.stalled_loss import stalled_loss as gc403
+from tests.rules.a_trace import (
+    GUESSING,
+    a_trace,
+    found,
+    losses,
+    same_whatever_the_scale_and_order,
+    skipped,
+    with_reading,
+)
+
+LEAST = int(gc403.thresholds["least_steps"])
+
+
+def test_says_where_the_loss_stays_and_at_what_guessing_would_be() -> None:
+    [finding] = found(gc403, a_trace())
+    assert (finding.code, finding.severity, finding.layers) == ("GC403", Severity.ERROR, ())
+    assert finding.evidence[0].measured == pytest.approx(GUESSING, rel=0.02)
+    assert finding.evidence[0].limit == GUESSING
+    assert "always guessing the same" in finding.message
+
+
+def test_fewer_steps_than_the_card_says_are_too_few() -> None:
+    assert found(gc403, a_trace(loss=losses("stalled", LEAST)))
+    assert str(LEAST) in skipped(gc403, a_trace(loss=losses("stalled", LEAST - 1))).reason
+
+
+def test_a_known_baseline_and_many_steps_make_it_sure() -> None:
+    [sure] = found(gc403, a_trace(loss=losses("stalled", 2 * LEAST)))
+    [less] = found(gc403, a_trace(loss=losses("stalled", LEAST)))
+    assert (sure.confidence, less.confidence) == (Confidence.HIGH, Confidence.MEDIUM)
+
+
+@pytest.mark.parametrize("loss", ["learning", "slow", "converged", "diverging", "broken"])
+def test_other_losses_are_not_stalled(loss: str) -> None:
+    assert not found(gc403, a_trace(loss=loss))
+
+
+def test_a_stall_in_a_warm_up_is_a_note() -> None:
+    trace = a_trace()
+    steps = [replace(s, learning_rate=1e-6 * (1 + s.index)) for s in trace.steps]
+    assert [f.severity for f in found(gc403, replace(trace, steps=tuple(steps)))] == [Severity.NOTE]
+
+
+def test_a_promising_stall_is_a_note_unless_the_loss_does_not_fit() -> None:
+    trace = a_trace(update=1e-3)
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_reading(trace, path, agreement=0.9)
+    assert [f.severity for f in found(gc403, trace)] == [Severity.NOTE]
+    unfit = replace(trace, loss=replace(trace.loss, activation_before="softmax"))
+    assert [f.severity for f in found(gc403, unfit)] == [Severity.ERROR]
+
+
+@pytest.mark.parametrize("loss", ["stalled", "learning", "slow", "converged"])
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
+    assert same_whatever_the_scale_and_order(gc403, a_trace(loss=loss))

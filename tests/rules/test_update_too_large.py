@@ -1,0 +1,53 @@
+"""GC402: steps as large as the weights."""
+
+import pytest
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.rules.update_too_large import update_too_large as gc402
+from tests.rules.a_trace import (
+    a_trace,
+    found,
+    moments,
+    same_whatever_the_scale_and_order,
+    skipped,
+    with_reading,
+)
+
+LIMIT = gc402.thresholds["ratio"]
+
+
+def moving(ratio: float, loss: str = "stalled"):
+    return a_trace(loss=loss, update=ratio * 0.3)
+
+
+def test_names_the_layers_and_the_number() -> None:
+    trace = with_reading(moving(1.0), "l0", update=moments(1e-5))
+    [finding] = found(gc402, trace)
+    assert (finding.code, finding.severity) == ("GC402", Severity.ERROR)
+    assert finding.layers == ("l1", "l2", "l3")
+    assert finding.evidence[0].measured == pytest.approx(1.0)
+    assert "100 %" in finding.message
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])
+def test_the_limit_is_where_the_card_says(times: float, count: int) -> None:
+    assert len(found(gc402, moving(LIMIT * times))) == count
+
+
+@pytest.mark.parametrize("loss", ["learning", "converged", "slow"])
+def test_large_steps_of_a_network_that_learns_are_fine(loss: str) -> None:
+    assert not found(gc402, moving(1.0, loss))
+
+
+def test_one_layer_that_started_at_zero_is_not_the_median() -> None:
+    assert not found(gc402, with_reading(moving(1e-3), "l3", update=moments(30.0)))
+
+
+@pytest.mark.parametrize("loss", ["stalled", "diverging", "learning"])
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
+    for ratio in (1.0, 1e-3):
+        assert same_whatever_the_scale_and_order(gc402, moving(ratio, loss))
+
+
+def test_says_so_when_no_update_was_seen() -> None:
+    assert "update" in skipped(gc402, a_trace(())).reason

@@ -1,0 +1,139 @@
+"""GC101: the lower layers hardly take part."""
+
+import pytest
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.trace import Cut, DataFacts
+from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient as gc101
+from tests.rules.a_trace import (
+    SCALES,
+    a_trace,
+    found,
+    moments,
+    same_whatever_the_scale_and_order,
+    scaled,
+    skipped,
+    with_layer,
+    with_nonlinearity,
+    with_parameter,
+    with_reading,
+)
+
+STARVED = (1e-8, 1e-2, 1e-2, 1e-2)
+LIMIT = gc101.thresholds
+
+
+def test_names_the_starved_layer_and_the_number() -> None:
+    [finding] = found(gc101, a_trace(STARVED))
+    assert (finding.code, finding.name) == ("GC101", "vanishing-gradient")
+    assert finding.layers == ("l0",)
+    assert finding.severity is Severity.ERROR
+    assert finding.evidence[0].measured == pytest.approx(1e-6)
+    assert "l0" in finding.message
+    assert "6.0 orders" in finding.message
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 1), (1.01, 0)])
+def test_the_limit_while_the_loss_stalls_is_where_the_card_says(times: float, count: int) -> None:
+    weak = 1e-2 * LIMIT["attenuation_when_stuck"] * times
+    assert len(found(gc101, a_trace((weak, 1e-2, 1e-2, 1e-2)))) == count
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 1), (1.01, 0)])
+@pytest.mark.parametrize(("loss", "adaptive"), [("slow", False), ("stalled", True)])
+def test_the_limit_is_stricter_for_adaptive_optimizers_and_falling_losses(
+    times: float, count: int, loss: str, adaptive: bool
+) -> None:
+    weak = 1e-2 * LIMIT["attenuation"] * times
+    trace = a_trace((weak, 1e-2, 1e-2, 1e-2), loss, adaptive=adaptive)
+    assert len(found(gc101, trace)) == count
+
+
+def test_a_configured_limit_is_used() -> None:
+    assert not found(gc101, a_trace((2e-3, 1e-2, 1e-2, 1e-2)))
+    assert found(gc101, a_trace((2e-3, 1e-2, 1e-2, 1e-2)), attenuation_when_stuck=0.5)
+
+
+def test_attenuation_without_consequence_is_a_note_at_most() -> None:
+    answer = found(gc101, a_trace(STARVED, "learning", adaptive=True))
+    assert {f.severity for f in answer} <= {Severity.NOTE}
+
+
+@pytest.mark.parametrize("loss", ["stalled", "slow", "learning", "converged", "diverging"])
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
+    for gradients in (STARVED, (1e-2,) * 4, (0.0, 1e-2, 1e-2)):
+        assert same_whatever_the_scale_and_order(gc101, a_trace(gradients, loss))
+
+
+def test_says_so_when_no_gradient_was_read() -> None:
+    assert "no weight layer" in skipped(gc101, a_trace(())).reason
+    trace = a_trace()
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_reading(trace, path, weight_grad=None)
+    assert skipped(gc101, trace).code == "GC101"
+
+
+def test_a_frozen_lower_layer_is_not_flagged() -> None:
+    assert not found(gc101, with_parameter(a_trace(STARVED), "l0", trainable=False))
+
+
+def test_a_side_branch_that_does_not_lead_to_the_loss_is_not_flagged() -> None:
+    assert not found(gc101, with_layer(a_trace(STARVED), "l0", depth=None))
+
+
+def test_zeros_that_another_rule_explains_are_left_to_it() -> None:
+    zero = a_trace((0.0, 0.0, 1e-2, 1e-2))
+    assert found(gc101, zero)
+    cut = a_trace((0.0, 0.0, 1e-2, 1e-2), cuts=(Cut(operation="argmax", layer=None),))
+    assert not found(gc101, cut)
+    assert not found(gc101, with_nonlinearity(zero, dead=1.0))
+    constant = a_trace((0.0, 0.0, 1e-2, 1e-2), data=DataFacts(constant_features=1.0))
+    assert not found(gc101, constant)
+
+
+def test_exactly_zero_is_said_without_an_infinite_number_of_decades() -> None:
+    [finding] = found(gc101, a_trace((0.0, 1e-2, 1e-2, 1e-2)))
+    assert "exactly zero" in finding.message
+    assert "inf" not in finding.message
+
+
+def test_a_solved_problem_with_tiny_gradients_everywhere_is_fine() -> None:
+    assert not found(gc101, a_trace((1e-9, 1e-9, 1e-9), "converged"))
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.5, 1), (2.0, 0)])
+def test_a_gradient_lost_along_time_is_named(times: float, count: int) -> None:
+    trace = with_reading(a_trace(), "l1", early_over_late=LIMIT["through_time"] * times)
+    answer = found(gc101, trace)
+    assert len(answer) == count
+    assert all(f.layers == ("l1",) and "time step" in f.message for f in answer)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_network_that_hardly_acts_on_its_loss_is_weak_as_a_whole(scale: float) -> None:
+    weak = scaled(a_trace((1e-6,) * 4), scale)
+    [finding] = found(gc101, weak)
+    assert finding.layers == ("l0", "l1", "l2", "l3")
+    assert finding.evidence[0].measured < LIMIT["weak_network"]
+    assert not found(gc101, scaled(a_trace((1e-6,) * 4, "learning"), scale))
+
+
+def test_what_clipping_takes_from_all_gradients_is_no_weakness() -> None:
+    trace = a_trace((1e-6,) * 4)
+    for step in trace.steps:
+        object.__setattr__(step, "clip", 1e-6)
+    assert not found(gc101, trace)
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.9, 1), (1.1, 0)])
+def test_a_saturated_nonlinearity_is_a_wall(times: float, count: int) -> None:
+    slope = LIMIT["wall"] * times
+    trace = with_nonlinearity(a_trace(), "tanh", "Tanh", saturated=0.97, slope=slope)
+    answer = found(gc101, trace)
+    assert len(answer) == count
+    assert all("tanh" in f.message and f.layers == ("l0", "l1", "l2", "l3") for f in answer)
+
+
+def test_a_gradient_that_is_infinite_in_one_step_is_no_reason_to_call_others_weak() -> None:
+    trace = with_reading(a_trace(), "l3", weight_grad=moments(1.0, nonfinite=3))
+    assert not found(gc101, trace)

@@ -15,7 +15,7 @@ from gradcheck_cli.remedies.proposing import propose
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
-from gradcheck_cli.verifying import prove
+from gradcheck_cli.verifying import prove, reconsidered
 
 if TYPE_CHECKING:
     from gradcheck_cli.remedies.patching.patch import Patch
@@ -67,7 +67,7 @@ def fix(
         chosen = shown
     return Cure(
         findings=findings,
-        causes=causes,
+        causes=reconsidered(causes, fixes),
         fixes=fixes,
         chosen=chosen,
         patch=patch,

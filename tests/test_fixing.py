@@ -1,6 +1,8 @@
 """From a sick sample to a patched copy that trains: one diff, and every other byte as it was."""
 
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,3 +142,43 @@ def test_nothing_is_patched_where_only_the_data_can_help(project: Path) -> None:
     cure = fix(Target.from_strings("labels_without_signal.py", device="cpu"), budget=10)
     assert cure.patch is None
     assert all(f.verification.status is not Status.VERIFIED for f in cure.fixes)
+
+
+def gradcheck(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gradcheck_cli", *arguments]
+    root = str(SAMPLES.parent)
+    return subprocess.run(
+        command,
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.mark.slow
+def test_the_command_shows_a_diff_that_applies_and_write_makes_the_model_clean(
+    project: Path,
+) -> None:
+    file = copied(project, "detached_encoder")
+    before = file.read_text()
+    shown = gradcheck(project, "fix", file.name, "--budget", "15")
+    assert shown.returncode == 0, shown.stderr
+    assert file.read_text() == before
+    assert "verified: reconnect-graph" in shown.stderr
+    assert count(shown.stdout, "-") == count(shown.stdout, "+") == 1
+    written = gradcheck(project, "fix", file.name, "--budget", "15", "--write")
+    assert written.returncode == 0, written.stderr
+    assert file.read_text() == before.replace("(images).detach()", "(images)")
+    again = gradcheck(project, "diagnose", file.name)
+    assert again.returncode == 0, again.stdout
+
+
+@pytest.mark.slow
+def test_the_command_says_when_only_the_data_can_help(project: Path) -> None:
+    file = copied(project, "degenerate_data")
+    said = gradcheck(project, "fix", file.name, "--budget", "5", "--write")
+    assert said.returncode == 1, said.stderr
+    assert "the data must be repaired" in said.stderr
+    assert file.read_bytes() == (SAMPLES / file.name).read_bytes()

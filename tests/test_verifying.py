@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from gradcheck_cli.records.diagnosis import Fix, Status
+from gradcheck_cli.records.diagnosis import Cause, Fix, Status, Verification
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.target import Target
-from gradcheck_cli.verifying import declined, estimate, verify
+from gradcheck_cli.verifying import declined, estimate, prove, reconsidered, verify
 from gradcheck_cli.verifying.sham import sham
 from sample_models.digits import load
 
@@ -218,3 +218,32 @@ def test_two_verifications_give_the_same_numbers() -> None:
     placebo = proposal("placebo", Change(summary="nothing", model=lambda _: None))
     one, other = only(CURE, placebo), only(CURE, placebo)
     assert [f.verification.effect for f in one] == [f.verification.effect for f in other]
+
+
+def cause(name: str, score: float) -> Cause:
+    return Cause(name=name, explains=("GC101",), score=score, reasons=("it looks like it",))
+
+
+def tried(name: str, treats: str, status: Status, effect: float = 0.0) -> Fix:
+    said = Verification(status=status, effect=effect, seeds=(0, 1))
+    return Fix(name=name, treats=treats, risk="safe", summary="", why="", verification=said)
+
+
+def test_a_confirmed_cause_outranks_any_score_and_a_refuted_one_falls_behind() -> None:
+    causes = [cause("refuted", 0.95), cause("untested", 0.9), cause("confirmed", 0.3)]
+    fixes = [
+        tried("cure", "confirmed", Status.VERIFIED, 0.6),
+        tried("placebo", "refuted", Status.INEFFECTIVE),
+    ]
+    ranked = reconsidered(causes, fixes)
+    assert [c.name for c in ranked] == ["confirmed", "untested", "refuted"]
+    assert ranked[0].score > 0.8
+    assert ranked[0].reasons[-1].startswith("confirmed by experiment: cure")
+    assert ranked[1] == causes[1]
+    assert ranked[2].score < 0.3
+
+
+def test_a_cause_is_not_refuted_by_what_was_hardly_tried() -> None:
+    once = Verification(status=Status.INEFFECTIVE, seeds=(0,))
+    fix = Fix(name="x", treats="a", risk="safe", summary="", why="", verification=once)
+    assert reconsidered([cause("a", 0.9)], [fix]) == (cause("a", 0.9),)

@@ -2,14 +2,9 @@
 
 from gradcheck_cli.causes.base import CauseRule
 from gradcheck_cli.causes.of_data import degenerate_data, labels_without_signal, unnormalized_input
-from gradcheck_cli.causes.of_signals import (
-    dead_relu,
-    depth_without_normalization,
-    init_too_large,
-    init_too_small,
-    long_recurrence,
-    saturating_activation,
-)
+from gradcheck_cli.causes.of_depth import depth_without_normalization, long_recurrence
+from gradcheck_cli.causes.of_initialisation import init_too_large, init_too_small
+from gradcheck_cli.causes.of_nonlinearities import dead_relu, saturating_activation
 from gradcheck_cli.causes.of_training import (
     clipping_too_strong,
     learning_rate_too_high,

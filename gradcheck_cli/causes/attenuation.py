@@ -92,22 +92,3 @@ def budget(trace: Trace, *, at_start: bool = True) -> Budget:
 
 def _weight_rms(reading: Reading) -> float | None:
     return None if reading.weight is None else reading.weight.rms
-
-
-def broke_later(trace: Trace) -> bool:
-    """Did units die or saturate only after the first step?"""
-    for layer in trace.layers:
-        for quantity in (_dead, _saturated):
-            before = typical(trace.observed[:1], layer.path, quantity)
-            after = typical(late(trace), layer.path, quantity)
-            if before is not None and after is not None and after > 0.5 and after > before + 0.3:
-                return True
-    return False
-
-
-def _dead(reading: Reading) -> float | None:
-    return reading.dead
-
-
-def _saturated(reading: Reading) -> float | None:
-    return reading.saturated

@@ -1,7 +1,7 @@
 """Causes in the data: scale, constancy, labels."""
 
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
-from gradcheck_cli.causes.of_signals import input_size
+from gradcheck_cli.causes.circumstances import input_size
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import first, typical

@@ -2,8 +2,8 @@
 
 from statistics import median
 
-from gradcheck_cli.causes.attenuation import broke_later
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
+from gradcheck_cli.causes.circumstances import broke_later
 from gradcheck_cli.records.trace import Reading, Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import first, late, typical, update_ratio

@@ -1,0 +1,71 @@
+"""Facts about a run that several causes ask for."""
+
+from math import log10
+
+from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
+from gradcheck_cli.rules.profile import depths, first, late, reference, typical, whole_signal
+from gradcheck_cli.rules.zeros import zeroed
+
+# Nonlinearities whose outputs have no fixed point of the variance that an initialisation could hold.
+SMOOTH = frozenset({"gelu", "silu", "mish", "hardswish", "softplus"})
+# Findings that a lost gradient shows as.
+VANISHING = "vanishing-gradient zero-gradient collapsed-features poor-initialization stalled-loss"
+
+
+def input_size(trace: Trace) -> float:
+    """Return the root mean square of the inputs, 1 where it was not measured."""
+    data = trace.data
+    if data.input_std is None or data.input_mean is None:
+        return 1.0
+    return float((data.input_std**2 + data.input_mean**2) ** 0.5)
+
+
+def saturated_at_start(trace: Trace) -> bool:
+    """Are many units of a bounded nonlinearity flat from the first steps on?"""
+    shares = [typical(first(trace), x.path, lambda r: r.saturated) for x in trace.layers]
+    return max((s for s in shares if s is not None), default=0.0) > 0.3
+
+
+def asleep(trace: Trace) -> list[Layer]:
+    """Return the batch normalisations that run in eval mode."""
+    return [x for x in trace.layers if x.kind.startswith("BatchNorm") and not x.training]
+
+
+def beyond_initialisation(trace: Trace) -> bool:
+    """Most nonlinearities have no fixed point of the variance, or attention mixes the positions."""
+    kinds = [x.activation for x in trace.weight_layers if x.activation is not None]
+    smooth = sum(kind in SMOOTH for kind in kinds)
+    attends = any(x.role is Role.ATTENTION for x in trace.layers)
+    return attends or (bool(kinds) and smooth > len(kinds) / 2)
+
+
+def lost_at_start(trace: Trace) -> float:
+    """Return the decades of signal that are missing in the first steps already."""
+    rows = depths(trace, first(trace))
+    if not rows:
+        return 0.0
+    ratio = min(row.strength for row in rows) / (reference(rows) or 1.0)
+    whole = whole_signal(trace, first(trace)) or 0.0
+    lost = min(ratio, whole)
+    if lost > 0:
+        return -log10(lost)
+    return 0.0 if zeroed(trace, first(trace)) else 10.0
+
+
+def broke_later(trace: Trace) -> bool:
+    """Did units die or saturate only after the first step?"""
+    for layer in trace.layers:
+        for quantity in (_dead, _saturated):
+            before = typical(trace.observed[:1], layer.path, quantity)
+            after = typical(late(trace), layer.path, quantity)
+            if before is not None and after is not None and after > 0.5 and after > before + 0.3:
+                return True
+    return False
+
+
+def _dead(reading: Reading) -> float | None:
+    return reading.dead
+
+
+def _saturated(reading: Reading) -> float | None:
+    return reading.saturated

@@ -3,7 +3,6 @@
 import math
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,14 +16,6 @@ from gradcheck_cli.targets.files import training_columns
 
 IN_MEMORY = 4 * 2**30  # compressed arrays cannot be read row by row
 LOCAL_HEADER = 30  # bytes of a zip entry before its name
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One array: rows by number, and how many there are."""
-
-    rows: Any
-    length: int
 
 
 class Arrays(Dataset[dict[str, Tensor]]):
@@ -41,9 +32,7 @@ class Arrays(Dataset[dict[str, Tensor]]):
 
 
 def _row(column: Any, index: int) -> Tensor:
-    value = torch.as_tensor(
-        column[index].copy() if hasattr(column[index], "copy") else column[index]
-    )
+    value = torch.as_tensor(column[index].copy())  # the row leaves the disk here
     return value.float() if value.dtype == torch.float64 else value
 
 
@@ -57,7 +46,7 @@ def open_arrays(path: Path) -> tuple[Any, tuple[str, ...]]:
     if path.suffix == ".npy":
         with path.open("rb") as file:
             _check_header(_header(file, path), path, path.name)
-        return torch.utils.data.TensorDataset(_whole(np.load(path, mmap_mode="r"))), notes
+        return Arrays({"inputs": np.load(path, mmap_mode="r")}), notes
     check_not_a_bomb(path)
     members = _members(path)
     kept, more = training_columns(list(members), path)
@@ -67,11 +56,6 @@ def open_arrays(path: Path) -> tuple[Any, tuple[str, ...]]:
         shapes = {name: column.shape for name, column in columns.items()}
         raise UsageError(f"{path} has arrays of different lengths: {shapes}")
     return Arrays(columns), (*notes, *more)
-
-
-def _whole(array: Any) -> Tensor:
-    tensor = torch.as_tensor(array.copy())
-    return tensor.float() if tensor.dtype == torch.float64 else tensor
 
 
 def _members(path: Path) -> dict[str, Callable[[], Any]]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
-from gradcheck_cli.targets.calling import Arranged, Calling, loss_in, main_output
+from gradcheck_cli.targets.calling import TARGET_NAMES, Arranged, Calling, loss_in, main_output
 from gradcheck_cli.targets.hooks import losses_in
 from gradcheck_cli.targets.importing import nearest
 from gradcheck_cli.targets.locating import forward_error
@@ -63,12 +63,16 @@ class Objective:
         arranged = self.calling.arrange(model, batch)
         if self.inputs is None:
             return arranged
-        change = on_floats(self.inputs)
-        return replace(
-            arranged,
-            args=tuple(map_tensors(entry, change) for entry in arranged.args),
-            kwargs={key: map_tensors(entry, change) for key, entry in arranged.kwargs.items()},
-        )
+        change, target = on_floats(self.inputs), arranged.target
+
+        def changed(entry: Any) -> Any:
+            is_target = entry is target and not self.calling.itself
+            return entry if is_target else map_tensors(entry, change)
+
+        args = tuple(changed(entry) for entry in arranged.args)
+        kwargs = {key: changed(entry) for key, entry in arranged.kwargs.items()}
+        result = replace(arranged, args=args, kwargs=kwargs)
+        return replace(result, target=result.inputs[0]) if self.calling.itself else result
 
     def wrapped(self, wrap: Callable[[Criterion], Criterion]) -> "Objective":
         """Return the objective with its loss function changed. Raises UsageError where it has none."""
@@ -146,6 +150,11 @@ def _with_inputs(batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(batch, tuple | list) and len(batch) > 1:
         *inputs, target = batch
         return (*(map_tensors(entry, change) for entry in inputs), target)
+    if isinstance(batch, Mapping):
+        return {
+            key: entry if key in TARGET_NAMES else map_tensors(entry, change)
+            for key, entry in batch.items()
+        }
     return map_tensors(batch, change)
 
 

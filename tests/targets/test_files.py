@@ -135,7 +135,9 @@ def test_a_long_table_is_read_as_it_is_needed(monkeypatch: pytest.MonkeyPatch) -
     assert time.perf_counter() - begun < 5
 
 
-def test_a_stored_npz_stays_on_disk() -> None:
+def test_arrays_stay_on_disk_where_they_can() -> None:
+    np.save("data.npy", X.numpy())
+    assert isinstance(open_data_file("data.npy", Options()).data.columns["inputs"], np.memmap)
     np.savez("data.npz", x=X.numpy(), y=Y.numpy())
     data = open_data_file("data.npz", Options()).data
     assert all(isinstance(column, np.memmap) for column in data.columns.values())

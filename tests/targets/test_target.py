@@ -359,3 +359,38 @@ def test_a_dataset_that_raises_is_theirs() -> None:
 
     with pytest.raises(UserCodeError, match="reading batch 0"):
         Target.of(model=net, data=Bad(X, Y)).build()
+
+
+class Regression(nn.Module):
+    """Takes its target too, and keeps what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 1)
+        self.given: list[Tensor] = []
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        self.given = [inputs, labels]
+        return {"loss": (self.layer(inputs) - labels).square().mean()}
+
+
+def test_a_change_to_the_inputs_leaves_the_target_alone() -> None:
+    values = Y.float().unsqueeze(1) + 1
+    zero = Change(summary="no inputs", inputs=lambda x: x * 0)
+    by_name = {"inputs": X, "labels": values}
+
+    def whole(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        return model(**batch)["loss"]  # type: ignore[no-any-return]
+
+    for data, loss in [((X, values), None), (by_name, None), (by_name, whole)]:
+        training = Target.of(model=Regression, data=data, loss=loss).build([zero])
+        training.step()
+        inputs, labels = training.model.given  # type: ignore[misc, union-attr]
+        assert float(inputs.abs().sum()) == 0
+        assert float(labels.min()) >= 1
+
+
+def test_a_reconstruction_aims_at_the_changed_input() -> None:
+    zero = Change(summary="no inputs", inputs=lambda x: x * 0)
+    training = Target.of(model=nn.Linear(6, 6, bias=False), data=X).build([zero])
+    assert float(training.step().loss) == 0

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Subset
+from torch.utils.data import Dataset, Sampler
 
 from gradcheck_cli.errors import CannotDiagnoseError, GradcheckError, UserCodeError
 from gradcheck_cli.targets.randomness import Stream
 
 HELD_OUT_SHARE = 10  # one sample in so many
 HELD_OUT_BATCHES = 8  # at most
+NUMBERS_AT_A_TIME = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,33 @@ class Source:
         return list(islice(self.endless(seed), number))
 
 
+class Part(Dataset[Any]):
+    """Some samples of a dataset; a tensor of numbers is small where a list of them is not."""
+
+    def __init__(self, whole: Any, numbers: Tensor) -> None:
+        self.whole, self.numbers = whole, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.whole[int(self.numbers[index])]
+
+
+class Shuffled(Sampler[int]):
+    """All numbers below `length` in random order, turned into Python integers as they are needed."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[int]:
+        for some in torch.randperm(self.length).split(NUMBERS_AT_A_TIME):
+            yield from some.tolist()
+
+
 END = object()
 
 
@@ -78,7 +106,7 @@ def divider(
         held = min(max(samples // HELD_OUT_SHARE, size), HELD_OUT_BATCHES * size)
         if samples - held < held:
             return None
-        order = torch.randperm(samples, generator=generator).tolist()
-        return make(Subset(data, order[held:]), size), make(Subset(data, order[:held]), size)
+        order = torch.randperm(samples, generator=generator)
+        return make(Part(data, order[held:]), size), make(Part(data, order[:held]), size)
 
     return divide

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
-from gradcheck_cli.targets.batches import END, Source, divider
+from gradcheck_cli.targets.batches import END, Shuffled, Source, divider
 from gradcheck_cli.targets.importing import check_arguments
 from gradcheck_cli.targets.lightning_modules import is_lightning, train_loader
 from gradcheck_cli.targets.loaders import from_loader
@@ -155,7 +155,7 @@ def _from_dataset(data: Any, batch_size: int | None, said: str) -> Source:
 
 def _shuffled(data: Any, size: int, notes: tuple[str, ...] = ()) -> Source:
     def loader() -> Iterable[Any]:
-        return DataLoader(data, batch_size=size, shuffle=True, drop_last=True)
+        return DataLoader(data, batch_size=size, sampler=Shuffled(len(data)), drop_last=True)
 
     return Source(loader, divider(data, size, _shuffled), size, notes)
 

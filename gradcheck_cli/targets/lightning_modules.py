@@ -16,7 +16,8 @@ from gradcheck_cli.targets.hooks import Manual
 PACKAGES = ("lightning", "pytorch_lightning")
 NOTE = (
     "Lightning: loss from training_step, optimizer from configure_optimizers; other hooks and the "
-    "Trainer's settings (clipping, accumulation, precision) are not used, give them as options"
+    "Trainer's settings (clipping, accumulation, precision) are not used, give them as options; "
+    "schedulers that step once per epoch stand still"
 )
 TRAINER_HINT = (
     "there is no Trainer here; give --optimizer (and --lr) where the module asks its Trainer"

@@ -31,6 +31,13 @@ def asleep(trace: Trace) -> list[Layer]:
     return [x for x in trace.layers if x.kind.startswith("BatchNorm") and not x.training]
 
 
+def pinned_output(trace: Trace) -> bool:
+    """Does a bounded nonlinearity behind the last layer sit at its end?"""
+    last = [x for x in trace.layers if x.role is Role.ACTIVATION and x.depth == 0]
+    shares = [typical(late(trace), x.path, lambda r: r.saturated) or 0.0 for x in last]
+    return max(shares, default=0.0) > 0.5
+
+
 def beyond_initialisation(trace: Trace) -> bool:
     """Most nonlinearities have no fixed point of the variance, or attention mixes the positions."""
     kinds = [x.activation for x in trace.weight_layers if x.activation is not None]

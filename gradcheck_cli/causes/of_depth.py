@@ -35,7 +35,9 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
     deepest = max((x.depth or 0 for x in chain), default=0)
     if deepest < 5 or len(bare) < 0.7 * len(chain) or trace.skips:
         return None
-    if not seen.noted("vanishing-gradient", "exploding-gradient", "collapsed-features"):
+    if not seen.noted(
+        "vanishing-gradient", "exploding-gradient", "collapsed-features", "poor-initialization"
+    ):
         return None
     start = budget(trace)
     mild = 0.55 < start.gain * start.slope < 1.8

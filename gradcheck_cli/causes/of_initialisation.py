@@ -8,6 +8,7 @@ from gradcheck_cli.causes.circumstances import (
     beyond_initialisation,
     input_size,
     lost_at_start,
+    pinned_output,
     saturated_at_start,
 )
 from gradcheck_cli.records.trace import Layer, Role, Trace
@@ -40,7 +41,7 @@ def init_too_small(seen: Evidence) -> Support | None:
     )  # neither slopes nor weights explain it
     weights = max(-start.weights, 0.0) + rest
     if not (small or rest > 1) or not seen.noted(
-        "vanishing-gradient", "collapsed-features", "zero-gradient"
+        "vanishing-gradient", "collapsed-features", "zero-gradient", "poor-initialization"
     ):
         return None
     share = weights / ((weights + slopes) or 1.0)
@@ -68,6 +69,7 @@ def init_too_small(seen: Evidence) -> Support | None:
         "but no initialisation keeps the variance through these layers",
         when=beyond_initialisation(trace),
     )
+    weighing.add(-0.4, "but the output sits at the end of its range", when=pinned_output(trace))
     weighing.add(-0.3, "but batch normalisation is switched off", when=bool(asleep(trace)))
     worst = min(small, key=lambda x: x.gain).layer if small else None
     return weighing.support([x.layer for x in small or start.links], first=worst)
@@ -91,7 +93,9 @@ def init_too_large(seen: Evidence) -> Support | None:
     start = budget(trace)
     large = [x for x in start.links if x.gain > 1.6 or _forward_gain(x.layer) > 2.2]
     tables = [
-        x for x in trace.weight_layers if x.role is not Role.EMBEDDING and _forward_gain(x) > 2.2
+        x
+        for x in trace.weight_layers
+        if x.role is not Role.EMBEDDING and _forward_gain(x) > _LARGE.get(x.role, 2.2)
     ]
     layers = list(dict.fromkeys([*(x.layer for x in large), *tables]))
     at_once = saturated_at_start(trace) and input_size(trace) < 5
@@ -135,6 +139,10 @@ init_too_large_explains = (
     "saturated-attention",
     "update-too-large",
 )
+
+
+# Weight gains that are too large; a recurrence applies its own at every time step.
+_LARGE = {Role.RECURRENT: 1.3}
 
 
 def _forward_gain(layer: Layer) -> float:

@@ -91,6 +91,6 @@ def dead_relu(seen: Evidence) -> Support | None:
     weighing.add(
         -0.4,
         "but what reaches them hardly depends on the sample",
-        when=fed_a_constant(trace, dead[0]),
+        when=any(fed_a_constant(trace, x) for x in dead),
     )
     return weighing.support(dead)

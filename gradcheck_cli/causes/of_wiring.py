@@ -1,9 +1,10 @@
 """Causes in how parts are connected: graph, optimizer, modules, output and loss."""
 
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
+from gradcheck_cli.causes.circumstances import pinned_output
 from gradcheck_cli.records.trace import Cut, Layer, Role
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import late, typical, whole_signal
+from gradcheck_cli.rules.profile import whole_signal
 
 _DETACHING = {"detach", "detach_", "data", "no_grad", "item", "tolist", "numpy", "numpy_force"}
 _STUCK = "stalled-loss disconnected-parameter zero-gradient"
@@ -207,9 +208,7 @@ def _pinned_output(seen: Evidence) -> bool:
         return False
     if not seen.has("vanishing-gradient", "stalled-loss", "saturated-activation"):
         return False
-    last = [x for x in trace.layers if x.role is Role.ACTIVATION and x.depth == 0]
-    shares = [typical(late(trace), x.path, lambda r: r.saturated) or 0.0 for x in last]
-    return max(shares, default=0.0) > 0.5 or (whole_signal(trace) or 1.0) < 1e-2
+    return pinned_output(trace) or (whole_signal(trace) or 1.0) < 1e-2
 
 
 @cause("target-shape-broadcast", "stalled-loss mismatched-loss")

@@ -156,7 +156,7 @@ def _state(
     if certain and (learned >= 0.5 or (learned >= enough and falling)):
         return State.LEARNING
     fell = start - end > 3 * noise and start - end > little * abs(start)
-    unclear = learned >= little and (certain or trend < -1.0)
+    unclear = learned >= enough or (learned >= little and (certain or trend < -1.0))
     if unclear or blurred or (falling and fell):
         return State.SLOW
     return State.STALLED

@@ -14,7 +14,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import first, late, typical
-from gradcheck_cli.rules.progress import progress
+from gradcheck_cli.rules.progress import Progress, State, progress
 
 
 @rule("GC202", "saturated-activation")
@@ -24,7 +24,8 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     Measures  per nonlinearity the share of outputs where its slope is below 1 % of its steepest.
     Reports   a share above `saturated` late in the run.
     Matters   such a unit passes less than a hundredth of the gradient that arrives.
-    Severity  error when the loss does not fall well, note when it does.
+    Severity  error when the loss does not fall well, warning when it falls, note once more than half of
+              it is gone.
     Not for   gates of LSTM and GRU, which are meant to open and shut.
     Sources   Glorot & Bengio 2010, sec. 3; LeCun et al. 1998, Efficient BackProp, sec. 4.4.
     """
@@ -43,7 +44,7 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     worst = max(sick, key=lambda x: shares[x.path])
     share = shares[worst.path]
     yield Hit(
-        severity=Severity.NOTE if state.fine else Severity.ERROR,
+        severity=_severity(state),
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"{number(100 * share)} % of the outputs of {worst.path} ({worst.kind}) are in the flat "
         f"region; {len(sick)} of {len(shares)} bounded nonlinearities are like that.",
@@ -52,6 +53,16 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
             Evidence("share of outputs in the flat region", share, saturated),
             Evidence("the same in the first steps", _before(trace, worst.path), None),
         ),
+    )
+
+
+def _severity(state: Progress) -> Severity:
+    if not state.fine:
+        return Severity.ERROR
+    return (
+        Severity.NOTE
+        if state.learned >= 0.5 or state.state is State.CONVERGED
+        else Severity.WARNING
     )
 
 

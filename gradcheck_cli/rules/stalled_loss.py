@@ -17,13 +17,14 @@ from gradcheck_cli.rules.progress import State, progress, promising
 
 
 @rule("GC403", "stalled-loss")
-def stalled_loss(trace: Trace, *, least_steps: int = 20) -> Iterator[Hit]:
+def stalled_loss(trace: Trace, *, least_steps: int = 20, least_samples: int = 500) -> Iterator[Hit]:
     """The loss does not fall.
 
     Measures  the median of the last quarter of the losses against the smaller of the first loss and the
               loss of the best constant prediction, beside the noise of a single step; and the trend of
               the last two thirds (Mann-Kendall).
-    Reports   no fall beyond the noise and no falling trend in at least `least_steps` steps.
+    Reports   no fall beyond the noise and no falling trend in at least `least_steps` steps
+              and `least_samples` samples.
     Matters   whatever the gradients look like, nothing is learned.
     Severity  error; note while the learning rate is still warming up, or while the features come apart
               or coherent gradients move the weights, so that a longer run may well learn.
@@ -33,6 +34,8 @@ def stalled_loss(trace: Trace, *, least_steps: int = 20) -> Iterator[Hit]:
     state = progress(trace)
     if state.state is State.UNKNOWN or len(trace.losses) < least_steps:
         raise CannotTellError(f"fewer than {least_steps} steps")
+    if len(trace.losses) * (trace.data.batch_size or least_samples) < least_samples:
+        raise CannotTellError(f"fewer than {least_samples} samples")
     if state.state is not State.STALLED:
         return
     rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]

@@ -20,6 +20,7 @@ from gradcheck_cli.rules.progress import Progress, progress
 from gradcheck_cli.rules.zeros import zeroed
 
 _LEAST = 1e-300
+BEYOND_HELP = 1e-6  # ten times the precision of float32: what is left of such a gradient is noise
 
 
 @rule("GC101", "vanishing-gradient")
@@ -89,7 +90,7 @@ def _along_depth(
     moved = median(upper) if upper else 0.0
     idle = [r for r in lost if r.update is not None and r.update < max(1e-2 * moved, 1e-7)]
     masked = trace.adaptive and len(idle) < len(lost) / 2
-    severity = _severity(state, masked=masked, idle=bool(idle))
+    severity = _severity(state, ratio, masked=masked, idle=bool(idle))
     evidence = [
         Evidence("sensitivity of the weakest layer relative to the upper layers", ratio, limit),
         Evidence("change per step of the weakest layer", worst.update or 0.0, None, "of its norm"),
@@ -111,12 +112,13 @@ def _along_depth(
     )
 
 
-def _severity(state: Progress, *, masked: bool, idle: bool) -> Severity:
+def _severity(state: Progress, ratio: float, *, masked: bool, idle: bool) -> Severity:
     if state.stuck:
         return Severity.ERROR
     if state.fine and (masked or not idle):
         return Severity.NOTE
-    return Severity.ERROR if idle else Severity.NOTE
+    beyond_help = ratio < BEYOND_HELP and not state.fine
+    return Severity.ERROR if idle or beyond_help else Severity.NOTE
 
 
 def _along_time(trace: Trace, limit: float, state: Progress) -> Hit | None:

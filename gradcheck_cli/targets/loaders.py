@@ -1,5 +1,6 @@
 """DataLoaders of the user's: used as they are, and divided where their sampler is an ordinary one."""
 
+import copy
 from collections.abc import Iterable, Sized
 from typing import Any
 
@@ -35,7 +36,16 @@ def from_loader(loader: DataLoader[Any], batch_size: int | None) -> Source:
     divide = None
     if own is not None and _is_ordinary(loader):
         divide = divider(loader.dataset, own, lambda part, size: _reloaded(loader, part, size))
-    return Source(lambda: loader, divide, own, notes, _generators_of(loader))
+    return Source(lambda: _afresh(loader), divide, own, notes, _generators_of(loader))
+
+
+def _afresh(loader: DataLoader[Any]) -> DataLoader[Any]:
+    """Persistent workers remember their chance of the last run: let each pass have workers of its own."""
+    if not loader.persistent_workers:
+        return loader
+    twin = copy.copy(loader)
+    twin._iterator = None  # noqa: SLF001 - where the loader keeps its workers
+    return twin
 
 
 def _is_ordinary(loader: DataLoader[Any]) -> bool:

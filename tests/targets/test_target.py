@@ -41,7 +41,9 @@ class Stream(IterableDataset[tuple[Tensor, Tensor]]):
         return iter(zip(X, Y, strict=True))
 
 
+WORKERS = DataLoader(Noisy(), 8, shuffle=True, num_workers=1, persistent_workers=True)
 DATA = {
+    "persistent workers": WORKERS,
     "tensors": (X, Y),
     "dataset": TensorDataset(X, Y),
     "noisy dataset": Noisy(),

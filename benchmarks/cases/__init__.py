@@ -1,5 +1,8 @@
 """The labelled case bank: `CASES`, each a training problem with what was measured about it.
 
+Two halves, `development` and `held-back`, and a third set, `fresh`: written and labelled when the
+judge was finished, by people who did not write it.
+
 Labels come from `evidence.json`, which `python -m benchmarks.label` computes; nothing here and
 nothing there asks gradcheck. Cases labelled `ambiguous` stay in the file and are not scored.
 """
@@ -9,6 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.cases import (
+    fresh_healthy,
+    fresh_others,
+    fresh_vanishing,
     healthy_plain,
     healthy_shapes,
     healthy_transformers,
@@ -29,12 +35,14 @@ MODULES = (
     vanishing_elsewhere,
     others,
 )
+FRESH = (fresh_healthy, fresh_vanishing, fresh_others)
 
 
 def labelled() -> tuple[Case, ...]:
     """Return all cases with the labels that the stored evidence gave them."""
     stored = json.loads(EVIDENCE.read_text(encoding="utf-8")) if EVIDENCE.exists() else {}
     planted = [case for module in MODULES for case in module.CASES]
+    planted += [replace(case, fresh=True) for module in FRESH for case in module.CASES]
     return tuple(
         replace(case, label=stored.get(case.name, {}).get("label", "unlabelled"))
         for case in planted

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 Loss: TypeAlias = Callable[[Any, Any], Tensor]
 Group: TypeAlias = Literal["vanishing", "healthy", "other"]
+Half: TypeAlias = Literal["development", "held-back", "fresh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +63,13 @@ class Case:
     recipe: Problem
     cure: Problem | None  # differs from the recipe in the fix only
     label: str = "unlabelled"  # measured: vanishing, healthy, other:<finding> or ambiguous
+    fresh: bool = False  # from the set that the judge's authors have never seen
 
     @property
-    def half(self) -> Literal["development", "held-back"]:
-        """Which half of the bank it belongs to: decided by its name alone."""
+    def half(self) -> Half:
+        """Which part of the bank it belongs to: where not fresh, decided by its name alone."""
+        if self.fresh:
+            return "fresh"
         odd = hashlib.sha256(self.name.encode()).digest()[0] % 2
         return "held-back" if odd else "development"
 

@@ -27,10 +27,10 @@ STALLED = Finding(
 
 
 def deep_sigmoid() -> nn.Module:
-    layers: list[nn.Module] = []
-    for _ in range(6):
-        layers += [nn.Linear(64, 64), nn.Sigmoid()]
-    return nn.Sequential(*layers, nn.Linear(64, 10))
+    layers: list[nn.Module] = [nn.Linear(64, 32), nn.Sigmoid()]
+    for _ in range(5):
+        layers += [nn.Linear(32, 32), nn.Sigmoid()]
+    return nn.Sequential(*layers, nn.Linear(32, 10))
 
 
 def adam(model: nn.Module) -> torch.optim.Optimizer:
@@ -74,10 +74,10 @@ def silence(module: nn.Module) -> None:
 CURE = proposal("cure", Change(summary="leaky", model=rectify))
 
 
-def only(*proposals: Proposal, target: Target | None = None, budget: float = 20.0) -> list[Fix]:
-    return list(
-        verify(target or sick(), proposals, budget=budget, baseline=[STALLED], lengths=(100,))
-    )
+def only(*proposals: Proposal, target: Target | None = None, budget: float = 30.0) -> list[Fix]:
+    subject = target or sick()
+    tried = prove(subject, proposals, budget=budget, baseline=[STALLED], observed=30, lengths=(90,))
+    return [p.fix for p in tried]
 
 
 def test_a_cure_is_verified_with_effect_spread_and_three_arms() -> None:

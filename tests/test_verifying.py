@@ -4,6 +4,7 @@ import copy
 import random
 from collections.abc import Callable
 
+import pytest
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
@@ -247,3 +248,20 @@ def test_a_cause_is_not_refuted_by_what_was_hardly_tried() -> None:
     once = Verification(status=Status.INEFFECTIVE, seeds=(0,))
     fix = Fix(name="x", treats="a", risk="safe", summary="", why="", verification=once)
     assert reconsidered([cause("a", 0.9)], [fix]) == (cause("a", 0.9),)
+
+
+def test_little_memory_changes_nothing_but_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    placebo = proposal("placebo", Change(summary="nothing", model=lambda _: None))
+    rich = only(placebo, CURE)
+    monkeypatch.setattr("gradcheck_cli.verifying.memory.MANY", 3)
+    poor = only(placebo, CURE)
+    assert [f.verification.arms for f in rich] == [f.verification.arms for f in poor]
+
+
+def test_a_training_that_does_not_fit_is_not_tried_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gradcheck_cli.verifying.memory.free", lambda _: 1000)
+    [fix] = only(CURE)
+    assert fix.verification.status is Status.NOT_RUN
+    assert "GiB are free" in fix.verification.reason

@@ -35,6 +35,7 @@ class Bench:
     seeds: tuple[int, ...]
     deadline: float
     observed: int
+    copies: int = 3  # of the training that fit into memory
     steps: int = 0
     rivals: dict[int, tuple[Run, Run]] = field(default_factory=dict)
 
@@ -45,7 +46,7 @@ class Bench:
 
     def others(self, seed: int) -> tuple[Run, Run]:
         """Return control and sham of one seed, as long as everybody else now."""
-        if seed not in self.rivals:
+        if seed not in self.rivals or any(self._ended_early(x) for x in self.rivals[seed]):
             watch = self.observed if seed == self.seeds[0] else 0
             again = sham(self.target, seed)
             self.rivals[seed] = (
@@ -54,11 +55,17 @@ class Bench:
             )
         for run in self.rivals[seed]:
             advance(run, self.steps)
+            if seed != self.seeds[0]:
+                run.release()
         return self.rivals[seed]
+
+    def _ended_early(self, run: Run) -> bool:
+        """Was it released at a shorter length than everybody has now?"""
+        return run.training is None and run.finite and len(run.curve) < self.steps
 
     def probe(self, trial: Trial) -> None:
         """Bring the first run of a candidate to the present length; nobody looks inside."""
-        if not trial.runs:
+        if not trial.runs or trial.runs[0].training is None:
             trial.runs = [self._start(trial, 0, 0)]
         advance(trial.runs[0], self.steps)
         trial.verification = verdict(self.trio(trial), self.baseline)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 COPIES = 4  # weights, gradients, and two moments of an optimizer
 TOGETHER = 3  # control, sham and treated
 SHARE = 0.8  # of the free memory that may be used
+MANY = 32  # copies, more than which are never kept
 
 
 def needed(training: Training) -> int:
@@ -31,15 +32,17 @@ def free(device: torch.device) -> int | None:
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def refuses(target: "Target") -> str:
-    """Return why the arms cannot be held in memory; '' where they can."""
+def fitting(target: "Target") -> tuple[int, str]:
+    """Return how many copies of the training fit, and why that is too few ('' where it is not)."""
     with unchanged():
         training = target.build()
-    room = free(training.device)
-    wanted = TOGETHER * needed(training)
-    if room is not None and wanted > SHARE * room:
-        return (
-            f"three copies of the training need {wanted / 2**30:.1f} GiB and "
-            f"{room / 2**30:.1f} GiB are free; try a smaller model or batch"
-        )
-    return ""
+    room, one = free(training.device), needed(training)
+    if room is None or one == 0:
+        return MANY, ""
+    copies = int(SHARE * room / one)
+    if copies >= TOGETHER:
+        return min(copies, MANY), ""
+    return copies, (
+        f"{TOGETHER} copies of the training need {TOGETHER * one / 2**30:.1f} GiB and "
+        f"{room / 2**30:.1f} GiB are free; try a smaller model"
+    )

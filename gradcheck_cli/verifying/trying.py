@@ -14,7 +14,7 @@ from gradcheck_cli.records.diagnosis import Fix, Status, Verification
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.verifying.bench import Bench, Trial
-from gradcheck_cli.verifying.memory import refuses
+from gradcheck_cli.verifying.memory import fitting
 
 if TYPE_CHECKING:
     from gradcheck_cli.targets.target import Target
@@ -26,6 +26,7 @@ LENGTHS = (100, 300, 1000)  # steps
 SEEDS = 3
 SEARCH_SHARE = 0.5  # of the time that is left; the rest confirms
 COMBINED = "all"  # the part of a proposal that changes several parts at once
+RIVALS = 3  # control, sham and the candidate that is being run
 KEPT = 6  # candidates that are always lengthened
 STRONG = 0.3  # a fall that needs no longer runs
 ENOUGH = 3  # verified remedies, after which the others get two seeds only
@@ -79,8 +80,8 @@ def prove(
     if able:
         first = target.seed if seed is None else seed
         seeds = tuple(first + i for i in range(SEEDS))
-        bench = Bench(target, tuple(baseline), seeds, 0.0, observed)
-        reason = refuses(target)
+        copies, reason = fitting(target)
+        bench = Bench(target, tuple(baseline), seeds, 0.0, observed, copies)
         _all(able, reason or "no time was left to try it")
         if not reason:
             _try(bench, able, lengths, time.monotonic() + budget, say)
@@ -101,7 +102,8 @@ def _try(
     for group in filter(None, (single, combined)):
         now = time.monotonic()
         bench.deadline = now + SEARCH_SHARE * (end - now)
-        promising = _search(bench, group, lengths, say)
+        left = [steps for steps in lengths if steps >= bench.steps] or [bench.steps]
+        promising = _search(bench, group, left, say)
         bench.deadline = end
         _confirm(bench, promising, say)
         if any(t.verification.status is Status.VERIFIED for t in group):
@@ -131,9 +133,13 @@ def _search(
             say(f"trying {name} for {bench.steps} steps ({number + 1} of {len(running)})")
             bench.probe(trial)
             reached.append(trial)
+            if number >= bench.copies - RIVALS:
+                trial.runs[0].release()  # it begins anew when it is lengthened
         reached.sort(key=bench.merit, reverse=True)
         learning, effect, _ = bench.merit(reached[0])
         running = [t for t in reached if not t.runs[0].failed][: max(KEPT, len(reached) // 2)]
+        for trial in reached[len(running) :]:
+            trial.runs[0].release()
         if bench.late or (learning and effect >= STRONG) or not running:
             break
     return reached

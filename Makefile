@@ -29,8 +29,9 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schema: $(STAMP)  ## publish the JSON Schema of the report
-	$(BIN)/gradcheck schema > docs/report.schema.json
+schema: $(STAMP)  ## publish the JSON Schemas of the report and of the config
+	$(BIN)/gradcheck schema report > docs/report.schema.json
+	$(BIN)/gradcheck schema config > docs/config.schema.json
 
 golden: $(STAMP)  ## accept what the renderers print now
 	$(BIN)/python -m pytest -q tests/renderers --overwrite

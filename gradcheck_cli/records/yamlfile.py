@@ -102,7 +102,8 @@ def dumps_document(document: Any) -> str:
 
 def dumps_json(report: Report) -> str:
     """Return the report as JSON; numbers that are not finite become their names."""
-    return json.dumps(_named(to_document(report)), ensure_ascii=False, allow_nan=False, indent=1)
+    text = json.dumps(_named(to_document(report)), ensure_ascii=False, allow_nan=False, indent=1)
+    return re.sub("[\x7f-\x9f]", lambda m: f"\\u{ord(m[0]):04x}", text)  # they steer terminals
 
 
 def loads(text: str, name: str = "the report") -> Report:

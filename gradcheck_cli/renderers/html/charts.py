@@ -77,7 +77,7 @@ class Axis:
         if self.log:
             low, high = ceil(self.low), floor(self.high)
             step = max(ceil((high - low) / most), 1)
-            return [(self.at(10.0**e), _power(e)) for e in range(low, high + 1, step)]
+            return [(self.pixel(e), _power(e)) for e in range(low, high + 1, step)]
         width = _round_step((self.high - self.low) / most)
         first = ceil(self.low / width - 1e-9)
         last = floor(self.high / width + 1e-9)

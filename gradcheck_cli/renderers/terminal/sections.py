@@ -1,6 +1,7 @@
 """Findings, causes and fixes, each with its numbers."""
 
 from collections.abc import Iterator
+from math import isfinite
 
 from rich.text import Text
 
@@ -114,7 +115,8 @@ def causes(report: Report, pen: Pen) -> Iterator[Text]:
 
 
 def _cause(rank: int, cause: Cause, pen: Pen) -> Iterator[Text]:
-    filled = round(min(max(cause.score, 0.0), 1.0) * METER)
+    score = cause.score if isfinite(cause.score) else 0.0
+    filled = round(min(max(score, 0.0), 1.0) * METER)
     head = pen.say(cause.name, STRONG if rank == 1 else "") + Text("  ")
     head += ink(pen.glyphs.full * filled, INK)
     head += ink(pen.glyphs.bullet * (METER - filled), FAINT)

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Literal
 
 from torch import nn
@@ -104,17 +104,33 @@ def _entry_points(module: ModuleType) -> list[str]:
 def own_models(module: ModuleType) -> list[str]:
     """Names of nn.Module classes written in `module`, else of nn.Module instances in it.
 
-    A class that another class of the module builds on or holds is a part; the parts cannot be told
-    from the whole by looking, so all are returned.
+    Classes that another one of them builds (a Block) are parts and left out, unless all are.
     """
     members: list[tuple[str, Any]] = list(module.__dict__.items())
-    classes = [
-        name
+    classes = {
+        name: value
         for name, value in members
         if inspect.isclass(value)
         and issubclass(value, nn.Module)
         and value.__module__ == module.__name__
-    ]
-    if classes:
-        return classes
-    return [name for name, value in members if isinstance(value, nn.Module)]
+    }
+    if not classes:
+        return [name for name, value in members if isinstance(value, nn.Module)]
+    parts = {
+        used
+        for name, value in classes.items()
+        for used in (*_names_used(value), *(base.__name__ for base in value.__mro__[1:]))
+        if used != name
+    }
+    return [name for name in classes if name not in parts] or list(classes)
+
+
+def _names_used(kind: type) -> set[str]:
+    """Names that the methods of a class look up, nested functions included."""
+    found: set[str] = set()
+    waiting = [member.__code__ for member in vars(kind).values() if inspect.isfunction(member)]
+    while waiting:
+        code = waiting.pop()
+        found.update(code.co_names)
+        waiting += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return found

@@ -151,7 +151,7 @@ def _run_import(run: Callable[[], ModuleType], label: str, dotted: str) -> Modul
         missing = cause.name or ""
         if dotted == missing or dotted.startswith(f"{missing}."):
             raise UsageError(_no_such_module(dotted, missing)) from None
-        hint = f"their import of {missing!r} failed: it is not installed for {sys.executable}"
+        hint = f"your import of {missing!r} failed: it is not installed for {sys.executable}"
         raise UserCodeError(f"importing {label}", cause, hint) from cause
     except SystemExit as cause:
         hint = 'the file ends the program while it is imported; put that below `if __name__ == "__main__":`'

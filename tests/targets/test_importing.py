@@ -54,9 +54,22 @@ def test_a_builder_goes_before_an_instance_and_a_class(write: Write) -> None:
 
 
 def test_several_models_without_a_usual_name_ask_which(write: Write) -> None:
-    write("demo_net.py", NET.replace("Net", "First") + "\nclass Other(First):\n    pass\n")
+    other = "\nclass Other(nn.Module):\n    pass\n"
+    write("demo_net.py", NET.replace("Net", "First") + other)
     with pytest.raises(UsageError, match=r"2 models; .* demo_net.py:First, demo_net.py:Other"):
         load("demo_net.py", "model")
+
+
+def test_a_part_of_another_model_is_not_asked_about(write: Write) -> None:
+    whole = "\nclass Whole(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    whole += "        self.blocks = nn.ModuleList([Block() for _ in range(2)])\n"
+    write("demo_net.py", NET.replace("Net", "Block") + whole)
+    assert load("demo_net.py", "model").label == "demo_net.py:Whole"
+
+
+def test_a_variant_goes_before_what_it_is_built_on(write: Write) -> None:
+    write("demo_net.py", NET.replace("Net", "First") + "\nclass Second(First):\n    pass\n")
+    assert load("demo_net.py", "model").label == "demo_net.py:Second"
 
 
 def test_relative_imports_work_in_a_file_inside_a_package(write: Write) -> None:

@@ -1,6 +1,5 @@
 """`gradcheck compare BEFORE AFTER`."""
 
-import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gradcheck_cli.cli.consoles import write_out
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode
 
@@ -49,5 +49,5 @@ def compare(
         Shape.MARKDOWN: told.as_markdown,
         Shape.JSON: told.as_json,
     }[output]
-    sys.stdout.write(write(found, notes))
+    write_out(write(found, notes))
     return ExitCode.FINDINGS if found.regressed and not exit_zero else ExitCode.OK

@@ -18,14 +18,38 @@ def tolerate_any_encoding() -> None:
             reconfigure(errors="backslashreplace")
 
 
+class _Patient(Console):
+    """Goes on in silence when the reader leaves, so that the exit code stays what it is."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nowhere from here on."""
+        self.quiet = True
+        _discard_stdout()
+
+
 def out() -> Console:
     """Return the console of stdout."""
-    return Console(highlight=False, soft_wrap=False)
+    return _Patient(highlight=False, soft_wrap=False)
 
 
 def err() -> Console:
     """Return the console of stderr."""
-    return Console(stderr=True, highlight=False, soft_wrap=False)
+    return _Patient(stderr=True, highlight=False, soft_wrap=False)
+
+
+def write_out(text: str) -> None:
+    """Write to stdout as it is; a reader that leaves early changes nothing."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
+
+
+def _discard_stdout() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def animated(console: Console) -> bool:

@@ -1,10 +1,10 @@
 """`--output FORMAT[:PATH]`: understood and checked before any work, written before the exit code."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradcheck_cli.cli.consoles import write_out
 from gradcheck_cli.cli.job_summary import append
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.report import Report
@@ -50,8 +50,7 @@ class Outputs:
         for output in self.wanted:
             text = output.format.write(report, cards)
             if output.path is None:
-                sys.stdout.write(text)
-                sys.stdout.flush()
+                write_out(text)
             else:
                 write_text(output.path, text)
                 files.append(output.path)

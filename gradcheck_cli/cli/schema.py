@@ -1,12 +1,12 @@
 """`gradcheck schema`."""
 
 import json
-import sys
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from gradcheck_cli.cli.consoles import write_out
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode
 
@@ -25,7 +25,7 @@ def schema(
     ] = File.REPORT,
 ) -> int:
     """Print the JSON Schema of the report or of gradcheck.yaml."""
-    sys.stdout.write(json.dumps(_schema(of), indent=1) + "\n")
+    write_out(json.dumps(_schema(of), indent=1) + "\n")
     return ExitCode.OK
 
 

@@ -76,7 +76,8 @@ class Rule:
             return Skip(self.code, self.name, str(reason))
 
     def _finding(self, trace: Trace, hit: Hit) -> Finding:
-        site = next((x.built_at for x in trace.layers if x.path in hit.layers and x.built_at), None)
+        named = set(hit.layers)
+        site = next((x.built_at for x in trace.layers if x.path in named and x.built_at), None)
         return Finding(
             code=self.code,
             name=self.name,

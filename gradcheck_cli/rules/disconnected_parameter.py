@@ -43,7 +43,7 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
             layers=in_order(serious),
             evidence=(Evidence("layers without a gradient", float(len(serious)), 0.0),),
         )
-    if unused := [x for x in silent if x not in serious]:
+    if unused := [x for x in silent if x.depth is None and not trace.cuts]:
         yield Hit(
             severity=Severity.NOTE,
             confidence=Confidence.MEDIUM,

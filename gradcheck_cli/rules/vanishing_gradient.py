@@ -86,7 +86,8 @@ def _along_depth(
     top = reference(rows)
     worst = min(lost, key=lambda row: row.strength)
     ratio = worst.strength / top
-    upper = [r.update for r in rows if r not in lost and r.update is not None]
+    weak = {row.layer.path for row in lost}
+    upper = [r.update for r in rows if r.layer.path not in weak and r.update is not None]
     moved = median(upper) if upper else 0.0
     idle = [r for r in lost if r.update is not None and r.update < max(1e-2 * moved, 1e-7)]
     masked = trace.adaptive and len(idle) < len(lost) / 2

@@ -41,7 +41,7 @@ def zero_gradient(trace: Trace, *, lowest_share: float = 0.5) -> Iterator[Hit]:
     state = progress(trace)
     deepest = max((x.depth or 0 for x in known), default=0)
     at_bottom = [x for x in known if (x.depth or 0) == deepest]
-    blocks = all(x in zero for x in at_bottom) or len(zero) > lowest_share * len(known)
+    blocks = all(measured[x.path] for x in at_bottom) or len(zero) > lowest_share * len(known)
     yield Hit(
         severity=Severity.ERROR if blocks and not state.proven else Severity.NOTE,
         confidence=Confidence.HIGH,

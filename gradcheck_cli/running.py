@@ -153,9 +153,8 @@ def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[s
             f"layers were read in the first {sampling.first} steps, then in one of {sampling.every}; "
             "the loss in all"
         )
-    evaluations = sum(s.evaluations for s in sessions)
-    if evaluations:
-        yield f"{evaluations} forward passes without a graph were evaluations, and are not counted"
+    if any(s.evaluations for s in sessions):
+        yield "forward passes without a graph are evaluations, and are not counted as training"
     if watcher.seen.compiled:
         yield (
             "torch.compile was set aside (stance force_eager), because compiled modules call no "

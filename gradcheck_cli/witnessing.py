@@ -22,6 +22,7 @@ from gradcheck_cli.targets.training import Training
 
 UNTRIED = "the data of a running script cannot be drawn again"
 LONGER = "let it train for longer"
+_FEW = 20  # steps below which "nothing found" is not an answer
 OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fall
 _GRAVITY = (Verdict.HEALTHY, Verdict.UNSURE, Verdict.SICK)
 Amend = Callable[[Session, Trace], Trace]
@@ -85,7 +86,16 @@ def report_of(
         trace = amend(session, trace) if amend is not None else trace
         heard.append(hear(session, trace, adversarial=several))
     reports = [_report(h, about) for h in heard]
-    return _joined(reports) if several else reports[0]
+    return _joined([_without_loss(r) for r in reports]) if several else reports[0]
+
+
+def _without_loss(report: Report) -> Report:
+    """With nothing else to say against it, a training beside others is fine though its loss stays."""
+    unsure = report.verdict is Verdict.UNSURE and report.run.steps >= _FEW and not report.crashed
+    if not unsure:
+        return report
+    said = "Nothing wrong: gradients reach all layers; losses of models beside each other need not fall."
+    return replace(report, verdict=Verdict.HEALTHY, headline=said, next_steps=())
 
 
 def _silenced(judgement: Judgement, reason: str) -> Judgement:

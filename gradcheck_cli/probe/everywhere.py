@@ -152,7 +152,7 @@ class Everywhere:
             self.seen.forwards += 1
             return self._discover(module, args)
         for session in known:
-            if len(self.sessions) == 1 and session.zeroed:
+            if len(self.sessions) == 1 and not self._updating and session.zeroed:
                 session.losses.extend(self._pending)
                 self._pending.clear()
                 session.close(skipped=True)

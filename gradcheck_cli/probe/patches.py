@@ -6,6 +6,7 @@ it was before it was scaled, `Optimizer.__init__` every optimizer before its fir
 """
 
 import functools
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
+# What torch.compile says of our hooks, to people who did not put them there.
+_ABOUT_HOOKS = r"Using `torch\.compile\(module\)` when there are global hooks on modules"
 OnLoss = Callable[[torch.Tensor], None]
 
 
@@ -99,6 +102,7 @@ def eager(on_compile: Callable[[], None]) -> Iterator[None]:
             if not used:
                 used = True
                 torch.compiler.set_stance("force_eager")
+                warnings.filterwarnings("ignore", message=_ABOUT_HOOKS)
                 on_compile()
             return original(*args, **kwargs)
 

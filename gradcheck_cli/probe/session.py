@@ -55,6 +55,7 @@ class Session:
     _depth: int = 0
     _paused: bool = False
     _eval_forwards: int = 0
+    _in_training_mode: bool = False  # the steps so far began in it
     _alarm: Alarm = field(default_factory=Alarm)
     _stepped: set[int] = field(default_factory=set)
     _ended: list[Ended] = field(default_factory=list)
@@ -95,7 +96,7 @@ class Session:
             self._note_precision()
         if self._depth > 1:
             return
-        if not torch.is_grad_enabled():
+        if not torch.is_grad_enabled() or self._forgot_no_grad(module):
             self._evaluates(module)
             return
         if self._eval_forwards and module.training and not self.backward_seen:
@@ -104,6 +105,7 @@ class Session:
             self.close()
         self.begin()
         self._eval_forwards += not module.training
+        self._in_training_mode |= module.training
 
     def leaves(self) -> None:
         """The call has ended."""
@@ -116,6 +118,8 @@ class Session:
         """An optimizer is about to step; with a closure the forward pass is still to come."""
         if id(optimizer) in self._stepped:
             self.close()
+        if self.backward_seen and self._open is None and self.wanted:  # it trains in eval mode
+            self._in_training_mode = False
         self.begin()
 
     def after_update(self, optimizer: torch.optim.Optimizer) -> bool:
@@ -173,6 +177,10 @@ class Session:
         return self.recorder.trace(self.precision)
 
     # ---- details --------------------------------------------------------------------------
+
+    def _forgot_no_grad(self, module: nn.Module) -> bool:
+        """Is it an evaluation that keeps a graph? Only a model that is not always in eval mode tells."""
+        return self._in_training_mode and not module.training and len(self.group.models) == 1
 
     def _evaluates(self, module: nn.Module) -> None:
         """Look away from a forward pass without a graph, unless it is a part of the training."""

@@ -1,0 +1,253 @@
+"""`gradcheck run` on real scripts that know nothing of it, as processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+SCRIPTS = Path(__file__).parent / "scripts"
+ROOT = Path(__file__).parent.parent
+
+
+class Ran:
+    """One process that has ended."""
+
+    def __init__(self, done, report: Path) -> None:
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+        self.report = json.loads(report.read_text()) if report.exists() else None
+
+    @property
+    def found(self) -> set[str]:
+        return {f["name"] for f in self.report["findings"] if f["severity"] == "error"}
+
+
+def start(command: list[str], folder: Path) -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, *command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen, report: Path) -> Ran:
+    out, err = process.communicate(timeout=280)
+    return Ran(subprocess.CompletedProcess([], process.returncode, out, err), report)
+
+
+def watched(folder: Path, script: str, *arguments: str, options: tuple[str, ...] = ()) -> Ran:
+    report = folder / "report.json"
+    asked = ["-m", "gradcheck_cli", "run", "-q", "-o", f"json:{report}", *options]
+    return finish(start([*asked, str(SCRIPTS / script), *arguments], folder), report)
+
+
+def alone(folder: Path, script: str, *arguments: str) -> Ran:
+    return finish(start([str(SCRIPTS / script), *arguments], folder), folder / "none")
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    sums = []
+    for file in (one, other):
+        code = (
+            "import sys, torch\nsys.path.insert(0, sys.argv[1])\nfrom plain import Net\n"
+            "import __main__; __main__.Net = Net\n"
+            "m = torch.load(sys.argv[2], weights_only=False)\n"
+            "print([p.double().sum().item().hex() for p in m.parameters()])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(SCRIPTS), str(file)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        sums.append(done.stdout)
+    return sums[0] == sums[1] and "0x" in sums[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [("0",), ("2", "fork"), ("2", "spawn")])
+def test_a_plain_script_is_diagnosed_and_its_output_and_weights_stay_the_same(
+    tmp_path: Path, workers: tuple[str, ...]
+) -> None:
+    theirs = alone(tmp_path, "plain.py", "a.pt", *workers)
+    ours = watched(tmp_path, "plain.py", "b.pt", *workers)
+    assert theirs.code == 0, theirs.err
+    assert ours.out == theirs.out.replace("a.pt", "b.pt")
+    assert same_weights(tmp_path / "a.pt", tmp_path / "b.pt")
+    assert ours.code == 1
+    assert "vanishing-gradient" in ours.found
+    assert ours.report["causes"][0]["name"] == "saturating-activation"
+    assert ours.report["run"]["steps"] == 48
+    assert ours.report["run"]["batch_size"] == 32, "the evaluations have 512"
+
+
+@pytest.mark.slow
+def test_it_names_the_line_that_built_the_layer_and_what_to_give_diagnose(tmp_path: Path) -> None:
+    ran = watched(tmp_path, "plain.py", "a.pt")
+    [finding] = [f for f in ran.report["findings"] if f["name"] == "vanishing-gradient"]
+    source = (SCRIPTS / "plain.py").read_text().splitlines()
+    assert Path(finding["at"]["file"]).name == "plain.py"
+    assert "nn.Linear(16, 32)" in source[finding["at"]["line"] - 1]
+    assert any("plain.py:Net --data" in step for step in ran.report["next_steps"])
+
+
+@pytest.mark.slow
+def test_stop_after_ends_the_script_and_observes_every_step(tmp_path: Path) -> None:
+    ran = watched(tmp_path, "plain.py", "a.pt", options=("--stop-after", "24"))
+    assert (ran.report["run"]["steps"], ran.report["run"]["observed_steps"]) == (24, 24)
+    assert not (tmp_path / "a.pt").exists()
+    assert "vanishing-gradient" in ran.found
+    assert ran.code == 1
+
+
+@pytest.mark.slow
+def test_an_exception_keeps_its_traceback_and_code_and_what_led_to_it_is_reported(
+    tmp_path: Path,
+) -> None:
+    theirs, ours = alone(tmp_path, "explodes.py"), watched(tmp_path, "explodes.py")
+    assert theirs.code == ours.code == 1
+    assert ours.err.startswith(theirs.err)
+    assert "gradcheck_cli" not in ours.err
+    assert "update-too-large" in ours.found
+    assert any("ValueError: the loss is no number" in g["reason"] for g in ours.report["gaps"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_script_that_is_stopped_from_outside_is_reported(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    report = tmp_path / "r.json"
+    command = ["-m", "gradcheck_cli", "run", "-q", "-o", f"json:{report}"]
+    process = start([*command, str(SCRIPTS / "endless.py")], tmp_path)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    ran = finish(process, report)
+    assert ran.code == code
+    assert ran.report["run"]["interrupted"] is True
+    assert "vanishing-gradient" in ran.found
+
+
+@pytest.mark.slow
+def test_two_models_against_each_other_are_two_trainings_and_the_exit_code_is_kept(
+    tmp_path: Path,
+) -> None:
+    theirs, ours = alone(tmp_path, "gan.py", "7"), watched(tmp_path, "gan.py", "7")
+    assert theirs.code == ours.code == 7
+    assert theirs.out == ours.out
+    assert ours.report["verdict"] == "healthy"
+    assert {row["path"] for row in ours.report["layers"]} >= {"generator.0", "critic.2"}
+    assert ours.report["run"]["optimizer"] == "Adam"
+    assert not {"stalled-loss", "diverging-loss"} & {f["name"] for f in ours.report["findings"]}
+
+
+@pytest.mark.slow
+def test_a_module_is_run_as_python_runs_it(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "train.py").write_text(
+        "from . import __name__ as home\nimport sys\nprint(__name__, home, __spec__.name, sys.argv)\n"
+    )
+    theirs = finish(start(["-m", "package.train", "--lr", "3"], tmp_path), tmp_path / "none")
+    command = ["-m", "gradcheck_cli", "run", "-m", "package.train", "--lr", "3"]
+    ours = finish(start(command, tmp_path), tmp_path / "none")
+    assert theirs.code == 0, theirs.err
+    assert ours.out == theirs.out
+    assert "package.train" in ours.out
+    assert ours.code == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("print('no torch')", "did not import torch"),
+        ("import torch\nprint(1)", "no optimizer stepped"),
+        (
+            "import torch\nm = torch.nn.Linear(2, 2)\nm(torch.ones(1, 2)).sum().backward()",
+            "does not subclass",
+        ),
+        (
+            "import torch\nw = torch.nn.Parameter(torch.ones(2))\no = torch.optim.SGD([w], 0.1)\n"
+            "(w * w).sum().backward()\no.step()",
+            "in no module that was called",
+        ),
+    ],
+)
+def test_nothing_measured_is_said_with_advice_and_exits_3(
+    tmp_path: Path, code: str, said: str
+) -> None:
+    (tmp_path / "s.py").write_text(code)
+    ran = finish(start(["-m", "gradcheck_cli", "run", "s.py"], tmp_path), tmp_path / "none")
+    assert ran.code == 3
+    assert said in " ".join(ran.err.split())
+
+
+def test_a_script_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    ran = finish(start(["-m", "gradcheck_cli", "run", "no.py"], tmp_path), tmp_path / "none")
+    assert ran.code == 2
+    assert "there is no such script" in ran.err
+
+
+def test_the_script_still_decides_on_its_environment_before_torch_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text(
+        "import sys, os\nassert 'torch' not in sys.modules\nos.environ['OMP_NUM_THREADS'] = '2'\n"
+        "import torch\nprint(torch.get_num_threads())"
+    )
+    ran = finish(start(["-m", "gradcheck_cli", "run", "s.py"], tmp_path), tmp_path / "none")
+    assert ran.out == "2\n"
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("script", ["lightning_net.py", "accelerated.py", "configured.py"])
+def test_frameworks_run_as_they_are_and_are_diagnosed(tmp_path: Path, script: str) -> None:
+    theirs, ours = alone(tmp_path, script), watched(tmp_path, script)
+    assert theirs.code == 0, theirs.err
+    assert ours.out == theirs.out
+    assert "vanishing-gradient" in ours.found
+    assert ours.report["causes"][0]["name"] == "saturating-activation"
+    assert ours.report["run"]["steps"] >= 32
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("gradient_accumulation_steps=2", "gradient_checkpointing=True"),
+        ("eval_strategy='steps'", "eval_steps=6"),
+    ],
+)
+def test_the_trainer_of_transformers_is_diagnosed_and_trains_the_same_weights(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    theirs, ours = (f(tmp_path, "hf_trainer.py", *options) for f in (alone, watched))
+    assert theirs.code == 0, theirs.err
+    assert ours.out.splitlines()[-1] == theirs.out.splitlines()[-1]
+    assert ours.report["run"]["steps"] == 24
+    assert "init-too-small" in {c["name"] for c in ours.report["causes"]}
+
+
+@pytest.mark.heavy
+def test_a_compiled_trainer_in_bf16_runs_eagerly_and_the_report_says_so(tmp_path: Path) -> None:
+    ran = watched(tmp_path, "hf_trainer.py", "torch_compile=True", "bf16=True")
+    assert ran.report["run"]["steps"] == 24
+    assert ran.report["run"]["precision"] == "bfloat16"
+    assert any("force_eager" in a for a in ran.report["assumptions"])
+    assert "global hooks" not in ran.err
+
+
+def test_torch_is_as_it_was_after_a_run(tmp_path: Path) -> None:
+    from gradcheck_cli.probe.everywhere import Everywhere
+
+    before = (torch.autograd.backward, torch.optim.Optimizer.__init__, torch.compile)
+    with Everywhere():
+        assert torch.autograd.backward is not before[0]
+    after = (torch.autograd.backward, torch.optim.Optimizer.__init__, torch.compile)
+    assert after == before

@@ -177,3 +177,13 @@ def test_infinities_that_cancel_do_no_harm() -> None:
     report = replace(a_report.sick(), fixes=(fix,))
     assert "nan" in render(report)
     assert "nan" in render_text(report)
+
+
+def test_the_bands_are_the_limits_of_the_rules() -> None:
+    from gradcheck_cli.renderers.html import page
+    from gradcheck_cli.rules import RULES
+
+    limits = {rule.code: rule.thresholds for rule in RULES}
+    assert limits["GC401"]["ratio"] == page.SMALLEST_UPDATE
+    assert limits["GC402"]["ratio"] == page.LARGEST_UPDATE
+    assert limits["GC101"]["attenuation"] == page.SMALLEST_SHARE

@@ -27,6 +27,8 @@ from gradcheck_cli.renderers.words import (
 
 FOLDER = Path(__file__).parent
 LONGEST_NAME = 300
+# The limits of the rules, which a renderer may not import; a test holds them together.
+SMALLEST_UPDATE, LARGEST_UPDATE = 1e-5, 0.1
 SMALLEST_SHARE = 1e-3  # of the strongest layer's gradient: below it a layer counts as starved
 CSS_OF_ARM = {"control": "control", "sham": "sham", "treated": "treated"}
 
@@ -138,7 +140,8 @@ def _gradients(report: Report) -> Chart | None:
 
 
 def _updates(report: Report) -> Chart | None:
-    return _profile(report, "update", "Update per step over depth", (1e-4, 1e-2, "usual size"))
+    band = (SMALLEST_UPDATE, LARGEST_UPDATE, "within the limits of GC401 and GC402")
+    return _profile(report, "update", "Update per step over depth", band)
 
 
 def _loss(report: Report) -> Chart | None:

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# One process per core, one thread each: torch's own threads would only get into each other's way.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 .PHONY: demo test check format schema golden clean
 
@@ -17,13 +19,13 @@ demo: $(STAMP)  ## diagnose the bundled deep sigmoid network on the bundled digi
 	@$(BIN)/python -c "from gradcheck_cli.records.yamlfile import read; r = read('gradcheck-report.yaml'); print('gradcheck-report.yaml reads back:', r.verdict, [f.name for f in r.findings])"
 
 test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -m 'not heavy'
+	$(TESTS) -m 'not heavy'
 
 check: $(STAMP)  ## format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m 'not heavy'
+	$(TESTS) -m 'not heavy'
 
 format: $(STAMP)
 	$(BIN)/ruff format .
@@ -34,7 +36,7 @@ schema: $(STAMP)  ## publish the JSON Schemas of the report and of the config
 	$(BIN)/gradcheck schema config > docs/config.schema.json
 
 golden: $(STAMP)  ## accept what the renderers print now
-	$(BIN)/python -m pytest -q tests/renderers --overwrite
+	$(BIN)/python -m pytest -q tests/renderers tests/test_comparing.py -m "not heavy" --overwrite
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,123 @@
+"""How often gradcheck is right: `python -m benchmarks.accuracy`.
+
+Every scored case of the bank is trained for 50 steps in this process, observed, judged and its
+causes ranked (nothing is verified by trying fixes), and the answer is held against the label that
+measurement gave the case. A finding counts as raised when it is an error or a warning. Precision
+counts a second symptom as right where the case's own evidence shows it: `benchmarks/truth.py` says
+how for each finding. The peers' rules (`benchmarks/peers.py`) see the same runs.
+
+--half development|held-back|fresh|all   which cases
+--check    exit 1 when a goal is missed on the held-back or on the fresh cases
+--cache F  keep what was observed in F, so that judging again takes seconds
+--write F  write the tables as Markdown, with the hand-written notes beside this file
+--no-peers leave the peers out
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.accuracy_text import document, table
+from benchmarks.cases import CASES, EVIDENCE
+from benchmarks.observing import Kept, observed
+from benchmarks.peers import PEERS
+from benchmarks.scoring import Outcome, PeerScore, Score, outcome, score, score_peer
+
+HALVES = ("development", "held-back", "fresh")
+UNSEEN = ("held-back", "fresh")  # what the goals are for
+
+
+def missed(part: Score, others: dict[str, PeerScore]) -> list[str]:
+    """Return the goals that are missed on some cases."""
+    goals = (
+        ("vanishing precision", part.vanishing.precision.value, ">=", 0.98),
+        ("vanishing recall", part.vanishing.recall.value, ">=", 0.97),
+        ("errors on healthy cases", part.errors.value, "<=", 0.0),
+        ("errors or warnings on healthy cases", part.alarms.value, "<=", 0.02),
+        ("precision of the other findings", part.others.precision.value, ">=", 0.95),
+        ("recall of the other findings", part.others.recall.value, ">=", 0.9),
+        ("cause ranked first", part.first.value, ">=", 0.9),
+    )
+    found = []
+    for name, value, sign, limit in goals:
+        holds = value is not None and (value >= limit if sign == ">=" else value <= limit)
+        if not holds:
+            found.append(
+                f"{name} {'unknown' if value is None else f'{value:.3f}'} ({sign} {limit})"
+            )
+    for peer, theirs in others.items():
+        pairs = (
+            ("vanishing precision", part.vanishing.precision.value, theirs.precision.value, 1),
+            ("vanishing recall", part.vanishing.recall.value, theirs.recall.value, 1),
+            ("alarms on healthy cases", part.alarms.value, theirs.alarms.value, -1),
+        )
+        found += [
+            f"{name} not ahead of {peer}"
+            for name, ours, value, sign in pairs
+            if ours is not None and value is not None and sign * ours < sign * value
+        ]
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Observe, judge, count, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--half", choices=(*HALVES, "all"), default="all")
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--figures-only", action="store_true", help="do not list the failures")
+    options = parser.parse_args(arguments)
+    evidence = json.loads(EVIDENCE.read_text(encoding="utf-8"))
+    halves = HALVES if options.half == "all" else (options.half,)
+    cases = [case for case in CASES if case.scored and case.half in halves]
+    outcomes: dict[str, list[Outcome]] = {half: [] for half in halves}
+    kept = Kept(options.cache)
+    for case, trace, run in observed(cases, options.steps, kept, with_peers=not options.no_peers):
+        outcomes[case.half].append(outcome(case, trace, run, evidence[case.name]))
+    if len(halves) > 1:
+        outcomes["all"] = [result for half in halves for result in outcomes[half]]
+    scores = {half: score(results) for half, results in outcomes.items()}
+    peers = {
+        half: {name: found for name in PEERS if (found := score_peer(name, results)) is not None}
+        for half, results in outcomes.items()
+    }
+    print(table(scores, peers, failures=not options.figures_only))
+    lacking = {half: missed(scores[half], peers[half]) for half in UNSEEN if scores.get(half)}
+    for half, found in lacking.items():
+        for line in found:
+            print(f"goal missed on the {half} cases: {line}")
+    if options.write is not None:
+        options.write.write_text(document(scores, peers, lacking), encoding="utf-8")
+    print(summary(scores))
+    return int(options.check and any(lacking.values()))
+
+
+def summary(scores: dict[str, Score]) -> str:
+    """Return the figures in one line."""
+    parts = []
+    for half, part in scores.items():
+        single = (
+            f"vanishing {figure(part.vanishing.precision.value)} / "
+            f"{figure(part.vanishing.recall.value)}",
+            f"healthy errors {part.errors.hits}/{part.errors.of}, alarms {part.alarms.hits}",
+            f"others {figure(part.others.precision.value)} / {figure(part.others.recall.value)}",
+            f"cause {figure(part.first.value)}",
+        )
+        parts.append(f"{half}: " + ", ".join(single))
+    return "precision / recall; " + "; ".join(parts)
+
+
+def figure(value: float | None) -> str:
+    """Return a share in three digits."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,117 @@
+"""Observe the cases once: what gradcheck's probe and the peers see, kept in a file."""
+
+import hashlib
+import pickle
+import time
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import peers
+from benchmarks.cases import Case
+from gradcheck_cli.probe.stepping import Interrupted, observe
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.targets.target import Target
+
+SAVE_EVERY = 20
+PACKAGE = Path(__file__).parent.parent / "gradcheck_cli"
+
+
+def version() -> str:
+    """Return a fingerprint of the code that makes traces."""
+    found = hashlib.sha256()
+    for folder in ("probe", "targets", "records/trace.py"):
+        place = PACKAGE / folder
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            found.update(file.read_bytes())
+    return found.hexdigest()[:16]
+
+
+class Kept:
+    """Results by name, in a file where one is given, packed."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        self.held: dict[str, bytes] = {}
+        self.version = version()
+        if file is not None and file.exists():
+            content = pickle.loads(file.read_bytes())
+            self.held = content["held"]
+            if content["version"] != self.version:
+                print(
+                    f"note: {file} was made by another version of the probe; delete it to measure anew"
+                )
+                self.version = content["version"]
+        self.new = 0
+
+    def of(self, key: str, make: Callable[[], Any]) -> Any:
+        """Return what is kept under a name, or make and keep it."""
+        if key not in self.held:
+            started = time.perf_counter()
+            self.held[key] = zlib.compress(pickle.dumps(make()), 1)
+            self.new += 1
+            if self.file is not None:
+                print(f"{time.perf_counter() - started:5.1f} s  {key}", flush=True)
+                if self.new % SAVE_EVERY == 0:
+                    self.save()
+        return pickle.loads(zlib.decompress(self.held[key]))
+
+    def save(self) -> None:
+        """Write the file."""
+        if self.file is not None and self.new:
+            content = {"version": self.version, "held": self.held}
+            self.file.write_bytes(pickle.dumps(content))
+
+
+def target(case: Case) -> Target:
+    """Return a case as gradcheck takes it."""
+    problem = case.problem()
+    return Target.of(
+        model=problem.model,
+        data=problem.source,
+        loss=problem.loss,
+        optimizer=problem.optimizer,
+        batch_size=problem.batch_size,
+        seed=0,
+    )
+
+
+def traced(case: Case, steps: int) -> Trace | str:
+    """Return the trace of a case, or what went wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return observe(target(case).build(), steps)
+        except Interrupted as interrupted:
+            return interrupted.trace
+        except Exception as error:  # noqa: BLE001 - a case that cannot be observed is a failure
+            return f"{type(error).__name__}: {error}"
+
+
+def peered(case: Case, steps: int) -> peers.Run | str:
+    """Return what the peers see of a case, or what went wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return peers.measured(target(case).build(), steps)
+        except Exception as error:  # noqa: BLE001 - a peer that raises has said nothing
+            return f"{type(error).__name__}: {error}"
+
+
+def observed(
+    cases: Sequence[Case], steps: int, kept: Kept, *, with_peers: bool
+) -> Iterator[tuple[Case, Trace | str, peers.Run | str | None]]:
+    """Observe one case after the other, those that are kept excepted."""
+    torch.set_num_threads(1)
+    for case in cases:
+        trace = kept.of(f"{case.name} {steps} gradcheck", partial(traced, case, steps))
+        run = None
+        if with_peers:
+            run = kept.of(f"{case.name} {steps} peers", partial(peered, case, steps))
+        yield case, trace, run
+    kept.save()

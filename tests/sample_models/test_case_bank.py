@@ -25,6 +25,9 @@ def test_there_are_enough_of_each_kind_in_each_half():
         assert counts["healthy", half] >= 40
         assert counts["vanishing", half] >= 40
         assert counts["other", half] >= 20
+    assert counts["healthy", "fresh"] >= 25
+    assert counts["vanishing", "fresh"] >= 25
+    assert counts["other", "fresh"] >= 15
 
 
 def test_labels_follow_from_the_stored_evidence():

@@ -203,6 +203,10 @@ class Recorder:
     def _before_forward(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
         if not self._observing or id(module) not in self._paths or in_backward():
             return None
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - the tape must not note what we do
+            return self._call_begins(module, args)
+
+    def _call_begins(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
         path, owner = self._paths[id(module)], self._layer_of_module.get(id(module))
         tape = self._tape
         if tape is not None and tape.open:
@@ -231,10 +235,14 @@ class Recorder:
     def _after_forward(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         if not self._observing or id(module) not in self._paths:
             return
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - the tape must not note what we do
+            self._call_ends(module, (args, kwargs), output)
+
+    def _call_ends(self, module: nn.Module, inputs: Any, output: Any) -> None:
         path, owner = self._paths[id(module)], self._layer_of_module.get(id(module))
         again = in_backward()
         if not again and self._tape is not None and self._tape.open:
-            self._tape.leave(path, (args, kwargs), output)
+            self._tape.leave(path, inputs, output)
         if owner is None:
             return
         self._called.add(path)

@@ -22,6 +22,16 @@ def spelled(kind: str | None) -> str:
     return SPELLINGS.get(low, low)
 
 
+def effective(trace: Trace) -> dict[str, str]:
+    """Return what each nonlinearity computes: a class of the user's may hold a sigmoid."""
+    seen = {x.activated_by: x.activation for x in trace.weight_layers if x.activated_by}
+    known = RECTIFIERS | SQUASHING | {"selu", "celu", "softplus"}
+    return {
+        x.path: own if (own := spelled(x.kind)) in known else spelled(seen.get(x.path)) or own
+        for x in trace.layers
+    }
+
+
 def is_call(layer: Layer) -> bool:
     """Is it a functional call in somebody's forward, not a module?"""
     return ":" in layer.path or layer.kind == layer.kind.lower()
@@ -44,11 +54,11 @@ def outermost(trace: Trace) -> frozenset[str]:
 def hidden(trace: Trace, kinds: Iterable[str]) -> Iterator[Layer]:
     """Yield the hidden nonlinearities of these kinds, in execution order."""
     wanted = frozenset(kinds)
-    outer = outermost(trace)
+    outer, kinds_of = outermost(trace), effective(trace)
     for layer in trace.layers:
         if (
             layer.role is Role.ACTIVATION
-            and spelled(layer.kind) in wanted
+            and kinds_of[layer.path] in wanted
             and layer.path not in outer
             and layer.called
         ):
@@ -62,6 +72,6 @@ def reachable(layers: Iterable[Layer]) -> Iterator[Layer]:
 
 def shaping(trace: Trace, kinds: Iterable[str] = SQUASHING) -> tuple[Layer, ...]:
     """Return the nonlinearities of these kinds that shape the model's output."""
-    outer = outermost(trace)
+    outer, kinds_of = outermost(trace), effective(trace)
     wanted = frozenset(kinds)
-    return tuple(x for x in trace.layers if x.path in outer and spelled(x.kind) in wanted)
+    return tuple(x for x in trace.layers if x.path in outer and kinds_of[x.path] in wanted)

@@ -235,3 +235,20 @@ def test_the_observed_model_is_never_changed() -> None:
         assert proposals(case, name)
     assert [type(m) for m in case.model] == [type(m) for m in sigmoid_net()]
     assert all(torch.equal(p, before[n]) for n, p in case.model.named_parameters())
+
+
+class Homemade(nn.Module):
+    """An activation of the user's own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - 3).relu()
+
+
+def test_an_activation_of_the_users_own_is_known_by_what_it_computes() -> None:
+    target, case = case_of(
+        lambda: nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3), Homemade()),
+        "wrong-output-activation",
+    )
+    [proposal] = proposals(case, "drop-output-activation")
+    model = treated(target, proposal).model
+    assert [type(m) for m in model] == [nn.Linear, nn.ReLU, nn.Linear, nn.Identity]

@@ -1,0 +1,114 @@
+"""The pytest plugin: `def test_trains(gradcheck): gradcheck(model, data)`. Torch is imported on use."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from gradcheck_cli.records.report import Report
+
+STEPS = 50
+GATES = ("error", "warning", "note", "never")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the command line."""
+    group = parser.getgroup("gradcheck", "gradcheck: does the model learn?")
+    group.addoption("--gradcheck-steps", type=int, metavar="N", help="Training steps per check.")
+    group.addoption(
+        "--gradcheck-fail-on", choices=GATES, help="Fail from this severity of findings on."
+    )
+    group.addoption(
+        "--gradcheck-report", metavar="DIR", help="Write each report as YAML into this folder."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line(
+        "markers", "gradcheck(steps, fail_on): settings of the fixture `gradcheck` in this test"
+    )
+
+
+@pytest.fixture
+def gradcheck(request: pytest.FixtureRequest) -> "Check":
+    """Train a model for some watched steps and fail with the report when something is wrong."""
+    marker = request.node.get_closest_marker("gradcheck")
+    asked = dict(marker.kwargs) if marker is not None else {}
+    if unknown := set(asked) - {"steps", "fail_on"}:
+        raise pytest.UsageError(
+            f"gradcheck marker: unknown {sorted(unknown)}; it has steps, fail_on"
+        )
+    given = request.config.getoption
+    folder = given("--gradcheck-report")
+    return Check(
+        name=request.node.nodeid,
+        steps=given("--gradcheck-steps") or asked.get("steps", STEPS),
+        fail_on=given("--gradcheck-fail-on") or asked.get("fail_on", "error"),
+        folder=Path(folder) if folder else None,
+    )
+
+
+@dataclass(slots=True)
+class Check:
+    """What the fixture gives: call it with what `gradcheck diagnose` is given."""
+
+    name: str
+    steps: int
+    fail_on: str
+    folder: Path | None = None
+    checks: int = 0
+
+    def __call__(
+        self,
+        model: Any,
+        data: Any = None,
+        *,
+        loss: Any = None,
+        optimizer: Any = None,
+        steps: int | None = None,
+        fail_on: str | None = None,
+        verify: bool = False,
+        on_report: "Callable[[Report], None] | None" = None,
+        **options: Any,
+    ) -> "Report":
+        """Return the report; fails the test when a finding is at or above `fail_on`.
+
+        `model` and the others are names as on the command line, or objects; `options` are lr,
+        batch_size, seed, device and the like. `on_report` gets the report before it is judged.
+        """
+        from gradcheck_cli.diagnosing import diagnose
+        from gradcheck_cli.targets.target import Target
+
+        make = Target.from_strings if isinstance(model, str) else Target.of
+        target = make(model=model, data=data, loss=loss, optimizer=optimizer, **options)
+        report = diagnose(target, steps or self.steps, verify=verify, command=f"pytest {self.name}")
+        self._save(report)
+        if on_report is not None:
+            on_report(report)
+        self._judge(report, fail_on or self.fail_on)
+        return report
+
+    def _judge(self, report: "Report", gate: str) -> None:
+        __tracebackhide__ = True
+        from gradcheck_cli.records.finding import Severity
+        from gradcheck_cli.renderers.formats import find
+
+        if gate not in GATES:
+            raise pytest.UsageError(f"fail_on={gate!r}: expected one of {', '.join(GATES)}")
+        if gate != "never" and report.fails(Severity(gate)):
+            pytest.fail(find("text").write(report, {}), pytrace=False)
+
+    def _save(self, report: "Report") -> None:
+        if self.folder is None:
+            return
+        from gradcheck_cli.records.yamlfile import write
+
+        self.checks += 1
+        stem = re.sub(r"[^\w.-]+", "-", self.name).strip("-")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write(report, self.folder / f"{stem}-{self.checks}.yaml")

@@ -1,0 +1,87 @@
+"""The plugin as a user has it: a test session of its own, in a process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+MODELS = """
+import torch
+from torch import nn
+
+def data():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(256, 8, generator=generator)
+    return x, (x[:, 0] > 0).long()
+
+def build(activation):
+    layers = [m for _ in range(8) for m in (nn.Linear(16, 16), activation())]
+    return nn.Sequential(nn.Linear(8, 16), *layers[:2 if activation is nn.LeakyReLU else None], nn.Linear(16, 2))
+"""
+
+TESTS = """
+import pytest
+from torch import nn
+from models import build, data
+
+def test_sick(gradcheck):
+    gradcheck(lambda: build(nn.Sigmoid), data(), optimizer="SGD", lr=0.1)
+
+def test_fine(gradcheck):
+    assert gradcheck(lambda: build(nn.LeakyReLU), data(), optimizer="Adam", lr=0.01).run.steps == 50
+
+@pytest.mark.gradcheck(steps=12, fail_on="never")
+def test_marked(gradcheck):
+    report = gradcheck(lambda: build(nn.Sigmoid), data(), optimizer="SGD", lr=0.1)
+    assert report.run.steps == 12
+    assert report.findings
+"""
+
+
+def pytest_session(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    plugin = ("-p", "gradcheck_cli.integrations.pytest_plugin", "-p", "no:cacheprovider")
+    disabled = {**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", *plugin, *options]
+    return subprocess.run(
+        command, cwd=folder, env=disabled, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_a_model_that_does_not_learn_fails_with_the_report(tmp_path: Path) -> None:
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "test_models.py").write_text(TESTS)
+    done = pytest_session(tmp_path, "--gradcheck-report", "reports", "-rf")
+    assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr
+    assert "GC101 vanishing-gradient" in done.stdout
+    assert "FAILED test_models.py::test_sick" in done.stdout
+    assert len(list((tmp_path / "reports").glob("test_models.py-test_sick-1.yaml"))) == 1
+    assert len(list((tmp_path / "reports").iterdir())) == 3
+
+
+def test_an_unknown_setting_of_the_marker_is_said(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n@pytest.mark.gradcheck(stepz=3)\ndef test_it(gradcheck): pass\n"
+    )
+    done = pytest_session(tmp_path)
+    assert "unknown ['stepz']; it has steps, fail_on" in done.stdout
+
+
+def test_a_session_that_does_not_use_it_does_not_import_torch(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import sys\ndef test_it():\n    assert 'torch' not in sys.modules\n"
+    )
+    assert pytest_session(tmp_path).returncode == 0
+
+
+def test_the_entry_point_names_the_plugin() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    entry = (
+        '[project.entry-points.pytest11]\ngradcheck = "gradcheck_cli.integrations.pytest_plugin"'
+    )
+    assert entry in text

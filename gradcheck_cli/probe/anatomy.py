@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from gradcheck_cli.probe.gauges import local
 from gradcheck_cli.probe.ownership import Owner
 from gradcheck_cli.probe.tape import Call, Tape
 from gradcheck_cli.records.trace import Layer, Parameter, Role, SourceSite
@@ -198,7 +199,7 @@ def unregistered(model: nn.Module) -> tuple[str, ...]:
 
 def rows_identical(parameter: torch.Tensor) -> bool:
     """Do all output units have the same weights?"""
-    if parameter.dim() < 2 or parameter.shape[0] < 2:
+    rows = local(parameter.detach())
+    if rows.dim() < 2 or rows.shape[0] < 2:
         return False
-    rows = parameter.detach()
     return bool((rows == rows[:1]).all())

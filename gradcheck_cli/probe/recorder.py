@@ -25,7 +25,7 @@ from torch.optim.optimizer import (
 from gradcheck_cli.probe import anatomy
 from gradcheck_cli.probe.assembling import EARLIEST, assemble
 from gradcheck_cli.probe.facts import DataWatch, LossWatch
-from gradcheck_cli.probe.gauges import Ledger
+from gradcheck_cli.probe.gauges import Ledger, local
 from gradcheck_cli.probe.ownership import Owner, clean, is_native, normalises, owners
 from gradcheck_cli.probe.tape import Call, Listening, Tape, tensors_in, user_site
 from gradcheck_cli.probe.units import UnitWatch, spread
@@ -84,7 +84,7 @@ class Recorder:
                 self._paths[id(owner.module)] = owner.path
             for name, parameter in owner.parameters.items():
                 self._names[id(parameter)] = (name, owner.path)
-                value = parameter.detach()
+                value = local(parameter.detach())
                 self._start[id(parameter)] = (
                     float(value.float().std()) if value.numel() > 1 else 0.0
                 )
@@ -349,7 +349,7 @@ class Recorder:
     def _raw_gradient(self, parameter: torch.Tensor) -> None:
         if parameter.grad is not None:
             self._raw[id(parameter)] = torch.linalg.vector_norm(
-                parameter.grad.detach().to_dense()
+                local(parameter.grad.detach()).to_dense()
             ).double()
 
     def _before_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
@@ -366,7 +366,7 @@ class Recorder:
 
     def _note_clip(self, optimizer: torch.optim.Optimizer) -> None:
         used = [
-            (self._raw[id(p)], torch.linalg.vector_norm(p.grad.detach().to_dense()).double())
+            (self._raw[id(p)], torch.linalg.vector_norm(local(p.grad.detach()).to_dense()).double())
             for group in optimizer.param_groups
             for p in group["params"]
             if p.grad is not None and id(p) in self._raw

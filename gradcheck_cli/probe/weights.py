@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradcheck_cli.probe.gauges import Ledger, sample, sums
+from gradcheck_cli.probe.gauges import Ledger, local, sample, sums
 from gradcheck_cli.probe.ownership import Owner
 
 _FEW = (
@@ -72,7 +72,7 @@ class WeightWatch:
             self.ledger.add((path, "agreement"), torch.stack([few @ last, norms]))
         memory.last_grad = few.clone()
         second = next((state[k] for k in ("exp_avg_sq", "square_avg", "sum") if k in state), None)
-        if isinstance(second, torch.Tensor) and "eps" in group and second.numel():
+        if isinstance(second, torch.Tensor) and "eps" in group and local(second).numel():
             root = sample(second, _FEW).double().sqrt().median()
             self.ledger.add((path, "second"), torch.stack([root, root.new_tensor(group["eps"])]))
 
@@ -83,7 +83,7 @@ class WeightWatch:
             return
         now = sample(parameter)
         change = now - memory.before
-        self.ledger.add((path, "update"), sums(change), change.numel(), parameter.numel())
+        self.ledger.add((path, "update"), sums(change), change.numel(), local(parameter).numel())
         if not grad.is_sparse:
             stuck = (change == 0) & (sample(grad) != 0)
             share = torch.stack(

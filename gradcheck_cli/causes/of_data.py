@@ -4,7 +4,7 @@ from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
 from gradcheck_cli.causes.circumstances import input_size
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import first, typical
+from gradcheck_cli.rules.profile import depths, first, typical
 
 
 @cause(
@@ -86,8 +86,8 @@ def labels_without_signal(seen: Evidence) -> Support | None:
     Against it     any other finding that would explain a stalled loss.
     Sources        Zhang et al. 2017, arXiv:1611.03530 (random labels).
     """
-    if not seen.has("stalled-loss"):
-        return None
+    if not seen.has("stalled-loss") or not depths(seen.trace):
+        return None  # without a look at the gradients, nothing speaks for it
     others = {f.name for f in seen.findings if f.severity.rank > 1} - {"stalled-loss"}
     weighing = Weighing()
     weighing.add(

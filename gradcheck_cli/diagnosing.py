@@ -53,25 +53,26 @@ def diagnose(
     crashed = list(judgement.crashed)
     causes = rank(trace, judgement.findings, on_crash=crashed.append)
     found = concluding.verdict(trace, judgement)
-    fixes: Sequence[Fix] = ()
+    fixes: tuple[Fix, ...] = ()
     if found is Verdict.SICK:
         proposals = fixing.propose(
             training, trace, causes, judgement.findings, on_crash=crashed.append
         )
+        refused = "the run was interrupted" if stopped else "declined with --no-verify"
         if verify and stopped is None:
             say("trying fixes")
-            fixes = verify_fixes(
-                target, proposals, budget=budget, baseline=judgement.findings, on_progress=say
-            )
-        else:
-            reason = "the run was interrupted" if stopped else "declined with --no-verify"
-            fixes = _untried([p.fix for p in proposals], reason)
-    facts = _facts(target, training, trace, command)
+            try:
+                fixes = verify_fixes(
+                    target, proposals, budget=budget, baseline=judgement.findings, on_progress=say
+                )
+            except KeyboardInterrupt as pressed:
+                stopped, refused = pressed, "interrupted while fixes were tried"
+        fixes = fixes or _untried([p.fix for p in proposals], refused)
     return Report(
         verdict=found,
         headline=concluding.headline(trace, found, judgement.findings, causes, fixes=fixes),
-        run=RunFacts(
-            **facts,
+        run=replace(
+            _facts(target, training, trace, command),
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - begun, 3),
             interrupted=isinstance(stopped, KeyboardInterrupt),
@@ -79,7 +80,7 @@ def diagnose(
         assumptions=training.assumptions,
         findings=judgement.findings,
         causes=causes,
-        fixes=tuple(fixes),
+        fixes=fixes,
         passed=judgement.passed,
         skipped=judgement.skipped,
         crashed=tuple(crashed),
@@ -117,28 +118,28 @@ def _untried(fixes: Sequence[Fix], reason: str) -> tuple[Fix, ...]:
     return tuple(replace(fix, verification=Verification(reason=reason)) for fix in fixes)
 
 
-def _facts(target: Target, training: Training, trace: Trace, command: str) -> dict[str, object]:
-    return {
-        "command": command,
-        "model": target.labels.get("model", type(training.model).__name__),
-        "data": target.labels.get("data", ""),
-        "loss": training.loss_name,
-        "optimizer": training.optimizer_name,
-        "seed": target.seed,
-        "device": str(training.device),
-        "precision": training.precision,
-        "steps": len(trace.steps),
-        "observed_steps": len(trace.observed),
-        "batch_size": trace.data.batch_size,
-        "parameters": sum(p.numel() for p in training.model.parameters()),
-        "gradcheck": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
+def _facts(target: Target, training: Training, trace: Trace, command: str) -> RunFacts:
+    return RunFacts(
+        command=command,
+        model=target.labels.get("model", type(training.model).__name__),
+        data=target.labels.get("data", ""),
+        loss=training.loss_name,
+        optimizer=training.optimizer_name,
+        seed=target.seed,
+        device=str(training.device),
+        precision=training.precision,
+        steps=len(trace.steps),
+        observed_steps=len(trace.observed),
+        batch_size=trace.data.batch_size,
+        parameters=sum(p.numel() for p in training.model.parameters()),
+        gradcheck=__version__,
+        torch=torch.__version__,
+        python=platform.python_version(),
+    )
 
 
 def _stopped_early(trace: Trace, stopped: BaseException | None) -> tuple[Gap, ...]:
     if stopped is None:
         return ()
     why = "Ctrl-C" if isinstance(stopped, KeyboardInterrupt) else str(stopped)
-    return (Gap(what=f"steps after {len(trace.steps)}", reason=why),)
+    return (Gap(what=f"whatever came after step {len(trace.steps)}", reason=why),)

@@ -1,0 +1,131 @@
+"""Every code block of README and docs runs and ends as the page says."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import PYTHON, SHELL, Block, blocks
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path
+    for path in [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "benchmarks" / "README.md",
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs" / "how-to").glob("*.md"),
+    ]
+    if path.exists() and path.name != "ci.md"  # tests/cli/test_ci_example.py runs that one
+)
+
+
+def label(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def environment() -> dict[str, str]:
+    """Put this Python's commands first and leave out what a CI server or a person has set."""
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "CI", "GRADCHECK_"))
+    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    return {**kept, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": ".", "COLUMNS": "80"}
+
+
+def run(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one block in the page's folder."""
+    if block.kind in PYTHON:
+        command = [sys.executable, "-c", block.text]
+    else:
+        command = ["bash", "-euo", "pipefail", "-c", block.text]
+    return subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
+
+
+def play(page: Path, folder: Path, *, heavy: bool) -> int:
+    """Run the blocks of a page in order and return how many ran."""
+    found = list(blocks(page))
+    shutil.copytree(ROOT / "sample_models", folder / "sample_models")
+    for block in found:
+        if block.file:
+            (folder / block.file).write_text(block.text)
+    ran = 0
+    for block in found:
+        missing = any(importlib.util.find_spec(name) is None for name in block.needs)
+        if not block.runs or block.heavy > heavy or missing:
+            continue
+        done = run(block, folder)
+        said = f"{block.text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        assert done.returncode == block.promised, said
+        ran += 1
+    return ran
+
+
+def pages_with(*, heavy: bool) -> list[Path]:
+    """Return the pages with a block of this weight."""
+    return [p for p in PAGES if any(b.runs and b.heavy == heavy for b in blocks(p))]
+
+
+def everything_light(page: Path) -> bool:
+    return not any(b.runs and b.heavy for b in blocks(page))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages_with(heavy=False), ids=label)
+def test_the_blocks_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
+    if not everything_light(page) and _light_needs_heavy(page):
+        pytest.skip("its light blocks build on heavy ones")
+    assert play(page, tmp_path, heavy=False) > 0
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("page", pages_with(heavy=True), ids=label)
+def test_the_heavy_blocks_of_a_page_do_too(page: Path, tmp_path: Path) -> None:
+    assert play(page, tmp_path, heavy=True) > 0
+
+
+def _light_needs_heavy(page: Path) -> bool:
+    """Does a heavy block come before a light one? Then the page runs as a whole or not at all."""
+    weights = [b.heavy for b in blocks(page) if b.runs]
+    return weights != sorted(weights)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_every_shell_block_says_whether_it_runs(page: Path) -> None:
+    unmarked = [b.text for b in blocks(page) if b.kind in SHELL and not b.mark]
+    assert unmarked == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_what_does_not_run_says_why(page: Path) -> None:
+    marks = [b.mark for b in blocks(page) if b.mark.startswith("not run")]
+    assert all(len(mark.partition(":")[2].strip()) > 5 for mark in marks)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=label)
+def test_python_that_does_not_run_is_python(page: Path) -> None:
+    for block in blocks(page):
+        if block.kind in PYTHON:
+            compile(block.text, f"{page.name}:{block.file}", "exec")
+
+
+def test_the_runner_notices_a_wrong_exit_code(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- run: exit 3 -->\n```sh\nexit 2\n```\n")
+    with pytest.raises(AssertionError, match="exit 2"):
+        play(page, tmp_path / "room", heavy=False)
+
+
+def test_marks_are_read_as_documented() -> None:
+    text = '<!-- run: exit 1, heavy, needs torch -->\n```sh\na\n```\n```python title="b.py"\nb\n```\n```yaml\nc\n```\n<!-- not run: no -->\n```python\nd\n```\n'
+    first, second, third = blocks(text)
+    assert (first.promised, first.heavy, first.needs, first.runs) == (1, True, ["torch"], True)
+    assert (second.file, second.runs) == ("b.py", False)
+    assert not third.runs

@@ -1,6 +1,6 @@
 """Facts about a run that several causes ask for."""
 
-from math import log10
+from math import hypot, log10
 
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 from gradcheck_cli.rules.profile import depths, first, late, reference, typical, whole_signal
@@ -17,7 +17,7 @@ def input_size(trace: Trace) -> float:
     data = trace.data
     if data.input_std is None or data.input_mean is None:
         return 1.0
-    return float((data.input_std**2 + data.input_mean**2) ** 0.5)
+    return hypot(data.input_std, data.input_mean)
 
 
 def saturated_at_start(trace: Trace) -> bool:

@@ -54,6 +54,8 @@ def exploding_gradient(
     rows = depths(trace, first(trace))
     if not rows:
         raise CannotTellError("no weight layer received a gradient")
+    if state.state is State.UNKNOWN:
+        raise CannotTellError("too few steps to say what large gradients do to the loss")
     if state.fine or (state.state is State.SLOW and not state.far_off):
         return
     reasons = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from math import exp, log, sqrt
+from math import exp, log
 from statistics import median
 
 from gradcheck_cli.records.trace import Layer, Role, Trace
@@ -93,7 +93,7 @@ def _lost_signal(
         gain = _gain(trace, chain, forward=forward)
         if gain is None or 1 / per_layer < gain < per_layer:
             continue
-        scale = 1 / abs(log(gain**2))
+        scale = 1 / abs(2 * log(gain))
         if len(chain) <= depths_survived * scale:
             continue
         what = "outputs" if forward else "gradients"
@@ -109,7 +109,6 @@ def _lost_signal(
                 Evidence(
                     f"factor per layer, {what}", gain, per_layer if gain > 1 else 1 / per_layer
                 ),
-                Evidence("same in standard deviations", sqrt(gain**2), None),
             ),
         )
         return

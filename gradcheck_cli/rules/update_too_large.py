@@ -36,6 +36,8 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
     if not rows:
         raise CannotTellError("no update of a weight was observed")
     state = progress(trace)
+    if state.state is State.UNKNOWN:
+        raise CannotTellError("too few steps to say what large updates do to the loss")
     middle = median(value for _, value in rows)
     if middle <= ratio or state.fine or state.state is State.SLOW:
         return

@@ -19,10 +19,10 @@ def losses(shape: str, steps: int = STEPS) -> list[float]:
     """Return losses that learn, are slow, stalled, diverging, converged or broken."""
     wobble = [0.01 * (-1) ** i * (1 + i % 3) for i in range(steps)]
     curves = {
-        "learning": [GUESSING * 0.93**i for i in range(steps)],
+        "learning": [GUESSING * 0.93 ** min(i, 100) for i in range(steps)],
         "slow": [GUESSING * (1 - 0.07 * i / steps) for i in range(steps)],
         "stalled": [GUESSING] * steps,
-        "diverging": [GUESSING * 1.2**i for i in range(steps)],
+        "diverging": [GUESSING * 1.2 ** min(i, 100) for i in range(steps)],
         "converged": [GUESSING * 1e-3] * steps,
         "broken": [GUESSING] * (steps - 1) + [nan],
     }

@@ -11,6 +11,7 @@ from tests.rules.a_trace import (
     GUESSING,
     a_trace,
     found,
+    losses,
     moments,
     same_whatever_the_scale_and_order,
     skipped,
@@ -93,6 +94,11 @@ def test_a_shallow_network_has_no_depth_to_grow_along() -> None:
 def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
     for gradients in (growing(1e5), (1e-2,) * 5):
         assert same_whatever_the_scale_and_order(gc102, a_trace(gradients, loss))
+
+
+def test_says_so_when_the_loss_can_not_be_judged_yet() -> None:
+    trace = a_trace(growing(1e5), losses("stalled", 5))
+    assert "too few steps" in skipped(gc102, trace).reason
 
 
 def test_says_so_when_no_gradient_was_read() -> None:

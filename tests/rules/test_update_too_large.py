@@ -7,6 +7,7 @@ from gradcheck_cli.rules.update_too_large import update_too_large as gc402
 from tests.rules.a_trace import (
     a_trace,
     found,
+    losses,
     moments,
     same_whatever_the_scale_and_order,
     skipped,
@@ -47,6 +48,11 @@ def test_one_layer_that_started_at_zero_is_not_the_median() -> None:
 def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
     for ratio in (1.0, 1e-3):
         assert same_whatever_the_scale_and_order(gc402, moving(ratio, loss))
+
+
+def test_says_so_when_the_loss_can_not_be_judged_yet() -> None:
+    trace = a_trace(loss=losses("stalled", 5), update=1.0)
+    assert "too few steps" in skipped(gc402, trace).reason
 
 
 def test_says_so_when_no_update_was_seen() -> None:

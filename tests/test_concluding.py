@@ -1,0 +1,103 @@
+"""From findings to a verdict, a headline and rows: whatever was measured."""
+
+from dataclasses import replace
+from math import isfinite
+
+from hypothesis import given
+
+from gradcheck_cli import concluding
+from gradcheck_cli.causes.ranking import rank
+from gradcheck_cli.records.finding import Crash, Severity
+from gradcheck_cli.records.report import Verdict
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.engine import Judgement, judge
+from tests.rules.a_trace import a_trace, losses
+from tests.rules.arbitrary import any_trace
+from tests.rules.test_properties import calmly
+
+
+def concluded(trace: Trace) -> tuple[Verdict, str]:
+    judgement = judge(trace)
+    verdict = concluding.verdict(trace, judgement)
+    causes = rank(trace, judgement.findings)
+    return verdict, concluding.headline(trace, verdict, judgement.findings, causes)
+
+
+def test_the_headline_of_a_sick_run_names_finding_cause_and_first_layer() -> None:
+    trace = a_trace([1e-2 * 0.1 ** (9 - i) for i in range(10)])
+    verdict, headline = concluded(trace)
+    assert verdict is Verdict.SICK
+    assert headline.startswith("vanishing-gradient")
+    assert "most likely because of " in headline
+
+
+def test_a_run_that_learns_is_healthy_and_says_from_where_to_where() -> None:
+    verdict, headline = concluded(a_trace(loss="learning"))
+    assert verdict is Verdict.HEALTHY
+    assert "the loss falls (" in headline
+
+
+def test_a_converged_run_is_healthy() -> None:
+    verdict, headline = concluded(a_trace(loss="converged"))
+    assert verdict is Verdict.HEALTHY
+    assert "converged" in headline
+
+
+def test_few_steps_are_unsure_and_more_are_asked_for() -> None:
+    verdict, headline = concluded(a_trace(loss=losses("learning", 6)))
+    assert verdict is Verdict.UNSURE
+    assert "--steps" in headline
+
+
+def test_a_crash_of_ours_is_no_clean_bill_of_health() -> None:
+    trace = a_trace(loss="learning")
+    clean = judge(trace)
+    crashed = replace(clean, crashed=(Crash("rule GC101", "..."),))
+    assert concluding.verdict(trace, clean) is Verdict.HEALTHY
+    assert concluding.verdict(trace, crashed) is Verdict.UNSURE
+
+
+def test_an_empty_trace_is_unsure() -> None:
+    assert concluding.verdict(Trace(), Judgement()) is Verdict.UNSURE
+    assert concluding.history(Trace()).losses == ()
+    assert concluding.summaries(Trace()) == ()
+
+
+def test_long_runs_are_told_in_few_points_the_last_one_always() -> None:
+    told = concluding.history(a_trace(loss=losses("learning", 5000)))
+    assert len(told.steps) <= 60
+    assert len(told.losses) <= 400
+    assert told.steps[-1] == told.loss_steps[-1] == 4999
+    assert list(told.steps) == sorted(set(told.steps))
+
+
+def test_rows_are_relative_to_the_strongest_layer() -> None:
+    rows = concluding.summaries(a_trace((1e-8, 1e-2, 1e-2)))
+    assert [x.path for x in rows] == ["l0", "l1", "l2"]
+    assert rows[2].sensitivity == 1
+    assert rows[0].sensitivity is not None
+    assert rows[0].sensitivity < 1e-5
+
+
+@calmly
+@given(any_trace())
+def test_any_trace_can_be_concluded(trace: Trace) -> None:
+    judgement = judge(trace)
+    crashed: list[Crash] = []
+    causes = rank(trace, judgement.findings, on_crash=crashed.append)
+    assert [c.traceback for c in crashed] == []
+    verdict = concluding.verdict(trace, judgement)
+    grave = [f for f in judgement.findings if f.severity is not Severity.NOTE]
+    assert (verdict is Verdict.SICK) is bool(grave)
+    if any(not isfinite(s.loss) and not s.skipped for s in trace.steps):
+        assert verdict is not Verdict.HEALTHY
+    assert concluding.headline(trace, verdict, judgement.findings, causes)
+    assert len(concluding.summaries(trace)) == len(trace.layers)
+    told = concluding.history(trace)
+    for rows in told.series.values():
+        for row in rows.values():
+            assert len(row) == len(told.steps)
+            assert all(v is None or isfinite(v) for v in row)
+    assert all(0 <= c.score <= 1 for c in causes)
+    assert [c.score for c in causes] == sorted((c.score for c in causes), reverse=True)
+    assert concluding.next_steps(verdict, judgement.findings, ())

@@ -1,0 +1,80 @@
+"""Every sample gets the finding and the cause that its docstring promises; its twin gets nothing."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+import sample_models
+from gradcheck_cli.diagnosing import diagnose
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.report import Report, Verdict
+from gradcheck_cli.targets.target import Target
+
+FOLDER = Path(sample_models.__file__).parent
+SICK = sorted(path.stem.removesuffix("_healthy") for path in FOLDER.glob("*_healthy.py"))
+DEEP = {"plain_deep_relu", "depth_without_normalization"}  # forty layers, seconds each
+
+
+@cache
+def report_on(stem: str) -> Report:
+    """Return what fifty steps of the sample show."""
+    torch.set_num_threads(1)
+    return diagnose(Target.from_strings(str(FOLDER / f"{stem}.py"), device="cpu"), verify=False)
+
+
+def promise(stem: str) -> dict[str, str]:
+    text = ast.get_docstring(ast.parse((FOLDER / f"{stem}.py").read_text(encoding="utf-8"))) or ""
+    return dict(re.findall(r"^(Finding|Cause): (\S+)$", text, flags=re.MULTILINE))
+
+
+def samples(suffix: str = "") -> list[object]:
+    slow = pytest.mark.slow
+    return [pytest.param(f"{s}{suffix}", marks=slow if s in DEEP else (), id=s) for s in SICK]
+
+
+@pytest.mark.parametrize("stem", samples())
+def test_the_promised_finding_and_cause_come_out(stem: str) -> None:
+    report, promised = report_on(stem), promise(stem)
+    grave = [f.name for f in report.findings if f.severity is not Severity.NOTE]
+    assert report.verdict is Verdict.SICK
+    assert promised["Finding"] in grave
+    assert report.causes[0].name == promised["Cause"]
+    assert promised["Cause"] in report.headline
+
+
+@pytest.mark.parametrize("stem", samples("_healthy"))
+def test_the_healthy_twin_is_healthy(stem: str) -> None:
+    report = report_on(stem)
+    assert [f.name for f in report.findings if f.severity is not Severity.NOTE] == []
+    assert report.verdict is Verdict.HEALTHY
+    assert report.causes == ()
+    assert report.fixes == ()
+
+
+@pytest.mark.parametrize("stem", samples())
+def test_nothing_of_ours_crashes_and_every_finding_can_be_checked(stem: str) -> None:
+    report = report_on(stem)
+    assert report.crashed == ()
+    codes = {f.code for f in report.findings}
+    for finding in report.findings:
+        assert finding.message
+        assert all(e.what for e in finding.evidence)
+    for cause in report.causes:
+        assert set(cause.explains) <= codes
+        assert 0 < cause.score <= 1
+        assert cause.reasons
+    scores = [c.score for c in report.causes]
+    assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("stem", samples())
+def test_a_fix_is_proposed_for_the_first_cause_with_code_to_write(stem: str) -> None:
+    report = report_on(stem)
+    first = [f for f in report.fixes if f.treats == report.causes[0].name]
+    assert first
+    assert all(f.why and f.summary for f in first)
+    assert any(f.code for f in report.fixes)

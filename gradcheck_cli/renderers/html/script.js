@@ -91,7 +91,8 @@
         context.fillStyle = colour(quantity, cell, style);
         const x = box.left + column * box.cell;
         const gap = height > 8 && box.cell > 8 ? 1 : 0;
-        context.fillRect(x, line * height, box.cell - (gap || -0.5), height - gap);
+        const y = gap ? line * height : Math.floor(line * height);
+        context.fillRect(x, y, box.cell - (gap || -0.5), gap ? height - gap : Math.ceil(height));
       }
     }
     axis(style, tall);
@@ -108,7 +109,7 @@
       const tint = layer.worst === "error" ? "--bad" : layer.worst === "warning" ? "--warn" : "--faint";
       context.fillStyle = style.getPropertyValue(tint);
       if (layer.worst) context.fillRect(wanted - 6, row * height, 4, Math.max(height - 1, 1));
-      if (row % every === 0) context.fillText(fitted(layer.path, wanted - 14), 0, middle);
+      if (row % every === 0) context.fillText(fitted(layer.path, wanted - 14), 0, middle + Math.max(7 - height / 2, 0));
     });
   }
 
@@ -125,7 +126,9 @@
     context.textBaseline = "alphabetic";
     const every = Math.max(1, Math.ceil(60 / box.cell));
     for (let column = 0; column < columns; column += every) {
-      context.fillText(`${column === 0 ? "step " : ""}${data.steps[column]}`, box.left + column * box.cell, tall + 15);
+      const text = `${column === 0 ? "step " : ""}${data.steps[column]}`;
+      const x = box.left + column * box.cell;
+      if (x + context.measureText(text).width <= box.left + box.width) context.fillText(text, x, tall + 15);
     }
   }
 
@@ -136,6 +139,7 @@
     context.lineWidth = 2;
     context.strokeStyle = style.getPropertyValue("--ink");
     context.strokeRect(x - 1, y - 1, Math.max(box.cell, 3) + 1, Math.max(box.height, 3) + 1);
+    if (box.height < 8) context.strokeRect(x - 1, 0, Math.max(box.cell, 3) + 1, shown.length * box.height);
     context.strokeRect(box.left - 1, y - 1, box.width + 1, Math.max(box.height, 3) + 1);
   }
 

@@ -51,15 +51,25 @@ def outermost(trace: Trace) -> frozenset[str]:
     return frozenset(named | after)
 
 
+def gates(trace: Trace) -> tuple[Layer, ...]:
+    """Return the weight layers that are called gates and go through a sigmoid."""
+    return tuple(
+        x
+        for x in trace.weight_layers
+        if "gate" in x.path.rpartition(".")[2].lower() and spelled(x.activation) == "sigmoid"
+    )
+
+
 def hidden(trace: Trace, kinds: Iterable[str]) -> Iterator[Layer]:
-    """Yield the hidden nonlinearities of these kinds, in execution order."""
+    """Yield the hidden nonlinearities of these kinds, in execution order; never those of gates."""
     wanted = frozenset(kinds)
+    gating = {x.activated_by for x in gates(trace)}
     outer, kinds_of = outermost(trace), effective(trace)
     for layer in trace.layers:
         if (
             layer.role is Role.ACTIVATION
             and kinds_of[layer.path] in wanted
-            and layer.path not in outer
+            and layer.path not in outer | gating
             and layer.called
         ):
             yield layer

@@ -16,6 +16,7 @@ from gradcheck_cli.remedies.keep_full_precision import keep_full_precision
 from gradcheck_cli.remedies.loosen_clipping import loosen_clipping
 from gradcheck_cli.remedies.lower_weight_decay import lower_weight_decay
 from gradcheck_cli.remedies.match_target_shape import match_target_shape
+from gradcheck_cli.remedies.open_gates import open_gates
 from gradcheck_cli.remedies.optimise_all_parameters import optimise_all_parameters
 from gradcheck_cli.remedies.rebuild_layers import rebuild_layers
 from gradcheck_cli.remedies.reconnect_graph import reconnect_graph
@@ -27,6 +28,7 @@ from gradcheck_cli.remedies.unfreeze import unfreeze
 from gradcheck_cli.remedies.warm_up import warm_up
 
 REMEDIES: tuple[Remedy, ...] = (
+    open_gates,
     swap_activation,
     revive_dead_relu,
     initialise,

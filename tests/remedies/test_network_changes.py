@@ -252,3 +252,26 @@ def test_an_activation_of_the_users_own_is_known_by_what_it_computes() -> None:
     [proposal] = proposals(case, "drop-output-activation")
     model = treated(target, proposal).model
     assert [type(m) for m in model] == [nn.Linear, nn.ReLU, nn.Linear, nn.Identity]
+
+
+class Highway(nn.Module):
+    """Lets a share of its input pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.gate(x))
+
+
+def test_hand_written_gates_are_opened_and_never_swapped() -> None:
+    target, case = case_of(
+        lambda: nn.Sequential(Highway(), Highway(), nn.Linear(8, 3)), "saturating-activation"
+    )
+    assert proposals(case, "swap-activation") == []
+    change = proposals(case, "open-gates")[0].change
+    assert change is not None
+    model = target.build([change]).model
+    assert model[0].gate.bias.eq(3).all()
+    assert model[1].gate.bias.eq(3).all()

@@ -1,5 +1,6 @@
 """`gradcheck run train.py`: a script that nobody changed, under observation from its first line."""
 
+import os
 import signal
 import threading
 import time
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.probe.launching import Ending, Program, execute, when_imported
 from gradcheck_cli.records.finding import Crash
-from gradcheck_cli.records.trace import Gap
+from gradcheck_cli.records.trace import Gap, Trace
 
 if TYPE_CHECKING:
     from gradcheck_cli.probe.everywhere import Everywhere
+    from gradcheck_cli.probe.places import Ranks
+    from gradcheck_cli.probe.ranks import Shard
     from gradcheck_cli.probe.session import Session
     from gradcheck_cli.records.report import Report
 
@@ -49,6 +52,7 @@ class Outcome:
     ending: Ending
     report: "Report | None" = None
     advice: str = ""
+    follows: bool = False  # another rank reports
 
 
 @dataclass(slots=True)
@@ -59,6 +63,7 @@ class _Run:
     watcher: "Everywhere | None" = None
     stack: ExitStack = field(default_factory=ExitStack)
     book: Any = None
+    ranks: "Ranks | None" = None
 
     def watch(self) -> None:
         """Torch is here: look everywhere."""
@@ -92,7 +97,7 @@ def run(plan: Plan) -> Outcome:
     Raises nothing of the script's: how it ended is in the outcome.
     """
     started, begun = datetime.now(UTC), time.monotonic()
-    this = _Run(plan)
+    this = _Run(plan, ranks=_place())
     with this.stack, when_imported("torch", this.watch), _terminable():
         ending = execute(plan.program, plan.arguments)
     if isinstance(ending.error, EnoughError):
@@ -100,6 +105,9 @@ def run(plan: Plan) -> Outcome:
     elif isinstance(ending.error, TerminatedError):
         ending = Ending(SIGTERM_CODE, ending.error)
     watcher = this.watcher
+    if this.ranks is not None and not this.ranks.leads:
+        this.ranks.leave(_shards(watcher))
+        return Outcome(ending, follows=True)
     if watcher is None or not any(s.steps for s in watcher.sessions):
         return Outcome(ending, advice=_why_nothing(watcher))
     seconds = round(time.monotonic() - begun, 3)
@@ -132,6 +140,7 @@ def _report(this: _Run, ending: Ending, started: str, seconds: float) -> "Report
     watcher = this.watcher
     assert watcher is not None
     sessions = [s for s in watcher.sessions if s.steps]
+    others, missing = _gathered(this, ending)
     about = Circumstances(
         command=this.plan.command,
         data="drawn by the script",
@@ -139,11 +148,58 @@ def _report(this: _Run, ending: Ending, started: str, seconds: float) -> "Report
         seconds=seconds,
         interrupted=isinstance(ending.error, (KeyboardInterrupt, TerminatedError)),
         assumptions=tuple(_assumptions(watcher, sessions)),
-        gaps=tuple(_gaps(watcher, ending)),
+        gaps=(*missing, *_gaps(watcher, ending)),
+        world_size=this.ranks.world if this.ranks is not None else 1,
         crashed=tuple(_crashes(ending)),
         advice=(_try_fixes(this.plan, sessions),),
     )
-    return report_of(sessions, about)
+
+    def amend(session: "Session", trace: "Trace") -> "Trace":
+        number = watcher.sessions.index(session)
+        shards = {rank: seen[number] for rank, seen in others.items() if number < len(seen)}
+        return _merged(session, trace, shards)
+
+    return report_of(sessions, about, amend=amend if this.ranks is not None else None)
+
+
+# ---- other ranks --------------------------------------------------------------------------------
+
+
+def _place() -> "Ranks | None":
+    """Return this process's place among the ranks; without others nothing is imported."""
+    if os.environ.get("WORLD_SIZE", "1") in {"", "1"}:
+        return None
+    from gradcheck_cli.probe.places import ranks
+
+    place = ranks()
+    if place is not None:
+        place.announce()
+    return place
+
+
+def _shards(watcher: "Everywhere | None") -> list[dict[str, Any]]:
+    if watcher is None:
+        return []
+    from gradcheck_cli.probe.ranks import shard_of
+
+    return [shard_of(s.group.models, s.trace()).plain() for s in watcher.sessions]
+
+
+def _gathered(this: _Run, ending: Ending) -> "tuple[dict[int, list[Shard]], list[Gap]]":
+    if this.ranks is None:
+        return {}, []
+    from gradcheck_cli.probe.places import PATIENCE
+    from gradcheck_cli.probe.ranks import Shard
+
+    found, gaps = this.ranks.gather(PATIENCE / 6 if ending.error is not None else PATIENCE)
+    this.ranks.clear()
+    return {rank: [Shard.of(x) for x in seen] for rank, seen in found.items()}, gaps
+
+
+def _merged(session: "Session", trace: "Trace", shards: "dict[int, Shard]") -> "Trace":
+    from gradcheck_cli.probe.ranks import merged, shard_of
+
+    return merged(trace, shard_of(session.group.models, trace), shards)
 
 
 def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[str]:

@@ -98,6 +98,8 @@ def _tell_ending(outcome: Outcome) -> None:
 
 def _tell(outcome: Outcome, wanted: outputs.Outputs, *, quiet: bool) -> None:
     report = outcome.report
+    if outcome.follows:
+        return
     if report is None:
         _line("nothing was measured", outcome.advice)
         return
@@ -120,6 +122,8 @@ def _code_of(outcome: Outcome, gate: Severity | None) -> int:
     if outcome.ending.code:
         return outcome.ending.code
     report = outcome.report
+    if outcome.follows:
+        return ExitCode.OK
     if report is None:
         return ExitCode.CANNOT_DIAGNOSE
     if report.fails(gate):

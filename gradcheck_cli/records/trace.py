@@ -116,7 +116,9 @@ class Reading:
     output: Moments | None = None
     output_grad: Moments | None = None  # dL/d(output), summed over calls
     spread: float | None = None
-    dead: float | None = None  # share of units that were zero on all samples of the last inspections
+    dead: float | None = (
+        None  # share of units that were zero on all samples of the last inspections
+    )
     saturated: float | None = None  # share of outputs in the flat region of the activation
     stuck: float | None = None  # share of units in the flat region on all those samples
     slope: float | None = None  # of a nonlinearity: rms of its derivative where it was evaluated
@@ -197,6 +199,17 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """A layer whose copies on several ranks are no longer the same: the first step it was seen."""
+
+    layer: str
+    step: int
+    rank: int  # that differs most from rank 0
+    low: float  # smallest norm of its weights on any rank
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Everything one observed run has to say."""
 
@@ -212,6 +225,7 @@ class Trace:
     unregistered: tuple[
         str, ...
     ] = ()  # modules kept in plain lists or dicts, unseen by parameters()
+    drifts: tuple[Drift, ...] = ()  # replicas that differ, of a training on several ranks
     skips: bool = False  # somewhere a sum joins a branch with its own input
 
     @property

@@ -8,6 +8,7 @@ from gradcheck_cli.rules.collapsed_features import collapsed_features
 from gradcheck_cli.rules.degenerate_data import degenerate_data
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter
 from gradcheck_cli.rules.diverging_loss import diverging_loss
+from gradcheck_cli.rules.drifted_replicas import drifted_replicas
 from gradcheck_cli.rules.dying_relu import dying_relu
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient
 from gradcheck_cli.rules.frozen_parameter import frozen_parameter
@@ -45,5 +46,6 @@ RULES: tuple[Rule, ...] = (
     not_in_optimizer,  # GC602
     frozen_parameter,  # GC603
     never_called,  # GC604
+    drifted_replicas,  # GC605
     degenerate_data,  # GC701
 )

@@ -1,0 +1,147 @@
+"""From what each rank measured to one trace: shards are added, replicas compared."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from math import sqrt
+from typing import Any
+
+from torch import nn
+
+from gradcheck_cli.probe.ownership import clean
+from gradcheck_cli.records.moments import Moments
+from gradcheck_cli.records.trace import Drift, Reading, Step, Trace
+
+_APART = 1e-5  # relative difference of norms from which on replicas differ
+_SHARDED = ("weight", "weight_grad", "bias_grad", "update")
+_BATCH = ("output", "output_grad")
+_MOMENTS = frozenset((*_SHARDED, *_BATCH))
+_OF_WEIGHTS = frozenset(
+    {"lost", "agreement", "second_moment", "epsilon", "travelled"}
+)  # equal on all replicas
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """What one rank knows of one training."""
+
+    steps: tuple[Step, ...]
+    sharded: frozenset[str] = frozenset()  # layers whose parameters are spread over the ranks
+
+    def plain(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "sharded": sorted(self.sharded),
+            "steps": [
+                {"index": s.index, "loss": s.loss, "readings": _plain(s)} for s in self.steps
+            ],
+        }
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> "Shard":
+        """Take it from JSON."""
+        steps = tuple(
+            Step(
+                index=s["index"],
+                loss=s["loss"],
+                readings={path: _reading(r) for path, r in s["readings"].items()},
+            )
+            for s in plain["steps"]
+        )
+        return cls(steps, frozenset(plain["sharded"]))
+
+
+def _plain(step: Step) -> dict[str, dict[str, Any]]:
+    return {path: dict(_values(reading)) for path, reading in step.readings.items()}
+
+
+def _values(reading: Reading) -> Iterator[tuple[str, Any]]:
+    for entry in fields(Reading):
+        value = getattr(reading, entry.name)
+        if isinstance(value, Moments):
+            yield entry.name, [getattr(value, f.name) for f in fields(Moments)]
+        elif value is not None:
+            yield entry.name, value
+
+
+def _reading(plain: dict[str, Any]) -> Reading:
+    values: dict[str, Any] = {k: Moments(*v) if k in _MOMENTS else v for k, v in plain.items()}
+    return Reading(**values)
+
+
+def shard_of(models: Sequence[nn.Module], trace: Trace) -> Shard:
+    """Return what the others need of this rank; layers are sharded whose parameters are DTensors."""
+    spread = {
+        clean(name)
+        for model in models
+        for name, p in model.named_parameters()
+        if hasattr(p, "to_local")
+    }
+    layers = (x.path for x in trace.layers if any(p.name in spread for p in x.parameters))
+    return Shard(trace.steps, frozenset(layers))
+
+
+def merged(trace: Trace, own: Shard, others: dict[int, Shard]) -> Trace:
+    """Return rank 0's trace with the shards of all added and the replicas compared."""
+    by_index = {rank: {s.index: s for s in shard.steps} for rank, shard in others.items()}
+    steps, drifts = [], dict[str, Drift]()
+    for step in trace.steps:
+        same = {r: known[step.index] for r, known in by_index.items() if step.index in known}
+        losses = [step.loss, *(s.loss for s in same.values())]
+        readings = {
+            path: _together(
+                reading,
+                [s.readings[path] for s in same.values() if path in s.readings],
+                sharded=path in own.sharded,
+            )
+            for path, reading in step.readings.items()
+        }
+        steps.append(replace(step, loss=sum(losses) / len(losses), readings=readings))
+        for drift in _drifts(step, same, own.sharded):
+            drifts.setdefault(drift.layer, drift)
+    return replace(trace, steps=tuple(steps), drifts=tuple(drifts.values()))
+
+
+def _together(own: Reading, others: Sequence[Reading], *, sharded: bool) -> Reading:
+    everyone, changes = [own, *others], dict[str, Any]()
+    for entry in fields(Reading):
+        name = entry.name
+        values = [v for r in everyone if (v := getattr(r, name)) is not None]
+        replicated = (name in _SHARDED or name in _OF_WEIGHTS) and not sharded
+        if not values or replicated:
+            continue
+        if name in _MOMENTS:
+            total = sum(values, Moments())
+            changes[name] = _averaged(total, len(everyone)) if name == "output_grad" else total
+        else:
+            changes[name] = sum(values) / len(values)
+    return replace(own, **changes)
+
+
+def _averaged(gradient: Moments, ranks_: int) -> Moments:
+    """Each rank differentiates the mean over its own samples; the mean over all is smaller by N."""
+    return replace(
+        gradient,
+        total=gradient.total / ranks_,
+        square=gradient.square / ranks_**2,
+        peak=gradient.peak / ranks_,
+    )
+
+
+def _drifts(step: Step, others: dict[int, Step], sharded: frozenset[str]) -> Iterator[Drift]:
+    for path, reading in step.readings.items():
+        if reading.weight is None or path in sharded:
+            continue
+        norms = {0: sqrt(reading.weight.square)}
+        for rank, other in others.items():
+            known = other.readings.get(path)
+            if known is not None and known.weight is not None:
+                norms[rank] = sqrt(known.weight.square)
+        low, high = min(norms.values()), max(norms.values())
+        if high - low > _APART * high:
+            yield Drift(
+                layer=path,
+                step=step.index,
+                rank=max(norms, key=lambda r: abs(norms[r] - norms[0])),
+                low=low,
+                high=high,
+            )

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from gradcheck_cli.probe.gauges import local
-from gradcheck_cli.probe.ownership import Owner
-from gradcheck_cli.probe.tape import Call, Tape
+from gradcheck_cli.probe.calls import Call
+from gradcheck_cli.probe.ownership import Owner, normalises
+from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.records.trace import Layer, Parameter, Role, SourceSite
 
 SiteOf = Callable[[nn.Module], SourceSite | None]
@@ -199,7 +199,21 @@ def unregistered(model: nn.Module) -> tuple[str, ...]:
 
 def rows_identical(parameter: torch.Tensor) -> bool:
     """Do all output units have the same weights?"""
-    rows = local(parameter.detach())
-    if rows.dim() < 2 or rows.shape[0] < 2:
+    if parameter.dim() < 2 or parameter.shape[0] < 2:
         return False
+    rows = parameter.detach()
     return bool((rows == rows[:1]).all())
+
+
+def call_of(module: nn.Module, owner: Owner | None) -> Call | None:
+    """Return the note of a layer's run. A nonlinearity with parameters (PReLU) is noted as such."""
+    if owner is None or owner.role is Role.ACTIVATION:
+        return None
+    is_norm = owner.role is Role.NORMALISATION
+    return Call(
+        owner.path,
+        type(module).__name__,
+        is_weights=not is_norm,
+        reads=frozenset(),
+        normalises=is_norm and normalises(module),
+    )

@@ -26,8 +26,8 @@ from torch.optim.optimizer import (
 )
 
 from gradcheck_cli.probe.anatomy import SiteOf
+from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.patches import eager, losses_seen, optimizers_seen
-from gradcheck_cli.probe.recorder import in_backward
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.probe.subjects import Group, group_of, names_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_cli.probe.tape import LossCall, tensors_in
+from gradcheck_cli.probe.calls import LossCall, tensors_in
 from gradcheck_cli.records.trace import DataFacts, LossFacts
 
 _FEATURES = 65_536  # at most so many input features are followed
@@ -160,7 +160,9 @@ class LossWatch:
         valid = target[(target >= 0) & (target < width)]
         for label, times in zip(*torch.unique(valid, return_counts=True), strict=True):
             self.classes[int(label)] = self.classes.get(int(label), 0) + int(times)
-        counts = torch.ones(width, dtype=torch.float64)  # Laplace: few targets must not look certain
+        counts = torch.ones(
+            width, dtype=torch.float64
+        )  # Laplace: few targets must not look certain
         for label, times in self.classes.items():
             counts[label] += times
         prior = (counts / counts.sum()).log().to(output)

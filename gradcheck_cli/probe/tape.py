@@ -6,140 +6,35 @@ the nonlinearity that follows, however they are written (`nn.ReLU()`, `F.relu(x)
 Calls inside a layer's own module are that layer's business and are not noted.
 """
 
-import sys
-import sysconfig
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch.overrides import (
-    TorchFunctionMode,
-    _get_current_function_mode_stack,
-    _pop_mode,
-    _push_mode,
-)
 
-from gradcheck_cli.probe import nonlinearities
-from gradcheck_cli.probe.nonlinearities import Nonlinearity
-from gradcheck_cli.records.trace import Cut, SourceSite
+from gradcheck_cli.probe import attention, calls, nonlinearities
+from gradcheck_cli.probe.calls import NOWHERE, Call, LossCall, Origin, Running, tensors_in
+from gradcheck_cli.probe.sites import calling_place, user_site
+from gradcheck_cli.probe.units import Again
+from gradcheck_cli.records.trace import Cut
 
-_PRODUCTS = frozenset(
-    "linear matmul __matmul__ __rmatmul__ mm bmm mv addmm baddbmm einsum bilinear embedding tensordot "
-    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
-)
-_NORMS = frozenset("layer_norm batch_norm group_norm instance_norm rms_norm normalize".split())
-_LOSSES = frozenset(
-    "cross_entropy nll_loss binary_cross_entropy binary_cross_entropy_with_logits mse_loss l1_loss "
-    "smooth_l1_loss huber_loss kl_div gaussian_nll_loss poisson_nll_loss hinge_embedding_loss "
-    "multi_margin_loss multilabel_soft_margin_loss multilabel_margin_loss soft_margin_loss ctc_loss "
-    "cosine_embedding_loss triplet_margin_loss margin_ranking_loss".split()
-)
-_SOFTMAX = frozenset("softmax log_softmax gumbel_softmax softmin".split())
-# Calls whose result carries no gradient, or only zeros, back to its argument.
-_CUTS = frozenset(
-    "detach detach_ argmax argmin round round_ sign sgn floor floor_ ceil ceil_ trunc bernoulli item "
-    "tolist numpy heaviside bucketize multinomial one_hot argsort numpy_force __bool__ __int__".split()
-)
-_QUIET_CUTS = frozenset({"__bool__", "__int__"})
-_ADDS = frozenset("add add_ __add__ __iadd__ __radd__".split())
-_DIFFERENCES = frozenset("sub subtract __sub__ __rsub__ rsub".split())
-_KEEP = frozenset(
-    "view reshape flatten squeeze unsqueeze transpose permute contiguous float to t double mean "
-    "__getitem__ unflatten expand swapaxes movedim clone type_as select narrow".split()
-)
-_BACKWARD: Any = torch.Tensor.backward
-_DATA_GET = torch.Tensor.data.__get__  # type: ignore[attr-defined]
-_INTERNAL = (
-    str(Path(torch.__file__).parent),
-    sysconfig.get_paths()["stdlib"],
-    str(Path(__file__).parent.parent),
-)
+# FSDP hands a module copies of its inputs, made by this function, which no function mode sees.
+_WRAPPING = "RegisterPostBackward"
+_PROPERTIES = frozenset({"data", "T", "mT", "H", "mH"})  # that give a tensor
 
 
-@dataclass(slots=True)
-class Call:
-    """One run of a layer or of a nonlinearity; `reads` are indices of earlier calls."""
+class Listener(Protocol):
+    """Who reads the tensors of what the tape notes."""
 
-    path: str
-    kind: str
-    is_weights: bool
-    reads: frozenset[int]
-    nonlinearity: Nonlinearity | None = None
-    normalises: bool = False
-    attends: bool = False
-    at: SourceSite | None = None  # of a functional call
+    def nonlinearity(self, call: Call, x: torch.Tensor, y: torch.Tensor, again: Again) -> None:
+        """A nonlinearity turned x into y."""
 
+    def product(self, path: str, output: torch.Tensor) -> None:
+        """A functional call used the weights of a layer."""
 
-@dataclass(slots=True)
-class Running:
-    """A module whose forward is running."""
-
-    path: str
-    call: int | None  # index of its call, when it is a layer
-    native: bool  # a class of torch.nn: what happens inside is its own business
-    leaf: bool  # has no children
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a tensor came from: the nearest layer calls, and the last thing that shaped it."""
-
-    calls: frozenset[int] = frozenset()
-    last: str | None = None  # the nonlinearity or softmax it went through directly
-    parameter: str | None = None  # it is this parameter, or a view of it
-
-
-@dataclass(slots=True)
-class LossCall:
-    """A call of one of torch's loss functions."""
-
-    kind: str
-    value: torch.Tensor
-    output: torch.Tensor | None
-    target: torch.Tensor | None
-    activation_before: str | None
-    again: Callable[[torch.Tensor], torch.Tensor]  # the same loss of another output
-
-
-def _calling_frame(*, users_only: bool) -> FrameType | None:
-    """Return the innermost frame outside torch and gradcheck, or outside all installed packages."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to look up the stack
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith((*_INTERNAL, "<")) and not (users_only and "site-packages" in name):
-            return frame
-        frame = frame.f_back
-    return None
-
-
-def user_site() -> SourceSite | None:
-    """Return the innermost line of the user's code on the stack, if there is one."""
-    frame = _calling_frame(users_only=True)
-    return SourceSite(_shown(frame.f_code.co_filename), frame.f_lineno) if frame else None
-
-
-def _shown(file: str) -> str:
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
-
-
-def tensors_in(values: Any, depth: int = 3) -> Iterator[torch.Tensor]:
-    """Yield the tensors in nested tuples, lists, dicts and objects with fields."""
-    if isinstance(values, torch.Tensor):
-        yield values
-    elif depth and isinstance(values, (list, tuple)):
-        for value in values:
-            yield from tensors_in(value, depth - 1)
-    elif depth and isinstance(values, dict):
-        for value in values.values():
-            yield from tensors_in(value, depth - 1)
-    elif depth and hasattr(values, "__dataclass_fields__"):
-        for name in values.__dataclass_fields__:
-            yield from tensors_in(getattr(values, name, None), depth - 1)
+    def attention(self, call: Call, scores: torch.Tensor) -> None:
+        """A softmax was taken of these scores."""
 
 
 @dataclass(slots=True)
@@ -151,9 +46,8 @@ class Tape:
 
     parameter_names: dict[int, tuple[str, str]]
     layer_of: dict[str, str]
-    on_nonlinearity: Callable[[Call, torch.Tensor, torch.Tensor], None]
-    on_product: Callable[[str, torch.Tensor], None]
-    on_attention: Callable[[Call, torch.Tensor], None]
+    listener: Listener
+    on_unscaling: Callable[[torch.Tensor, torch.Tensor], None]
     calls: list[Call] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
     losses: list[LossCall] = field(default_factory=list)
@@ -162,6 +56,7 @@ class Tape:
     backward_value: torch.Tensor | None = None
     open: bool = True
     _origins: dict[int, tuple[weakref.ref[torch.Tensor], Origin]] = field(default_factory=dict)
+    _nodes: dict[Any, Origin] = field(default_factory=dict)  # by the node of the graph that made it
     _stack: list[Running] = field(default_factory=list)
     _places: dict[str, list[Any]] = field(
         default_factory=dict
@@ -173,11 +68,19 @@ class Tape:
         if entry is not None and entry[0]() is tensor:
             return entry[1]
         named = self.parameter_names.get(id(tensor))
-        return Origin(parameter=named[0]) if named else Origin()
+        if named:
+            return Origin(parameter=named[0])
+        node = tensor.grad_fn
+        if node is not None and type(node).__name__.startswith(_WRAPPING):
+            before = [self._nodes[n] for n, _ in node.next_functions if n in self._nodes]
+            return Origin(frozenset().union(*(o.calls for o in before)))
+        return NOWHERE
 
     def set_origin(self, tensor: torch.Tensor, origin: Origin) -> None:
         """Note where `tensor` came from."""
         self._origins[id(tensor)] = (weakref.ref(tensor), origin)
+        if tensor.grad_fn is not None:
+            self._nodes[tensor.grad_fn] = origin
 
     def enter(self, path: str, *, layer: Call | None, native: bool, leaf: bool) -> None:
         """A module's forward begins; `layer` is its call when it holds parameters."""
@@ -204,6 +107,16 @@ class Tape:
         for tensor in tensors_in(output):
             self.set_origin(tensor, origin)
 
+    def close(self) -> None:
+        """Nothing more is noted; no tensor is kept."""
+        self.open = False
+        self.losses.clear()
+        self.backward_value = None
+        self._origins.clear()
+        self._nodes.clear()
+        self._places.clear()
+        self._stack.clear()
+
     @property
     def depth(self) -> int:
         """How many modules are running."""
@@ -229,35 +142,38 @@ class Tape:
         """A call of torch's API returned."""
         name = getattr(function, "__name__", "")
         if name == "__get__":
-            if function != _DATA_GET:
+            name = getattr(function.__self__, "__name__", "")
+            if name not in _PROPERTIES:
                 return
-            name = "data"
         layer = self._layer
         if layer is not None and layer.native:
             return
-        given = [*tensors_in(args), *tensors_in(kwargs)]
-        if layer is not None:  # a layer class of the user's: only its nonlinearities matter
-            if nonlinearities.find(name) is not None and given:
-                self._nonlinearity(name, given, result, after=layer.call)
+        if name == "_amp_foreach_non_finite_check_and_unscale_":
+            self.on_unscaling(args[2], args[1])
             return
+        given = [*tensors_in(args), *tensors_in(kwargs)]
         if not given:
             return
-        if name in _CUTS or name == "data":
-            self._cut(name, given)
-        if name in _LOSSES:
-            self._loss(function, args, kwargs, result)
-        if name in _DIFFERENCES and not self._stack:
-            self._difference(given, result)
-        if name in {"clamp", "clamp_min", "clamp_", "clamp_min_", "maximum"} and _is_relu(
-            args, kwargs
-        ):
+        if name in calls.CLAMPS and calls.is_relu(args, kwargs):
             name = "relu"
-        if nonlinearities.find(name) is not None:
-            self._nonlinearity(name, given, result)
-        elif name in _PRODUCTS and self._product(given, result):
+        if layer is not None:  # a layer class of the user's: only its nonlinearities matter
+            if nonlinearities.find(name) is not None:
+                again = calls.repeated(function, args, kwargs)
+                self._nonlinearity(name, given, result, again, after=layer.call)
             return
-        elif name == "scaled_dot_product_attention" or name in _SOFTMAX:
-            self._attention(name, kwargs, given, result)
+        if name in calls.CUTS:
+            self._cut(name, given)
+        if name in calls.LOSSES:
+            before = self.origin(given[0]).last
+            self.losses.extend(calls.loss_call(function, args, kwargs, result, before))
+        if name in calls.DIFFERENCES and not self._stack:
+            self._difference(given, result)
+        if nonlinearities.find(name) is not None:
+            self._nonlinearity(name, given, result, calls.repeated(function, args, kwargs))
+        elif name in calls.PRODUCTS:
+            self._product(given, result)
+        elif name == "scaled_dot_product_attention" or name in calls.SOFTMAX:
+            self._attention(name, args, kwargs, given, result)
         else:
             self._passed(name, given, result)
 
@@ -267,16 +183,27 @@ class Tape:
         if running is not None and may_be_module and running.leaf and running.call is None:
             return running.path
         stem = f"{running.path}:{name}" if running and running.path else name
-        frame = _calling_frame(users_only=False)
-        place = (frame.f_code, frame.f_lasti) if frame else None
+        place = calling_place()
         places = self._places.setdefault(stem, [])
         if place not in places:
             places.append(place)
         number = places.index(place) + 1
         return stem if number == 1 else f"{stem}#{number}"
 
+    def _add(self, call: Call, result: Any, last: str | None = None) -> None:
+        """Note a call; what it returned comes from it."""
+        self.calls.append(call)
+        origin = Origin(frozenset({len(self.calls) - 1}), last)
+        for tensor in tensors_in(result):
+            self.set_origin(tensor, origin)
+
     def _nonlinearity(
-        self, name: str, given: list[torch.Tensor], result: Any, after: int | None = None
+        self,
+        name: str,
+        given: list[torch.Tensor],
+        result: Any,
+        again: Again,
+        after: int | None = None,
     ) -> None:
         found = nonlinearities.find(name)
         if found is None or not isinstance(result, torch.Tensor):
@@ -286,88 +213,67 @@ class Tape:
             return  # a nonlinearity of the data is preprocessing
         path = self._path(found.name, may_be_module=True)
         call = Call(path, found.name, False, reads, found, at=user_site())
-        self.calls.append(call)
-        self.set_origin(result, Origin(frozenset({len(self.calls) - 1}), found.name))
-        self.on_nonlinearity(call, given[0], result)
+        self._add(call, result, found.name)
+        self.listener.nonlinearity(call, given[0], result, again)
 
-    def _product(self, given: list[torch.Tensor], result: Any) -> bool:
-        """Note `x @ w` as a run of the layer that owns w; False when no parameter takes part."""
+    def _product(self, given: list[torch.Tensor], result: Any) -> None:
+        """Note `x @ w` as a run of the layer that owns w."""
         parameters = [o.parameter for t in given if (o := self.origin(t)).parameter]
         layers = {self.layer_of[p] for p in parameters if p in self.layer_of}
         if not layers or not isinstance(result, torch.Tensor):
             self._passed("matmul", given, result)
-            return True
+            return
         path = min(layers)
-        self.calls.append(Call(path, "parameter", True, self.reads_of(given)))
-        self.set_origin(result, Origin(frozenset({len(self.calls) - 1})))
-        self.on_product(path, result)
-        return True
+        self._add(Call(path, "parameter", True, self.reads_of(given)), result)
+        self.listener.product(path, result)
 
     def _attention(
         self,
         name: str,
+        args: tuple[Any, ...],
         kwargs: dict[str, Any],
         given: list[torch.Tensor],
         result: Any,
     ) -> None:
         if not isinstance(result, torch.Tensor):
             return
-        reads = self.reads_of(given)
+        product = name == "scaled_dot_product_attention"
         path = self._path(name, may_be_module=True)
-        attends = name == "scaled_dot_product_attention" or result.dim() > 2
-        call = Call(path, name, False, reads, attends=attends, at=user_site())
-        self.calls.append(call)
-        self.set_origin(result, Origin(frozenset({len(self.calls) - 1}), name))
-        if name == "scaled_dot_product_attention":
-            query, key = given[0], given[1]
-            self.on_attention(call, _attention_rows(query, key, kwargs))
-        elif name == "softmax" and result.dim() > 2:
-            self.on_attention(call, result.detach())
+        attends = product or result.dim() > 2
+        call = Call(path, name, False, self.reads_of(given), attends=attends, at=user_site())
+        self._add(call, result, name)
+        scores = None
+        if product:
+            scores = attention.of_product(args, kwargs)
+        elif name == "softmax":
+            scores = attention.of_softmax(given[0], args, kwargs)
+        if scores is not None:
+            self.listener.attention(call, scores)
 
     def _passed(self, name: str, given: list[torch.Tensor], result: Any) -> None:
         """Any other call: its result comes from whatever its arguments came from."""
         origins = [self.origin(t) for t in given]
-        if name in _ADDS and len({o.calls for o in origins if o.calls}) > 1:
-            self.merges = True
-        calls = frozenset().union(*(o.calls for o in origins))
-        keeps = name in _KEEP and len(given) == 1
+        reads = frozenset().union(*(o.calls for o in origins))
+        keeps = name in calls.KEEP and len(given) == 1
         last = origins[0].last if keeps else None
         parameter = origins[0].parameter if keeps else None
-        if name in _NORMS and calls:
-            path = self._path(name, may_be_module=True)
-            self.calls.append(Call(path, name, False, calls, normalises=True))
-            calls = frozenset({len(self.calls) - 1})
-        if not calls and parameter is None:
+        if not reads and parameter is None:
             return
+        if name in calls.ADDS and len({o.calls for o in origins if o.calls}) > 1:
+            self.merges = True
+        if name in calls.NORMS and reads:
+            path = self._path(name, may_be_module=True)
+            self._add(Call(path, name, False, reads, normalises=True), result, last)
+            return
+        origin = Origin(reads, last, parameter)
         for tensor in tensors_in(result):
-            self.set_origin(tensor, Origin(calls, last, parameter))
+            self.set_origin(tensor, origin)
 
     def _cut(self, name: str, given: list[torch.Tensor]) -> None:
-        if name in _QUIET_CUTS or not self._stack or not given[0].requires_grad:
+        if not self._stack or not given[0].requires_grad:
             return  # outside the model, cuts are the training loop's business
         if self.origin(given[0]).calls:
             self.cuts.append(Cut(operation=name, layer=self.inside, at=user_site()))
-
-    def _loss(
-        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
-    ) -> None:
-        if not isinstance(result, torch.Tensor):
-            return
-        kwargs = dict(kwargs)
-        args = args or (kwargs.pop("input"),)
-        output = args[0]
-        target = args[1] if len(args) > 1 else kwargs.get("target")
-        before = self.origin(output).last if isinstance(output, torch.Tensor) else None
-        self.losses.append(
-            LossCall(
-                function.__name__,
-                result.detach(),
-                output.detach() if isinstance(output, torch.Tensor) else None,
-                target.detach() if isinstance(target, torch.Tensor) else None,
-                before,
-                lambda other: function(other, *args[1:], **kwargs),
-            )
-        )
 
     def _difference(self, given: list[torch.Tensor], result: Any) -> None:
         """Note `output - target` outside the model: the beginning of a loss written by hand."""
@@ -375,68 +281,11 @@ class Tape:
         targets = [t for t in given if not self.origin(t).calls and not t.requires_grad]
         if len(given) != 2 or len(outputs) != 1 or len(targets) != 1 or targets[0].numel() < 2:
             return
-        output, target = outputs[0].detach(), targets[0].detach()
-        apart = result.detach()
-        self.losses.append(
-            LossCall(
-                "difference",
-                (apart * apart).mean(),
-                output,
-                target,
-                self.origin(outputs[0]).last,
-                lambda other: (other - target).square().mean(),
-            )
-        )
+        before = self.origin(outputs[0]).last
+        self.losses.append(calls.difference(outputs[0], targets[0], result, before))
 
     def backward_begins(self, loss: torch.Tensor) -> None:
         """The user calls `loss.backward()`: the forward pass is over."""
         self.loss_reads |= self.origin(loss).calls
-        self.backward_value = (
-            loss.detach() if self.backward_value is None else self.backward_value + loss.detach()
-        )
-
-
-def _is_relu(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    low = kwargs.get("min", args[1] if len(args) > 1 else None)
-    high = kwargs.get("max", args[2] if len(args) > 2 else None)
-    return isinstance(low, (int, float)) and low == 0 and high is None
-
-
-def _attention_rows(query: torch.Tensor, key: torch.Tensor, kwargs: dict[str, Any]) -> torch.Tensor:
-    """Return attention weights [1, heads, <= 8, keys] of the first sample, as the call would."""
-    q, k = query.detach()[:1], key.detach()[:1]
-    if q.dim() > 2 and k.dim() == q.dim() and q.shape[-3] != k.shape[-3] and q.dim() >= 4:
-        k = k.repeat_interleave(q.shape[-3] // k.shape[-3], dim=-3)
-    rows = q[..., -8:, :]
-    scale = kwargs.get("scale") or q.shape[-1] ** -0.5
-    return torch.softmax(rows @ k.transpose(-2, -1) * scale, dim=-1)
-
-
-class Listening(TorchFunctionMode):
-    """Passes every call through unchanged and shows it to the tape."""
-
-    def __init__(self, tape: Tape) -> None:
-        super().__init__()
-        self._tape = tape
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the stack of modes; the user may have entered others above since."""
-        if self not in _get_current_function_mode_stack():
-            return
-        above = []
-        while (mode := _pop_mode()) is not self:
-            above.append(mode)
-        for mode in reversed(above):
-            _push_mode(mode)
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        tape = self._tape
-        if tape.open and func is _BACKWARD:
-            tape.backward_begins(args[0])
-            return func(*args, **kwargs)
-        result = func(*args, **kwargs)
-        if tape.open:
-            with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
-                tape.saw(func, args, kwargs, result)
-        return result
+        value = loss.detach()
+        self.backward_value = value if self.backward_value is None else self.backward_value + value

@@ -1,14 +1,18 @@
 """What single units of a nonlinearity do over all batches seen: dead, stuck, saturated."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+from torch.autograd.graph import saved_tensors_hooks
 
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.nonlinearities import Nonlinearity
 
 LOOKS = 4  # inspected batches in a row without a sign of life make a unit dead
 _ROWS = 131_072  # at most so many values of one call are read
+
+Again = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(slots=True)
@@ -22,24 +26,41 @@ class UnitWatch:
     looks: dict[str, int] = field(default_factory=dict)
 
     def saw(
-        self, path: str, found: Nonlinearity, x: torch.Tensor, y: torch.Tensor, axis: int
-    ) -> None:
-        """A nonlinearity turned `x` into `y`; its units lie along `axis`."""
-        if y.dim() < 2 or y.numel() == 0 or (x is y and found.name not in _READABLE_FROM_OUTPUT):
-            return
-        inputs, outputs = _rows(x, axis), _rows(y, axis)
-        slope = found.slope(inputs, outputs)
-        steep = torch.nan_to_num(slope.double())
-        self.ledger.add((path, "slope"), torch.stack([(steep * steep).mean(), steep.new_ones(())]))
-        flat = slope.abs() < 0.01 * found.steepest
+        self,
+        path: str,
+        found: Nonlinearity,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        axis: int,
+        again: Again,
+    ) -> bool:
+        """A nonlinearity turned `x` into `y`; its units lie along `axis`. False if unreadable."""
+        if y.dim() < 2 or y.numel() == 0:
+            return True
+        if x is y or x.data_ptr() == y.data_ptr():  # it overwrote what it was given
+            if found.slope_of_output is None:
+                return False
+            steep = found.slope_of_output(_rows(y, axis)).abs()
+        elif found.random:
+            inputs = _rows(x, axis)
+            steep = torch.where(inputs == 0, 1.0, _rows(y, axis) / inputs).abs()
+        else:
+            steep = slope(again, _rows(x, axis)).abs()
+        self._note(path, found, torch.nan_to_num(steep))
+        return True
+
+    def _note(self, path: str, found: Nonlinearity, steep: torch.Tensor) -> None:
+        one = torch.ones((), dtype=torch.float64, device=steep.device)
+        square = torch.linalg.vector_norm(steep).double().square() / steep.numel()
+        self.ledger.add((path, "slope"), square, one)
+        limit = 0.01 * found.steepest
         if found.saturates:
-            self.ledger.add(
-                (path, "saturated"), torch.stack([flat.double().mean(), steep.new_ones(())])
-            )
+            self.ledger.add((path, "saturated"), (steep < limit).double().mean(), one)
         self.looks[path] = self.looks.get(path, 0) + 1
-        self._follow(self.flat, path, flat.all(0), "stuck")
+        highest = steep.amax(0)
+        self._follow(self.flat, path, highest < limit, "stuck")
         if found.can_die:
-            self._follow(self.silent, path, (slope == 0).all(0), "dead")
+            self._follow(self.silent, path, highest == 0, "dead")
 
     def _follow(
         self, rows: dict[str, torch.Tensor], path: str, now: torch.Tensor, key: str
@@ -49,30 +70,31 @@ class UnitWatch:
         count = now.long() if past is None or past.shape != now.shape else (past + 1) * now
         rows[path] = count
         share = (count >= min(LOOKS, self.looks[path])).double().mean()
-        self.ledger.add((path, key), torch.stack([share, share.new_ones(())]))
+        self.ledger.add((path, key), share, torch.ones_like(share))
 
 
-_READABLE_FROM_OUTPUT = frozenset(
-    {"relu", "relu6", "threshold", "sigmoid", "tanh", "hardtanh", "softsign"}
-)
+def _as_it_is(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor
+
+
+def slope(function: Again, x: torch.Tensor) -> torch.Tensor:
+    """Return the derivative of an elementwise function at each element of x, by autograd."""
+    # Hooks on saved tensors (checkpointing, offloading) are for the user's graph, not for this one.
+    with torch.enable_grad(), saved_tensors_hooks(_as_it_is, _as_it_is):
+        inputs = x.detach().clone().requires_grad_()
+        (found,) = torch.autograd.grad(function(inputs).sum(), inputs)
+    return found
 
 
 def _rows(tensor: torch.Tensor, axis: int) -> torch.Tensor:
     """Return [rows, units], thinned out evenly over rows where it is large."""
-    units = tensor.detach().movedim(axis, -1).reshape(-1, tensor.shape[axis])
-    stride = -(-units.numel() // _ROWS)
-    return (units[::stride] if stride > 1 else units).float()
-
-
-def spread(output: torch.Tensor, batch_axis: int) -> torch.Tensor | None:
-    """Return float64 [2]: sums over units of the variance across the batch, and of the mean square."""
-    samples = output.shape[batch_axis]
-    if samples < 2 or output.dim() < 2:
-        return None
-    flat = output.detach().movedim(batch_axis, 0).reshape(samples, -1)
-    stride = -(-flat.numel() // _ROWS)
-    wide = torch.nan_to_num(
-        (flat[:, ::stride] if stride > 1 else flat).double(), posinf=0.0, neginf=0.0
-    )
-    variance = wide.var(0, unbiased=False).sum()
-    return torch.stack([variance, (wide * wide).mean(0).sum()])
+    last = tensor.detach().movedim(axis, -1)
+    stride = -(-last.numel() // _ROWS)
+    if stride > 1 and last.dim() > 2:  # thin before flattening: a view is not copied whole
+        for at in range(last.dim() - 1):
+            step = min(stride, last.shape[at])
+            last = last[(slice(None),) * at + (slice(None, None, step),)]
+            stride = -(-stride // step)
+    units = last.reshape(-1, last.shape[-1])
+    units = units[::stride] if stride > 1 else units
+    return units if units.dtype is torch.float64 else units.float()

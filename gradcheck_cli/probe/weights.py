@@ -1,17 +1,17 @@
 """Readings of parameters around an optimizer step: weight, gradient, true update."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-from gradcheck_cli.probe.gauges import Ledger, local, sample, sums
+from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.ownership import Owner
+from gradcheck_cli.probe.picking import flat, local, plain, unreadable
 
-_FEW = (
-    1_024  # elements kept from step to step, to compare gradients and to measure distance travelled
-)
+_FEW = 1_024  # elements kept to compare gradients, to measure distance and second moments
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Memory:
     start: torch.Tensor
     before: torch.Tensor | None = None
     last_grad: torch.Tensor | None = None
+    last_square: torch.Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -29,72 +30,106 @@ class WeightWatch:
 
     owners: list[Owner]
     ledger: Ledger
+    miss: Callable[[str, str], None]  # notes what could not be measured, and why
     memory: dict[int, Memory] = field(default_factory=dict)
     reached: set[int] = field(default_factory=set)
-    _home: dict[int, tuple[str, nn.Parameter]] = field(default_factory=dict)
+    _home: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for owner in self.owners:
             for parameter in owner.parameters.values():
-                self._home[id(parameter)] = (owner.path, parameter)
-                self.memory[id(parameter)] = Memory(sample(parameter, _FEW).clone())
+                self._home[id(parameter)] = owner.path
+                self._remember(parameter)
+
+    def _remember(self, parameter: nn.Parameter) -> None:
+        """Keep what a parameter was at the start; a lazy one's start is its first update."""
+        if id(parameter) not in self.memory and unreadable(parameter) is None:
+            self.memory[id(parameter)] = Memory(flat(plain(parameter), _FEW).clone())
 
     def before(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer is about to step: keep what the weights are."""
         for parameter in _parameters(optimizer):
+            if id(parameter) in self._home:
+                self._remember(parameter)
             known = self.memory.get(id(parameter))
-            if known is not None:
-                known.before = sample(parameter).clone()
+            if known is None or parameter.dim() < 2 or not parameter.requires_grad:
+                continue
+            values = flat(plain(parameter))
+            if known.before is None or known.before.shape != values.shape:
+                known.before = values.clone()
+            else:
+                known.before.copy_(values)
 
     def after(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer has stepped: gradients are as it used them, updates are real."""
         for group in optimizer.param_groups:
             for parameter in group["params"]:
-                home = self._home.get(id(parameter))
-                if home is not None and parameter.grad is not None:
-                    self.reached.add(id(parameter))
-                    self._read(home[0], parameter, optimizer.state.get(parameter, {}), group)
+                path = self._home.get(id(parameter))
+                if path is None or parameter.grad is None:
+                    continue
+                self.reached.add(id(parameter))
+                reason = unreadable(parameter) or unreadable(parameter.grad)
+                if reason is not None or id(parameter) not in self.memory:
+                    self.miss(f"weights of {path}", reason or "they came after its first update")
+                    continue
+                if parameter.dim() < 2:
+                    self.ledger.read((path, "bias_grad"), parameter.grad)
+                else:
+                    state = optimizer.state.get(parameter, {})
+                    self._read(path, parameter, parameter.grad, state, group)
 
-    def _read(self, path: str, parameter: nn.Parameter, state: Any, group: dict[str, Any]) -> None:
+    def _read(
+        self,
+        path: str,
+        parameter: nn.Parameter,
+        grad: torch.Tensor,
+        state: Any,
+        group: dict[str, Any],
+    ) -> None:
         memory = self.memory[id(parameter)]
-        grad = parameter.grad
-        assert grad is not None
-        if parameter.dim() < 2:
-            self.ledger.read((path, "bias_grad"), grad)
-            return
+        now = flat(plain(parameter))
+        used = self.ledger.read((path, "weight_grad"), grad)
         self.ledger.read((path, "weight"), parameter)
-        self.ledger.read((path, "weight_grad"), grad)
-        self._update(path, parameter, grad, memory)
-        few = sample(grad, _FEW).double()
-        if memory.last_grad is not None and memory.last_grad.shape == few.shape:
-            last = memory.last_grad
-            norms = torch.linalg.vector_norm(few) * torch.linalg.vector_norm(last)
-            self.ledger.add((path, "agreement"), torch.stack([few @ last, norms]))
-        memory.last_grad = few.clone()
+        dense = local(grad).layout is torch.strided
+        if memory.before is not None and memory.before.shape == now.shape:
+            self._update(path, parameter, now, memory.before, used if dense else None)
+        self._distance(path, parameter, memory)
+        if dense:
+            self._agreement(path, flat(plain(grad), _FEW), memory)
         second = next((state[k] for k in ("exp_avg_sq", "square_avg", "sum") if k in state), None)
         if isinstance(second, torch.Tensor) and "eps" in group and local(second).numel():
-            root = sample(second, _FEW).double().sqrt().median()
-            self.ledger.add((path, "second"), torch.stack([root, root.new_tensor(group["eps"])]))
+            root = flat(plain(second), _FEW).double().median().sqrt()
+            eps = torch.as_tensor(group["eps"], dtype=root.dtype, device=root.device)
+            self.ledger.add((path, "second"), root, eps, torch.ones_like(root))
 
     def _update(
-        self, path: str, parameter: nn.Parameter, grad: torch.Tensor, memory: Memory
+        self,
+        path: str,
+        parameter: nn.Parameter,
+        now: torch.Tensor,
+        before: torch.Tensor,
+        used: torch.Tensor | None,
     ) -> None:
-        if memory.before is None:
-            return
-        now = sample(parameter)
-        change = now - memory.before
-        self.ledger.add((path, "update"), sums(change), change.numel(), local(parameter).numel())
-        if not grad.is_sparse:
-            stuck = (change == 0) & (sample(grad) != 0)
-            share = torch.stack(
-                [stuck.sum().double(), torch.tensor(float(change.numel()), device=change.device)]
-            )
-            self.ledger.add((path, "lost"), share)
-        few, start = sample(parameter, _FEW).double(), memory.start.double()
-        self.ledger.add(
-            (path, "travelled"), torch.stack([((few - start) ** 2).sum(), (start**2).sum()])
-        )
-        memory.before = None
+        change = now.double() - before
+        self.ledger.read_part((path, "update"), change, plain(parameter).numel())
+        if used is not None and used.shape == change.shape:
+            lost = torch.count_nonzero((change == 0) & (used != 0))
+            self.ledger.add((path, "lost"), lost, torch.full_like(lost, change.numel()))
+
+    def _distance(self, path: str, parameter: nn.Parameter, memory: Memory) -> None:
+        few = flat(plain(parameter), _FEW)
+        if few.shape == memory.start.shape:
+            start = memory.start.double()
+            apart = few.double() - start
+            self.ledger.add((path, "travelled"), torch.dot(apart, apart), torch.dot(start, start))
+
+    def _agreement(self, path: str, grad: torch.Tensor, memory: Memory) -> None:
+        now = grad.double()
+        square = torch.dot(now, now)
+        last, last_square = memory.last_grad, memory.last_square
+        if last is not None and last_square is not None and last.shape == now.shape:
+            self.ledger.add((path, "agreement"), torch.dot(now, last), square, last_square)
+        memory.last_grad, memory.last_square = now, square
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:

@@ -1,0 +1,164 @@
+"""What a tape notes: calls, where tensors came from, losses; and the names torch gives its calls."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn.utils.rnn import PackedSequence
+
+from gradcheck_cli.probe.nonlinearities import Nonlinearity
+from gradcheck_cli.records.trace import SourceSite
+
+PRODUCTS = frozenset(
+    "linear matmul __matmul__ __rmatmul__ mm bmm mv addmm baddbmm einsum bilinear embedding tensordot "
+    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
+)
+NORMS = frozenset("layer_norm batch_norm group_norm instance_norm rms_norm normalize".split())
+LOSSES = frozenset(
+    "cross_entropy nll_loss binary_cross_entropy binary_cross_entropy_with_logits mse_loss l1_loss "
+    "smooth_l1_loss huber_loss kl_div gaussian_nll_loss poisson_nll_loss hinge_embedding_loss "
+    "multi_margin_loss multilabel_soft_margin_loss multilabel_margin_loss soft_margin_loss ctc_loss "
+    "cosine_embedding_loss triplet_margin_loss margin_ranking_loss".split()
+)
+SOFTMAX = frozenset("softmax log_softmax gumbel_softmax softmin".split())
+# Calls whose result carries no gradient, or only zeros, back to its argument.
+CUTS = frozenset(
+    "detach detach_ argmax argmin round round_ sign sgn floor floor_ ceil ceil_ trunc bernoulli item "
+    "tolist numpy heaviside bucketize multinomial one_hot argsort numpy_force data".split()
+)
+ADDS = frozenset("add add_ __add__ __iadd__ __radd__".split())
+DIFFERENCES = frozenset("sub subtract __sub__ __rsub__ rsub".split())
+CLAMPS = frozenset("clamp clamp_min clamp_ clamp_min_".split())
+KEEP = frozenset(
+    "view reshape flatten squeeze unsqueeze transpose permute contiguous float to t double mean "
+    "__getitem__ T mT unflatten expand swapaxes movedim clone type_as select narrow".split()
+)
+
+
+@dataclass(slots=True)
+class Call:
+    """One run of a layer or of a nonlinearity; `reads` are indices of earlier calls."""
+
+    path: str
+    kind: str
+    is_weights: bool
+    reads: frozenset[int]
+    nonlinearity: Nonlinearity | None = None
+    normalises: bool = False
+    attends: bool = False
+    at: SourceSite | None = None  # of a functional call
+
+
+@dataclass(slots=True)
+class Running:
+    """A module whose forward is running."""
+
+    path: str
+    call: int | None  # index of its call, when it is a layer
+    native: bool  # a class of torch.nn: what happens inside is its own business
+    leaf: bool  # has no children
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a tensor came from: the nearest layer calls, and the last thing that shaped it."""
+
+    calls: frozenset[int] = frozenset()
+    last: str | None = None  # the nonlinearity or softmax it went through directly
+    parameter: str | None = None  # it is this parameter, or a view of it
+
+
+NOWHERE = Origin()
+
+
+@dataclass(slots=True)
+class LossCall:
+    """A call of one of torch's loss functions."""
+
+    kind: str
+    value: torch.Tensor
+    output: torch.Tensor | None
+    target: torch.Tensor | None
+    activation_before: str | None
+    again: Callable[[torch.Tensor], torch.Tensor]  # the same loss of another output
+
+
+def tensors_in(values: Any, depth: int = 3) -> Iterator[torch.Tensor]:
+    """Yield the tensors in nested tuples, lists, dicts and objects with fields."""
+    if isinstance(values, torch.Tensor):
+        yield values
+    elif not depth or values is None or isinstance(values, (int, float, str)):
+        return
+    elif isinstance(values, PackedSequence):
+        yield values.data
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from tensors_in(value, depth - 1)
+    elif isinstance(values, dict):
+        for value in values.values():
+            yield from tensors_in(value, depth - 1)
+    elif hasattr(values, "__dataclass_fields__"):
+        for name in values.__dataclass_fields__:
+            yield from tensors_in(getattr(values, name, None), depth - 1)
+
+
+def is_relu(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Does `clamp` with these arguments cut off at zero only?"""
+    low = kwargs.get("min", args[1] if len(args) > 1 else None)
+    high = kwargs.get("max", args[2] if len(args) > 2 else None)
+    return isinstance(low, (int, float)) and low == 0 and high is None
+
+
+def repeated(
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return a function that makes the same call with another first argument."""
+    keys = [k for k in kwargs if k == "input"] if not args else []
+    rest = {k: v for k, v in kwargs.items() if k not in keys}
+
+    def again(other: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = function(other, *(_like(a, other) for a in args[1:]), **rest)
+        return result
+
+    return again
+
+
+def _like(value: Any, other: torch.Tensor) -> Any:
+    """A tensor argument (PReLU's slope) in the precision that the other one is read in."""
+    floating = isinstance(value, torch.Tensor) and value.is_floating_point()
+    return value.detach().to(other.dtype) if floating else value
+
+
+def loss_call(
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, before: str | None
+) -> Iterator[LossCall]:
+    """Yield a call of one of torch's loss functions, unless it returned no tensor."""
+    if not isinstance(result, torch.Tensor):
+        return
+    output = args[0] if args else kwargs.get("input")
+    target = args[1] if len(args) > 1 else kwargs.get("target")
+    rest = {k: v for k, v in kwargs.items() if args or k != "input"}
+    yield LossCall(
+        function.__name__,
+        result.detach(),
+        output.detach() if isinstance(output, torch.Tensor) else None,
+        target.detach() if isinstance(target, torch.Tensor) else None,
+        before,
+        lambda other: function(other, *args[1:], **rest),
+    )
+
+
+def difference(
+    output: torch.Tensor, target: torch.Tensor, apart: torch.Tensor, before: str | None
+) -> LossCall:
+    """Return `output - target` as the squared error that it is probably the beginning of."""
+    output, target, apart = output.detach(), target.detach(), apart.detach()
+    return LossCall(
+        "difference",
+        (apart * apart).mean(),
+        output,
+        target,
+        before,
+        lambda other: (other - target).square().mean(),
+    )

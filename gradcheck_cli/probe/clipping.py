@@ -1,0 +1,74 @@
+"""What happens to gradients between the backward pass and the update: unscaling, clipping."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from gradcheck_cli.probe.gauges import Ledger
+from gradcheck_cli.probe.hooking import unheard
+from gradcheck_cli.probe.picking import flat, plain, unreadable
+
+
+@dataclass(slots=True)
+class ClipWatch:
+    """Compares gradients as they arrived with gradients as the optimizer used them."""
+
+    ledger: Ledger
+    _raw: dict[int, torch.Tensor] = field(default_factory=dict)
+    _inverse_scale: torch.Tensor | None = None
+
+    def begin(self, parameters: Iterable[nn.Parameter], stack: ExitStack) -> None:
+        """Note the norm of every gradient that arrives, until the stack closes."""
+        self.forget()
+        for parameter in parameters:
+            if parameter.requires_grad and parameter.is_leaf:
+                hook = parameter.register_post_accumulate_grad_hook(self._arrives)
+                stack.callback(hook.remove)
+
+    def forget(self) -> None:
+        """The step is over."""
+        self._raw.clear()
+        self._inverse_scale = None
+
+    def unscaled(self, inverse_scale: torch.Tensor, infinite: torch.Tensor | None = None) -> None:
+        """A gradient scaler multiplied the gradients by this number and looked for infinite ones."""
+        self._inverse_scale = inverse_scale.detach().clone()
+        if infinite is not None:
+            self.ledger.add(("", "infinite"), infinite.detach().double().sum())
+
+    @unheard
+    def _arrives(self, parameter: torch.Tensor) -> None:
+        if parameter.grad is not None and unreadable(parameter.grad) is None:
+            self._raw[id(parameter)] = _square(parameter.grad)
+
+    def before_update(self, optimizer: torch.optim.Optimizer) -> None:
+        """A fused optimizer unscales by itself."""
+        scale = getattr(optimizer, "grad_scale", None)
+        if isinstance(scale, torch.Tensor):
+            self.unscaled(scale.reciprocal())
+
+    def after_update(self, optimizer: torch.optim.Optimizer) -> None:
+        """The optimizer has used the gradients."""
+        seen = [(self._raw[id(p)], _square(p.grad)) for p in _held(optimizer) if id(p) in self._raw]
+        if not seen:
+            return
+        raw, used = (torch.stack(list(x)).sum() for x in zip(*seen, strict=True))
+        if self._inverse_scale is not None:
+            raw = raw * self._inverse_scale.to(raw).square().sum()
+            self.ledger.add(("", "scale"), self._inverse_scale.to(raw).reciprocal().sum())
+        self.ledger.add(("", "clip"), used, raw)
+
+
+def _held(optimizer: torch.optim.Optimizer) -> Iterator[nn.Parameter]:
+    return (p for g in optimizer.param_groups for p in g["params"] if p.grad is not None)
+
+
+def _square(grad: torch.Tensor | None) -> torch.Tensor:
+    """Return float64 []: the sum of squares of a gradient, from the same elements every time."""
+    if grad is None or grad.numel() == 0:
+        return torch.zeros((), dtype=torch.float64)
+    values = flat(plain(grad)).double()
+    return torch.dot(values, values) * (plain(grad).numel() / max(values.numel(), 1))

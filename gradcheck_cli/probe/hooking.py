@@ -1,0 +1,31 @@
+"""What hooks need to know: is this a first run, and who hears what they compute themselves."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import torch
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def unheard(hook: Callable[P, R]) -> Callable[P, R]:
+    """Return a hook whose calls of torch pass every torch function mode by."""
+
+    @wraps(hook)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
+            return hook(*args, **kwargs)
+
+    return call
+
+
+def in_backward() -> bool:
+    """Is a backward pass running? Then a forward call is a recomputation, not a new one."""
+    return torch._C._current_graph_task_id() != -1  # noqa: SLF001 - no public way to ask
+
+
+def is_traced() -> bool:
+    """Is the call not run but written down, by torch.compile or torch.jit.trace?"""
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None  # noqa: SLF001 - untyped in public

@@ -1,0 +1,45 @@
+"""The torch function mode that lets a tape hear every call."""
+
+from typing import Any
+
+import torch
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode_stack,
+    _pop_mode,
+    _push_mode,
+)
+
+from gradcheck_cli.probe.tape import Tape
+
+_BACKWARD: Any = torch.Tensor.backward
+
+
+class Listening(TorchFunctionMode):
+    """Passes every call through unchanged and shows it to the tape."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self._tape = tape
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the stack of modes; the user may have entered others above since."""
+        if self not in _get_current_function_mode_stack():
+            return
+        above = []
+        while (mode := _pop_mode()) is not self:
+            above.append(mode)
+        for mode in reversed(above):
+            _push_mode(mode)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tape = self._tape
+        if tape.open and func is _BACKWARD:
+            tape.backward_begins(args[0])
+            return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        if tape.open:
+            with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
+                tape.saw(func, args, kwargs, result)
+        return result

@@ -1,0 +1,54 @@
+"""Which line of the user's code is running."""
+
+import sys
+import sysconfig
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FrameType
+
+import torch
+
+from gradcheck_cli.records.trace import SourceSite
+
+_INTERNAL = (
+    str(Path(torch.__file__).parent),
+    sysconfig.get_paths()["stdlib"],
+    str(Path(__file__).parent.parent),
+    "<",
+)
+
+
+@lru_cache(maxsize=4096)
+def _is_internal(file: str) -> bool:
+    return file.startswith(_INTERNAL) and "site-packages" not in file.removeprefix(_INTERNAL[1])
+
+
+@lru_cache(maxsize=4096)
+def _is_installed(file: str) -> bool:
+    return file.startswith(_INTERNAL) or "site-packages" in file
+
+
+def user_site() -> SourceSite | None:
+    """Return the innermost line of the user's code on the stack, outside all installed packages."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to look up the stack
+    while frame is not None:
+        if not _is_installed(frame.f_code.co_filename):
+            return SourceSite(_shown(frame.f_code.co_filename), frame.f_lineno)
+        frame = frame.f_back
+    return None
+
+
+def calling_place() -> tuple[CodeType, int] | None:
+    """Return the innermost instruction outside torch and gradcheck."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to look up the stack
+    while frame is not None:
+        if not _is_internal(frame.f_code.co_filename):
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _shown(file: str) -> str:
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file

@@ -7,7 +7,7 @@ A comment before a block says what becomes of it:
     <!-- not run: why -->
 
 Python blocks run unless they are marked. A block with `title="net.py"` is a file that the other
-blocks of the page find beside them.
+blocks of the page find beside them. A light block must not need what a heavy one has left.
 """
 
 import re

@@ -73,15 +73,9 @@ def pages_with(*, heavy: bool) -> list[Path]:
     return [p for p in PAGES if any(b.runs and b.heavy == heavy for b in blocks(p))]
 
 
-def everything_light(page: Path) -> bool:
-    return not any(b.runs and b.heavy for b in blocks(page))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with(heavy=False), ids=label)
 def test_the_blocks_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
-    if not everything_light(page) and _light_needs_heavy(page):
-        pytest.skip("its light blocks build on heavy ones")
     assert play(page, tmp_path, heavy=False) > 0
 
 
@@ -89,12 +83,6 @@ def test_the_blocks_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("page", pages_with(heavy=True), ids=label)
 def test_the_heavy_blocks_of_a_page_do_too(page: Path, tmp_path: Path) -> None:
     assert play(page, tmp_path, heavy=True) > 0
-
-
-def _light_needs_heavy(page: Path) -> bool:
-    """Does a heavy block come before a light one? Then the page runs as a whole or not at all."""
-    weights = [b.heavy for b in blocks(page) if b.runs]
-    return weights != sorted(weights)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=label)

@@ -123,7 +123,7 @@ def _terminable() -> Iterator[None]:
         return
 
     def end(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends us at once
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun sends several; SIGKILL ends us
         raise TerminatedError
 
     signal.signal(signal.SIGTERM, end)
@@ -219,11 +219,14 @@ def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[s
 
 
 def _gaps(watcher: "Everywhere", ending: Ending) -> Iterator[Gap]:
+    from gradcheck_cli.probe.ranks import unread
+
     for optimizer in watcher.strangers:
         yield Gap(
             what=f"what {type(optimizer).__name__} trains",
             reason="its parameters are in no module that was called",
         )
+    yield from unread([m for s in watcher.sessions for m in s.group.models])
     for name in watcher.scripted:
         yield Gap(what=f"inside {name}", reason="TorchScript runs without calling hooks")
     if isinstance(ending.error, Exception):

@@ -9,7 +9,7 @@ from torch import nn
 
 from gradcheck_cli.probe.ownership import clean
 from gradcheck_cli.records.moments import Moments
-from gradcheck_cli.records.trace import Drift, Reading, Step, Trace
+from gradcheck_cli.records.trace import Drift, Gap, Reading, Step, Trace
 
 _APART = 1e-5  # relative difference of norms from which on replicas differ
 _SHARDED = ("weight", "weight_grad", "bias_grad", "update")
@@ -26,11 +26,15 @@ class Shard:
 
     steps: tuple[Step, ...]
     sharded: frozenset[str] = frozenset()  # layers whose parameters are spread over the ranks
+    batch_size: int | None = None
+    baseline: float | None = None  # loss of the best constant prediction on its samples
 
     def plain(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {
             "sharded": sorted(self.sharded),
+            "batch_size": self.batch_size,
+            "baseline": self.baseline,
             "steps": [
                 {"index": s.index, "loss": s.loss, "readings": _plain(s)} for s in self.steps
             ],
@@ -47,7 +51,8 @@ class Shard:
             )
             for s in plain["steps"]
         )
-        return cls(steps, frozenset(plain["sharded"]))
+        sharded = frozenset(plain["sharded"])
+        return cls(steps, sharded, plain["batch_size"], plain["baseline"])
 
 
 def _plain(step: Step) -> dict[str, dict[str, Any]]:
@@ -77,7 +82,19 @@ def shard_of(models: Sequence[nn.Module], trace: Trace) -> Shard:
         if hasattr(p, "to_local")
     }
     layers = (x.path for x in trace.layers if any(p.name in spread for p in x.parameters))
-    return Shard(trace.steps, frozenset(layers))
+    return Shard(trace.steps, frozenset(layers), trace.data.batch_size, trace.loss.baseline)
+
+
+def unread(models: Sequence[nn.Module]) -> Iterator[Gap]:
+    """Tell what cannot be put together: layers whose units are spread over the ranks."""
+    for model in models:
+        names = {c.__name__ for m in model.modules() for c in type(m).__mro__}
+        spread_out = any(hasattr(p, "to_local") for p in model.parameters())
+        if spread_out and "FSDPModule" not in names:
+            yield Gap(
+                what=f"outputs of tensor-parallel layers in {type(model).__name__}",
+                reason="each rank sees other units of the same samples; they are added as samples",
+            )
 
 
 def merged(trace: Trace, own: Shard, others: dict[int, Shard]) -> Trace:
@@ -98,7 +115,17 @@ def merged(trace: Trace, own: Shard, others: dict[int, Shard]) -> Trace:
         steps.append(replace(step, loss=sum(losses) / len(losses), readings=readings))
         for drift in _drifts(step, same, own.sharded):
             drifts.setdefault(drift.layer, drift)
-    return replace(trace, steps=tuple(steps), drifts=tuple(drifts.values()))
+    everyone = [own, *others.values()]
+    sizes = [s.batch_size for s in everyone if s.batch_size is not None]
+    baselines = [s.baseline for s in everyone if s.baseline is not None]
+    baseline = sum(baselines) / len(baselines) if baselines else None
+    return replace(
+        trace,
+        steps=tuple(steps),
+        drifts=tuple(drifts.values()),
+        data=replace(trace.data, batch_size=sum(sizes) if sizes else None),
+        loss=replace(trace.loss, baseline=baseline),
+    )
 
 
 def _together(own: Reading, others: Sequence[Reading], *, sharded: bool) -> Reading:

@@ -41,7 +41,7 @@ def main(strategy: str, fault: str = "") -> None:
         optimizer.step()
         if fault == "drift" and step == 5 and rank == 1:
             with torch.no_grad():
-                model.module[2].weight.mul_(1.5)
+                model.module[3].weight.mul_(1.5)
         if fault == "dies" and step == 20 and rank == 1:
             raise ValueError("rank 1 has had enough")
     print(f"rank {rank} done")

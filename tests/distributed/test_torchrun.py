@@ -1,0 +1,90 @@
+"""Real trainings on two gloo ranks under torchrun, with a script that knows nothing of gradcheck."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "tests" / "scripts" / "parallel.py"
+SAME = ("gradient", "arriving", "weight", "update", "numel", "depth", "sensitivity")
+
+pytestmark = [pytest.mark.distributed, pytest.mark.slow]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def trained(folder: Path, strategy: str, *fault: str) -> tuple[dict, subprocess.CompletedProcess]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment["TMPDIR"] = str(folder)
+    report = folder / f"{strategy}.json"
+    several = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    several += ["--master-port", str(free_port())]
+    command = [sys.executable, *(several if strategy != "none" else [])]
+    command += ["-m", "gradcheck_cli", "run", "-q", "--fail-on", "never", "-o", f"json:{report}"]
+    done = subprocess.run(
+        [*command, str(SCRIPT), strategy, *fault],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert report.exists(), done.stderr
+    return json.loads(report.read_text()), done
+
+
+def close(one: float | None, two: float | None) -> bool:
+    return one == two if one is None or two is None else one == pytest.approx(two, rel=2e-4)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return trained(tmp_path_factory.mktemp("alone"), "none")[0]
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_ranks_say_what_one_process_says_of_the_same_batches(
+    tmp_path: Path, alone: dict, strategy: str
+) -> None:
+    report, done = trained(tmp_path, strategy)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) == len("rank 0 done\n") * 2, "nothing but what the script prints"
+    assert (report["run"]["world_size"], report["run"]["batch_size"]) == (2, 32)
+    assert len(report["layers"]) == len(alone["layers"])
+    for one, two in zip(alone["layers"], report["layers"], strict=True):
+        assert one["path"] == two["path"]
+        for name in SAME:
+            assert close(one.get(name), two.get(name)), (one["path"], name)
+    losses = report["history"]["losses"]
+    assert losses == pytest.approx(alone["history"]["losses"], rel=2e-4)
+    found = [{f["name"] for f in r["findings"]} for r in (alone, report)]
+    assert found[0] == found[1]
+    assert report["causes"][0]["name"] == alone["causes"][0]["name"] == "saturating-activation"
+    assert not list(tmp_path.glob("gradcheck-*")), "the ranks' files are gone"
+
+
+def test_replicas_that_drifted_apart_are_named(tmp_path: Path) -> None:
+    report, _ = trained(tmp_path, "ddp", "drift")
+    [finding] = [f for f in report["findings"] if f["name"] == "drifted-replicas"]
+    assert "3" in finding["layers"]
+    assert finding["first_step"] == 6
+
+
+def test_a_rank_that_dies_neither_hangs_the_others_nor_loses_what_was_measured(
+    tmp_path: Path,
+) -> None:
+    report, done = trained(tmp_path, "ddp", "dies")
+    assert done.returncode != 0
+    assert "rank 1 has had enough" in done.stderr
+    assert report["run"]["steps"] >= 20
+    assert "vanishing-gradient" in {f["name"] for f in report["findings"]}

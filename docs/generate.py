@@ -322,6 +322,18 @@ def verbs() -> str:
     )
 
 
+def benchmarks() -> str:
+    """Return the table of benchmarks, from their own words."""
+    rows = []
+    for path in sorted((ROOT / "benchmarks").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        said = ast.get_docstring(tree) or ""
+        if "__main__" in ast.unparse(tree):
+            title = said.partition("\n")[0].partition(": `python")[0].rstrip(".:")
+            rows.append((f"`python -m benchmarks.{path.stem}`", plain(title)))
+    return table(("command", "what it measures"), rows)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "rules": rules,
     "causes": causes,
@@ -336,6 +348,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "exits": exits,
     "formats": formats,
     "commands": verbs,
+    "benchmarks": benchmarks,
     "profile": lambda: pictures.profile_text(PICTURES),
 }
 DRAWN: dict[str, Callable[[Path], str]] = {
@@ -352,7 +365,12 @@ def filled(text: str) -> str:
 
 def written_pages() -> list[Path]:
     """Return the pages that people write."""
-    pages = [*DOCS.glob("*.md"), *(DOCS / "how-to").glob("*.md"), *ROOT.glob("*.md")]
+    pages = [
+        *DOCS.glob("*.md"),
+        *(DOCS / "how-to").glob("*.md"),
+        *ROOT.glob("*.md"),
+        *(ROOT / "benchmarks").glob("*.md"),
+    ]
     return sorted(p for p in pages if "<!-- generated: " in p.read_text(encoding="utf-8"))
 
 

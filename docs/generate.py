@@ -353,6 +353,7 @@ PARTS: dict[str, Callable[[], str]] = {
 }
 DRAWN: dict[str, Callable[[Path], str]] = {
     "diagnosis.svg": pictures.screenshot,
+    "whole-diagnosis.svg": pictures.whole_screenshot,
     "profile.svg": pictures.profile_svg,
 }
 MARK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from html import escape
 from math import log10
 from pathlib import Path
@@ -12,6 +13,7 @@ from gradcheck_cli.records.report import LayerSummary, Report
 from gradcheck_cli.records.yamlfile import read
 from gradcheck_cli.renderers.terminal import render
 
+COMMAND = "gradcheck diagnose sample_models/deep_sigmoid.py"
 CURVES = (("healthy", "#2f7d4f", "LeakyReLU"), ("sick", "#b3372f", "sigmoid"))
 FLOOR = 1e-9  # of the drawing
 LIMIT = 1e-3  # of GC101; a test compares it with the rule
@@ -19,13 +21,36 @@ WIDE, HIGH, LEFT, TOP, LOW = 640, 320, 70, 24, 250
 
 
 def screenshot(folder: Path) -> str:
-    """Return the diagnosis of the sick network as rich shows it, as SVG."""
+    """Return the first finding, cause and fix of the sick network, as rich shows them, as SVG."""
+    whole = read(folder / "sick.yaml")
+    short = replace(
+        whole,
+        findings=whole.findings[:1],
+        causes=whole.causes[:1],
+        fixes=whole.fixes[:1],
+        assumptions=(),
+        skipped=(),
+        gaps=(),
+        next_steps=(),
+    )
+    return _shown(short, f"{COMMAND}  (shortened)")
+
+
+def whole_screenshot(folder: Path) -> str:
+    """Return the whole diagnosis of the sick network as SVG."""
+    return _shown(read(folder / "sick.yaml"), COMMAND)
+
+
+def _shown(report: Report, title: str) -> str:
     console = Console(
-        width=82, record=True, file=io.StringIO(), force_terminal=True, color_system="truecolor",
+        width=82,
+        record=True,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
         legacy_windows=False,
-    )  # fmt: skip
-    console.print(render(read(folder / "sick.yaml")))
-    title = "gradcheck diagnose sample_models/deep_sigmoid.py"
+    )
+    console.print(render(report))
     return _tidied(console.export_svg(title=title, unique_id="diagnosis"))
 
 

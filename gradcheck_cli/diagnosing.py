@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from gradcheck_cli import __version__, concluding, fixing
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.errors import UserCodeError
 from gradcheck_cli.probe.stepping import Interrupted, Progress, observe
-from gradcheck_cli.records.diagnosis import Fix, Verification
+from gradcheck_cli.records.diagnosis import Fix
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.records.report import Report, RunFacts, Verdict
 from gradcheck_cli.records.trace import Gap, Trace
@@ -20,11 +20,13 @@ from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
+from gradcheck_cli.verifying import declined, reconsidered
 from gradcheck_cli.verifying import verify as verify_fixes
 
 STEPS = 50
 MOST_STEPS = 400  # bound of an automatic length
 Stage = Callable[[str], None]
+Thresholds = Mapping[str, Mapping[str, Any]]  # by the code of the rule
 
 
 def diagnose(
@@ -34,12 +36,13 @@ def diagnose(
     verify: bool = True,
     budget: float = 60.0,
     command: str = "",
+    thresholds: Thresholds | None = None,
     on_step: Progress | None = None,
     on_stage: Stage | None = None,
 ) -> Report:
     """Observe `steps` training steps of `target` and report; None goes on until it is sure.
 
-    `budget` seconds are spent on trying fixes. After Ctrl-C the report holds what was measured until
+    `budget` seconds are spent on trying fixes. `thresholds` are used instead of a rule's own. After Ctrl-C the report holds what was measured until
     then and `run.interrupted` is true. Raises UserCodeError when the user's code raises before a step
     was observed, CannotDiagnoseError when nothing can be trained.
     """
@@ -48,8 +51,8 @@ def diagnose(
     say("building the model")
     training = target.build()
     say("training under observation")
-    trace, stopped = _observe(training, steps, on_step)
-    judgement = judge(trace)
+    trace, stopped = _observe(training, steps, on_step, thresholds)
+    judgement = judge(trace, thresholds=thresholds)
     crashed = list(judgement.crashed)
     causes = rank(trace, judgement.findings, on_crash=crashed.append)
     found = concluding.verdict(trace, judgement)
@@ -67,7 +70,8 @@ def diagnose(
                 )
             except KeyboardInterrupt as pressed:
                 stopped, refused = pressed, "interrupted while fixes were tried"
-        fixes = fixes or _untried([p.fix for p in proposals], refused)
+        fixes = fixes or declined(proposals, refused)
+        causes = reconsidered(causes, fixes)
     return Report(
         verdict=found,
         headline=concluding.headline(trace, found, judgement.findings, causes, fixes=fixes),
@@ -92,30 +96,31 @@ def diagnose(
 
 
 def _observe(
-    training: Training, steps: int | None, on_step: Progress | None
+    training: Training,
+    steps: int | None,
+    on_step: Progress | None,
+    thresholds: Thresholds | None = None,
 ) -> tuple[Trace, BaseException | None]:
     try:
         if steps is not None:
             return observe(training, steps, on_step), None
-        return observe(training, STEPS, on_step, enough=_is_sure, most=MOST_STEPS), None
+        enough = partial(_is_sure, thresholds=thresholds)
+        return observe(training, STEPS, on_step, enough=enough, most=MOST_STEPS), None
     except Interrupted as stop:
         if isinstance(stop.cause, (KeyboardInterrupt, UserCodeError)):
             return stop.trace, stop.cause
         raise stop.cause from None
 
 
-def _is_sure(trace: Trace) -> bool:
+def _is_sure(trace: Trace, thresholds: Thresholds | None = None) -> bool:
     """The loss says clearly that it falls or does not, and more steps would not change the verdict."""
     state = progress(trace)
     if state.fine or state.state in {State.BROKEN, State.DIVERGING}:
         return True
-    serious: list[Finding] = [f for f in judge(trace).findings if f.severity.rank > 1]
+    found = judge(trace, thresholds=thresholds).findings
+    serious: list[Finding] = [f for f in found if f.severity.rank > 1]
     certain = [f for f in serious if f.confidence.value == "high" and f.name != "stalled-loss"]
     return bool(certain)
-
-
-def _untried(fixes: Sequence[Fix], reason: str) -> tuple[Fix, ...]:
-    return tuple(replace(fix, verification=Verification(reason=reason)) for fix in fixes)
 
 
 def _facts(target: Target, training: Training, trace: Trace, command: str) -> RunFacts:

@@ -22,31 +22,36 @@ SAVE_EVERY = 20
 PACKAGE = Path(__file__).parent.parent / "gradcheck_cli"
 
 
-def version() -> str:
-    """Return a fingerprint of the code that makes traces."""
+def fingerprint(*places: str) -> str:
+    """Return a fingerprint of some of the package's code."""
     found = hashlib.sha256()
-    for folder in ("probe", "targets", "records/trace.py"):
-        place = PACKAGE / folder
+    for place in (PACKAGE / part for part in places):
         for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
             found.update(file.read_bytes())
     return found.hexdigest()[:16]
 
 
 class Kept:
-    """Results by name, in a file where one is given, packed."""
+    """Results by name, in a file where one is given, packed.
+
+    Traces of another shape than today's are measured anew. Where only the code that fills them has
+    changed they are used, and a note says so.
+    """
 
     def __init__(self, file: Path | None) -> None:
         self.file = file
         self.held: dict[str, bytes] = {}
-        self.version = version()
+        self.shape = fingerprint("records/trace.py", "records/moments.py")
+        self.probe = fingerprint("probe", "targets")
         if file is not None and file.exists():
             content = pickle.loads(file.read_bytes())
-            self.held = content["held"]
-            if content["version"] != self.version:
+            same = content["shape"] == self.shape
+            self.held = {k: v for k, v in content["held"].items() if same or k.endswith("peers")}
+            if same and content["probe"] != self.probe:
                 print(
-                    f"note: {file} was made by another version of the probe; delete it to measure anew"
+                    f"note: {file} was made by other code of the probe; delete it to measure anew"
                 )
-                self.version = content["version"]
+                self.probe = content["probe"]
         self.new = 0
 
     def of(self, key: str, make: Callable[[], Any]) -> Any:
@@ -64,7 +69,7 @@ class Kept:
     def save(self) -> None:
         """Write the file."""
         if self.file is not None and self.new:
-            content = {"version": self.version, "held": self.held}
+            content = {"shape": self.shape, "probe": self.probe, "held": self.held}
             self.file.write_bytes(pickle.dumps(content))
 
 

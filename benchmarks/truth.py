@@ -17,6 +17,9 @@ it was measured: the case's own evidence (float64 gradients along the training, 
                             the observed steps
     dying-relu, saturated-activation, zero-gradient, disconnected-parameter, not-in-optimizer,
     update-too-large, precision-underflow, non-finite: their sign in `benchmarks/label.py`
+    dying-relu and saturated-activation were measured at modules (ReLU; Sigmoid and Tanh) only:
+    where a network has none, nothing was measured. zero-gradient: also where half of the gradients
+    are 0 in the network's own precision and not in float64
     mismatched-loss, degenerate-data, frozen-parameter: what is planted says so
     others                  nothing was measured about them; counted on healthy cases only
 """
@@ -25,6 +28,8 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from torch import nn
 
 from benchmarks.cases import Case
 from benchmarks.label import LIMITS, SIGNS, attenuated, diverged, learned, recovers, worse
@@ -70,7 +75,9 @@ FURTHER: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "poor-initialization": begun_badly,
     "update-too-small": hardly_moved,
     "diverging-loss": diverged,
+    "zero-gradient": lambda run: SIGNS["zero-gradient"](run) or run.get("underflown", 0) >= 0.5,
 }
+MODULES = {"dying-relu": (nn.ReLU,), "saturated-activation": (nn.Sigmoid, nn.Tanh)}
 
 
 def shown_by_losses(finding: str, losses: Sequence[float]) -> bool:
@@ -99,6 +106,10 @@ def is_true(
         return True
     if finding in PLANTED:
         return case.cause in PLANTED[finding]
+    if finding in MODULES:
+        kinds = MODULES[finding]
+        if not any(isinstance(part, kinds) for part in case.problem().build().modules()):
+            return None
     sign = FURTHER.get(finding) or SIGNS.get(finding)
     return None if sign is None else all(map(sign, evidence["runs"]["sick"]))
 

@@ -211,6 +211,10 @@ def config() -> str:
 OWN = {
     "name": "What the model is called in messages, where there are several.",
     "models": "Several models; each entry has the keys above, from `name` to `steps`.",
+    "extend_select": "Rules that count in addition to `select`.",
+    "extend_ignore": "Rules that do not count in addition to `ignore`.",
+    "per_module_ignores": "Rules that do not count in some layers: entries with `modules`, `rules` and `reason`.",
+    "rules": "Per rule, by code or name: `severity`, and thresholds as its manual names them.",
 }
 
 

@@ -59,8 +59,8 @@ class Block:
 
 
 def blocks(page: Path | str) -> Iterator[Block]:
-    """Yield the shell and Python blocks of a page in order."""
+    """Yield the shell and Python blocks of a page, and its files, in order."""
     text = page if isinstance(page, str) else page.read_text(encoding="utf-8")
     for found in BLOCK.finditer(text):
-        if found["kind"] in SHELL | PYTHON:
+        if found["kind"] in SHELL | PYTHON or found["file"]:
             yield Block(found["kind"], found["text"], found["mark"] or "", found["file"] or "")

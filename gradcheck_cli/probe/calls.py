@@ -69,6 +69,7 @@ class Origin:
     parameter: str | None = None  # it is this parameter, or a view of it
 
 
+_NO_TENSORS = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device})
 NOWHERE = Origin()
 
 
@@ -88,7 +89,7 @@ def tensors_in(values: Any, depth: int = 3) -> Iterator[torch.Tensor]:
     """Yield the tensors in nested tuples, lists, dicts and objects with fields."""
     if isinstance(values, torch.Tensor):
         yield values
-    elif not depth or values is None or isinstance(values, (int, float, str)):
+    elif not depth or type(values) in _NO_TENSORS:
         return
     elif isinstance(values, PackedSequence):
         yield values.data

@@ -42,7 +42,7 @@ class ClipWatch:
     @unheard
     def _arrives(self, parameter: torch.Tensor) -> None:
         if parameter.grad is not None and unreadable(parameter.grad) is None:
-            self._raw[id(parameter)] = _square(parameter.grad)
+            self._raw[id(parameter)] = _norm(parameter.grad)
 
     def before_update(self, optimizer: torch.optim.Optimizer) -> None:
         """A fused optimizer unscales by itself."""
@@ -52,10 +52,11 @@ class ClipWatch:
 
     def after_update(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer has used the gradients."""
-        seen = [(self._raw[id(p)], _square(p.grad)) for p in _held(optimizer) if id(p) in self._raw]
+        seen = [(self._raw[id(p)], _norm(p.grad)) for p in _held(optimizer) if id(p) in self._raw]
         if not seen:
             return
-        raw, used = (torch.stack(list(x)).sum() for x in zip(*seen, strict=True))
+        both = (torch.stack([n.double() for n in x]) for x in zip(*seen, strict=True))
+        raw, used = (torch.dot(norms, norms) for norms in both)
         if self._inverse_scale is not None:
             raw = raw * self._inverse_scale.to(raw).square().sum()
             self.ledger.add(("", "scale"), self._inverse_scale.to(raw).reciprocal().sum())
@@ -66,9 +67,12 @@ def _held(optimizer: torch.optim.Optimizer) -> Iterator[nn.Parameter]:
     return (p for g in optimizer.param_groups for p in g["params"] if p.grad is not None)
 
 
-def _square(grad: torch.Tensor | None) -> torch.Tensor:
-    """Return float64 []: the sum of squares of a gradient, from the same elements every time."""
-    if grad is None or grad.numel() == 0:
-        return torch.zeros((), dtype=torch.float64)
-    values = flat(plain(grad)).double()
-    return torch.dot(values, values) * (plain(grad).numel() / max(values.numel(), 1))
+def _norm(grad: torch.Tensor | None) -> torch.Tensor:
+    """Return []: the norm of a gradient, judged by the same elements before and after clipping."""
+    if grad is None:
+        return torch.zeros(())
+    own = plain(grad)
+    values = flat(own)
+    wide = torch.float64 if own.device.type != "mps" else torch.float32
+    norm: torch.Tensor = torch.linalg.vector_norm(values, dtype=wide)
+    return norm if values.numel() == own.numel() else norm * (own.numel() / values.numel()) ** 0.5

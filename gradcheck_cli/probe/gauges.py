@@ -7,7 +7,7 @@ with the number of layers, and numbers cross from the device once a step.
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from math import isfinite, isinf, isnan
+from math import isinf, isnan
 
 import torch
 
@@ -32,8 +32,7 @@ class Entry:
     count: int  # elements, stored or not
     stored: int  # all but the zeros that a sparse layout leaves out
     shape: tuple[int, int] | None = None  # samples x units, where their spread is asked for
-    exact: int | None = None  # position among the exact numbers: the norm, perhaps then the sum
-    has_sum: bool = False
+    exact: int | None = None  # position among the exact norms
 
 
 @dataclass(slots=True)
@@ -109,10 +108,11 @@ class Ledger:
         self._numbers.append((key, torch.stack(numbers)))
 
     def read(
-        self, key: Key, tensor: torch.Tensor, axis: int | None = None, *, summed: bool = False
+        self, key: Key, tensor: torch.Tensor, axis: int | None = None, *, exactly: bool = True
     ) -> torch.Tensor:
         """Note the sums of `tensor`; with the `axis` of its samples also their spread.
 
+        The norm comes from all elements if `exactly`, at little cost for plain floating-point tensors.
         Returns the elements that were read, as float64, until the next sheet begins.
         """
         own = picking.plain(tensor)
@@ -121,11 +121,9 @@ class Ledger:
         values = picking.by_sample(own, axis or 0) if by_sample else picking.flat(own)
         shape = (values.shape[0], values.shape[1]) if by_sample and values.shape[0] > 1 else None
         entry = Entry(key, values.numel(), whole, own.numel(), shape)
-        if entry.read < entry.stored and _exactly(own):
-            entry.exact, entry.has_sum = len(self._exact), summed
+        if exactly and entry.read < entry.stored and _is_quick(own):
+            entry.exact = len(self._exact)
             self._exact.append(_norm(own))
-            if summed:
-                self._exact.append(own.sum())
         return self._sheet(values).write(values, entry)
 
     def read_part(self, key: Key, values: torch.Tensor, count: int) -> None:
@@ -176,7 +174,7 @@ class Ledger:
         self._numbers.clear()
 
 
-def _exactly(own: torch.Tensor) -> bool:
+def _is_quick(own: torch.Tensor) -> bool:
     """Is a norm over all elements precise and cheap for this kind of tensor?"""
     return own.dtype in {torch.float32, torch.float64} or own.device.type == "cuda"
 
@@ -227,13 +225,10 @@ def _scaled(
             square = whole**2
         elif isnan(whole) or (isinf(whole) and norm < high):
             nonfinite = max(nonfinite, 1)  # one that the sample may have missed
-        if entry.has_sum and isfinite(exact[entry.exact + 1]):
-            total, scale = exact[entry.exact + 1], 1.0
-    share = entry.stored / entry.read if entry.read else 0.0
     return Moments(
         count=entry.count,
         nonfinite=nonfinite,
-        zeros=round(zeros * share) + entry.count - entry.stored,
+        zeros=round(zeros * scale) + entry.count - entry.stored,
         total=total * scale,
         square=square,
         peak=peak,

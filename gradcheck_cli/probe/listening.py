@@ -39,7 +39,7 @@ class Listening(TorchFunctionMode):
             tape.backward_begins(args[0])
             return func(*args, **kwargs)
         result = func(*args, **kwargs)
-        if tape.open:
+        if tape.open and not tape.deaf:
             with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
                 tape.saw(func, args, kwargs, result)
         return result

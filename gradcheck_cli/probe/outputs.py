@@ -60,7 +60,7 @@ class OutputWatch:
     def tensor(self, path: str, output: torch.Tensor, axis: int | None) -> None:
         """Read an output whose samples lie along `axis`, and wait for its gradient."""
         number = self._calls[path] = self._calls.get(path, 0) + 1
-        if self._note((path, "output"), output, axis, summed=True) and output.requires_grad:
+        if self._note((path, "output"), output, axis, exactly=False) and output.requires_grad:
             self._await(output, partial(self._gradient, path, number))
 
     def _await(self, tensor: torch.Tensor, hook: Callable[[torch.Tensor], None]) -> None:
@@ -74,11 +74,11 @@ class OutputWatch:
         tensor: torch.Tensor,
         axis: int | None = None,
         *,
-        summed: bool = False,
+        exactly: bool = True,
     ) -> bool:
         reason = unreadable(tensor)
         if reason is None:
-            self.ledger.read(key, tensor, axis, summed=summed)
+            self.ledger.read(key, tensor, axis, exactly=exactly)
             return True
         self.miss(f"{key[1]} of {key[0]}".replace("_", " "), reason)
         return False
@@ -136,7 +136,7 @@ class OutputWatch:
         if not self.units.saw(call.path, call.nonlinearity, x.detach(), y.detach(), axis, again):
             self.miss(f"units of {call.path}", "it overwrites its input (inplace=True)")
         if torch.is_grad_enabled() and y.requires_grad and call.path not in self.owned:
-            self._note((call.path, "output"), y, 0, summed=True)
+            self._note((call.path, "output"), y, 0, exactly=False)
             self._await(y, partial(self._gradient_of_call, call.path))
 
     @unheard

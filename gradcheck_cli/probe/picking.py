@@ -1,10 +1,11 @@
 """Which elements of a tensor are read: all of a small one, a fixed grid of a large one.
 
 A grid takes every a-th sample and every b-th unit, where b has no factor in common with the number
-of units, so that every column, channel and position of a regular layout is visited alike. The norm of
-a large float32 or float64 tensor is read from all its elements all the same; what is estimated are
-shares, peaks, spreads and, of weights and gradients, means. For n elements read, a share p has a
-standard error of sqrt(p (1 - p) / n): below 0.8 % for 4,096.
+of units, so that every column, channel and position of a regular layout is visited alike. Norms of
+large weights and gradients are read from all their elements all the same; what is estimated of large
+tensors are shares, peaks, means, spreads, updates, and norms of outputs. For n elements read, a share p
+has a standard error of sqrt(p (1 - p) / n), below 0.8 % for 4,096, and a root mean square a relative
+one of sqrt((kurtosis - 1) / (4 n)), 1.1 % for a normal distribution.
 """
 
 from collections.abc import Callable

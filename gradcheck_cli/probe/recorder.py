@@ -120,7 +120,7 @@ class Recorder:
 
     def joins_update(self, optimizer: torch.optim.Optimizer) -> None:
         """An update by `optimizer` had begun when the step was."""
-        self._before_update(optimizer)
+        self._before_update(optimizer, (optimizer, "closure"), {})
 
     # ---- one step -------------------------------------------------------------------------
 
@@ -253,8 +253,11 @@ class Recorder:
         return False
 
     @unheard
-    def _before_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def _before_update(self, optimizer: torch.optim.Optimizer, *given: Any) -> None:
         if self._observing:
+            if self._tape is not None:
+                args, kwargs = given  # a closure computes the loss in there
+                self._tape.deaf = len(args) < 2 and not kwargs
             with torch.no_grad():
                 self._weights.before(optimizer)
                 self._clip.before_update(optimizer)
@@ -263,6 +266,8 @@ class Recorder:
     def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self._observing:
             self._updated = True
+            if self._tape is not None:
+                self._tape.deaf = False
             with torch.no_grad():
                 self._book.look()
                 self._weights.after(optimizer)

@@ -55,6 +55,7 @@ class Tape:
     merges: bool = False
     backward_value: torch.Tensor | None = None
     open: bool = True
+    deaf: bool = False  # an optimizer computes its update
     _origins: dict[int, tuple[weakref.ref[torch.Tensor], Origin]] = field(default_factory=dict)
     _nodes: dict[Any, Origin] = field(default_factory=dict)  # by the node of the graph that made it
     _stack: list[Running] = field(default_factory=list)
@@ -84,6 +85,7 @@ class Tape:
 
     def enter(self, path: str, *, layer: Call | None, native: bool, leaf: bool) -> None:
         """A module's forward begins; `layer` is its call when it holds parameters."""
+        self.deaf = False
         if layer is not None:
             self.calls.append(layer)
         self._stack.append(Running(path, len(self.calls) - 1 if layer else None, native, leaf))
@@ -151,7 +153,7 @@ class Tape:
         if name == "_amp_foreach_non_finite_check_and_unscale_":
             self.on_unscaling(args[2], args[1])
             return
-        given = [*tensors_in(args), *tensors_in(kwargs)]
+        given = [*tensors_in(args), *tensors_in(kwargs)] if kwargs else [*tensors_in(args)]
         if not given:
             return
         if name in calls.CLAMPS and calls.is_relu(args, kwargs):

@@ -10,7 +10,8 @@ from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.nonlinearities import Nonlinearity
 
 LOOKS = 4  # inspected batches in a row without a sign of life make a unit dead
-_ROWS = 131_072  # at most so many values of one call are read
+_VALUES = 32_768  # of one call are read, where that leaves rows enough to call a unit dead
+_LEAST_ROWS = {True: 256, False: 64}  # by whether the units can die
 
 Again = Callable[[torch.Tensor], torch.Tensor]
 
@@ -37,15 +38,16 @@ class UnitWatch:
         """A nonlinearity turned `x` into `y`; its units lie along `axis`. False if unreadable."""
         if y.dim() < 2 or y.numel() == 0:
             return True
+        least = _LEAST_ROWS[found.can_die]
         if x is y or x.data_ptr() == y.data_ptr():  # it overwrote what it was given
             if found.slope_of_output is None:
                 return False
-            steep = found.slope_of_output(_rows(y, axis)).abs()
+            steep = found.slope_of_output(_rows(y, axis, least)).abs()
         elif found.random:
-            inputs = _rows(x, axis)
-            steep = torch.where(inputs == 0, 1.0, _rows(y, axis) / inputs).abs()
+            inputs = _rows(x, axis, least)
+            steep = torch.where(inputs == 0, 1.0, _rows(y, axis, least) / inputs).abs()
         else:
-            steep = slope(again, _rows(x, axis)).abs()
+            steep = slope(again, _rows(x, axis, least)).abs()
         self._note(path, found, torch.nan_to_num(steep))
         return True
 
@@ -86,10 +88,11 @@ def slope(function: Again, x: torch.Tensor) -> torch.Tensor:
     return found
 
 
-def _rows(tensor: torch.Tensor, axis: int) -> torch.Tensor:
+def _rows(tensor: torch.Tensor, axis: int, least: int) -> torch.Tensor:
     """Return [rows, units], thinned out evenly over rows where it is large."""
     last = tensor.detach().movedim(axis, -1)
-    stride = -(-last.numel() // _ROWS)
+    most = max(_VALUES, least * last.shape[-1])
+    stride = -(-last.numel() // most)
     if stride > 1 and last.dim() > 2:  # thin before flattening: a view is not copied whole
         for at in range(last.dim() - 1):
             step = min(stride, last.shape[at])

@@ -41,8 +41,8 @@ class Plan:
     arguments: tuple[str, ...] = ()
     command: str = ""
     stop_after: int | None = None
-    first: int = 10
-    every: int = 25
+    first: int = 8
+    every: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +206,8 @@ def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[s
     sampling = watcher.sampling
     if not sampling.dense:
         yield (
-            f"layers were read in the first {sampling.first} steps, then in one of {sampling.every}; "
-            "the loss in all"
+            f"layers were read in the first {sampling.first} steps, then ever more rarely, at least "
+            f"in one of {sampling.every}; the loss in all"
         )
     if any(s.evaluations for s in sessions):
         yield "forward passes without a graph are evaluations, and are not counted as training"

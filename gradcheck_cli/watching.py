@@ -34,13 +34,14 @@ def watch(
     model: nn.Module | Iterable[nn.Module],
     optimizer: torch.optim.Optimizer | Iterable[torch.optim.Optimizer],
     *,
-    first: int = 10,
-    every: int = 25,
+    first: int = 8,
+    every: int = 100,
     on_finding: OnFinding | None = None,
 ) -> "Watch":
     """Watch a training loop that stays as it is: a step ends when `optimizer.step()` returns.
 
-    The first `first` steps are observed one by one, then one in `every`. `on_finding` is called with
+    The first `first` steps are observed one by one, later ones ever more rarely, at least one in
+    `every`. `on_finding` is called with
     each new error or warning, from inside `optimizer.step()`; what it raises ends the loop. Raises
     UsageError when the optimizer holds no parameter of the model.
     """

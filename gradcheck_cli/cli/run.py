@@ -37,7 +37,7 @@ StopOption = Annotated[
 ]
 EveryOption = Annotated[
     int,
-    typer.Option("--every", min=1, metavar="N", help="Read the layers in one of N steps."),
+    typer.Option("--every", min=1, metavar="N", help="Read the layers at least in one of N steps."),
 ]
 
 
@@ -46,7 +46,7 @@ def run(
     program: ProgramArgument,
     module: ModuleOption = False,
     stop_after: StopOption = None,
-    every: EveryOption = 25,
+    every: EveryOption = 100,
     output: options.OutputOption = None,
     fail_on: options.FailOnOption = options.FailOn.ERROR,
     quiet: options.QuietOption = False,

@@ -21,7 +21,7 @@ class GradcheckCallback(Callback):  # type: ignore[misc] # Lightning is not inst
     def __init__(
         self,
         *,
-        every: int = 25,
+        every: int = 100,
         stop: bool = False,
         on_finding: Callable[[Finding], None] | None = None,
         on_report: Callable[[Report], None] | None = None,

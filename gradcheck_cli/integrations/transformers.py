@@ -20,7 +20,7 @@ class GradcheckTrainerCallback(TrainerCallback):  # type: ignore[misc] # not ins
     def __init__(
         self,
         *,
-        every: int = 25,
+        every: int = 100,
         stop: bool = False,
         on_finding: Callable[[Finding], None] | None = None,
         on_report: Callable[[Report], None] | None = None,

@@ -1,6 +1,7 @@
 """Which steps of a long training are looked at: the first ones closely, later ones now and then."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import isfinite
 
 ALL = 100  # a run that is stopped within so many steps is observed in every step
@@ -12,12 +13,12 @@ _JUMP = 3.0  # times the largest loss so far
 class Sampling:
     """The choice depends on step numbers and losses only, so equal runs are read alike.
 
-    `first` steps are observed one by one, then one in `every`; `last` is the number of steps after
-    which the run is stopped, if it is.
+    `first` steps are observed one by one, the later ones at distances that grow by half each time,
+    up to `every`; `last` is the number of steps after which the run is stopped, if it is.
     """
 
-    first: int = 10
-    every: int = 25
+    first: int = 8
+    every: int = 100
     last: int | None = None
 
     @property
@@ -27,17 +28,29 @@ class Sampling:
 
     def observes(self, index: int) -> bool:
         """Are the layers read in step `index`, counted from 0?"""
-        return self.dense or index < self.first or index % self.every == 0 or self._is_last(index)
+        if self.dense or index < self.first or self._is_last(index):
+            return True
+        growing, end = _growing(self.first, self.every)
+        return index in growing if index <= end else (index - end) % self.every == 0
 
     def inspects(self, index: int) -> bool:
         """Is it also watched what happens between the layers?"""
         if index < 2 or self._is_last(index):
             return True
         near = self.dense or index < self.first
-        return index % _INSPECT_EVERY == 0 if near else index % self.every == 0
+        return index % _INSPECT_EVERY == 0 if near else self.observes(index)
 
     def _is_last(self, index: int) -> bool:
         return self.last is not None and index == self.last - 1
+
+
+@lru_cache
+def _growing(first: int, every: int) -> tuple[frozenset[int], int]:
+    """Return the steps whose distances still grow, and the last of them."""
+    points = [first]
+    while (gap := max(1, points[-1] // 2)) < every:
+        points.append(points[-1] + gap)
+    return frozenset(points), points[-1]
 
 
 @dataclass(slots=True)

@@ -1,0 +1,70 @@
+"""What `watch` costs over a whole training: the same loop with and without it, interleaved."""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from gradcheck_cli import watch
+
+
+def mlp() -> tuple[nn.Module, Callable[[], torch.Tensor]]:
+    """Twelve blocks of Linear(512), GELU, LayerNorm."""
+    blocks = [m for _ in range(12) for m in (nn.Linear(512, 512), nn.GELU(), nn.LayerNorm(512))]
+    return nn.Sequential(*blocks), lambda: torch.randn(64, 512)
+
+
+def convolutions() -> tuple[nn.Module, Callable[[], torch.Tensor]]:
+    """A small convolutional network."""
+    layers: list[nn.Module] = []
+    for wide, narrow in ((32, 3), (64, 32), (128, 64)):
+        layers += [nn.Conv2d(narrow, wide, 3, 2, 1), nn.BatchNorm2d(wide), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 10)), lambda: torch.randn(
+        32, 3, 32, 32
+    )
+
+
+MODELS = {"mlp": mlp, "convolutions": convolutions}
+
+
+def seconds(name: str, steps: int, *, watching: bool) -> float:
+    """Return the processor time of `steps` training steps."""
+    torch.manual_seed(0)
+    model, batch = MODELS[name]()
+    optimizer = torch.optim.AdamW(model.parameters())
+
+    def train() -> None:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            model(batch()).square().mean().backward()
+            optimizer.step()
+
+    begun = time.process_time()
+    if watching:
+        with watch(model, optimizer):
+            train()
+    else:
+        train()
+    return time.process_time() - begun
+
+
+def main() -> None:
+    """Print the ratio for each model, the median of interleaved pairs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--pairs", type=int, default=5)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in MODELS:
+        ratios = []
+        for _ in range(given.pairs):
+            plain = seconds(name, given.steps, watching=False)
+            ratios.append(seconds(name, given.steps, watching=True) / plain)
+        print(f"{name:14s} x{statistics.median(ratios):.3f}  of {[round(r, 3) for r in ratios]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Broken files and texts: one of our errors with a message, never anything else."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.fuzz import READERS, fuzz, read_config, read_reference, read_report, sample_report
+from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.records import yamlfile
+
+ROOT = Path(__file__).parents[2]
+
+
+DEEP = pytest.mark.xfail(strict=True, reason="deep nesting is a MemoryError of ast.parse")
+
+
+@pytest.mark.parametrize(
+    "reader", [pytest.param(r, marks=DEEP if r == "reference" else ()) for r in READERS]
+)
+def test_mutated_inputs_are_read_or_refused(reader: str) -> None:
+    outcome = fuzz(reader, round(1000 * READERS[reader][2]), seed=1)
+    assert outcome.crashes == []
+    assert outcome.read > 0
+    assert outcome.refused > 0
+
+
+ATTACKS = {
+    "code": "!!python/object/apply:os.system ['touch pwned']",
+    "aliases": "a: &a [x,x,x,x,x,x,x,x,x]\n"
+    + "".join(f"{n}: &{n} [*{p},*{p},*{p},*{p},*{p},*{p},*{p},*{p}]\n" for p, n in zip("abcd", "bcde", strict=True)),
+    "recursive alias": "a: &a [*a]",
+    "depth": "[" * 500,
+    "depth of mappings": "{a: " * 500,
+    "a long number": "schema: " + "9" * 100_000,
+    "two documents": "schema: 1\n---\nschema: 1",
+    "a key twice": "schema: 1\nschema: 1",
+    "a list as a key": "schema: 1\n? [x]\n: y",
+    "a mapping as a key": "schema: 1\n? {a: b}\n: y",
+    "a merge": "a: &a {schema: 1}\n<<: *a",
+    "another schema": "schema: 999",
+    "nothing": "",
+    "a scalar": "hello",
+    "binary": "\x00\x01\x02",
+    "a bad date": "schema: !!timestamp 2001-99-99",
+}  # fmt: skip
+
+
+OPEN = {  # defects that are known; each of these turns red when it is mended
+    ("read_report", "a list as a key"): "an unhashable key is a TypeError",
+    ("read_report", "a mapping as a key"): "an unhashable key is a TypeError",
+    ("read_config", "a long number"): "int() refuses more than 4300 digits with a ValueError",
+}
+
+
+def attacks() -> list[object]:
+    cases = []
+    for read in (read_report, read_config):
+        for attack in ATTACKS:
+            reason = OPEN.get((read.__name__, attack))
+            marks = pytest.mark.xfail(strict=True, reason=reason) if reason else ()
+            cases.append(pytest.param(read, attack, marks=marks, id=f"{read.__name__}-{attack}"))
+    return cases
+
+
+def message(read: Callable[[str], None], text: str) -> str:
+    """Return what the refusal says, nothing where the text was read."""
+    try:
+        read(text)
+    except GradcheckError as error:
+        return str(error).strip()
+    return ""
+
+
+@pytest.mark.parametrize(("read", "attack"), attacks())
+def test_attacks_on_yaml_are_refused(
+    read: Callable[[str], None], attack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = message(read, ATTACKS[attack])
+    assert bool(said) is ((read, attack) != (read_config, "nothing")), said
+    assert len(said) < 2000
+    assert list(tmp_path.iterdir()) == []
+
+
+def killed(module: str) -> list[object]:
+    """Return deep texts; the C parser of the report's reader overflows its stack on some."""
+    reason = "libyaml composes recursively, in C: the process dies"
+    texts = {"'[' * 100_000": True, "'{a: ' * 50_000": False, "'- ' * 100_000": True}
+    dies = module.endswith("yamlfile")
+    return [
+        pytest.param(
+            module,
+            text,
+            marks=pytest.mark.xfail(strict=True, reason=reason) if dies and bad else (),
+        )
+        for text, bad in texts.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [*killed("gradcheck_cli.records.yamlfile"), *killed("gradcheck_cli.settings")],
+)
+def test_depth_does_not_overflow_the_stack_of_the_process(text: str, module: str, tmp_path) -> None:
+    code = {
+        "gradcheck_cli.records.yamlfile": f"from {module} import loads; loads({text})",
+        "gradcheck_cli.settings": f"open('c.yaml', 'w').write({text}); from {module} import load; "
+        "load({}, config='c.yaml', environ={})",
+    }[module]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 1, f"killed by signal {-done.returncode}"
+    assert done.stderr.strip().splitlines()[-1].startswith("gradcheck_cli.")
+
+
+def test_a_report_with_every_kind_of_number_is_read_back() -> None:
+    from dataclasses import replace
+
+    report = sample_report()
+    for value in (float("nan"), float("inf"), -float("inf"), 1e-320, 1e308, 0.0):
+        finding = report.findings[0]
+        evidence = replace(finding.evidence[0], measured=value, limit=value)
+        told = replace(report, findings=(replace(finding, evidence=(evidence,)),))
+        for text in (yamlfile.dumps(told), yamlfile.dumps_json(told)):
+            back = yamlfile.loads(text).findings[0].evidence[0]
+            assert repr(back.measured) == repr(
+                float(f"{value:.6g}")
+            ) or back.measured == pytest.approx(value, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "m.py:" + "(" * 200,
+        "m.py:f(" + "[" * 300,
+        "m.py:f(x=)",
+        ":",
+        "",
+        pytest.param("m.py:" + "-" * 5000 + "1", marks=DEEP, id="minus signs"),
+    ],
+)
+def test_a_reference_that_can_not_be_parsed_is_refused(text: str) -> None:
+    with pytest.raises(GradcheckError):
+        read_reference(text)
+
+
+@pytest.mark.xfail(strict=True, reason="the refusal quotes all of it before it shortens it")
+def test_aliases_that_multiply_are_refused_at_once() -> None:
+    lists = zip("abcdefg", "bcdefgh", strict=True)
+    bomb = "a: &a [x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 8)}]\n" for before, name in lists
+    )
+    started = time.process_time()
+    assert message(read_report, bomb)
+    assert time.process_time() - started < 0.2

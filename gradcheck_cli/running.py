@@ -106,7 +106,7 @@ def run(plan: Plan) -> Outcome:
         ending = Ending(SIGTERM_CODE, ending.error)
     watcher = this.watcher
     if this.ranks is not None and not this.ranks.leads:
-        this.ranks.leave(_shards(watcher))
+        this.ranks.leave(_shards(watcher, this.ranks.world))
         return Outcome(ending, follows=True)
     if watcher is None or not any(s.steps for s in watcher.sessions):
         return Outcome(ending, advice=_why_nothing(watcher))
@@ -177,12 +177,12 @@ def _place() -> "Ranks | None":
     return place
 
 
-def _shards(watcher: "Everywhere | None") -> list[dict[str, Any]]:
+def _shards(watcher: "Everywhere | None", world: int) -> list[dict[str, Any]]:
     if watcher is None:
         return []
     from gradcheck_cli.probe.ranks import shard_of
 
-    return [shard_of(s.group.models, s.trace()).plain() for s in watcher.sessions]
+    return [shard_of(s.group.models, s.trace(), world).plain() for s in watcher.sessions]
 
 
 def _gathered(this: _Run, ending: Ending) -> "tuple[dict[int, list[Shard]], list[Gap]]":

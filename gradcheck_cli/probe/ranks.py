@@ -12,6 +12,8 @@ from gradcheck_cli.records.moments import Moments
 from gradcheck_cli.records.trace import Drift, Gap, Reading, Step, Trace
 
 _APART = 1e-5  # relative difference of norms from which on replicas differ
+_STEPS_OF_ALL = 2_048  # observed steps that all ranks together send, so that rank 0 can read them
+_FEWEST = 8  # of each
 _SHARDED = ("weight", "weight_grad", "bias_grad", "update")
 _BATCH = ("output", "output_grad")
 _MOMENTS = frozenset((*_SHARDED, *_BATCH))
@@ -63,9 +65,14 @@ def _values(reading: Reading) -> Iterator[tuple[str, Any]]:
     for entry in fields(Reading):
         value = getattr(reading, entry.name)
         if isinstance(value, Moments):
-            yield entry.name, [getattr(value, f.name) for f in fields(Moments)]
+            yield entry.name, [_short(getattr(value, f.name)) for f in fields(Moments)]
         elif value is not None:
-            yield entry.name, value
+            yield entry.name, _short(value)
+
+
+def _short(number: float) -> float:
+    """Return seven digits of it, which is what a float32 holds; whole numbers stay."""
+    return number if isinstance(number, int) else float(f"{number:.7g}")
 
 
 def _reading(plain: dict[str, Any]) -> Reading:
@@ -73,8 +80,11 @@ def _reading(plain: dict[str, Any]) -> Reading:
     return Reading(**values)
 
 
-def shard_of(models: Sequence[nn.Module], trace: Trace) -> Shard:
-    """Return what the others need of this rank; layers are sharded whose parameters are DTensors."""
+def shard_of(models: Sequence[nn.Module], trace: Trace, world: int = 1) -> Shard:
+    """Return what rank 0 needs of this rank; layers are sharded whose parameters are DTensors.
+
+    The more ranks there are, the fewer observed steps each sends; all choose the same.
+    """
     spread = {
         clean(name)
         for model in models
@@ -82,7 +92,18 @@ def shard_of(models: Sequence[nn.Module], trace: Trace) -> Shard:
         if hasattr(p, "to_local")
     }
     layers = (x.path for x in trace.layers if any(p.name in spread for p in x.parameters))
-    return Shard(trace.steps, frozenset(layers), trace.data.batch_size, trace.loss.baseline)
+    steps = _thinned(trace.steps, max(_FEWEST, _STEPS_OF_ALL // world))
+    return Shard(steps, frozenset(layers), trace.data.batch_size, trace.loss.baseline)
+
+
+def _thinned(steps: Sequence[Step], most: int) -> tuple[Step, ...]:
+    """Keep the readings of at most `most` steps: the first, the last, and evenly in between."""
+    observed = [s.index for s in steps if s.readings]
+    if len(observed) > most:
+        stride = (len(observed) - 1) / (most - 1)
+        observed = [observed[round(i * stride)] for i in range(most)]
+    kept = frozenset(observed)
+    return tuple(s if s.index in kept else replace(s, readings={}) for s in steps)
 
 
 def unread(models: Sequence[nn.Module]) -> Iterator[Gap]:
@@ -104,6 +125,7 @@ def merged(trace: Trace, own: Shard, others: dict[int, Shard]) -> Trace:
     for step in trace.steps:
         same = {r: known[step.index] for r, known in by_index.items() if step.index in known}
         losses = [step.loss, *(s.loss for s in same.values())]
+        partly = any(not s.readings for s in same.values())  # then its sums would not be whole
         readings = {
             path: _together(
                 reading,
@@ -111,6 +133,7 @@ def merged(trace: Trace, own: Shard, others: dict[int, Shard]) -> Trace:
                 sharded=path in own.sharded,
             )
             for path, reading in step.readings.items()
+            if not partly
         }
         steps.append(replace(step, loss=sum(losses) / len(losses), readings=readings))
         for drift in _drifts(step, same, own.sharded):

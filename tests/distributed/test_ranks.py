@@ -8,7 +8,7 @@ import pytest
 
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.probe.places import Ranks, ranks
-from gradcheck_cli.probe.ranks import Shard, merged
+from gradcheck_cli.probe.ranks import Shard, merged, shard_of
 from gradcheck_cli.records.moments import Moments
 from gradcheck_cli.records.trace import Reading, Step, Trace
 from gradcheck_cli.rules.drifted_replicas import drifted_replicas
@@ -78,6 +78,16 @@ def test_a_step_that_another_rank_did_not_take_is_kept_as_it_is() -> None:
     own, other = trace(reading(1.0), reading(2.0)), trace(reading(1.0))
     result = merged(own, Shard(own.steps), {1: Shard(other.steps)})
     assert [s.readings["a"].output.count for s in result.steps] == [16, 8]
+
+
+def test_with_many_ranks_each_sends_few_steps_and_only_those_are_kept() -> None:
+    own = trace(*[reading(1.0)] * 40)
+    sent = shard_of([], own, world=1024)
+    kept = [s.index for s in sent.steps if s.readings]
+    assert (len(kept), kept[0], kept[-1], len(sent.steps)) == (8, 0, 39, 40)
+    result = merged(own, shard_of([], own, world=1024), {1: sent})
+    assert [s.index for s in result.observed] == kept
+    assert {s.readings["a"].output.count for s in result.observed} == {16}
 
 
 def place(folder: Path, rank: int = 0, world: int = 2) -> Ranks:

@@ -1,18 +1,21 @@
 """The value that counts for each setting, and where it came from."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.settings.catalogue import Known, by_code, mistakes
 from gradcheck_cli.settings.discovery import VARIABLE, find_config
+from gradcheck_cli.settings.layers import Value, over
 from gradcheck_cli.settings.located import Located, Place
 from gradcheck_cli.settings.problems import ConfigError, did_you_mean, shown
-from gradcheck_cli.settings.schema import PATHS, Config, Entry
+from gradcheck_cli.settings.schema import PATHS, Config, Entry, ModuleIgnores
+from gradcheck_cli.settings.spelling import unify
 
 DEFAULTS: dict[str, Any] = {
     "seed": 0,
@@ -24,18 +27,14 @@ DEFAULTS: dict[str, Any] = {
     "fail_on": "error",
     "quiet": False,
     "verify": True,
+    "select": ["ALL"],
+    "exit_zero": False,
 }
 PREFIX = "GRADCHECK_"
 OF_ITS_MODEL = ("name", "model_args", "weights")
+NO_VARIABLE = {"models", "name", "model_args", "per_module_ignores", "rules"}
+WITHIN: dict[str | int, type[BaseModel]] = {"models": Entry, "per_module_ignores": ModuleIgnores}
 FOR_TARGET = tuple(name for name in Entry.model_fields if name not in {"name", "steps"})
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A setting and its origin: `command line`, `GRADCHECK_STEPS`, `gradcheck.yaml:3`, `default`."""
-
-    value: Any
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +76,32 @@ def load(
     config: str | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    rules: Sequence[Known] = (),
 ) -> Settings:
     """Combine command line (`given`, None where nothing was said), environment, file and defaults.
 
-    Raises ConfigError with every mistake of the file, UsageError on a bad variable.
+    What is said of rules is checked against `rules` where they are given. Raises ConfigError with
+    every mistake of the file, UsageError on a bad variable or option.
     """
     environ = os.environ if environ is None else environ
     located = find_config(config, environ, (folder or Path.cwd()).resolve())
     values = {name: Value(value, "default") for name, value in DEFAULTS.items()}
     models: list[dict[str, Value]] = []
     if located is not None:
-        from_file, models = _from_file(located)
+        from_file, models = _from_file(located, rules)
         values |= from_file
-    over = _from_environment(environ)
-    over |= {
-        name: Value(value, "command line")
-        for name, value in (given or {}).items()
-        if value is not None
-    }
-    if "model" in over:  # then what the file says of its own model does not count
+    nearer = dict(_from_environment(environ))
+    for name, value in _checked(given or {}, rules):
+        nearer[name] = over(name, nearer.get(name), Value(value, "command line"))
+    if "model" in nearer:  # then what the file says of its own model does not count
         models = []
         for name in OF_ITS_MODEL:
             values.pop(name, None)
-    values |= over
+    nearer = {name: over(name, values.get(name), value) for name, value in nearer.items()}
+    values |= nearer
     runs = [
-        Run(_name(entry, index), {**values, **entry, **over}) for index, entry in enumerate(models)
+        Run(_name(entry, index), {**values, **entry, **nearer})
+        for index, entry in enumerate(models)
     ]
     return Settings(
         tuple(runs) or (Run(_name(values, 0), dict(values)),),
@@ -110,27 +110,41 @@ def load(
     )
 
 
+def _checked(given: Mapping[str, Any], rules: Sequence[Known]) -> Iterator[tuple[str, Any]]:
+    """Yield what the command line says; selectors that fit nothing are the gate's to mention."""
+    for name, value in given.items():
+        if name == "rules" and value is not None:
+            for _, message in mistakes({"rules": value}, rules) if rules else ():
+                raise UsageError(message)
+            yield name, by_code(value, rules)
+        elif value is not None:
+            yield name, value
+
+
 def _name(values: Mapping[str, Value], index: int) -> str:
     named = values.get("name") or values.get("model")
     return str(named.value) if named is not None else f"model {index + 1}"
 
 
-def _from_file(located: Located) -> tuple[dict[str, Value], list[dict[str, Value]]]:
-    try:
-        config = Config.model_validate(located.content)
-    except ValidationError as error:
-        for problem in error.errors():
-            _locate(located, problem)
-        raise ConfigError(located.problems) from None
+def _from_file(
+    located: Located, rules: Sequence[Known]
+) -> tuple[dict[str, Value], list[dict[str, Value]]]:
+    unify(located)
+    config = _validated(located)
     if config.models and config.model:
         located.report(("models",), "there is `model` too; say either one or several", key=True)
     for index, entry in enumerate(config.models or ()):
         if entry.model is None:
             located.report(("models", index), "names no model")
-    if located.problems:
-        raise ConfigError(located.problems)
     values = _values(config, located, ())
     values.pop("models", None)
+    said = {name: value.value for name, value in values.items()}
+    for place, message in mistakes(said, rules) if rules else ():
+        located.report(place, message, key=place[0] == "rules" and len(place) == 2)
+    if located.problems:
+        raise ConfigError(located.problems)
+    if "rules" in values:
+        values["rules"] = Value(by_code(said["rules"], rules), values["rules"].origin)
     models = [
         _values(entry, located, ("models", index))
         for index, entry in enumerate(config.models or ())
@@ -138,10 +152,22 @@ def _from_file(located: Located) -> tuple[dict[str, Value], list[dict[str, Value
     return values, models
 
 
+def _validated(located: Located) -> Config:
+    """Return what has no mistakes; those of the rest are noted."""
+    try:
+        return Config.model_validate(located.content)
+    except ValidationError as error:
+        problems = error.errors()
+    for problem in problems:
+        _locate(located, problem)
+    wrong = {problem["loc"][0] for problem in problems}
+    return Config.model_validate({k: v for k, v in located.content.items() if k not in wrong})
+
+
 def _locate(located: Located, problem: Any) -> None:
     place: Place = tuple(problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = Entry if "models" in place[:-1] else Config
+        known = WITHIN.get(place[0], Config) if len(place) > 1 else Config
         name = str(place[-1])
         message = f"unknown key {name!r}{did_you_mean(name, known.model_fields)}"
         if name == "trust":
@@ -166,6 +192,12 @@ def _values(entry: Entry, located: Located, place: Place) -> dict[str, Value]:
             value = anchored(value, folder)
         elif name == "output":
             value = [_anchored_output(text, folder) for text in value]
+        elif name == "baseline":
+            value = str(shown(folder / value))
+        elif name == "per_module_ignores":
+            value = [entry.plain() for entry in value]
+        elif name == "rules":
+            value = {said: settings.plain() for said, settings in value.items()}
         values[name] = Value(value, f"{located.file}:{line}")
     return values
 
@@ -200,7 +232,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
             continue
         name = variable.removeprefix(PREFIX).lower()
         info = Config.model_fields.get(name)
-        if info is None or name in {"models", "name", "model_args"}:
+        if info is None or name in NO_VARIABLE:
             continue  # other tools may have variables of that kind
         given: Any = text.split(",") if name == "output" else text
         try:

@@ -1,8 +1,16 @@
 """What a config may say: the keys, their kinds and their limits."""
 
+from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 Dialect = dict[str, Any]
 
@@ -44,10 +52,29 @@ def step_count(value: Any) -> Any:
     return int(text)
 
 
+def listed(value: Any) -> Any:
+    """Return the parts of a text with commas; a list stays what it is."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def threshold(value: Any) -> float:
+    """Return a number from 0 that may be a threshold. Raises ValueError."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not isfinite(value) or value < 0:
+        raise ValueError("should be a number from 0")
+    return value  # type: ignore[no-any-return]
+
+
 Reference = Annotated[str, BeforeValidator(reference)]
 Positive = Annotated[float, Field(gt=0)]
 Steps = Annotated[Any, BeforeValidator(step_count)]
 Count = Annotated[int, Field(ge=1)]
+Names = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(listed)]
+Threshold = Annotated[
+    Any, BeforeValidator(threshold), WithJsonSchema({"type": "number", "minimum": 0})
+]
 
 
 class Entry(BaseModel):
@@ -77,6 +104,41 @@ class Entry(BaseModel):
     steps: Steps | None = None
 
 
+class ModuleIgnores(BaseModel):
+    """Rules that do not count in some layers, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    modules: Names = Field(min_length=1)
+    rules: Names | None = None
+    ignore: Names | None = None  # another name for rules
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> "ModuleIgnores":
+        if bool(self.rules) == bool(self.ignore):
+            raise ValueError("say which rules are ignored there, under `rules` (or `ignore`)")
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """Return it with one name for the rules."""
+        rules = self.rules or self.ignore
+        return {"modules": self.modules, "rules": rules, "reason": self.reason}
+
+
+class RuleSettings(BaseModel):
+    """Another severity and other thresholds of one rule."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Threshold]
+
+    severity: Literal["error", "warning", "note"] | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """Return what was set."""
+        return self.model_dump(exclude_none=True)
+
+
 class Config(Entry):
     """The whole file: one model or several, and what to do with the report."""
 
@@ -86,6 +148,14 @@ class Config(Entry):
     quiet: bool | None = None
     verify: bool | None = None
     budget: Annotated[float, Field(ge=0)] | None = None
+    select: Names | None = None
+    extend_select: Names | None = None
+    ignore: Names | None = None
+    extend_ignore: Names | None = None
+    per_module_ignores: list[ModuleIgnores] | None = None
+    rules: dict[str, RuleSettings] | None = None
+    baseline: str | None = None
+    exit_zero: bool | None = None
 
 
 PATHS = ("model", "data", "loss", "optimizer", "scheduler", "training_step", "weights")

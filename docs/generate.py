@@ -338,6 +338,19 @@ def benchmarks() -> str:
     return table(("command", "what it measures"), rows)
 
 
+def accuracy() -> str:
+    """Return the first table of docs/accuracy.md, which benchmarks/accuracy.py writes."""
+    return first_table((DOCS / "accuracy.md").read_text(encoding="utf-8"))
+
+
+def first_table(text: str) -> str:
+    """Return the first table of a page. Raises ValueError where there is none."""
+    found = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    if found is None:
+        raise ValueError("there is no table on the page")
+    return found[0]
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "rules": rules,
     "causes": causes,
@@ -353,6 +366,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "formats": formats,
     "commands": verbs,
     "benchmarks": benchmarks,
+    "accuracy": accuracy,
     "profile": lambda: pictures.profile_text(PICTURES),
 }
 DRAWN: dict[str, Callable[[Path], str]] = {

@@ -38,10 +38,12 @@ def learning_rate_too_low(seen: Evidence) -> Support | None:
     if not seen.noted("update-too-small"):
         return None
     clip = _clip(trace)
+    moves = (typical(late(trace), x.path, update_ratio) or 0.0 for x in trace.weight_layers)
+    most = max(moves, default=0.0)
     weighing = Weighing()
     weighing.add(
         0.7,
-        f"no layer changes by more than a hundred-thousandth per step at learning rate {_rate(trace)}",
+        f"no layer changes by more than {number(most)} of its size per step at learning rate {_rate(trace)}",
     )
     weighing.add(-0.5, "but gradients are clipped hard", when=clip is not None and clip < 0.03)
     weighing.add(-0.4, "but gradients vanish", when=seen.has("vanishing-gradient", "zero-gradient"))

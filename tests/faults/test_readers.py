@@ -47,12 +47,14 @@ ATTACKS = {
     "a scalar": "hello",
     "binary": "\x00\x01\x02",
     "a bad date": "schema: !!timestamp 2001-99-99",
+    "no date at all": "schema: !!timestamp x",
 }  # fmt: skip
 
 
 OPEN = {  # defects that are known; each of these turns red when it is mended
     ("read_report", "a list as a key"): "an unhashable key is a TypeError",
     ("read_report", "a mapping as a key"): "an unhashable key is a TypeError",
+    ("read_report", "no date at all"): "PyYAML's own AttributeError",
     ("read_config", "a long number"): "int() refuses more than 4300 digits with a ValueError",
 }
 

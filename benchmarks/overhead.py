@@ -1,11 +1,12 @@
 """What watching costs: time per step against the bare step, and extra peak memory.
 
-    python benchmarks/overhead.py [--device cuda] [--rounds 8] [--threads 2] [--peers] [--check]
+    python benchmarks/overhead.py [--device cuda] [--rounds 8] [--threads 2] [--check]
 
 Bare and watched steps alternate in one process; a ratio is the median over rounds, a round being
 five steps each. Levels: `every step` reads layers in every step and looks between them in one of five,
 as `gradcheck diagnose` does; `closely` looks between them in every step; `sampled` is the default of
-`watch` and `run` over 500 steps, summed from its three kinds of steps as measured here.
+`watch` and `run` over 500 steps, summed from its three kinds of steps as
+measured here; in a step that is not looked at, modules have no hooks.
 """
 
 import argparse
@@ -38,39 +39,53 @@ def timed(step: Callable[[], object], device: str) -> float:
     return time.perf_counter() - begun
 
 
-def watched(work: Work, recorder: Recorder, *, observe: bool, inspect: bool) -> None:
+def watched(work: Work, recorder: Recorder, *, inspect: bool) -> None:
     """One step as `diagnose` and `watch` perform it."""
-    if observe:
-        recorder.hook_forward()
-        with recorder.step(inspect=inspect):
-            loss = work.step()
-        recorder.unhook_forward()
-    else:
+    recorder.hook_forward()
+    with recorder.step(inspect=inspect):
         loss = work.step()
+    recorder.unhook_forward()
     recorder.finish_step(float(loss))
+
+
+def idle(recorder: Recorder, work: Work) -> float:
+    """Return the seconds that a step costs which is not looked at: modules have no hooks then."""
+    costs = []
+    for _ in range(50):
+        begun = time.perf_counter()
+        recorder._before_update(work.optimizer, (work.optimizer,), {})  # noqa: SLF001 - ours
+        recorder._after_update(work.optimizer)  # noqa: SLF001 - ours
+        recorder.finish_step(1.0)
+        costs.append(time.perf_counter() - begun)
+    return statistics.median(costs)
 
 
 def ratios(work: Work, device: str, rounds: int) -> dict[str, float]:
     """Return time relative to the bare step for each level."""
-    kinds: dict[str, list[float]] = {"read": [], "inspected": [], "idle": [], "every step": []}
+    kinds: dict[str, list[float]] = {"read": [], "inspected": [], "every step": []}
+    bares: list[float] = []
     recorder = Recorder([work.model], [work.optimizer])
     for _ in range(2):
         work.step()
     with recorder:
-        watched(work, recorder, observe=True, inspect=True)
+        watched(work, recorder, inspect=True)
     for _ in range(rounds):
-        pairs = {"read": [0.0, 0.0], "inspected": [0.0, 0.0], "idle": [0.0, 0.0]}
-        for kind in ("inspected", *["read"] * (ROUND - 1), "idle"):
+        pairs = {"read": [0.0, 0.0], "inspected": [0.0, 0.0]}
+        for kind in ("inspected", *["read"] * (ROUND - 1)):
             pairs[kind][0] += timed(lambda: float(work.step()), device)
             with recorder:
                 recorder.unhook_forward()
-                flags = {"observe": kind != "idle", "inspect": kind == "inspected"}
-                pairs[kind][1] += timed(lambda f=flags: watched(work, recorder, **f), device)
+                inspect = kind == "inspected"
+                pairs[kind][1] += timed(
+                    lambda i=inspect: watched(work, recorder, inspect=i), device
+                )
         for kind, (bare, seen) in pairs.items():
             kinds[kind].append(seen / bare)
         read, inspected = pairs["read"], pairs["inspected"]
+        bares.append(read[0] / (ROUND - 1))
         kinds["every step"].append((read[1] + inspected[1]) / (read[0] + inspected[0]))
     median = {kind: statistics.median(values) for kind, values in kinds.items()}
+    median["idle"] = 1 + idle(recorder, work) / statistics.median(bares)
     return {
         "every step": median["every step"],
         "closely": median["inspected"],
@@ -110,7 +125,7 @@ def peak(make: Callable[[str], Work], device: str, *, watch: bool) -> float:
     with recorder:
         for index in range(7):
             if watch:
-                watched(work, recorder, observe=True, inspect=index % ROUND == 0)
+                watched(work, recorder, inspect=index % ROUND == 0)
             else:
                 recorder.unhook_forward()
                 work.step()
@@ -143,7 +158,6 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="part of a model's name")
-    parser.add_argument("--peers", action="store_true")
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     chosen = {name: make for name, make in MODELS.items() if given.only in name}
@@ -160,11 +174,6 @@ def main() -> int:
         print(f"| {name} | {levels} | {extra[name]:+.1%} |", flush=True)
         for level in ("every step", "sampled"):
             worst[level] = max(worst[level], found[level])
-        if given.peers:
-            from benchmarks.peers import rows
-
-            for peer, ratio in rows(make, given.device, given.rounds).items():
-                print(f"| {name}, {peer} | {ratio} | | | |", flush=True)
     missed = [what for what, goal in GOALS.items() if worst[what] > goal]
     said = ", ".join(f"worst {what} {worst[what]:.3f} (goal {GOALS[what]})" for what in GOALS)
     print(f"overhead: {said}; {'missed: ' + ', '.join(missed) if missed else 'all goals met'}")

@@ -39,10 +39,10 @@ def cost(built: Work) -> tuple[float, float]:
     bare, added = [], []
     with recorder:
         recorder.unhook_forward()
-        watched(built, recorder, observe=True, inspect=False)
+        watched(built, recorder, inspect=False)
         for _ in range(ROUNDS):
             bare.append(timed(lambda: float(built.step()), "cpu"))
-            seen = timed(lambda: watched(built, recorder, observe=True, inspect=False), "cpu")
+            seen = timed(lambda: watched(built, recorder, inspect=False), "cpu")
             added.append(seen - bare[-1])
     return max(statistics.median(added), 1e-6), statistics.median(bare)
 

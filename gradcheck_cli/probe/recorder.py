@@ -129,16 +129,13 @@ class Recorder:
         """Watch what happens inside; with `inspect` also what happens between the layers."""
         self._observing = observe or inspect
         self._updated = False
+        self._weights.closely = inspect
         self._without_graph.clear()
         with ExitStack() as stack:
             stack.callback(self._close_eyes)
             if inspect:
-                self._tape = Tape(
-                    self._book.names,
-                    dict(self._book.names.values()),
-                    self._outputs,
-                    self._clip.unscaled,
-                )
+                names = self._book.names
+                self._tape = Tape(names, dict(names.values()), self._outputs, self._clip.unscaled)
                 held = (p for owner in self._owners for p in owner.parameters.values())
                 self._clip.begin(held, stack)
             if self._observing:

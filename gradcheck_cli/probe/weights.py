@@ -31,6 +31,7 @@ class WeightWatch:
     owners: list[Owner]
     ledger: Ledger
     miss: Callable[[str, str], None]  # notes what could not be measured, and why
+    closely: bool = False  # also what changes slowly: distance travelled, second moments
     memory: dict[int, Memory] = field(default_factory=dict)
     reached: set[int] = field(default_factory=set)
     _home: dict[int, str] = field(default_factory=dict)
@@ -93,9 +94,13 @@ class WeightWatch:
         dense = local(grad).layout is torch.strided
         if memory.before is not None and memory.before.shape == now.shape:
             self._update(path, parameter, now, memory.before, used if dense else None)
-        self._distance(path, parameter, memory)
         if dense:
             self._agreement(path, flat(plain(grad), _FEW), memory)
+        if self.closely:
+            self._distance(path, parameter, memory)
+            self._second_moment(path, state, group)
+
+    def _second_moment(self, path: str, state: Any, group: dict[str, Any]) -> None:
         second = next((state[k] for k in ("exp_avg_sq", "square_avg", "sum") if k in state), None)
         if isinstance(second, torch.Tensor) and "eps" in group and local(second).numel():
             root = flat(plain(second), _FEW).double().median().sqrt()

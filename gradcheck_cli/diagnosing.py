@@ -44,9 +44,9 @@ def diagnose(
 ) -> Report:
     """Observe `steps` training steps of `target` and report; None goes on until it is sure.
 
-    `budget` seconds are spent on trying fixes. `thresholds` are used instead of a rule's own. After Ctrl-C the report holds what was measured until
-    then and `run.interrupted` is true. Raises UserCodeError when the user's code raises before a step
-    was observed, CannotDiagnoseError when nothing can be trained.
+    `budget` seconds are spent on trying fixes; `thresholds` replace those of rules. After Ctrl-C the
+    report holds what was measured until then and `run.interrupted` is true. Raises UserCodeError when
+    the user's code raises before a step was observed, CannotDiagnoseError when nothing can be trained.
     """
     say = on_stage or (lambda _: None)
     started, begun = datetime.now(UTC), time.monotonic()

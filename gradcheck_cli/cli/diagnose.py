@@ -1,7 +1,7 @@
 """`gradcheck diagnose [MODEL]`."""
 
-from gradcheck_cli.cli import gate_options, options, training_options
-from gradcheck_cli.cli.diagnosis_runs import Rules, run_all
+from gradcheck_cli.cli import gate_options, gate_settings, options, training_options
+from gradcheck_cli.cli.diagnosis_runs import run_all
 from gradcheck_cli.cli.edge import command
 
 
@@ -19,11 +19,14 @@ def diagnose(
     output: options.OutputOption = None,
     fail_on: options.MaybeFailOnOption = None,
     select: gate_options.SelectOption = None,
+    extend_select: gate_options.ExtendSelectOption = None,
     ignore: gate_options.IgnoreOption = None,
-    ignore_in: gate_options.ModuleIgnoreOption = None,
+    extend_ignore: gate_options.ExtendIgnoreOption = None,
+    per_module_ignores: gate_options.ModuleIgnoreOption = None,
     severity: gate_options.SeverityOption = None,
+    rules: gate_options.RuleOption = None,
     baseline: gate_options.BaselineOption = None,
-    exit_zero: gate_options.ExitZeroOption = False,
+    exit_zero: gate_options.MaybeExitZeroOption = None,
     quiet: options.MaybeQuietOption = None,
     verify: options.MaybeVerifyOption = None,
     budget: options.BudgetOption = None,
@@ -46,8 +49,8 @@ def diagnose(
     3 could not diagnose (your code raised), 4 a bug of gradcheck, 130 interrupted.
     """
     given = dict(locals())  # first, so that it holds the options and nothing else
-    own = {"select", "ignore", "ignore_in", "severity", "baseline", "exit_zero", "config", "trust"}
-    settings = {name: value for name, value in given.items() if name not in {*own, "model_arg"}}
+    own = {"config", "trust", "model_arg", "severity"}
+    settings = {name: value for name, value in given.items() if name not in own}
+    settings |= gate_settings.as_settings(given)
     settings["model_args"] = training_options.arguments_of(model_arg)
-    policy = gate_options.policy_of(select, ignore, ignore_in, severity)
-    return run_all(settings, config, Rules(policy, baseline, exit_zero=exit_zero, trust=trust))
+    return run_all(settings, config, trust=trust)

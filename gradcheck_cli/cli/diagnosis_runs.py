@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcheck_cli.cli import gate_options, options
+from gradcheck_cli.cli import gate_options, gate_settings, options
 from gradcheck_cli.cli.consoles import Steps
 from gradcheck_cli.cli.edge import code_of
 from gradcheck_cli.cli.outputs import Outputs, parse
@@ -21,7 +21,7 @@ from gradcheck_cli.gating import Policy
 from gradcheck_cli.records.report import Report
 
 if TYPE_CHECKING:
-    from gradcheck_cli.settings import Run
+    from gradcheck_cli.settings import Run, Settings
 
 GRAVEST_FIRST = (
     ExitCode.INTERRUPTED,
@@ -35,19 +35,21 @@ GRAVEST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the command line says beside the settings: what counts, and whether files are trusted."""
+    """What counts, which thresholds the rules have, and whether files are trusted."""
 
     policy: Policy
+    thresholds: Mapping[str, Mapping[str, Any]]
     baseline: Path | None
-    exit_zero: bool
     trust: bool
 
 
-def run_all(given: Mapping[str, Any], config: str | None, rules: Rules) -> int:
+def run_all(given: Mapping[str, Any], config: str | None, *, trust: bool) -> int:
     """Diagnose every model and return the gravest exit code; one that fails stops no other."""
     from gradcheck_cli import settings
+    from gradcheck_cli.rules import RULES
 
-    found = settings.load(given, config=config)
+    found = settings.load(given, config=config, rules=RULES)
+    rules = _rules(found, trust=trust)
     gate_options.check_baseline(rules.baseline)
     for run in found.runs:
         if run.target().get("model") is None:
@@ -62,15 +64,26 @@ def run_all(given: Mapping[str, Any], config: str | None, rules: Rules) -> int:
     return next(code for code in GRAVEST_FIRST if code in codes)
 
 
+def _rules(found: "Settings", *, trust: bool) -> Rules:
+    values = {name: value.value for name, value in found.values.items()}
+    baseline = values.get("baseline")
+    return Rules(
+        policy=gate_settings.policy_of(values),
+        thresholds=gate_settings.thresholds_of(values),
+        baseline=None if baseline is None else Path(baseline),
+        trust=trust,
+    )
+
+
 def _one(run: "Run", wanted: Outputs, rules: Rules) -> int:
     quiet = bool(run["quiet"])
-    report = _diagnosed(run, wanted, trust=rules.trust, quiet=quiet)
+    report = _diagnosed(run, wanted, rules, quiet=quiet)
     result = gate_options.gated(report, rules.policy, rules.baseline)
     tell(result.report, wanted, quiet=quiet, notes=result.notes)
-    return result.code(options.FailOn(run["fail_on"]).gate, exit_zero=rules.exit_zero)
+    return result.code(options.FailOn(run["fail_on"]).gate, exit_zero=bool(run["exit_zero"]))
 
 
-def _diagnosed(run: "Run", wanted: Outputs, *, trust: bool, quiet: bool) -> Report:
+def _diagnosed(run: "Run", wanted: Outputs, rules: Rules, *, quiet: bool) -> Report:
     """Train, with stdout kept for the machine and workflow commands kept from the user's code."""
     steps = options.steps_of(str(run["steps"]))
     with ExitStack() as stack:
@@ -82,12 +95,13 @@ def _diagnosed(run: "Run", wanted: Outputs, *, trust: bool, quiet: bool) -> Repo
         from gradcheck_cli import diagnosing
         from gradcheck_cli.targets.target import Target
 
-        target = Target.from_strings(**run.target(), trust=trust)
+        target = Target.from_strings(**run.target(), trust=rules.trust)
         limits = {"budget": run["budget"]} if "budget" in run.values else {}
         return diagnosing.diagnose(
             target,
             steps=steps,
             verify=bool(run["verify"]),
+            thresholds=rules.thresholds,
             command=shlex.join(["gradcheck", *sys.argv[1:]]),
             on_step=progress.step,
             on_stage=progress.stage,

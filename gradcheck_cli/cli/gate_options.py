@@ -20,7 +20,16 @@ SelectOption = Annotated[
     typer.Option(
         "--select",
         metavar="RULES",
-        help="Only these rules count: codes, prefixes, ALL.",
+        help="Only these rules count: codes, prefixes, names, ALL. Replaces what a config selects.",
+        rich_help_panel=PANEL,
+    ),
+]
+ExtendSelectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--extend-select",
+        metavar="RULES",
+        help="These rules count too.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -29,7 +38,16 @@ IgnoreOption = Annotated[
     typer.Option(
         "--ignore",
         metavar="RULES",
-        help="These rules do not count: codes or prefixes.",
+        help="These rules do not count: codes, prefixes, names. Adds to what a config ignores.",
+        rich_help_panel=PANEL,
+    ),
+]
+ExtendIgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--extend-ignore",
+        metavar="RULES",
+        help="The same as --ignore.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -51,6 +69,16 @@ SeverityOption = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+RuleOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rule",
+        metavar="CODE.NAME=VALUE",
+        help="A setting of a rule: GC101.attenuation=1e-4, GC101.severity=warning. "
+        "`gradcheck explain` lists them.",
+        rich_help_panel=PANEL,
+    ),
+]
 BaselineOption = Annotated[
     Path | None,
     typer.Option(
@@ -64,6 +92,14 @@ ExitZeroOption = Annotated[
     bool,
     typer.Option(
         "--exit-zero", help="Exit 0 in spite of findings; errors still fail.", rich_help_panel=PANEL
+    ),
+]
+MaybeExitZeroOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--exit-zero/--no-exit-zero",
+        help="Exit 0 in spite of findings; errors still fail.",
+        rich_help_panel=PANEL,
     ),
 ]
 
@@ -97,8 +133,8 @@ def policy_of(
 ) -> gating.Policy:
     """Return the policy that the options describe; raises UsageError."""
     return gating.Policy(
-        select=_listed(select) or (gating.ALL,),
-        ignore=_listed(ignore),
+        select=tuple(listed(select) or (gating.ALL,)),
+        ignore=tuple(listed(ignore) or ()),
         per_module=tuple(gating.parse_module_ignore(text) for text in ignore_in or ()),
         severities=tuple(gating.parse_severity(text) for text in severity or ()),
     )
@@ -108,7 +144,8 @@ def warnings_of(policy: gating.Policy) -> list[str]:
     """Return a warning for each selector that fits no rule."""
     from gradcheck_cli.rules import RULES
 
-    given = [*policy.select, *policy.ignore, *(code for code, _ in policy.severities)]
+    given = [*policy.select, *policy.extend_select, *policy.ignore]
+    given += [*(code for code, _ in policy.severities)]
     given += [text for ignore in policy.per_module for text in ignore.rules]
     return gating.check_rules(given, [(rule.code, rule.name) for rule in RULES])
 
@@ -139,6 +176,7 @@ def gated(report: Report, policy: gating.Policy, baseline: Path | None) -> Gated
     return Gated(counting, (*warnings_of(policy), *notes, *said), comparison)
 
 
-def _listed(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the parts of options that may be repeated or hold commas."""
-    return tuple(p.strip() for text in texts or () for p in text.split(",") if p.strip())
+def listed(texts: Sequence[str] | None) -> list[str] | None:
+    """Return the parts of options that may be repeated or hold commas, None where none was given."""
+    parts = [p.strip() for text in texts or () for p in text.split(",") if p.strip()]
+    return parts or None

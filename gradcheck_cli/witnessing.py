@@ -14,6 +14,7 @@ from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.records.diagnosis import Fix, Verification
 from gradcheck_cli.records.finding import Crash, Finding, Skip
+from gradcheck_cli.records.joining import joined
 from gradcheck_cli.records.report import Report, RunFacts, Verdict
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.remedies.proposing import propose
@@ -24,7 +25,6 @@ UNTRIED = "the data of a running script cannot be drawn again"
 LONGER = "let it train for longer"
 _FEW = 20  # steps below which "nothing found" is not an answer
 OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fall
-_GRAVITY = (Verdict.HEALTHY, Verdict.UNSURE, Verdict.SICK)
 Amend = Callable[[Session, Trace], Trace]
 
 
@@ -86,7 +86,7 @@ def report_of(
         trace = amend(session, trace) if amend is not None else trace
         heard.append(hear(session, trace, adversarial=several))
     reports = [_report(h, about) for h in heard]
-    return _joined([_without_loss(r) for r in reports]) if several else reports[0]
+    return joined([_without_loss(r) for r in reports]) if several else reports[0]
 
 
 def _without_loss(report: Report) -> Report:
@@ -207,48 +207,3 @@ def _next_steps(
         return () if found is Verdict.HEALTHY else (LONGER,)
     told = concluding.next_steps(found, findings, ())
     return (*told, *about.advice) if fixes else told
-
-
-def _joined(reports: Sequence[Report]) -> Report:
-    """Several trainings of one script in one report; their layers have different names."""
-    worst = max(reports, key=lambda r: _GRAVITY.index(r.verdict))
-    series: dict[str, dict[str, tuple[float | None, ...]]] = {}
-    for report in reports:
-        for name, rows in report.history.series.items():
-            series.setdefault(name, {}).update(rows)
-    lead = worst.history
-    findings = sorted(
-        (f for r in reports for f in r.findings), key=lambda f: (-f.severity.rank, f.code)
-    )
-    found = {f.code for f in findings}
-    passed = dict.fromkeys(name for r in reports for name in r.passed)
-    for name in [f.name for f in findings]:
-        passed.pop(name, None)
-    return replace(
-        worst,
-        run=_run_of_all(worst.run, [r.run for r in reports]),
-        findings=tuple(findings),
-        causes=tuple(sorted((c for r in reports for c in r.causes), key=lambda c: -c.score)),
-        fixes=tuple(f for r in reports for f in r.fixes),
-        passed=tuple(passed),
-        skipped=_distinct(s for r in reports for s in r.skipped if s.code not in found),
-        crashed=_distinct(c for r in reports for c in r.crashed),
-        gaps=_distinct(g for r in reports for g in r.gaps),
-        layers=tuple(x for r in reports for x in r.layers),
-        history=replace(lead, series=series),
-        next_steps=_distinct(n for r in reports for n in r.next_steps),
-    )
-
-
-def _distinct(items: Any) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(items))
-
-
-def _run_of_all(first: RunFacts, runs: Sequence[RunFacts]) -> RunFacts:
-    return replace(
-        first,
-        model=", ".join(dict.fromkeys(r.model for r in runs)),
-        optimizer=", ".join(dict.fromkeys(r.optimizer for r in runs)),
-        loss=", ".join(dict.fromkeys(r.loss for r in runs if r.loss)),
-        parameters=sum(r.parameters for r in runs),
-    )

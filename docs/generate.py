@@ -247,7 +247,7 @@ def report() -> str:
         "Schema. Keys in bold are always there.\n\n"
     )
     rows = list(_keys(schema, ""))
-    return text + table(("key", "kind"), rows)
+    return f"{text}{table(('key', 'kind'), rows)}\n## Formats\n\n{formats()}"
 
 
 def _keys(schema: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
@@ -363,7 +363,6 @@ PAGES: dict[str, Callable[[], str]] = {
 PARTS: dict[str, Callable[[], str]] = {
     "imports": imports,
     "exits": exits,
-    "formats": formats,
     "commands": verbs,
     "benchmarks": benchmarks,
     "accuracy": accuracy,

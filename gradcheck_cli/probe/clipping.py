@@ -9,7 +9,7 @@ from torch import nn
 
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.hooking import unheard
-from gradcheck_cli.probe.picking import flat, plain, unreadable
+from gradcheck_cli.probe.picking import flat, is_lazy, plain, unreadable
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class ClipWatch:
         """Note the norm of every gradient that arrives, until the stack closes."""
         self.forget()
         for parameter in parameters:
-            if parameter.requires_grad and parameter.is_leaf:
+            if parameter.requires_grad and parameter.is_leaf and not is_lazy(parameter):
                 hook = parameter.register_post_accumulate_grad_hook(self._arrives)
                 stack.callback(hook.remove)
 

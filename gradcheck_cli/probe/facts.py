@@ -38,7 +38,12 @@ class DataWatch:
         self.shapes = tuple(tuple(t.shape) for t in given)
         self.batch_size = given[0].shape[0]
         first = next((t.detach() for t in given if t.is_floating_point()), None)
-        if first is None or first.dim() < 2 or (first.requires_grad and not first.is_leaf):
+        if (
+            first is None
+            or first.dim() < 2
+            or first.numel() == 0
+            or (first.requires_grad and not first.is_leaf)
+        ):
             return
         flat = first.reshape(first.shape[0], -1)
         flat = flat[:, :: -(-flat.shape[1] // _FEATURES)].double().cpu()

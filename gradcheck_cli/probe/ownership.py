@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.utils import parametrize
 
+from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.records.trace import Role
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
@@ -30,6 +31,11 @@ def clean(path: str) -> str:
     return _WRAPPERS.sub("", path).lstrip(".")
 
 
+def is_matrix(parameter: nn.Parameter) -> bool:
+    """Does it have rows and columns? A lazy one, which does not know its shape yet, will."""
+    return is_lazy(parameter) or parameter.dim() > 1
+
+
 def role_of(module: nn.Module) -> Role:
     """Return what a module that owns parameters does, from its class."""
     if isinstance(module, _NORMALISATIONS) or _NORM_NAME.search(type(module).__name__):
@@ -42,7 +48,7 @@ def role_of(module: nn.Module) -> Role:
         return Role.RECURRENT
     if isinstance(module, nn.PReLU):
         return Role.ACTIVATION
-    own = [p for p in module.parameters() if p.dim() > 1]
+    own = [p for p in module.parameters() if is_matrix(p)]
     return Role.LINEAR if isinstance(module, _LINEAR) or own else Role.PARAMETER
 
 
@@ -57,7 +63,7 @@ def is_whole(module: nn.Module) -> bool:
     own = [p for p in module._parameters.values() if p is not None]  # noqa: SLF001 - direct ones only
     if not own or any(True for child in module.children() for _ in child.parameters()):
         return False
-    return is_native(module) or sum(p.dim() > 1 for p in own) <= 1
+    return is_native(module) or sum(is_matrix(p) for p in own) <= 1
 
 
 def normalises(module: nn.Module) -> bool:
@@ -99,7 +105,7 @@ def owners(model: nn.Module, prefix: str = "") -> Iterator[Owner]:
             if parameter is not None and id(parameter) not in seen:
                 seen.add(id(parameter))
                 full = clean(f"{path}.{name}" if path else name)
-                role = Role.LINEAR if parameter.dim() > 1 else Role.PARAMETER
+                role = Role.LINEAR if is_matrix(parameter) else Role.PARAMETER
                 yield Owner(full, None, {full: parameter}, role)
         for name, child in module.named_children():
             if id(child) not in visited:

@@ -61,19 +61,12 @@ def beside(part: Score, peers: Mapping[str, PeerScore]) -> list[list[str]]:
         ]
     ]
     said = part.vanishing
-    ours = (said.precision, said.recall, vanishing_alarms(part), part.alarms)
-    rows.append(["**gradcheck**", *map(str, ours)])
+    ours = (said.precision, said.recall, part.vanishing_alarms, part.alarms)
+    rows.append(["gradcheck", *map(str, ours)])
     for name, found in peers.items():
         alarms = (found.vanishing_alarms, found.alarms)
         rows.append([name, str(found.precision), str(found.recall), *map(str, alarms)])
     return rows
-
-
-def vanishing_alarms(part: Score) -> str:
-    """Return how many healthy cases were said to vanish."""
-    said = [line for line in part.failures if line[1] == "is healthy" and VANISHING in line[2]]
-    note = [line for line in said if f"{VANISHING} note" in line[2]]
-    return f"{len(said) - len(note)}/{part.healthy}"
 
 
 def plain(rows: Sequence[Sequence[str]]) -> str:
@@ -106,8 +99,8 @@ def table(scores: Scores, peers: Peers, *, failures: bool) -> str:
     text = [plain(overall(scores))]
     for half, part in scores.items():
         text.append(f"\n{half}\n" + plain(by_finding({half: part})))
-        if peers[half]:
-            text.append("\n" + plain(beside(part, peers[half])).replace("**", ""))
+        if peers.get(half):
+            text.append("\n" + plain(beside(part, peers[half])))
     for half, part in parts(scores).items():
         if failures and part.failures:
             text.append(f"\nfailures, {half}\n" + "\n".join(f"  {line}" for line in listed(part)))
@@ -144,7 +137,7 @@ def document(scores: Scores, peers: Peers, lacking: Mapping[str, Sequence[str]])
         text += [f"### {half}\n", marked(by_finding({half: part})), ""]
     text.append("## Beside other tools, on the same runs\n")
     for half, part in scores.items():
-        if peers[half]:
+        if peers.get(half):
             text += [f"### {half}\n", marked(beside(part, peers[half])), ""]
     text.append(PEERS_NOTE)
     text.append("## Failures\n")

@@ -109,14 +109,14 @@ def peered(case: Case, steps: int) -> peers.Run | str:
 
 
 def observed(
-    cases: Sequence[Case], steps: int, kept: Kept, *, with_peers: bool
+    cases: Sequence[Case], steps: int, kept: Kept, *, with_peers: Sequence[str]
 ) -> Iterator[tuple[Case, Trace | str, peers.Run | str | None]]:
-    """Observe one case after the other, those that are kept excepted."""
+    """Observe one case after the other; the peers on these halves; what is kept is not repeated."""
     torch.set_num_threads(1)
     for case in cases:
         trace = kept.of(f"{case.name} {steps} gradcheck", partial(traced, case, steps))
         run = None
-        if with_peers:
+        if case.half in with_peers:
             run = kept.of(f"{case.name} {steps} peers", partial(peered, case, steps))
         yield case, trace, run
     kept.save()

@@ -180,3 +180,4 @@ PEERS: dict[str, Callable[[Run], set[str] | None]] = {
     "torchmortem (run)": installed("torchmortem"),
     "torch-audit (run)": installed("torch_audit"),
 }
+NAIVE = frozenset(name for name, rule in PEERS.items() if rule in (naive_size, naive_ratio))

@@ -117,6 +117,7 @@ class Score:
     healthy: int = 0
     errors: Ratio = field(default_factory=Ratio)
     alarms: Ratio = field(default_factory=Ratio)  # errors or warnings
+    vanishing_alarms: Ratio = field(default_factory=Ratio)  # healthy cases said to vanish
     rows: dict[str, Row] = field(default_factory=dict)
     strict: Ratio = field(default_factory=Ratio)  # precision of vanishing by labels alone
     first: Ratio = field(default_factory=Ratio)  # planted cause ranked first
@@ -194,6 +195,7 @@ def healthy(result: Outcome, total: Score) -> None:
     grave = [name for name in result.raised if result.said[name] is Severity.ERROR]
     total.errors.count(bool(grave))
     total.alarms.count(bool(result.raised))
+    total.vanishing_alarms.count(VANISHING in result.raised)
     if result.raised:
         total.failures.append((result.case.name, "is healthy", words(result)))
 

@@ -1,16 +1,16 @@
 """What decides the exit code: options that `diagnose` and `report` share, and their use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gradcheck_cli import gating
 from gradcheck_cli.errors import ExitCode
 from gradcheck_cli.records.comparison import Comparison
-from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.report import Report
 
 PANEL = "What counts"
@@ -105,6 +105,16 @@ MaybeExitZeroOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """What counts, which thresholds the rules have, and whether files are trusted."""
+
+    policy: gating.Policy
+    thresholds: Mapping[str, Mapping[str, Any]]
+    baseline: Path | None
+    trust: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Gated:
     """A report in which only what counts is left, and what the gate has to say about it."""
 
@@ -112,14 +122,18 @@ class Gated:
     notes: tuple[str, ...]
     comparison: Comparison | None = None
 
+    @property
+    def failing(self) -> tuple[Finding, ...]:
+        """What may fail the run: all findings, beside a baseline only what is new or worse."""
+        return self.comparison.regressed if self.comparison else self.report.findings
+
     def code(self, gate: Severity | None, *, exit_zero: bool) -> ExitCode:
         """Return the exit code: partial and failed runs first, then findings, then our own bugs."""
         if self.report.run.interrupted:
             return ExitCode.INTERRUPTED
         if self.report.run.steps == 0:
             return ExitCode.CANNOT_DIAGNOSE  # what measured nothing is never fine
-        failing = self.comparison.regressed if self.comparison else self.report.findings
-        fails = gate is not None and any(f.severity.rank >= gate.rank for f in failing)
+        fails = gate is not None and any(f.severity.rank >= gate.rank for f in self.failing)
         if fails and not exit_zero:
             return ExitCode.FINDINGS
         return ExitCode.BUG if self.report.crashed else ExitCode.OK
@@ -160,9 +174,20 @@ def check_baseline(baseline: Path | None) -> None:
 
 def gated(report: Report, policy: gating.Policy, baseline: Path | None) -> Gated:
     """Return what counts of `report`; raises UsageError for an unreadable baseline."""
+    counting, notes = counted(report, policy)
+    return beside(counting, baseline, notes)
+
+
+def counted(report: Report, policy: gating.Policy) -> tuple[Report, tuple[str, ...]]:
+    """Return the report with what counts, and what is to be said of the policy."""
     counting, notes = gating.gate(report, policy)
+    return counting, (*warnings_of(policy), *notes)
+
+
+def beside(counting: Report, baseline: Path | None, notes: Sequence[str]) -> Gated:
+    """Return what is new or worse beside the baseline; raises UsageError when it is unreadable."""
     if baseline is None:
-        return Gated(counting, (*warnings_of(policy), *notes))
+        return Gated(counting, tuple(notes))
 
     from gradcheck_cli import comparing
     from gradcheck_cli.records import baseline as accepted
@@ -173,7 +198,7 @@ def gated(report: Report, policy: gating.Policy, baseline: Path | None) -> Gated
     said += [f"{pair.now.code} {pair.now.name} got {pair.why}" for pair in comparison.worse]
     if comparison.gone:
         said.append(f"{len(comparison.gone)} accepted findings are gone: gradcheck baseline prune")
-    return Gated(counting, (*warnings_of(policy), *notes, *said), comparison)
+    return Gated(counting, (*notes, *said), comparison)
 
 
 def listed(texts: Sequence[str] | None) -> list[str] | None:

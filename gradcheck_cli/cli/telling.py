@@ -16,13 +16,37 @@ from gradcheck_cli.renderers.words import clean
 def tell(report: Report, outputs: Outputs, *, quiet: bool, notes: Sequence[str] = ()) -> None:
     """Write the reports, then show what a person reads; machine formats keep stdout to themselves."""
     files = outputs.write(report)
+    _show(report, outputs, quiet=quiet)
+    if not quiet:
+        _mention([*notes, *(f"wrote {os.fspath(path)}" for path in files)], err())
+
+
+def tell_part(report: Report, own: Outputs, whole: Outputs, *, name: str, quiet: bool) -> None:
+    """Show one model of several; `whole` are the outputs that will be over all of them."""
+    files = own.write(report)
+    both = Outputs((*whole.wanted, *own.wanted))
+    if not both.silences_terminal:
+        console = err() if both.claims_stdout else out()
+        console.print(Text(clean(name), style="bold"), soft_wrap=True)
+    _show(report, both, quiet=quiet)
+    if not quiet:
+        _mention([f"wrote {os.fspath(path)}" for path in files], err())
+
+
+def tell_whole(report: Report, whole: Outputs, *, quiet: bool, notes: Sequence[str]) -> None:
+    """Write the report over all models and show its headline; each model was shown before."""
+    files = whole.write(report)
+    _show(report, whole, quiet=True)
+    if not quiet:
+        _mention([*notes, *(f"wrote {os.fspath(path)}" for path in files)], err())
+
+
+def _show(report: Report, outputs: Outputs, *, quiet: bool) -> None:
     console = err() if outputs.claims_stdout else out()
     if quiet:
         console.print(Text(f"{report.verdict.value}: {clean(report.headline)}"), soft_wrap=True)
     elif not outputs.silences_terminal:
         console.print(render(report))
-    if not quiet:
-        _mention([*notes, *(f"wrote {os.fspath(path)}" for path in files)], err())
 
 
 def _mention(lines: Sequence[str], console: Console) -> None:

@@ -36,7 +36,6 @@ F = fresh_sources
 of_photos: dict[str, Any] = {"steps": 200}
 alone: dict[str, Any] = {"loss": losses.of_output}
 letters: dict[str, Any] = {"loss": losses.per_letter}
-shallow = mlp(nn.ReLU, 2)
 table = {"inputs": 10, "outputs": 1}
 
 

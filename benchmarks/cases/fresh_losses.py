@@ -11,8 +11,6 @@ from torch.optim import Optimizer
 
 from benchmarks.cases.optimizers import Factory
 
-Loss = Callable[[Any, Tensor], Tensor]
-
 
 def smoothed(output: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy against answers that are never quite sure."""

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from benchmarks.cases import fresh_sources, losses, networks, optimizers, sources
 from benchmarks.cases.case import Problem, other
-from benchmarks.cases.fresh_vanishing import photo_net, text_net
 from benchmarks.cases.networks import Apply, Precise, Reader, Skip, he, mlp, normal, orthogonal
 from benchmarks.cases.optimizers import adam, adamw, clipped, sgd, using
 
@@ -49,16 +48,15 @@ class Hidden(nn.Module):
 class Squeezed(nn.Module):
     """Text squeezed into four numbers, something done to them, and a head."""
 
-    def __init__(self, between: Any, *, code: int = 4, looked: bool = True) -> None:
+    def __init__(self, between: Any, *, code: int = 4) -> None:
         super().__init__()
         self.embedding = nn.Embedding(96, 24)
         self.rnn = nn.GRU(24, 32, batch_first=True)
         self.code, self.head = nn.Linear(32, code), nn.Linear(code, 4)
-        self.between, self.looked = between, looked
+        self.between = between
 
     def forward(self, text: Tensor) -> Tensor:
-        with torch.set_grad_enabled(self.looked and torch.is_grad_enabled()):
-            code = self.code(self.rnn(self.embedding(text))[0].mean(dim=1))
+        code = self.code(self.rnn(self.embedding(text))[0].mean(dim=1))
         scores: Tensor = self.head(self.between(code))
         return scores
 
@@ -83,23 +81,15 @@ def stepped(value: Tensor) -> Tensor:
     return (value > 0).to(value.dtype)
 
 
-def ceiled(value: Tensor) -> Tensor:
-    """Return whole numbers."""
-    return (2 * value).ceil()
-
-
 class Head(nn.Module):
     """A convolutional network in two named parts."""
 
-    def __init__(self, *, frozen: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(3, 2, 3, stride=2, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
         )
         self.head = nn.Linear(2, 2)
-        if frozen:
-            self.requires_grad_(requires_grad=False)
-            self.head.bias.requires_grad_(requires_grad=True)
 
     def forward(self, photos: Tensor) -> Tensor:
         scores: Tensor = self.head(self.features(photos).flatten(1))
@@ -127,11 +117,6 @@ def gru(**settings: Any) -> networks.Builder:
     return lambda: Reader(nn.GRU, **settings)
 
 
-def alike(value: float) -> networks.Builder:
-    """Return a builder of convolutions whose weights all begin with one value."""
-    return photo_net(nn.ReLU, 1, networks.constant(value))
-
-
 def residual(std: float) -> networks.Builder:
     """Return a builder of a stack without normalisation and with branches of this strength."""
 
@@ -149,25 +134,10 @@ def precise(kind: torch.dtype, **sizes: Any) -> networks.Builder:
     return lambda: Precise(mlp(nn.ReLU, 2, **sizes)(), kind)
 
 
-relu_net, bag = photo_net(nn.ReLU, 2, he), mlp(nn.ReLU, 2, inputs=512, outputs=4)
-tumour: dict[str, Any] = {"inputs": 30, "outputs": 1}
+bag = mlp(nn.ReLU, 2, inputs=512, outputs=4)
 column: dict[str, Any] = {"inputs": 3, "outputs": 1, "width": 32}
 
 CASES = (
-    other(
-        "photo_convolutions_8_gain_3",
-        UP,
-        LARGE,
-        on(F.photos, photo_net(nn.ReLU, 8, normal(0.4)), adam(), **short),
-        model=photo_net(nn.ReLU, 8, he),
-    ),
-    other(
-        "text_convolutions_9_large",
-        UP,
-        LARGE,
-        on(F.origins, text_net(nn.ReLU, 9, normal(0.5)), adam(), **short),
-        model=text_net(nn.ReLU, 9, he),
-    ),
     other(
         "strong_residual_flowers",
         UP,
@@ -208,32 +178,11 @@ CASES = (
         model=mlp(nn.ReLU, 3, inputs=512, outputs=4, start=he),
     ),
     other(
-        "photo_biases_of_-7",
-        DEAD,
-        "dead-relu",
-        on(F.photos, photo_net(nn.ReLU, 3, he, bias=-7.0), sgd(0.02), **short),
-        model=photo_net(nn.ReLU, 3, he),
-    ),
-    other(
         "photos_kill_relu_adam_half",
         DEAD,
         HIGH,
         on(F.flat_photos, mlp(nn.ReLU, 4, start=he, outputs=1), adam(0.5), loss=losses.binary),
         optimizer=adam(1e-3),
-    ),
-    other(
-        "raw_photos_kill_relu",
-        DEAD,
-        "unnormalized-input",
-        on(F.raw_photos, photo_net(nn.ReLU, 3, he), sgd(0.05), **short),
-        source=F.photos,
-    ),
-    other(
-        "text_code_without_gradient",
-        CUT,
-        DETACHED,
-        on(F.origins, squeezed(same, code=2, looked=False), adam(0.01), **short),
-        model=squeezed(same, code=2),
     ),
     other(
         "text_code_by_array",
@@ -257,13 +206,6 @@ CASES = (
         model=squeezed(same),
     ),
     other(
-        "text_code_ceiled",
-        ZERO,
-        STEPS,
-        on(F.origins, squeezed(ceiled), adam(0.01), **short),
-        model=squeezed(same),
-    ),
-    other(
         "flower_code_clamped_away",
         ZERO,
         "wrong-output-activation",
@@ -281,32 +223,6 @@ CASES = (
         "optimizer-misses-parameters",
         on(F.photos, Head, optimizers.only("head", torch.optim.SGD, lr=0.05), **short),
         optimizer=sgd(0.05),
-    ),
-    other(
-        "optimizer_of_text_head",
-        "not-in-optimizer",
-        "optimizer-misses-parameters",
-        on(
-            F.origins,
-            squeezed(same, code=2),
-            optimizers.only("head", torch.optim.Adam, lr=0.01),
-            **short,
-        ),
-        optimizer=adam(0.01),
-    ),
-    other(
-        "photo_net_frozen",
-        STALL,
-        "frozen-parameters",
-        on(F.photos, lambda: Head(frozen=True), adam(3e-3), **short),
-        model=Head,
-    ),
-    other(
-        "photos_with_shuffled_labels",
-        STALL,
-        "labels-without-signal",
-        on(F.shuffled_photos, photo_net(nn.ReLU, 2, he), adam(), **short),
-        source=F.photos,
     ),
     other(
         "wine_with_shuffled_growers",
@@ -341,13 +257,6 @@ CASES = (
         optimizer=sgd(0.1),
     ),
     other(
-        "photo_rmsprop_rate_1e-8",
-        SLOW,
-        LOW,
-        on(F.photos, relu_net, using(torch.optim.RMSprop, lr=1e-8), **short),
-        optimizer=using(torch.optim.RMSprop, lr=1e-3),
-    ),
-    other(
         "text_clipped_to_1e-5",
         SLOW,
         "clipping-too-strong",
@@ -365,13 +274,6 @@ CASES = (
             loss=losses.binary,
         ),
         model=precise(torch.float32, width=384, outputs=1),
-    ),
-    other(
-        "gru_adam_rate_half",
-        FAST,
-        HIGH,
-        on(sources.rows, gru(), adam(0.5), **short),
-        optimizer=adam(3e-3),
     ),
     other(
         "flowers_sgd_rate_30",
@@ -406,18 +308,6 @@ CASES = (
         optimizer=sgd(1e-6),
     ),
     other(
-        "photo_half_overflows",
-        NAN,
-        PRECISION,
-        on(
-            F.photos,
-            lambda: Precise(photo_net(nn.ReLU, 6, normal(2.0))(), torch.float16),
-            sgd(1e-4),
-            **short,
-        ),
-        model=lambda: Precise(photo_net(nn.ReLU, 6, he)(), torch.float32),
-    ),
-    other(
         "photos_half_underflow",
         "precision-underflow",
         PRECISION,
@@ -440,13 +330,6 @@ CASES = (
             **halves,
         ),
         model=mlp(nn.ReLU, 2, inputs=32, outputs=1),
-    ),
-    other(
-        "photo_weights_all_0.02",
-        "poor-initialization",
-        "symmetric-init",
-        on(F.photos, alike(0.02), adam(), **short),
-        model=photo_net(nn.ReLU, 1, he),
     ),
     other(
         "flower_weights_all_zero",

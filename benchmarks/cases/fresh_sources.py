@@ -40,20 +40,6 @@ def photos() -> TensorDataset:
 
 
 @cache
-def raw_photos() -> TensorDataset:
-    """The same pieces with colours from 0 to 255."""
-    return TensorDataset(*patches())
-
-
-@cache
-def shuffled_photos() -> TensorDataset:
-    """The same pieces with labels in another order."""
-    pieces, origin = photos().tensors
-    order = torch.randperm(len(origin), generator=torch.Generator().manual_seed(11))
-    return TensorDataset(pieces, origin[order])
-
-
-@cache
 def flat_photos() -> TensorDataset:
     """Grey pieces of two photos [64], standardized, and which photo each is from: [1]."""
     pieces, origin = photos().tensors
@@ -188,13 +174,6 @@ def kinds_of_letters() -> TensorDataset:
     asked = torch.rand(len(text), generator=torch.Generator().manual_seed(14)) < 0.5
     kinds = torch.where(asked, kinds, -100)
     return TensorDataset(text.unfold(0, WINDOW, 9), kinds.unfold(0, WINDOW, 9))
-
-
-@cache
-def next_letters() -> TensorDataset:
-    """Pieces of another module's text [32], and the same moved on by one letter."""
-    pieces = letters("tarfile").unfold(0, WINDOW + 1, 13)
-    return TensorDataset(pieces[:, :-1], pieces[:, 1:])
 
 
 @cache

@@ -28,13 +28,11 @@ F = fresh_sources
 leaky = nn.LeakyReLU
 adagrad = using(torch.optim.Adagrad, lr=0.01)
 nadam = using(torch.optim.NAdam, lr=1e-3)
-rotation = nn.init.orthogonal_
 short: dict[str, Any] = {"steps": 200}
 halves: dict[str, Any] = {"loss": losses.squared}
 iris: dict[str, Any] = {"inputs": 4, "outputs": 3}
 wine: dict[str, Any] = {"inputs": 13, "outputs": 3}
 tumour: dict[str, Any] = {"inputs": 30, "outputs": 1}
-grey: dict[str, Any] = {"source": F.flat_photos, "loss": losses.binary}
 
 
 def photo_net(
@@ -242,23 +240,6 @@ class Cells(nn.Module):
         return scores
 
 
-class Summary(nn.Module):
-    """Reads a text with an Elman network; the answer is in its beginning."""
-
-    def __init__(self, *, rotated: bool, kind: Any = nn.RNN, waiting: int = 30) -> None:
-        super().__init__()
-        self.embedding, self.rnn = nn.Embedding(96, 24), kind(24, 48, batch_first=True)
-        self.head, self.waiting = nn.Linear(48, 4), waiting
-        if rotated:
-            rotation(self.rnn.weight_hh_l0)
-
-    def forward(self, text: Tensor) -> Tensor:
-        blank = torch.zeros_like(text[:, :1]).expand(-1, self.waiting)
-        states, _ = self.rnn(self.embedding(torch.cat([text, blank], dim=1)))
-        scores: Tensor = self.head(states[:, -1])
-        return scores
-
-
 class Routed(nn.Module):
     """A soft mixture of experts, whose router begins with weights of this size."""
 
@@ -305,11 +286,6 @@ def hot(act: Callable[[], nn.Module], bias: float, **sizes: int) -> networks.Bui
 def divided(temperature: float) -> networks.Builder:
     """Return a builder of a classifier that divides its scores by a temperature."""
     return mlp(nn.Tanh, 2, end=(Apply(lambda scores: scores / temperature),))
-
-
-def channels(kind: Callable[[], nn.Module]) -> networks.Builder:
-    """Return a builder of convolutions with something over the channels after each."""
-    return photo_net(kind, 3, xavier)
 
 
 soft = lambda: nn.Softmax(dim=1)  # noqa: E731
@@ -452,12 +428,6 @@ CASES = (
         model=photo_net(nn.SiLU, 16, norm=True),
     ),
     vanishing(
-        "text_convolutions_gelu_12",
-        DEPTH,
-        on(F.origins, text_net(nn.GELU, 12), sgd(0.05), **short),
-        model=text_net(nn.GELU, 12, norm=True),
-    ),
-    vanishing(
         "mixer_without_ways_around",
         DEPTH,
         on(sources.rows, lambda: Pooled(nn.Linear(8, 24), Mixed(8, around=False), 24), adam()),
@@ -485,18 +455,6 @@ CASES = (
             loss=losses.binary,
         ),
         optimizer=adam(3e-3),
-    ),
-    vanishing(
-        "photo_convolutions_decay",
-        DECAY,
-        on(F.photos, photo_net(nn.ReLU, 6, he), sgd(0.1, 0, weight_decay=0.7), **short),
-        optimizer=sgd(0.1, 0, weight_decay=1e-4),
-    ),
-    vanishing(
-        "text_convolutions_adamw_decay",
-        DECAY,
-        on(F.origins, text_net(nn.ReLU, 5, he), adamw(3e-3, weight_decay=30.0), **short),
-        optimizer=adamw(3e-3),
     ),
     vanishing(
         "flowers_sigmoid_rate_20",
@@ -534,40 +492,6 @@ CASES = (
         model=lambda: Cells(3.0, 16),
     ),
     vanishing(
-        "summary_of_text_wait_30",
-        TIME,
-        on(F.origins, lambda: Summary(rotated=False), adam(), **short),
-        model=lambda: Summary(rotated=True),
-    ),
-    vanishing(
-        "measurements_in_turn_wait_50",
-        TIME,
-        on(
-            F.measured_in_turn,
-            lambda: networks.Reader(nn.GRU, inputs=1, width=32, waiting=60, outputs=3),
-            adam(2e-3),
-            **short,
-        ),
-        model=lambda: networks.Reader(nn.GRU, inputs=1, width=32, waiting=60, outputs=3, gate=4.0),
-    ),
-    vanishing(
-        "three_recurrent_layers_half_rotation",
-        TIME,
-        on(
-            sources.rows,
-            lambda: networks.Reader(waiting=20, num_layers=3, recurrent=networks.orthogonal(0.5)),
-            adam(),
-            **short,
-        ),
-        model=lambda: networks.Reader(waiting=20, num_layers=3, recurrent=rotation),
-    ),
-    vanishing(
-        "raw_photos_tanh",
-        SCALE,
-        on(F.raw_photos, photo_net(nn.Tanh, 3, xavier), sgd(0.01), **short),
-        source=F.photos,
-    ),
-    vanishing(
         "flowers_in_tiny_units",
         SCALE,
         on(F.tiny_unit_flowers, mlp(nn.Tanh, 2, width=32, **iris), adam()),
@@ -584,12 +508,6 @@ CASES = (
         ENDS,
         on(F.flat_photos, hot(nn.Sigmoid, -16.0, outputs=1), adam(), **halves),
         model=hot(nn.Sigmoid, 0.0, outputs=1),
-    ),
-    vanishing(
-        "tanh_output_off_pictures",
-        ENDS,
-        on(sources.copies, hot(nn.Tanh, 9.0, outputs=64), sgd(0.5), **halves),
-        model=hot(nn.Identity, 0.0, outputs=64),
     ),
     vanishing(
         "router_too_sure",
@@ -614,12 +532,6 @@ CASES = (
         SMALL,
         on(sources.digits, divided(3000.0), sgd(0.1)),
         model=divided(1.0),
-    ),
-    vanishing(
-        "softmax_over_channels_of_photos",
-        TWICE,
-        on(F.photos, channels(soft), adam(), **short),
-        model=channels(nn.Tanh),
     ),
     vanishing(
         "softmin_after_each_of_5_flowers",

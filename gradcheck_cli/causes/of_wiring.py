@@ -159,7 +159,11 @@ def double_softmax(seen: Evidence) -> Support | None:
     if loss.kind == "cross_entropy" and loss.activation_before in {"softmax", "gumbel_softmax"}:
         reason = "cross_entropy applies a softmax to probabilities that went through one already"
         return Support(0.95, (reason,))
-    hidden = [x for x in seen.trace.layers if x.kind.lower() == "softmax" and x.depth]
+    hidden = [
+        x
+        for x in seen.trace.layers
+        if x.kind.lower() in {"softmax", "softmin", "log_softmax"} and x.depth
+    ]
     between = [x for x in hidden if x.role is Role.ACTIVATION]
     if not between or not seen.has("vanishing-gradient"):
         return None

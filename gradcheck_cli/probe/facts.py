@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import torch
@@ -193,7 +193,7 @@ class LossWatch:
             activation_before=self.activation_before,
             classes=self.width,
             baseline=self._baseline(),
-            broadcast=same_kind and self.kind in _ELEMENTWISE and shapes[0] != shapes[1],
+            broadcast=same_kind and self.kind in _ELEMENTWISE and _is_stretched(*shapes),
         )
 
     def _is_multiple(self) -> bool:
@@ -207,6 +207,17 @@ class LossWatch:
         if self.low == self.high and self.target_kind == "values":
             return None  # to predict the one target there is says nothing
         return sum(self.baselines) / len(self.baselines)
+
+
+def _is_stretched(output: tuple[int, ...] | None, target: tuple[int, ...] | None) -> bool:
+    """As many numbers on both sides, in shapes that make a square of them: [N, 1] against [N]."""
+    if output is None or target is None or output == target:
+        return False
+    wide = max(len(output), len(target))
+    pairs = zip(
+        (1,) * (wide - len(output)) + output, (1,) * (wide - len(target)) + target, strict=True
+    )
+    return prod(output) == prod(target) < prod(max(a, b) for a, b in pairs)
 
 
 def _logit(mean: torch.Tensor) -> torch.Tensor:

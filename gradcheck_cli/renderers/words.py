@@ -23,12 +23,8 @@ def number(value: float | None, digits: int = 3) -> str:
     if 1e-3 <= abs(value) < 1e5:
         plain = f"{value:.{digits}g}"
         return f"{value:.0f}" if "e" in plain else plain
-    mantissa, exponent = f"{value:.{digits - 1}g}".split("e") if _has_exponent(value) else ("", "")
-    return f"{mantissa}e{int(exponent)}" if mantissa else f"{value:.{digits}g}"
-
-
-def _has_exponent(value: float) -> bool:
-    return "e" in f"{value:.2g}"
+    mantissa, e, exponent = f"{value:.{max(digits - 1, 1)}g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else f"{value:.{digits}g}"
 
 
 def percent(share: float | None) -> str:

@@ -35,6 +35,7 @@ def exploding_gradient(
     growth_in_time: float = 1e3,
     excess: float = 100.0,
     sensitivity: float = 30.0,
+    harmless: float = 3.0,
 ) -> Iterator[Hit]:
     """Gradients grow on their way down, or from step to step, and training suffers.
 
@@ -47,7 +48,8 @@ def exploding_gradient(
               change above `sensitivity`, while the loss diverges, is not finite or does not fall.
     Matters   one step along such a gradient throws the weights out of the region where it was valid.
     Severity  error; nothing is reported while the network learns.
-    Not for   normalised networks, whose gradients may grow at the beginning and train.
+    Not for   gradients that grow from nearly nothing: below a relative change of `harmless`; normalised
+              networks, whose gradients may grow at the beginning and train.
     Sources   Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063; He et al. 2015, arXiv:1502.01852, eq. 14.
     """
     state = progress(trace)
@@ -58,6 +60,9 @@ def exploding_gradient(
         raise CannotTellError("too few steps to say what large gradients do to the loss")
     if state.fine or (state.state is State.SLOW and not state.far_off):
         return
+    strongest = _strongest(trace)
+    if strongest is not None and strongest < harmless and not state.far_off:
+        return
     reasons = [
         Evidence(what, value, limit)
         for what, value, limit in (
@@ -66,7 +71,7 @@ def exploding_gradient(
             ("gradient late in the run over its beginning", _over_training(trace), growth_in_time),
             (
                 "relative change of the loss per relative change of a layer",
-                _strongest(trace),
+                strongest,
                 sensitivity,
             ),
             ("first loss over that of the best constant prediction", _excess(trace), excess),

@@ -17,7 +17,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import arriving_rms, first, gradient_rms, output_std, typical
-from gradcheck_cli.rules.progress import progress, promising
+from gradcheck_cli.rules.progress import State, progress, promising
 from gradcheck_cli.rules.zeros import all_zero
 
 
@@ -99,7 +99,9 @@ def _lost_signal(
         what = "outputs" if forward else "gradients"
         verb = "shrink" if gain < 1 else "grow"
         yield Hit(
-            severity=Severity.ERROR if state.stuck and not promising(trace) else Severity.NOTE,
+            severity=Severity.ERROR
+            if state.state is State.STALLED and not promising(trace)
+            else Severity.NOTE,
             confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
             message=f"At this initialisation {what} {verb} by a factor {number(max(gain, 1 / gain))} per "
             f"layer: a signal survives about {depths_survived * scale:.0f} layers, the network has "

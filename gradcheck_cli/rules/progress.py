@@ -112,6 +112,8 @@ def promising(trace: Trace, *, recovery: float = 3.0, coherence: float = 0.3) ->
     weights move at a usual pace along gradients that agree from batch to batch (a median cosine above
     `coherence`), which pure noise does not.
     """
+    if mann_kendall(trace.losses[len(trace.losses) // 3 :]) > 2.3:
+        return False
     layers = trace.weight_layers
     grown = [
         after / before

@@ -10,6 +10,7 @@ import pytest
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.rules import RULES
 from gradcheck_cli.settings import ConfigError, Settings, load
+from gradcheck_cli.settings.drafting import TAIL
 
 
 @dataclass(frozen=True)
@@ -226,3 +227,14 @@ def test_every_threshold_of_every_rule_may_stand_in_a_config(here: Path) -> None
     Path("gradcheck.yaml").write_text("rules:\n" + "\n".join(lines) + "\n")
     found = load({}, environ={}, rules=RULES)["rules"]
     assert found == {rule.code: rule.thresholds for rule in RULES}
+
+
+def test_what_the_draft_says_of_defaults_and_the_gate_is_a_config_without_its_marks(
+    here: Path,
+) -> None:
+    lines = TAIL.strip().splitlines()[1:]
+    entries = [line.removeprefix("# ") for line in lines if ": " in line or line.endswith(":")]
+    Path("gradcheck.yaml").write_text("\n".join(entries).replace("#\n", "\n"))
+    found = load({}, environ={}, rules=RULES)
+    assert found["ignore"] == ["GC402", "stalled-loss"]
+    assert found["rules"] == {"GC101": {"severity": "warning", "attenuation": 1e-4}}

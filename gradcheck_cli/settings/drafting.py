@@ -21,7 +21,17 @@ TAIL = """
 # clip_norm: 1.0
 # accumulate: 1          # micro-batches per step
 # fail_on: error         # warning, note, never
-# output: ["yaml:gradcheck-report.yaml"]
+# output: ["yaml:gradcheck-report.yaml"]   # with {model} in the path: one of each of `models`
+#
+# What counts; `gradcheck rules` lists them, `gradcheck explain GC101` shows what may be set.
+# select: [ALL]
+# ignore: [GC402, stalled-loss]
+# per-module-ignores:
+#   - {modules: "head.*", rules: GC603, reason: frozen on purpose}
+# rules:
+#   GC101: {severity: warning, attenuation: 1e-4}
+# baseline: gradcheck-baseline.yaml
+# exit-zero: false
 """
 ABSENT = {
     "model": "# model: file.py:build_model       # no nn.Module was found: name yours",

@@ -161,6 +161,25 @@ def test_without_a_number_of_steps_it_stops_at_the_bound_when_never_sure(monkeyp
     assert report.run.steps == 35
 
 
+def test_thresholds_replace_those_of_the_rules_in_every_judgement(monkeypatch) -> None:
+    asked, judge = [], diagnosing.judge
+
+    def judged(trace, *, thresholds=None):
+        asked.append(thresholds)
+        return judge(trace, thresholds=thresholds)
+
+    monkeypatch.setattr(diagnosing, "judge", judged)
+    monkeypatch.setattr(diagnosing, "STEPS", 8)
+    monkeypatch.setattr(diagnosing, "MOST_STEPS", 30)
+    lax = {"GC201": {"dead": 1.0, "nearly_all": 1.0}}
+    codes = [f.code for f in diagnose(target(sick), 8, verify=False).findings]
+    assert "GC201" in codes
+    report = diagnose(target(sick), None, verify=False, thresholds=lax)
+    assert "GC201" not in [f.code for f in report.findings]
+    assert [said for said in asked if said] == [lax] * (len(asked) - 1)
+    assert len(asked) > 2
+
+
 @pytest.mark.parametrize("steps", [1, 5])
 def test_a_run_too_short_to_judge_is_unsure_and_says_how_many_steps_would_do(steps: int) -> None:
     report = diagnose(target(), steps, verify=False)

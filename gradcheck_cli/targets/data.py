@@ -49,7 +49,7 @@ def as_source(data: Any, batch_size: int | None, said: str = "the data") -> Sour
     if isinstance(data, Iterator):
         return _from_once(data)
     if isinstance(data, Iterable) and not isinstance(data, str | bytes | Mapping):
-        if isinstance(data, Sized) and len(data) == 0:
+        if isinstance(data, Sized) and _length(data, said) == 0:
             raise CannotDiagnoseError(f"{said} is empty: it has no batch")
         return Source(lambda: data)
     raise UsageError(
@@ -136,10 +136,7 @@ def _is_map_style(data: Any) -> bool:
 
 
 def _from_dataset(data: Any, batch_size: int | None, said: str) -> Source:
-    try:
-        samples = len(data)
-    except TypeError as cause:
-        raise UserCodeError(f"asking {said} for its length", cause) from cause
+    samples = _length(data, said)
     if samples == 0:
         raise CannotDiagnoseError(f"{said} is empty: it has no sample")
     size = batch_size or DEFAULT_BATCH_SIZE
@@ -151,6 +148,14 @@ def _from_dataset(data: Any, batch_size: int | None, said: str) -> Source:
         notes.append(f"the last {count(rest, 'sample')} of each pass do not fill a batch and wait")
     notes.append("samples are shuffled anew in each pass")
     return _shuffled(data, size, tuple(notes))
+
+
+def _length(data: Sized, said: str) -> int:
+    """Ask the user's data for its length. Raises UserCodeError with what that raised."""
+    try:
+        return len(data)
+    except Exception as cause:
+        raise UserCodeError(f"asking {said} for its length", cause) from cause
 
 
 def _shuffled(data: Any, size: int, notes: tuple[str, ...] = ()) -> Source:

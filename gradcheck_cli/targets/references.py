@@ -2,11 +2,13 @@
 
 import ast
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck_cli.errors import UsageError
 
+MOST_SAID = 300  # characters of a reference that a message repeats
 FILE = re.compile(r"^(?P<where>.+?\.pyi?)(?::(?P<what>.*))?$", re.DOTALL)
 
 
@@ -45,41 +47,56 @@ def parse(text: str) -> Reference:
 def _parse_what(text: str, where: str, what: str) -> Reference:
     example = "write a name or a call with literal arguments, such as file.py:build(depth=30)"
     try:
-        expression = ast.parse(what.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # `1(2)` is refused below, in our words
+            expression = ast.parse(what.strip(), mode="eval").body
     except (SyntaxError, ValueError) as cause:
-        raise UsageError(f"{text!r}: {what!r} cannot be read ({cause}); {example}") from None
+        raise UsageError(
+            f"{_brief(text)}: {_brief(what)} cannot be read ({cause}); {example}"
+        ) from None
+    except (MemoryError, RecursionError):  # so ast.parse says that its stack is full
+        raise UsageError(f"{_brief(text)} is nested too deeply; {example}") from None
     if isinstance(expression, ast.Call):
         name = _dotted(expression.func)
         if name is None:
-            raise UsageError(f"{text!r}: only a plain name can be called; {example}")
+            raise UsageError(f"{_brief(text)}: only a plain name can be called; {example}")
         args = tuple(_literal(node, text) for node in expression.args)
         kwargs = {}
         for keyword in expression.keywords:
             if keyword.arg is None:
-                raise UsageError(f"{text!r}: `**` is not allowed in a call; {example}")
+                raise UsageError(f"{_brief(text)}: `**` is not allowed in a call; {example}")
             kwargs[keyword.arg] = _literal(keyword.value, text)
         return Reference(text, where, name, called=True, args=args, kwargs=kwargs)
     name = _dotted(expression)
     if name is None:
-        raise UsageError(f"{text!r}: {what!r} is neither a name nor a call; {example}")
+        raise UsageError(f"{_brief(text)}: {_brief(what)} is neither a name nor a call; {example}")
     return Reference(text, where, name)
 
 
 def _dotted(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        owner = _dotted(node.value)
-        return f"{owner}.{node.attr}" if owner else None
-    return None
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join((node.id, *reversed(parts))) if isinstance(node, ast.Name) else None
 
 
 def _literal(node: ast.expr, text: str) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        said = ast.unparse(node)
         raise UsageError(
-            f"{text!r}: the argument {said!r} is not a literal; only numbers, strings, True, "
+            f"{_brief(text)}: the argument {_written(node)} is not a literal; only numbers, strings, True, "
             "False, None and lists, tuples or dicts of them are allowed in a call"
         ) from None
+
+
+def _written(node: ast.expr) -> str:
+    try:
+        return _brief(ast.unparse(node))
+    except RecursionError:
+        return "that is nested too deeply"
+
+
+def _brief(text: str) -> str:
+    return repr(text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}...")

@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from math import isfinite
+from reprlib import Repr
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+BRIEF = Repr()
+BRIEF.maxlevel, BRIEF.maxlist, BRIEF.maxdict, BRIEF.maxstring = 3, 10, 10, 60
 REPLACEMENT = "�"
 
 
@@ -22,7 +25,7 @@ class ShapeError(ValueError):
     """Plain data does not fit; `str()` says where and what was expected."""
 
     def __init__(self, where: str, expected: str, plain: object) -> None:
-        super().__init__(f"{where or 'the file'}: expected {expected}, got {_shown(plain)}")
+        super().__init__(f"{where or 'the file'}: expected {expected}, got {shown(plain)}")
 
 
 class Flow(list[Any]):
@@ -79,7 +82,10 @@ class Number(Shape[float]):
             return NON_FINITE[plain]
         if isinstance(plain, bool) or not isinstance(plain, int | float):
             raise ShapeError(where, "a number", plain)
-        return float(plain)
+        try:
+            return float(plain)
+        except OverflowError:
+            raise ShapeError(where, "a number below 1.8e308", plain) from None
 
     def schema(self) -> dict[str, Any]:
         """Return a number, or the name of one that JSON does not know."""
@@ -275,6 +281,7 @@ def _has_surrogates(text: str) -> bool:
     return any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _shown(plain: object) -> str:
-    text = repr(plain)
+def shown(plain: object) -> str:
+    """Return the beginning of a value's repr; the rest, which aliases can make huge, is not built."""
+    text = repr(plain[:60]) if isinstance(plain, str) else BRIEF.repr(plain)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -16,13 +16,15 @@ import yaml
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.document import from_document, to_document
 from gradcheck_cli.records.report import Report
-from gradcheck_cli.records.shapes import Flow, ShapeError
+from gradcheck_cli.records.shapes import Flow, ShapeError, shown
 from gradcheck_cli.records.textfile import write_text
 
 T = TypeVar("T")
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_ALIASES = 100
+MAX_DEPTH = 100  # libyaml composes recursively, in C: deep text would end the process
+MAX_SAID = 300  # characters of what YAML says
 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -43,18 +45,33 @@ class _Loader(_SafeLoader):  # type: ignore[misc]  # the C class has no stub
     """Plain scalars of YAML 1.2, and no key twice."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # filled below, by PyYAML's own interface
+    yaml_constructors: dict[str | None, Any] = {}  # noqa: RUF012  # filled below, likewise
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuse what a plain dict would silently overwrite."""
+        """Refuse what a plain dict would silently overwrite, and keys that are no scalars."""
         seen = set()
-        for key, _ in node.value:
+        for key, _ in node.value if node.id == "mapping" else ():
+            if not isinstance(key, yaml.ScalarNode):
+                kind = "list" if isinstance(key, yaml.SequenceNode) else "mapping"
+                raise _refusal(key, f"a {kind} cannot be a key")
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is given twice", key.start_mark
-                )
+                raise _refusal(key, f"the key {shown(key.value)} is given twice")
             seen.add(key.value)
         found: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return found
+
+    def construct_as_said(self, node: yaml.Node) -> Any:
+        """Construct a scalar whose tag may not fit its text, such as `!!int x`."""
+        construct = _SafeLoader.yaml_constructors[node.tag]
+        try:
+            return construct(self, node)
+        except (ValueError, KeyError, IndexError):
+            kind = str(node.tag).rpartition(":")[2]
+            raise _refusal(node, f"{shown(node.value)} is no {kind}") from None
+
+
+def _refusal(node: yaml.Node, said: str) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, said, node.start_mark)
 
 
 class _Dumper(_SafeDumper):  # type: ignore[misc]  # the C class has no stub
@@ -69,6 +86,9 @@ class _Dumper(_SafeDumper):  # type: ignore[misc]  # the C class has no stub
 
 for _tag, _pattern, _first in SCALARS:
     _Loader.add_implicit_resolver(_tag, _pattern, list(_first))
+    _Loader.add_constructor(_tag, _Loader.construct_as_said)
+for _other in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map", None):
+    _Loader.add_constructor(_other, _SafeLoader.yaml_constructors[_other])
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+0123456789."))
 _Dumper.add_representer(
     Flow, lambda d, data: d.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
@@ -153,11 +173,24 @@ def _document(text: str) -> Any:
     """Return the plain data in `text`; raises YAMLError or ValueError."""
     if text.lstrip().startswith("{"):
         return json.loads(text)
-    if "&" in text and "*" in text:
-        events = yaml.parse(text, Loader=_Loader)
-        if sum(isinstance(event, yaml.AliasEvent) for event in events) > MAX_ALIASES:
-            raise ValueError(f"more than {MAX_ALIASES} aliases")
+    _check_events(text)
     return yaml.load(text, Loader=_Loader)  # noqa: S506  # a subclass of the safe loader
+
+
+def _check_events(text: str) -> None:
+    """Raise ValueError where composing the text would take too much; events are no tree yet."""
+    depth = aliases = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.AliasEvent):
+            aliases += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"nested too deeply: more than {MAX_DEPTH} levels")
+        if aliases > MAX_ALIASES:
+            raise ValueError(f"more than {MAX_ALIASES} aliases")
 
 
 def _named(plain: Any) -> Any:
@@ -176,4 +209,5 @@ def _one_line(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     said = getattr(error, "problem", None) or str(error)
     where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    return " ".join(str(said).split()) + where
+    said = " ".join(str(said).split())
+    return (said if len(said) <= MAX_SAID else f"{said[:MAX_SAID]}...") + where

@@ -20,8 +20,8 @@ def find_config(given: str | None, environ: Mapping[str, str], folder: Path) -> 
     """
     named, said = (given, "--config") if given else (environ.get(VARIABLE), VARIABLE)
     if named:
-        path = shown(Path(named).expanduser())
-        if not path.is_file():
+        path = shown(_at_home(named))
+        if not _is_file(path):
             raise UsageError(f"{said} {named}: no such file")
         return _read_named(path)
     for place in (folder, *folder.parents):
@@ -30,6 +30,21 @@ def find_config(given: str | None, environ: Mapping[str, str], folder: Path) -> 
         if (place / ".git").exists():
             return None
     return None
+
+
+def _at_home(named: str) -> Path:
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:  # `~nobody`: no such user
+        return Path(named)
+
+
+def _is_file(path: Path) -> bool:
+    """Is it there? Also a name that is too long for the system, or out of reach, is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _read_named(path: Path) -> Located:
@@ -42,8 +57,8 @@ def _read_named(path: Path) -> Located:
 
 
 def _in_folder(folder: Path) -> Located | None:
-    found = [read_yaml(shown(folder / name)) for name in YAML_NAMES if (folder / name).is_file()]
-    toml = read_toml(shown(folder / TOML_NAME)) if (folder / TOML_NAME).is_file() else None
+    found = [read_yaml(shown(folder / name)) for name in YAML_NAMES if _is_file(folder / name)]
+    toml = read_toml(shown(folder / TOML_NAME)) if _is_file(folder / TOML_NAME) else None
     if toml is not None:
         found.append(toml)
     if len(found) > 1:

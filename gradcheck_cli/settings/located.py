@@ -17,6 +17,7 @@ from gradcheck_cli.settings.problems import ConfigError, Position, Problem
 
 MOST_BYTES = 2**20
 MOST_VALUES = 50_000  # aliases can make a small file very large
+MOST_DIGITS = 1000  # of a whole number; Python refuses to convert many more
 Place = tuple[str | int, ...]
 
 NULL = re.compile(r"~|null|Null|NULL|")
@@ -83,6 +84,8 @@ def read_yaml(file: Path) -> Located:
         raise ConfigError([Problem(file, Position(1), f"not YAML: {message}")]) from None
     except RecursionError:
         raise ConfigError([Problem(file, Position(1), "nested far too deeply")]) from None
+    except (ValueError, OverflowError) as cause:  # `"\UFFFFFFFF"` is no character
+        raise ConfigError([Problem(file, Position(1), f"not YAML: {cause}")]) from None
     if not isinstance(content, dict):
         raise ConfigError(
             [Problem(file, Position(1), "a config is a mapping: `model: file.py:Net`")]
@@ -134,14 +137,14 @@ def _position(node: yaml.Node) -> Position:
 
 
 def scalar(text: str) -> Any:
-    """Return what YAML 1.2 (core schema) makes of a plain scalar."""
+    """Return what YAML 1.2 (core schema) makes of a plain scalar; endless whole numbers stay text."""
     if NULL.fullmatch(text):
         return None
     if TRUTH.fullmatch(text):
         return text.lower() == "true"
     if WHOLE.fullmatch(text):
-        return int(text)
-    if BASED.fullmatch(text):
+        return int(text) if len(text) <= MOST_DIGITS else text
+    if len(text) <= MOST_DIGITS and BASED.fullmatch(text):
         return int(text, 0)
     if REAL.fullmatch(text):
         return float(text)
@@ -162,15 +165,35 @@ def read_toml(file: Path) -> Located | None:
         position = Position(int(found[1]), int(found[2])) if found else Position(1)
         message = re.sub(r" \(at .*\)$", "", str(cause))
         raise ConfigError([Problem(file, position, f"not TOML: {message}")]) from None
-    content = parsed.get("tool", {}).get("gradcheck")
+    except RecursionError:
+        raise ConfigError([Problem(file, Position(1), "nested far too deeply")]) from None
+    except ValueError as cause:  # a number with too many digits
+        raise ConfigError([Problem(file, Position(1), f"not TOML: {cause}")]) from None
+    tools = parsed.get("tool")
+    content = tools.get("gradcheck") if isinstance(tools, dict) else None
     if content is None:
         return None
+    if not isinstance(content, dict):
+        raise ConfigError([Problem(file, Position(1), "[tool.gradcheck] is a table")])
     located = Located(file, content)
     for place, key, value in _toml_positions(text):
         if place[:2] == ("tool", "gradcheck"):
             located.keys.setdefault(place[2:], key)
             located.values.setdefault(place[2:], value)
+    for place in _endless(content, ()):
+        located.report(place, "a number with far too many digits")
+    if located.problems:
+        raise ConfigError(located.problems)
     return located
+
+
+def _endless(value: Any, place: Place) -> Iterator[Place]:
+    """Yield where whole numbers stand that Python refuses to write out."""
+    if isinstance(value, dict | list):
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _endless(entry, (*place, key))
+    elif isinstance(value, int) and value.bit_length() > 3 * MOST_DIGITS:
+        yield place
 
 
 HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]")

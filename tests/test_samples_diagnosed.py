@@ -154,17 +154,7 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, object], object]] = {
 
 @pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            n, marks=pytest.mark.xfail(reason="50 steps are few for a ViT: a stalled loss")
-        )
-        if n == "vit"
-        else n
-        for n in ARCHITECTURES
-    ],
-)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_an_untrained_architecture_with_its_usual_recipe_shows_no_error(name: str) -> None:
     transformers = pytest.importorskip("transformers")
     config, model, options, data = ARCHITECTURES[name]

@@ -9,6 +9,7 @@ from statistics import median
 from gradcheck_cli.records.trace import Reading, Trace
 from gradcheck_cli.rules.profile import first, late, typical, update_ratio
 
+FALLING = -2.3  # z of a falling trend, one-sided at 1 %
 _FEWEST = 10  # steps below which nothing is said about progress
 
 
@@ -34,7 +35,7 @@ class Progress:
     noise: float = 0.0  # standard deviation of a single step's loss around its trend
     baseline: float | None = None  # loss of the best constant prediction
     learned: float = 0.0
-    trend: float = 0.0  # Mann-Kendall z over the last two thirds; below -2.3 it falls
+    trend: float = 0.0  # Mann-Kendall z over the last two thirds; below FALLING it falls
     expected_steps: int | None = None  # how many would do, where the run was too short
 
     @property
@@ -112,7 +113,7 @@ def promising(trace: Trace, *, recovery: float = 3.0, coherence: float = 0.3) ->
     weights move at a usual pace along gradients that agree from batch to batch (a median cosine above
     `coherence`), which pure noise does not.
     """
-    if mann_kendall(trace.losses[len(trace.losses) // 3 :]) > 2.3:
+    if mann_kendall(trace.losses[len(trace.losses) // 3 :]) > -FALLING:
         return False
     layers = trace.weight_layers
     grown = [
@@ -152,9 +153,9 @@ def _state(
     reference = abs(baseline) if baseline is not None else abs(start)
     if 0 <= end < solved * (reference or inf):
         return State.CONVERGED
-    if end - start > max(abs(start), 6 * noise) and trend > -2.3:
+    if end - start > max(abs(start), 6 * noise) and trend > FALLING:
         return State.DIVERGING
-    falling = trend < -2.3
+    falling = trend < FALLING
     if certain and (learned >= 0.5 or (learned >= enough and falling)):
         return State.LEARNING
     fell = start - end > 3 * noise and start - end > little * abs(start)

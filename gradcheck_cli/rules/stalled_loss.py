@@ -13,7 +13,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.mismatched_loss import mismatch
-from gradcheck_cli.rules.progress import State, progress, promising
+from gradcheck_cli.rules.progress import FALLING, State, progress, promising
 
 
 @rule("GC403", "stalled-loss")
@@ -26,7 +26,8 @@ def stalled_loss(trace: Trace, *, least_steps: int = 20, least_samples: int = 50
     Reports   no fall beyond the noise and no falling trend in at least `least_steps` steps
               and `least_samples` samples.
     Matters   whatever the gradients look like, nothing is learned.
-    Severity  error; note while the learning rate is still warming up, or while the features come apart
+    Severity  error; note while the learning rate is still warming up, the loss comes down again from a
+              higher level (a falling trend that has not yet passed the reference), the features come apart
               or coherent gradients move the weights, so that a longer run may well learn.
     Not for   models that have converged: their loss is far below that of a constant prediction.
     Sources   Mann 1945, doi:10.2307/1907187; judged against the constant predictor as in any R^2.
@@ -40,12 +41,13 @@ def stalled_loss(trace: Trace, *, least_steps: int = 20, least_samples: int = 50
         return
     rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
     warming = len(rates) > 1 and rates[-1] >= 2 * rates[0]
-    open_end = warming or (promising(trace) and mismatch(trace) is None)
+    coming_down = state.trend < FALLING
+    open_end = warming or ((coming_down or promising(trace)) and mismatch(trace) is None)
     known = state.baseline is not None
     evidence = [
         Evidence("loss at the end", state.end, state.baseline if known else state.start),
         Evidence("share of the reference that is gone", state.learned, 0.03),
-        Evidence("trend of the loss (z of Mann-Kendall)", state.trend, -2.3),
+        Evidence("trend of the loss (z of Mann-Kendall)", state.trend, FALLING),
         Evidence("noise of a single step's loss", state.noise, None),
     ]
     than = (

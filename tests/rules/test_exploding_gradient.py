@@ -19,11 +19,12 @@ from tests.rules.a_trace import (
 )
 
 LIMIT = gc102.thresholds
-SMALL = 1e-6  # gradients with which the loss is not steep, however many there are
+STEEP = 1.0  # a gradient with which a layer moves its loss, but not wildly
 
 
-def growing(factor: float) -> tuple[float, ...]:
-    return (SMALL * factor, SMALL * factor**0.6, SMALL * factor**0.3, SMALL, SMALL)
+def growing(factor: float, largest: float = STEEP) -> tuple[float, ...]:
+    small = largest / factor
+    return (largest, small * factor**0.6, small * factor**0.3, small, small)
 
 
 def test_names_the_layers_and_the_number() -> None:
@@ -36,14 +37,14 @@ def test_names_the_layers_and_the_number() -> None:
 
 @pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])
 def test_the_limit_of_growth_along_depth_is_where_the_card_says(times: float, count: int) -> None:
-    lowest = SMALL * LIMIT["growth"] * times
-    gradients = (lowest, lowest, SMALL, SMALL, SMALL)
+    small = STEEP / (LIMIT["growth"] * times)
+    gradients = (STEEP, STEEP, small, small, small)
     assert len(found(gc102, a_trace(gradients))) == count
 
 
 @pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])
 def test_the_limit_of_growth_along_time_is_where_the_card_says(times: float, count: int) -> None:
-    trace = with_reading(a_trace(), "l1", early_over_late=LIMIT["growth"] * times)
+    trace = with_reading(a_trace((STEEP,) * 4), "l1", early_over_late=LIMIT["growth"] * times)
     assert len(found(gc102, trace)) == count
 
 
@@ -51,14 +52,13 @@ def test_the_limit_of_growth_along_time_is_where_the_card_says(times: float, cou
 def test_the_limit_of_growth_along_training_is_where_the_card_says(
     times: float, count: int
 ) -> None:
-    trace = a_trace((SMALL,) * 4)
-    grown = SMALL * LIMIT["growth_in_time"] * times
+    trace = a_trace((STEEP / (LIMIT["growth_in_time"] * times),) * 4)
     steps = [
         step
         if step.index < 15
         else replace(
             step,
-            readings={p: replace(r, weight_grad=moments(grown)) for p, r in step.readings.items()},
+            readings={p: replace(r, weight_grad=moments(STEEP)) for p, r in step.readings.items()},
         )
         for step in trace.steps
     ]
@@ -86,8 +86,13 @@ def test_the_limit_of_sensitivity_is_where_the_card_says(times: float, count: in
     assert len(found(gc102, trace)) == count
 
 
+def test_growth_from_nearly_nothing_is_harmless() -> None:
+    assert found(gc102, a_trace(growing(1e5)))
+    assert not found(gc102, a_trace(growing(1e5, largest=1e-3 * STEEP)))
+
+
 def test_a_shallow_network_has_no_depth_to_grow_along() -> None:
-    assert not found(gc102, a_trace((1e5 * SMALL, SMALL)))
+    assert not found(gc102, a_trace((STEEP, 1e-5 * STEEP)))
 
 
 @pytest.mark.parametrize("loss", ["stalled", "diverging", "broken", "learning"])

@@ -206,9 +206,17 @@ def anchored(text: str, folder: Path) -> str:
     """Return a reference from a file in `folder` as it reads from the working folder."""
     prefix, rest = ("hf:", text[3:]) if text.startswith("hf:") else ("", text)
     path, colon, what = _parted(rest)
-    if Path(path).is_absolute() or not (folder / path).exists():
+    if Path(path).is_absolute() or not _exists(folder / path):
         return text
     return f"{prefix}{shown(folder / path)}{colon}{what}"
+
+
+def _exists(path: Path) -> bool:
+    """Is it there? What the system refuses as a name, or does not let us see, is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _parted(text: str) -> tuple[str, str, str]:

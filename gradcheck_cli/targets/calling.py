@@ -1,6 +1,8 @@
 """How a batch is handed to a model: which part is input, which is target, and by which names."""
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.targets.wording import describe
 
-WHOLE = (["batch"], ["data"], ["sample"])  # forward takes the batch as it is
+WHOLE = (["batch"], ["data"], ["sample"])  # forward may take the batch as it is
 IGNORED = -100  # torch's ignore_index
 TARGET_NAMES = ("labels", "label", "targets", "target", "y", "ys")
 
@@ -65,7 +67,7 @@ class Calling:
         if len(batch) == 1:
             return _spread(model, batch, None)
         *inputs, target = batch
-        if forward_names(model)[0] in WHOLE:
+        if _takes_apart(model):
             return Arranged((batch,), target=target)
         arranged = _spread(model, batch if self.owns_loss else tuple(inputs), target)
         if not arranged.kwargs and not fits(model, len(arranged.args)):
@@ -132,6 +134,32 @@ def _spread(model: nn.Module, inputs: tuple[Any, ...], target: Any) -> Arranged:
         if isinstance(only, tuple | list) and not fits(model, 1) and fits(model, len(only)):
             return Arranged(tuple(only), target=target)
     return Arranged(inputs, target=target)
+
+
+def _takes_apart(model: nn.Module) -> bool:
+    """Does forward take one batch, (x, y), and itself pick the parts: `x, y = batch`, `batch[0]`?
+
+    An argument that is only called `batch` is the input, as any other name would be.
+    """
+    names, _ = forward_names(model)
+    if names not in WHOLE:
+        return False
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))
+    except (OSError, TypeError, SyntaxError):  # no source: TorchScript, a notebook's lost cell
+        return False
+    return any(_picks(node, names[0]) for node in ast.walk(tree))
+
+
+def _picks(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Tuple() | ast.List()], value=ast.Name(id=of)):
+            return of == name
+        case ast.Subscript(value=ast.Name(id=of), slice=ast.Constant()):
+            return of == name
+        case ast.Starred(value=ast.Name(id=of)):
+            return of == name
+    return False
 
 
 def forward_names(model: nn.Module) -> tuple[list[str], bool]:

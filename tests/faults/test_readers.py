@@ -165,6 +165,5 @@ def test_aliases_that_multiply_are_refused_at_once() -> None:
     assert time.process_time() - started < 0.2
 
 
-@pytest.mark.xfail(strict=True, reason="a name longer than the system allows is an OSError")
 def test_a_config_that_names_a_very_long_path_is_read_or_refused() -> None:
     message(read_config, f"model: m.py\ndata: {'x' * 5000}\n")

@@ -221,6 +221,17 @@ class TakesBatch(Body):
         return self.layer(batch["inputs"] if isinstance(batch, dict) else batch[0])
 
 
+class OwnLoss(Body):
+    def forward(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        x, y = batch
+        return functional.cross_entropy(self.layer(x), y)
+
+
+class OnlyCalledBatch(Body):
+    def forward(self, batch: Tensor) -> Tensor:
+        return self.layer(batch)
+
+
 @pytest.mark.parametrize(
     ("model", "data", "name"),
     [
@@ -229,6 +240,8 @@ class TakesBatch(Body):
         (Detector, (X4, Y3), "the model's own loss"),
         (TakesBatch, NAMED, "cross_entropy"),
         (TakesBatch, (X4, Y3), "cross_entropy"),
+        (OwnLoss, (X4, Y3), "the model's own loss"),
+        (OnlyCalledBatch, (X4, Y3), "cross_entropy"),
     ],
 )
 def test_models_with_ways_of_their_own(

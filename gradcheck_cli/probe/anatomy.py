@@ -1,7 +1,7 @@
 """From owners and tapes to layers: order, distance from the loss, what follows each layer."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -9,8 +9,9 @@ from torch import nn
 from gradcheck_cli.probe.calls import Call
 from gradcheck_cli.probe.ownership import Owner, normalises
 from gradcheck_cli.probe.tape import Tape
-from gradcheck_cli.records.trace import Layer, Parameter, Role, SourceSite
+from gradcheck_cli.records.trace import Gap, Layer, Parameter, Role, SourceSite
 
+_WEIGHTED = {Role.LINEAR, Role.RECURRENT, Role.ATTENTION, Role.EMBEDDING}
 SiteOf = Callable[[nn.Module], SourceSite | None]
 
 
@@ -157,7 +158,28 @@ def layers(
     for owner in owned:
         if owner.path not in ran:
             result.append(_not_on_tape(owner, len(result), parameters, arrived, called, site_of))
-    return tuple(result)
+    seen = not tapes or any(x.depth is not None for x in result if x.parameters)
+    return tuple(result) if seen else _by_registration(result)
+
+
+def _by_registration(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Order weight layers that run where no hook sees them (TorchScript) as they were registered."""
+    reached = [x for x in layers if x.role in _WEIGHTED and any(p.reached for p in x.parameters)]
+    depths = {x.path: len(reached) - 1 - i for i, x in enumerate(reached)}
+    return tuple(
+        replace(x, called=True, depth=depths[x.path], shortest=depths[x.path])
+        if x.path in depths
+        else x
+        for x in layers
+    )
+
+
+def gaps(layers: Sequence[Layer]) -> tuple[Gap, ...]:
+    """Return what the order of the layers could not be read from."""
+    if not any(x.depth is not None and not x.calls for x in layers):
+        return ()
+    reason = "layers run where no hook sees them; they are taken in the order of registration"
+    return (Gap(what="order, outputs and nonlinearities of layers", reason=reason),)
 
 
 def _not_on_tape(

@@ -291,7 +291,7 @@ class Recorder:
             data=self._data.facts(self._loss),
             loss=self._loss.facts(),
             cuts=tuple(self.cuts.values()),
-            gaps=tuple(self.gaps.values()),
+            gaps=(*self.gaps.values(), *anatomy.gaps(layers)),
             optimizer=", ".join(dict.fromkeys(names)) or None,
             adaptive=any(is_adaptive(o) for o in self.optimizers),
             precision=precision,

@@ -40,7 +40,7 @@ class Case:
         """Return the module behind a traced layer; None for functional calls and lost names."""
         try:
             return self.model.get_submodule(layer.path)
-        except AttributeError:
+        except (AttributeError, RuntimeError):  # TorchScript refuses to be looked into
             return None
 
 

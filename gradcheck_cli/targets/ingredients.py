@@ -18,6 +18,7 @@ from gradcheck_cli.targets.models import ModelMaker, model_maker
 from gradcheck_cli.targets.naming import Named, name_parts
 from gradcheck_cli.targets.optimizers import MakeOptimizer, given_optimizer
 from gradcheck_cli.targets.options import Options
+from gradcheck_cli.targets.references import refuse_endless
 from gradcheck_cli.targets.weights import Weights, read_weights
 
 
@@ -42,7 +43,12 @@ class Ingredients:
 def from_texts(
     model: str, data: str | None, loss: str | None, optimizer: str | None, options: Options
 ) -> Ingredients:
-    """Load what was named; what was not is looked for in the model's own file, and that is said."""
+    """Load what was named; what was not is looked for in the model's own file, and that is said.
+
+    Raises UsageError where a name does not exist or does not fit.
+    """
+    for text in (model, data, loss, optimizer):
+        refuse_endless(text or "")
     return recognise(name_parts(model, data, loss, optimizer, options), options)
 
 

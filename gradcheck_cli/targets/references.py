@@ -1,6 +1,7 @@
 """How a person writes down a Python object: `file.py:name`, `pkg.mod:a.b`, `file.py:build(depth=30)`."""
 
 import ast
+import os
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 
 from gradcheck_cli.errors import UsageError
 
+LONGEST_NAME = 255  # bytes; what file systems allow
 MOST_SAID = 300  # characters of a reference that a message repeats
 FILE = re.compile(r"^(?P<where>.+?\.pyi?)(?::(?P<what>.*))?$", re.DOTALL)
 
@@ -27,6 +29,15 @@ class Reference:
     def is_file(self) -> bool:
         """Does it name a file rather than an importable module?"""
         return self.where.endswith(".py")
+
+
+def refuse_endless(text: str) -> None:
+    """Raise UsageError when a part of the place is longer than any file's name can be."""
+    longest = max((len(os.fsencode(part)) for part in text.partition("(")[0].split("/")), default=0)
+    if longest > LONGEST_NAME:
+        raise UsageError(
+            f"{_brief(text)}: a name of {longest} bytes; no file has more than {LONGEST_NAME}"
+        )
 
 
 def parse(text: str) -> Reference:

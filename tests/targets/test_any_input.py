@@ -14,6 +14,7 @@ from gradcheck_cli.targets.files import open_data_file
 from gradcheck_cli.targets.naming import load
 from gradcheck_cli.targets.options import Options
 from gradcheck_cli.targets.references import parse
+from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.weights import read_weights
 
 PIECES = st.text(alphabet="ab1.:()[]{}='\"-+*, \n\t#&!_\x00é", max_size=40)
@@ -76,3 +77,10 @@ def test_every_setting_of_a_config_is_known_to_a_target() -> None:
     options = set(Options.__dataclass_fields__)
     assert set(Config.model_fields) - own - run <= options
     assert options - set(Config.model_fields) == {"trust"}
+
+
+@pytest.mark.parametrize("kind", ["model", "data", "loss", "optimizer"])
+def test_a_name_longer_than_any_files_is_refused_in_one_line(kind: str) -> None:
+    given = {"model": "sample_models/deep_sigmoid.py", kind: "x" * 5000}
+    with pytest.raises(UsageError, match="a name of 5000 bytes; no file has more than 255"):
+        Target.from_strings(**given)

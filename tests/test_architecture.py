@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,46 @@ def test_no_file_is_too_long_to_read_at_once() -> None:
         if (lines := len(file.read_text(encoding="utf-8").splitlines())) > MOST_LINES
     }
     assert long.keys() <= LONGER_WITH_REASON.keys(), long
+
+
+def modules(root: Path) -> dict[str, set[str]]:
+    """Return the modules of the package and which of them each imports, however late.
+
+    The package itself is left out: its `__init__` holds the version and imports nothing by itself.
+    """
+    found = {
+        ".".join((PACKAGE, *file.relative_to(root).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): file
+        for file in root.rglob("*.py")
+        if file != root / "__init__.py"
+    }
+    return {
+        here: {
+            there
+            for name in imported(file, root)
+            for there in (name, name.rpartition(".")[0])
+            if there in found and there != here
+        }
+        for here, file in found.items()
+    }
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Return modules that import each other in a circle, or nothing."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    assert circle(modules(ROOT)) == []
+
+
+def test_a_circle_is_found_also_where_an_import_is_late(tmp_path: Path) -> None:
+    plant(tmp_path)
+    (tmp_path / "rules" / "a.py").write_text("from gradcheck_cli.rules import b")
+    (tmp_path / "rules" / "b.py").write_text("def f():\n    from gradcheck_cli.rules.a import g")
+    assert set(circle(modules(tmp_path))) == {f"{PACKAGE}.rules.a", f"{PACKAGE}.rules.b"}

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.targets.archives import check_not_a_bomb, megabytes
-from gradcheck_cli.targets.files import training_columns
+from gradcheck_cli.targets.columns import training_columns
 
 IN_MEMORY = 4 * 2**30  # compressed arrays cannot be read row by row
 LOCAL_HEADER = 30  # bytes of a zip entry before its name

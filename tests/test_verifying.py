@@ -252,6 +252,17 @@ def test_a_fix_that_helps_against_much_confirms_little() -> None:
     assert 0.4 < second.score < 0.8
 
 
+def test_of_two_confirmed_causes_the_one_whose_fix_does_more_is_likelier() -> None:
+    causes = [cause("weaker", 0.5), cause("stronger", 0.5)]
+    fixes = [
+        tried("some", "weaker", Status.VERIFIED, 0.3),
+        tried("much", "stronger", Status.VERIFIED, 0.9),
+    ]
+    first, second = reconsidered(causes, fixes)
+    assert (first.name, second.name) == ("stronger", "weaker")
+    assert second.score > 0.5
+
+
 def test_a_cause_is_not_refuted_by_what_was_hardly_tried() -> None:
     once = Verification(status=Status.INEFFECTIVE, seeds=(0,))
     fix = Fix(name="x", treats="a", risk="safe", summary="", why="", verification=once)

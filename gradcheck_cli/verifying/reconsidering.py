@@ -15,30 +15,33 @@ FAILED = {Status.INEFFECTIVE, Status.HARMFUL}
 def reconsidered(causes: Sequence[Cause], fixes: Sequence[Fix]) -> tuple[Cause, ...]:
     """Return the causes with scores and reasons that the tried fixes give, the best first.
 
-    A proven fix takes away doubt, divided among the causes it would prove alike: normalisation helps
-    against much and tells little. A cause is refuted when everything that was tried against it, on
-    two seeds or more, did nothing.
+    A proven fix takes away doubt, shared among the causes it would prove alike (normalisation helps
+    against much and tells little) as they were likely before, which is Bayes' rule with equal
+    likelihoods; and in the measure of what the best proven fix achieves: where rival causes are both
+    treated with success, the one whose treatment does more is likelier. A cause is refuted when
+    everything that was tried against it, on two seeds or more, did nothing.
     """
     treats = {card.name: card.treats for card in CARDS}
-    found = {cause.name for cause in causes}
-    weighed = [
-        _weighed(
-            cause,
-            [f for f in fixes if f.treats == cause.name],
-            lambda fix: len(found.intersection(treats.get(fix.name, ()))) or 1,
-        )
-        for cause in causes
-    ]
+    prior = {cause.name: cause.score for cause in causes}
+    most = max((_effect(f) for f in fixes if _is_proven(f)), default=0.0)
+
+    def proof(fix: Fix) -> float:
+        alike = {*treats.get(fix.name, ()), fix.treats} & prior.keys()
+        share = prior[fix.treats] / (sum(prior[name] for name in alike) or 1.0)
+        return CONFIRMED * share * (_effect(fix) / most if most > 0 else 1.0)
+
+    weighed = [_weighed(c, [f for f in fixes if f.treats == c.name], proof) for c in causes]
     return tuple(sorted(weighed, key=lambda cause: -cause.score))
 
 
-def _weighed(cause: Cause, fixes: Sequence[Fix], rivals: Callable[[Fix], int]) -> Cause:
-    proven = [f for f in fixes if f.verification.status is Status.VERIFIED]
+def _weighed(cause: Cause, fixes: Sequence[Fix], proof: Callable[[Fix], float]) -> Cause:
+    proven = [f for f in fixes if _is_proven(f)]
     if proven:
-        best = max(proven, key=lambda f: f.verification.effect or 0.0)
-        effect = best.verification.effect or 0.0
-        reason = f"confirmed by experiment: {best.name} lowers the held-out loss by {effect:.0%}"
-        score = round(1 - (1 - cause.score) * (1 - CONFIRMED / rivals(best)), 3)
+        best = max(proven, key=proof)
+        reason = (
+            f"confirmed by experiment: {best.name} lowers the held-out loss by {_effect(best):.0%}"
+        )
+        score = round(1 - (1 - cause.score) * (1 - proof(best)), 3)
         return replace(cause, score=score, reasons=(*cause.reasons, reason))
     tried = [f for f in fixes if len(f.verification.seeds) >= FEWEST_SEEDS]
     if tried and all(f.verification.status in FAILED for f in tried):
@@ -46,3 +49,11 @@ def _weighed(cause: Cause, fixes: Sequence[Fix], rivals: Callable[[Fix], int]) -
         score = round(cause.score * REFUTED, 3)
         return replace(cause, score=score, reasons=(*cause.reasons, reason))
     return cause
+
+
+def _is_proven(fix: Fix) -> bool:
+    return fix.verification.status is Status.VERIFIED
+
+
+def _effect(fix: Fix) -> float:
+    return fix.verification.effect or 0.0

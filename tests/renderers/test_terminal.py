@@ -12,6 +12,7 @@ from gradcheck_cli.records.finding import Crash, Severity, Skip
 from gradcheck_cli.records.report import History, LayerSummary, Report
 from gradcheck_cli.renderers.terminal import render
 from gradcheck_cli.renderers.terminal.page import render_text
+from gradcheck_cli.renderers.terminal.sections import SAID
 from tests import a_report
 from tests.hostile import STRINGS, poisoned
 
@@ -80,6 +81,13 @@ def test_every_status_of_a_fix_is_said(status: Status) -> None:
         Status.HARMFUL: "made it worse",
         Status.NOT_RUN: "not tried",
     }[status] in text
+
+
+def test_a_fix_that_was_left_out_in_several_ways_is_named_once() -> None:
+    first = a_report.sick().fixes[0]
+    left = replace(first, verification=a_report.verification(Status.NOT_RUN))
+    text = render_text(replace(a_report.sick(), fixes=(first,) * 3 + (left,) * 3))
+    assert f"{SAID[Status.NOT_RUN]}: {left.name} (3 ways)" in text
 
 
 def test_zero_and_non_finite_numbers_are_shown_as_such() -> None:

@@ -1,5 +1,6 @@
 """Findings, causes and fixes, each with its numbers."""
 
+from collections import Counter
 from collections.abc import Iterator
 from math import isfinite
 
@@ -145,13 +146,14 @@ def fixes(report: Report, pen: Pen) -> Iterator[Text]:
         yield from _head(rank, fix, pen)
         yield from pen.paragraph(fix.summary, 5)
         yield from _first_fix(fix, pen) if rank == 1 else _rival(fix, pen)
-    rest: dict[str, list[str]] = {}
+    rest: dict[str, Counter[str]] = {}
     for fix in report.fixes[FEW:]:
-        rest.setdefault(SAID[fix.verification.status], []).append(fix.name)
+        rest.setdefault(SAID[fix.verification.status], Counter())[fix.name] += 1
     if rest:
         yield Text("")
     for status, names in rest.items():
-        yield from pen.paragraph(f"{status}: {', '.join(names)}", 5, FAINT)
+        said = (f"{name} ({times} ways)" if times > 1 else name for name, times in names.items())
+        yield from pen.paragraph(f"{status}: {', '.join(said)}", 5, FAINT)
 
 
 def _head(rank: int, fix: Fix, pen: Pen) -> Iterator[Text]:

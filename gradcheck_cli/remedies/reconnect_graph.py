@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradcheck_cli.records.trace import Cut
+from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
@@ -76,47 +76,58 @@ def _is_written(cut: Cut) -> bool:
 
 def _draft(cut: Cut) -> Draft:
     name = _operation(cut)
-    layers = (cut.layer,) if cut.layer else ()
-    place = str(cut.at) if cut.at else f"the forward of {cut.layer or 'the model'}"
     if cut.at is not None and name in DETACHING:
-        return Draft(
-            summary=f"Remove {name}() at {place}.",
-            code=f"# {place}\ncode = self.encoder(x)  # without .{name}()",
-            change=Change(summary=f"no {name}()", model=exchange_calls({(cut.at, name): _keep})),
-            layers=layers,
-            at=cut.at,
-            size=1,
-            edits=(Edit(act=Act.UNWRAP, at=cut.at, old=name),),
-        )
+        return _kept_attached(cut, cut.at, name)
     if cut.at is not None and name in STEPS:
-        return Draft(
-            summary=f"Let the gradient pass straight through {name}() at {place}.",
-            code=f"# {place}\ny = x + (torch.{name}(x) - x).detach()  # instead of torch.{name}(x)",
-            change=Change(
-                summary=f"straight through {name}()",
-                model=exchange_calls({(cut.at, name): through(STEPS[name])}),
-            ),
-            layers=layers,
-            at=cut.at,
-            size=1,
-            edits=(
-                Edit(
-                    act=Act.CALL,
-                    at=cut.at,
-                    old=name,
-                    new=f"{name}_straight_through",
-                    needs=HELPER.format(name=name),
-                ),
-            ),
-        )
+        return _straight_through(cut, cut.at, name)
+    place = str(cut.at) if cut.at else f"the forward of {cut.layer or 'the model'}"
     return Draft(
         summary=f"The gradient ends at {cut.operation} ({place}); find a differentiable form of it.",
         code=f"# {place}\n# e.g. softmax instead of argmax, no torch.no_grad() around trained layers",
         cannot=f"what should stand for {cut.operation} only a person can say",
-        layers=layers,
+        layers=_layers(cut),
         at=cut.at,
         size=4,
     )
+
+
+def _kept_attached(cut: Cut, at: SourceSite, name: str) -> Draft:
+    return Draft(
+        summary=f"Remove {name}() at {at}.",
+        code=f"# {at}\ncode = self.encoder(x)  # without .{name}()",
+        change=Change(summary=f"no {name}()", model=exchange_calls({(at, name): _keep})),
+        layers=_layers(cut),
+        at=at,
+        size=1,
+        edits=(Edit(act=Act.UNWRAP, at=at, old=name),),
+    )
+
+
+def _straight_through(cut: Cut, at: SourceSite, name: str) -> Draft:
+    return Draft(
+        summary=f"Let the gradient pass straight through {name}() at {at}.",
+        code=f"# {at}\ny = x + (torch.{name}(x) - x).detach()  # instead of torch.{name}(x)",
+        change=Change(
+            summary=f"straight through {name}()",
+            model=exchange_calls({(at, name): through(STEPS[name])}),
+        ),
+        layers=_layers(cut),
+        at=at,
+        size=1,
+        edits=(
+            Edit(
+                act=Act.CALL,
+                at=at,
+                old=name,
+                new=f"{name}_straight_through",
+                needs=HELPER.format(name=name),
+            ),
+        ),
+    )
+
+
+def _layers(cut: Cut) -> tuple[str, ...]:
+    return (cut.layer,) if cut.layer else ()
 
 
 @remedy(

@@ -343,6 +343,18 @@ def accuracy() -> str:
     return first_table((DOCS / "accuracy.md").read_text(encoding="utf-8"))
 
 
+def plugin() -> str:
+    """Return the files of the example of a plugin, which a test installs and uses."""
+    folder = ROOT / "tests" / "plugin_example"
+    made = []
+    for name in ("pyproject.toml", *(f"acme_checks/{kind}.py" for kind in KINDS)):
+        text = (folder / name).read_text(encoding="utf-8")
+        kind = "toml" if name.endswith(".toml") else "python"
+        mark = "" if kind == "toml" else "<!-- not run: tests/test_plugins.py runs it -->\n"
+        made.append(f'{mark}```{kind} title="{name}"\n{text}```\n')
+    return "\n" + "\n".join(made) + "\n"
+
+
 def first_table(text: str) -> str:
     """Return the first table of a page. Raises ValueError where there is none."""
     found = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
@@ -366,6 +378,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": verbs,
     "benchmarks": benchmarks,
     "accuracy": accuracy,
+    "plugin": plugin,
     "profile": lambda: pictures.profile_text(PICTURES),
 }
 DRAWN: dict[str, Callable[[Path], str]] = {
@@ -373,6 +386,7 @@ DRAWN: dict[str, Callable[[Path], str]] = {
     "whole-diagnosis.svg": pictures.whole_screenshot,
     "profile.svg": pictures.profile_svg,
 }
+KINDS = ("rules", "causes", "remedies", "renderers")  # what a plugin may add
 MARK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

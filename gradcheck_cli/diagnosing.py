@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_cli import __version__, concluding, fixing
+from gradcheck_cli import __version__, concluding, fixing, plugins
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.errors import UserCodeError
 from gradcheck_cli.probe.stepping import Interrupted, Progress, observe
@@ -89,7 +89,7 @@ def diagnose(
         fixes=fixes,
         passed=judgement.passed,
         skipped=judgement.skipped,
-        crashed=tuple(crashed),
+        crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),
         gaps=(*trace.gaps, *_stopped_early(trace, stopped)),
         layers=concluding.summaries(trace),
         history=concluding.history(trace),

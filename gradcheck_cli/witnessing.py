@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import torch
 from torch import nn
 
-from gradcheck_cli import __version__, concluding
+from gradcheck_cli import __version__, concluding, plugins
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.probe.session import Session
@@ -124,7 +124,7 @@ def _report(heard: Heard, about: Circumstances) -> Report:
         fixes=fixes,
         passed=judgement.passed,
         skipped=judgement.skipped,
-        crashed=tuple(crashed),
+        crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),
         gaps=(*trace.gaps, *about.gaps),
         layers=concluding.summaries(trace),
         history=concluding.history(trace),

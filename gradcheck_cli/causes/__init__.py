@@ -1,5 +1,6 @@
 """Why it is wrong: pure functions that weigh a trace and its findings; no torch."""
 
+from gradcheck_cli import plugins
 from gradcheck_cli.causes.base import CauseRule
 from gradcheck_cli.causes.of_data import degenerate_data, labels_without_signal, unnormalized_input
 from gradcheck_cli.causes.of_depth import depth_without_normalization, long_recurrence
@@ -49,3 +50,8 @@ CAUSES: tuple[CauseRule, ...] = (
     degenerate_data,
     labels_without_signal,
 )
+
+
+def all_causes() -> tuple[CauseRule, ...]:
+    """Return our causes, then those of plugins."""
+    return plugins.added(plugins.CAUSES, CauseRule, CAUSES, lambda cause: (cause.name,))

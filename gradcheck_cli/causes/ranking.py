@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Callable, Sequence
 
-from gradcheck_cli.causes import CAUSES
+from gradcheck_cli.causes import all_causes
 from gradcheck_cli.causes.base import CauseRule, Evidence
 from gradcheck_cli.records.diagnosis import Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
@@ -19,7 +19,7 @@ def rank(
     trace: Trace,
     findings: Sequence[Finding],
     *,
-    causes: Sequence[CauseRule] = CAUSES,
+    causes: Sequence[CauseRule] | None = None,
     on_crash: OnCrash | None = None,
 ) -> tuple[Cause, ...]:
     """Return the causes that explain at least one finding above a note, best first.
@@ -32,7 +32,7 @@ def rank(
     seen = Evidence(trace, tuple(findings))
     gravest = max(f.severity.rank for f in serious.values())
     found: list[Cause] = []
-    for rule in causes:
+    for rule in all_causes() if causes is None else causes:
         explained = [serious[name] for name in rule.explains if name in serious]
         grave = any(f.severity.rank == gravest for f in explained)
         if not explained:

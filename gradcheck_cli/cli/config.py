@@ -20,9 +20,9 @@ def config_command(
     from rich.text import Text
 
     from gradcheck_cli import settings
-    from gradcheck_cli.rules import RULES
+    from gradcheck_cli.rules import all_rules
 
-    found = settings.load(config=config, rules=RULES)
+    found = settings.load(config=config, rules=all_rules())
     out().print(f"config file: {found.file or 'none'}", markup=False, soft_wrap=True)
     several = len(found.runs) > 1
     for run in found.runs:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def run_all(given: Mapping[str, Any], config: str | None, *, trust: bool) -> int:
     """Diagnose one model or several and return the exit code."""
     from gradcheck_cli import settings
-    from gradcheck_cli.rules import RULES
+    from gradcheck_cli.rules import all_rules
 
-    found = settings.load(given, config=config, rules=RULES)
+    found = settings.load(given, config=config, rules=all_rules())
     rules = _rules(found, trust=trust)
     gate_options.check_baseline(rules.baseline)
     for run in found.runs:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from gradcheck_cli.cli.consoles import out
+from gradcheck_cli import plugins
+from gradcheck_cli.cli.consoles import err, out
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.renderers.words import clean, number
@@ -29,46 +30,56 @@ def explain(name: NameArgument) -> int:
     console = out()
     for line in _card(name):
         console.print(line, soft_wrap=True)
+    _say_what_is_broken()
     return ExitCode.OK
 
 
 @command
 def rules() -> int:
     """List all rules: code, name, severity and what they look for."""
-    from gradcheck_cli.rules import RULES
+    from gradcheck_cli.rules import all_rules
 
     console = out()
-    width = max((len(rule.name) for rule in RULES), default=0)
-    for rule in RULES:
+    found = all_rules()
+    width = max((len(rule.name) for rule in found), default=0)
+    longest = max((len(rule.code) for rule in found), default=0)
+    for rule in found:
         line = Text.assemble(
-            (f"{rule.code}  ", "bold"),
+            (f"{rule.code.ljust(longest)}  ", "bold"),
             rule.name.ljust(width),
             (f"  {rule.severity!s:8} ", "dim"),
             _first(rule.card),
         )
         console.print(line, soft_wrap=True)
+    _say_what_is_broken()
     return ExitCode.OK
+
+
+def _say_what_is_broken() -> None:
+    for crash in plugins.broken():
+        err().print(Text(f"warning: {clean(crash.said)}"), soft_wrap=True)
 
 
 def _card(wanted: str) -> Iterator[Text]:
     """Return the lines of the one card that `wanted` names; raises UsageError."""
-    from gradcheck_cli.causes import CAUSES
-    from gradcheck_cli.remedies.cards import CARDS
-    from gradcheck_cli.rules import RULES
+    from gradcheck_cli.causes import all_causes
+    from gradcheck_cli.remedies.cards import all_cards
+    from gradcheck_cli.rules import all_rules
 
+    rules_, causes, cards = all_rules(), all_causes(), all_cards()
     name = wanted.strip().lower()
-    for rule in RULES:
+    for rule in rules_:
         if name in {rule.code.lower(), rule.name}:
-            return _of_rule(rule, CAUSES, CARDS)
-    for cause in CAUSES:
+            return _of_rule(rule, causes, cards)
+    for cause in causes:
         if name == cause.name:
-            return _of_cause(cause, RULES, CARDS)
-    for remedy in CARDS:
+            return _of_cause(cause, rules_, cards)
+    for remedy in cards:
         if name == remedy.name:
             return _of_remedy(remedy)
-    named = (*(x.name for x in RULES), *(x.name for x in CAUSES), *(x.name for x in CARDS))
+    named = (*(x.name for x in rules_), *(x.name for x in causes), *(x.name for x in cards))
     near = get_close_matches(
-        name, [*(rule.code.lower() for rule in RULES), *named], n=1, cutoff=0.5
+        name, [*(rule.code.lower() for rule in rules_), *named], n=1, cutoff=0.5
     )
     shown = [n.upper() if n.startswith("gc") else n for n in near]
     hint = f"did you mean {shown[0]}?" if shown else "`gradcheck rules` lists them"

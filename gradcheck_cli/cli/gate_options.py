@@ -156,12 +156,12 @@ def policy_of(
 
 def warnings_of(policy: gating.Policy) -> list[str]:
     """Return a warning for each selector that fits no rule."""
-    from gradcheck_cli.rules import RULES
+    from gradcheck_cli.rules import all_rules
 
     given = [*policy.select, *policy.extend_select, *policy.ignore]
     given += [*(code for code, _ in policy.severities)]
     given += [text for ignore in policy.per_module for text in ignore.rules]
-    return gating.check_rules(given, [(rule.code, rule.name) for rule in RULES])
+    return gating.check_rules(given, [(rule.code, rule.name) for rule in all_rules()])
 
 
 def check_baseline(baseline: Path | None) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.renderers.formats import NAMES
+from gradcheck_cli.renderers.formats import FORMATS
 
 REFERENCE = "file.py:name, pkg.mod:name, or a call with literal arguments, file.py:build(depth=30)"
 
@@ -70,7 +70,7 @@ OutputOption = Annotated[
         "--output",
         "-o",
         metavar="FORMAT[:PATH]",
-        help=f"Also write the report; repeatable. Formats: {', '.join(NAMES)}. Without PATH: stdout.",
+        help=f"Also write the report; repeatable. Formats: {', '.join(f.name for f in FORMATS)}. Without PATH: stdout.",
     ),
 ]
 FailOnOption = Annotated[

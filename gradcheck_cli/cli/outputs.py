@@ -75,9 +75,9 @@ def parse(specs: Sequence[str]) -> Outputs:
 
 
 def _cards() -> dict[str, str]:
-    from gradcheck_cli.rules import RULES
+    from gradcheck_cli.rules import all_rules
 
-    return {rule.code: rule.card for rule in RULES}
+    return {rule.code: rule.card for rule in all_rules()}
 
 
 def _parse(spec: str) -> Output:

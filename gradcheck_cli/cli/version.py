@@ -1,11 +1,9 @@
 """`gradcheck --version`, without importing what it names."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, version
 
-from gradcheck_cli import __version__
-
-PLUGINS = "gradcheck.rules"
+from gradcheck_cli import __version__, plugins
 
 
 def version_lines(*, verbose: bool) -> list[str]:
@@ -15,7 +13,9 @@ def version_lines(*, verbose: bool) -> list[str]:
         lines += [f"python {platform.python_version()}", f"torch {_installed('torch')}"]
         lines += [f"platform {platform.platform()}"]
         lines += [
-            f"plugin {plugin.name} ({plugin.value})" for plugin in entry_points(group=PLUGINS)
+            f"plugin {plugins.described(point)}: {point.value}"
+            for group in plugins.GROUPS
+            for point in plugins.installed(group)
         ]
     return lines
 

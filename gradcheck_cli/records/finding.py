@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from gradcheck_cli.records.trace import SourceSite
 
+FROM_A_PLUGIN = "plugin "  # how the place of a plugin's crash begins
+
 
 class Severity(StrEnum):
     """How much it matters."""
@@ -69,7 +71,18 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """A rule, cause or remedy of ours that raised; the others went on."""
+    """A rule, cause or remedy that raised, or a plugin that cannot be used; the others went on."""
 
     where: str
     traceback: str
+
+    @property
+    def said(self) -> str:
+        """What failed, whose it is and the last line of why."""
+        last = self.traceback.strip().splitlines()[-1:] or [""]
+        return f"{self.where} failed, {self.blame}: {last[0]}"
+
+    @property
+    def blame(self) -> str:
+        """Whose it is."""
+        return "a broken plugin" if self.where.startswith(FROM_A_PLUGIN) else "a bug in gradcheck"

@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+
+from gradcheck_cli import plugins
 
 SECTIONS = ("Works because", "Costs", "Not for", "Sources")
 
@@ -48,7 +51,7 @@ def _cards_of(path: Path) -> Iterator[Card]:
                 yield Card(
                     name=ast.literal_eval(mark.args[0]),
                     treats=ast.literal_eval(said["treats"]),
-                    risk=ast.unparse(said["risk"]).lower(),
+                    risk=ast.unparse(said["risk"]).strip("'").lower(),
                     text=text,
                 )
 
@@ -57,6 +60,20 @@ def _cards_of(path: Path) -> Iterator[Card]:
 def _read() -> tuple[Card, ...]:
     folder = Path(__file__).parent
     return tuple(card for path in sorted(folder.glob("*.py")) for card in _cards_of(path))
+
+
+@cache
+def all_cards() -> tuple[Card, ...]:
+    """Return the cards of our remedies, then those of plugins, whose source is read like ours."""
+    found = list(_read())
+    for point in plugins.installed(plugins.REMEDIES):
+        with plugins.costing_only(point):
+            spec = find_spec(point.module)
+            if spec is None or spec.origin is None:
+                raise plugins.PluginError(f"there is no module {point.module}")
+            taken = {card.name for card in found}
+            found += [card for card in _cards_of(Path(spec.origin)) if card.name not in taken]
+    return tuple(found)
 
 
 def __getattr__(name: str) -> tuple[Card, ...]:

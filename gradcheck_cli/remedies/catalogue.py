@@ -1,5 +1,6 @@
 """All remedies, listed by hand; a test compares the list with the folder."""
 
+from gradcheck_cli import plugins
 from gradcheck_cli.remedies.add_residual import add_residual
 from gradcheck_cli.remedies.base import Remedy
 from gradcheck_cli.remedies.change_learning_rate import lower_learning_rate, raise_learning_rate
@@ -55,3 +56,8 @@ REMEDIES: tuple[Remedy, ...] = (
     reconnect_graph,
     check_data,
 )
+
+
+def all_remedies() -> tuple[Remedy, ...]:
+    """Return our remedies, then those of plugins."""
+    return plugins.added(plugins.REMEDIES, Remedy, REMEDIES, lambda remedy: (remedy.name,))

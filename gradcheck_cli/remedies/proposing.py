@@ -7,7 +7,7 @@ from gradcheck_cli.records.diagnosis import Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.remedies.base import Case, Proposal, Remedy
-from gradcheck_cli.remedies.catalogue import REMEDIES
+from gradcheck_cli.remedies.catalogue import all_remedies
 from gradcheck_cli.targets.training import Training
 
 CAUSES = 4  # that are treated; the others are too unlikely beside them
@@ -51,7 +51,7 @@ def likely(causes: Sequence[Cause]) -> tuple[Cause, ...]:
 
 def treating(cause: str) -> tuple[Remedy, ...]:
     """Return the remedies of a cause; each names first what it is best for."""
-    able = [remedy for remedy in REMEDIES if cause in remedy.treats]
+    able = [remedy for remedy in all_remedies() if cause in remedy.treats]
     return tuple(sorted(able, key=lambda remedy: remedy.treats.index(cause)))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from gradcheck_cli import plugins
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.report import Report
 
@@ -85,19 +86,27 @@ FORMATS = (
     Format("github", (), _github, "annotations of GitHub Actions, and the job's summary"),
     Format("gitlab", (), _gitlab, "GitLab's code quality report"),
 )
-NAMES = tuple(format_.name for format_ in FORMATS)
+
+
+def all_formats() -> tuple[Format, ...]:
+    """Return our formats, then those of plugins."""
+    return plugins.added(plugins.RENDERERS, Format, FORMATS, lambda f: (f.name, *f.suffixes))
 
 
 def find(name: str) -> Format:
     """Return the format called `name`; raises UsageError with the nearest name."""
-    for format_ in FORMATS:
+    formats = all_formats()
+    for format_ in formats:
         if format_.name == name.lower():
             return format_
-    near = get_close_matches(name.lower(), NAMES, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(NAMES)}"
+    names = [format_.name for format_ in formats]
+    near = get_close_matches(name.lower(), names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"
+    for crash in plugins.broken(plugins.RENDERERS):
+        hint += f"\n{crash.said}"
     raise UsageError(f"there is no format {name!r}; {hint}")
 
 
 def of_suffix(suffix: str) -> Format | None:
     """Return the format that files with this ending hold."""
-    return next((f for f in FORMATS if suffix and suffix.lower() in f.suffixes), None)
+    return next((f for f in all_formats() if suffix and suffix.lower() in f.suffixes), None)

@@ -22,7 +22,7 @@ def render(report: Report) -> str:
         ET.SubElement(case, "skipped", message=_text(skip.reason)).text = _text(skip.reason)
     for crash in report.crashed:
         case = _case(suite, f"gradcheck itself: {_text(crash.where)}")
-        error = ET.SubElement(case, "error", message="a bug in gradcheck", type="bug")
+        error = ET.SubElement(case, "error", message=crash.blame, type="bug")
         error.text = "\n".join(_text(line) for line in crash.traceback.splitlines())
     _count(suite, report)
     ET.indent(suite)

@@ -120,7 +120,7 @@ def _details(report: Report) -> Iterator[str]:
         f"- could not look: {escape(s.code)} {escape(s.name)}: {escape(s.reason, 400)}"
         for s in report.skipped
     ]
-    lines += [f"- a bug in gradcheck: {escape(c.where)} failed" for c in report.crashed]
+    lines += [f"- {c.blame}: {escape(c.where)} failed" for c in report.crashed]
     if report.passed:
         lines.append(f"- found nothing: {', '.join(escape(name) for name in report.passed)}")
     if lines:

@@ -3,6 +3,7 @@
 Codes by hundreds: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 numbers, 6 wiring, 7 data.
 """
 
+from gradcheck_cli import plugins
 from gradcheck_cli.rules.base import Rule
 from gradcheck_cli.rules.collapsed_features import collapsed_features
 from gradcheck_cli.rules.degenerate_data import degenerate_data
@@ -49,3 +50,8 @@ RULES: tuple[Rule, ...] = (
     drifted_replicas,  # GC605
     degenerate_data,  # GC701
 )
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Return our rules in the order of codes, then those of plugins."""
+    return plugins.added(plugins.RULES, Rule, RULES, lambda rule: (rule.code, rule.name))

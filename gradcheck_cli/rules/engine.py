@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gradcheck_cli import plugins
 from gradcheck_cli.records.finding import Crash, Finding, Skip
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules import RULES
+from gradcheck_cli.rules import all_rules
 from gradcheck_cli.rules.base import Rule
 
 
@@ -24,18 +25,18 @@ class Judgement:
 def judge(
     trace: Trace,
     *,
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] | None = None,
     thresholds: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Judgement:
-    """Ask every rule. `thresholds` maps a rule's code to the thresholds to use instead of its own.
+    """Ask every rule, or only `rules`. `thresholds` maps a rule's code to the thresholds to use instead of its own.
 
-    A rule that raises is recorded as a crash and the others go on.
+    A rule that raises is recorded as a crash and the others go on; so is a plugin that cannot be used.
     """
     findings: list[Finding] = []
     passed: list[str] = []
     skipped: list[Skip] = []
     crashed: list[Crash] = []
-    for rule in rules:
+    for rule in all_rules() if rules is None else rules:
         try:
             answer = rule(trace, (thresholds or {}).get(rule.code))
         except Exception:  # noqa: BLE001 - whatever a rule does must not cost the others
@@ -48,4 +49,6 @@ def judge(
         else:
             passed.append(rule.name)
     findings.sort(key=lambda f: (-f.severity.rank, f.code))
+    if rules is None:
+        crashed += plugins.broken(plugins.RULES)
     return Judgement(tuple(findings), tuple(passed), tuple(skipped), tuple(crashed))

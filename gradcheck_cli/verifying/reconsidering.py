@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gradcheck_cli.records.diagnosis import Cause, Fix, Status
-from gradcheck_cli.remedies.cards import CARDS
+from gradcheck_cli.remedies.cards import all_cards
 from gradcheck_cli.verifying.verdicts import FEWEST_SEEDS
 
 CONFIRMED = 0.9  # of the doubt that is left is taken away
@@ -21,7 +21,7 @@ def reconsidered(causes: Sequence[Cause], fixes: Sequence[Fix]) -> tuple[Cause, 
     treated with success, the one whose treatment does more is likelier. A cause is refuted when
     everything that was tried against it, on two seeds or more, did nothing.
     """
-    treats = {card.name: card.treats for card in CARDS}
+    treats = {card.name: card.treats for card in all_cards()}
     prior = {cause.name: cause.score for cause in causes}
     most = max((_effect(f) for f in fixes if _is_proven(f)), default=0.0)
 

@@ -181,5 +181,4 @@ def _not_seen(report: Report, pen: Pen) -> Iterator[Text]:
     for reason, names in reasons.items():
         yield from pen.bullet(f"{', '.join(names)}: {reason}", style=FAINT)
     for crash in report.crashed:
-        last = crash.traceback.strip().splitlines()[-1:] or [""]
-        yield from pen.bullet(f"{crash.where} failed, a bug in gradcheck: {last[0]}", style=BAD)
+        yield from pen.bullet(crash.said, style=BAD)

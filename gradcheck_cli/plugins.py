@@ -1,0 +1,89 @@
+"""Rules, causes, remedies and renderers of other packages, found by their entry points.
+
+A package says in its `pyproject.toml` what it adds, and gradcheck asks for it when it is needed:
+
+    [project.entry-points."gradcheck.rules"]
+    silent-channel = "acme_checks.rules:silent_channel"
+
+The value names one object, or a list or tuple of them. Nothing of a package is imported before its kind
+is asked for. A package that cannot be imported, adds something else than it says, or takes a name
+that exists already costs only itself: it is left out, and `broken()` says why.
+"""
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+from gradcheck_cli.records.finding import FROM_A_PLUGIN, Crash
+
+T = TypeVar("T")
+
+RULES = "gradcheck.rules"
+CAUSES = "gradcheck.causes"
+REMEDIES = "gradcheck.remedies"
+RENDERERS = "gradcheck.renderers"
+GROUPS = (RULES, CAUSES, REMEDIES, RENDERERS)
+
+_found: dict[str, tuple[Any, ...]] = {}  # a plugin is imported once, also when it fails
+_broken: dict[tuple[str, str], Crash] = {}
+
+
+class PluginError(Exception):
+    """A package adds something that cannot be taken; the message says what and why."""
+
+
+@cache
+def installed(group: str) -> tuple[EntryPoint, ...]:
+    """Return what installed packages add to a group, sorted by name; nothing is imported."""
+    return tuple(sorted(entry_points(group=group), key=lambda point: (point.name, point.value)))
+
+
+def described(point: EntryPoint) -> str:
+    """Name a plugin and the package it comes from."""
+    package = f" of {point.dist.name} {point.dist.version}" if point.dist else ""
+    return f"{point.name} ({point.group}){package}"
+
+
+def added(
+    group: str, kind: type[T], own: Sequence[T], names: Callable[[T], Iterable[str]]
+) -> tuple[T, ...]:
+    """Return `own` and what plugins add to it: objects of `kind` with `names` that are still free."""
+    if group not in _found:
+        taken = {name.lower(): "gradcheck" for one in own for name in names(one)}
+        _found[group] = ()
+        for point in installed(group):
+            with costing_only(point):
+                more = tuple(_objects(point, kind))
+                for name in (name.lower() for one in more for name in names(one)):
+                    if name in taken:
+                        raise PluginError(f"{name!r} is taken already, by {taken[name]}")
+                    taken[name] = described(point)
+                _found[group] += more
+    return (*own, *_found[group])
+
+
+def broken(*groups: str) -> tuple[Crash, ...]:
+    """Return which plugins (of these groups, else of all) could not be used so far, and why."""
+    return tuple(crash for (group, _), crash in _broken.items() if group in (groups or GROUPS))
+
+
+@contextmanager
+def costing_only(point: EntryPoint) -> Iterator[None]:
+    """Put down to one plugin what goes wrong within, and go on; Ctrl-C and the like pass."""
+    try:
+        yield
+    except Exception as raised:  # noqa: BLE001 - what a package does must not cost the others
+        told = str(raised) if isinstance(raised, PluginError) else traceback.format_exc()
+        where = f"{FROM_A_PLUGIN}{described(point)}"
+        _broken[point.group, point.name] = Crash(where, told)
+
+
+def _objects(point: EntryPoint, kind: type[T]) -> Iterator[T]:
+    value = point.load()
+    for one in value if isinstance(value, list | tuple) else (value,):
+        if not isinstance(one, kind):
+            raise PluginError(f"{point.value} is {type(one).__name__}, not {kind.__name__}")
+        yield one

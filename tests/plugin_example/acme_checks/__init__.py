@@ -1,0 +1,1 @@
+"""Checks of the Acme company, as an example of a plugin of gradcheck."""

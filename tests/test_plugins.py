@@ -1,0 +1,154 @@
+"""What other packages add is used like our own; a package that fails costs only itself."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.test_edge import gradcheck
+
+EXAMPLE = Path(__file__).parent / "plugin_example"
+
+
+@pytest.fixture(scope="module")
+def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the example package beside nothing else, as pip does it, and return where."""
+    folder = tmp_path_factory.mktemp("acme")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    alone = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(folder)]
+    done = subprocess.run([*pip, *alone, str(EXAMPLE)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def planted(folder: Path, group: str, value: str, code: str = "") -> Path:
+    """Make what pip leaves of a package `bad` that adds `value` to a group."""
+    (folder / "bad.py").write_text(code)
+    info = folder / "bad-2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\nodd = {value}\n")
+    return folder
+
+
+def test_the_version_names_every_plugin_and_its_package(acme: Path) -> None:
+    said = gradcheck("--version", "--verbose", PYTHONPATH=str(acme)).stdout
+    for kind in ("rules", "causes", "remedies", "renderers"):
+        assert f"(gradcheck.{kind}) of acme-checks 1.0: acme_checks.{kind}:" in said
+
+
+def test_a_rule_of_a_plugin_is_listed_and_explained_with_its_cause_and_remedy(acme: Path) -> None:
+    assert "ACME101  jumping-loss" in gradcheck("rules", PYTHONPATH=str(acme)).stdout
+    card = gradcheck("explain", "ACME101", PYTHONPATH=str(acme)).stdout
+    for piece in ("jump = 1.5", "step-too-bold", "tenth-of-the-rate"):
+        assert piece in card
+
+
+def test_cards_of_a_plugins_remedy_are_read_without_torch(acme: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['gradcheck', 'explain', 'tenth-of-the-rate']\n"
+        "from gradcheck_cli.cli.app import main\n"
+        "code = main()\n"
+        "sys.exit(99 if 'torch' in sys.modules else code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": f"{acme}:{EXAMPLE.parents[1]}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "tenth-of-the-rate  fix, safe")
+
+
+def test_a_plugin_finds_explains_treats_and_writes(acme: Path, tmp_path: Path) -> None:
+    done = gradcheck(
+        *("diagnose", "train.py:build_model", "--data", "train.py:make_data"),
+        *("--loss", "mse_loss", "--optimizer", "train.py:make_optimizer", "--device", "cpu"),
+        *("--budget", "5", "--output", f"yaml:{tmp_path}/r.yaml"),
+        *("--output", f"oneline:{tmp_path}/r.oneline", "--ignore", "GC402,GC403"),
+        cwd=EXAMPLE,
+        PYTHONPATH=str(acme),
+        PYTHONDONTWRITEBYTECODE="1",
+    )
+    assert done.returncode == 0, done.stderr  # a warning is below --fail-on error
+    report = yaml.safe_load((tmp_path / "r.yaml").read_text())
+    [finding] = [f for f in report["findings"] if f["code"] == "ACME101"]
+    assert finding["severity"] == "warning"
+    [cause] = [c for c in report["causes"] if c["name"] == "step-too-bold"]
+    assert cause["explains"] == ["ACME101"]
+    [fix] = [f for f in report["fixes"] if f["name"] == "tenth-of-the-rate"]
+    assert fix["verification"]["status"] != "not-run"
+    assert "jumping-loss" in (tmp_path / "r.oneline").read_text()
+
+
+def test_a_plugins_rule_obeys_the_gate_and_its_thresholds(acme: Path, tmp_path: Path) -> None:
+    asked = ("diagnose", "train.py:build_model", "--data", "train.py:make_data", "--no-verify")
+    asked += ("--loss", "mse_loss", "--optimizer", "train.py:make_optimizer", "--device", "cpu")
+    asked += ("--select", "ACME", "--output", f"yaml:{tmp_path}/r.yaml")
+    run = {"cwd": EXAMPLE, "PYTHONPATH": str(acme), "PYTHONDONTWRITEBYTECODE": "1"}
+    strict = gradcheck(*asked, "--severity", "ACME101=error", **run)
+    assert strict.returncode == 1, strict.stderr
+    lax = gradcheck(*asked, "--rule", "ACME101.share=0.9", **run)
+    assert lax.returncode == 0, lax.stderr
+    names = [f["name"] for f in yaml.safe_load((tmp_path / "r.yaml").read_text())["findings"]]
+    assert "jumping-loss" not in names
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "why"),
+    [
+        ("bad:thing", "raise OSError('no licence')", "OSError: no licence"),
+        ("bad:thing", "", "AttributeError"),
+        ("absent:thing", "", "ModuleNotFoundError: No module named 'absent'"),
+        ("bad:thing", "thing = 3", "bad:thing is int, not Rule"),
+        (
+            "bad:thing",
+            "from gradcheck_cli.rules import vanishing_gradient as thing",
+            "'gc101' is taken already, by gradcheck",
+        ),
+    ],
+)
+def test_a_broken_rule_costs_only_itself_and_is_said(
+    tmp_path: Path, value: str, code: str, why: str
+) -> None:
+    planted(tmp_path, "gradcheck.rules", value, code)
+    done = gradcheck("rules", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0
+    assert "GC101" in done.stdout
+    [line] = done.stderr.splitlines()
+    assert line.startswith("warning: plugin odd (gradcheck.rules) of bad 2.0 failed")
+    assert why in line
+
+
+def test_a_rule_that_could_not_look_is_no_clean_bill(tmp_path: Path) -> None:
+    planted(tmp_path, "gradcheck.rules", "bad:thing", "raise OSError('no licence')")
+    done = gradcheck(
+        *("diagnose", "sample_models/deep_sigmoid_healthy.py", "--device", "cpu"),
+        *("--output", f"yaml:{tmp_path}/r.yaml"),
+        cwd=EXAMPLE.parents[1],
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.returncode == 4
+    report = yaml.safe_load((tmp_path / "r.yaml").read_text())
+    assert report["verdict"] == "unsure"
+    assert [c["where"] for c in report["crashed"]] == ["plugin odd (gradcheck.rules) of bad 2.0"]
+    assert "a broken plugin: OSError: no licence" in " ".join(done.stdout.split())
+
+
+def test_a_broken_format_is_named_where_it_is_asked_for(tmp_path: Path) -> None:
+    planted(tmp_path, "gradcheck.renderers", "bad:thing", "raise OSError('no licence')")
+    done = gradcheck("diagnose", "x.py", "--output", "odd", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "there is no format 'odd'" in done.stderr
+    assert "plugin odd (gradcheck.renderers) of bad 2.0 failed" in done.stderr
+
+
+def test_asking_for_help_imports_no_plugin(tmp_path: Path) -> None:
+    for group in ("rules", "causes", "remedies", "renderers"):
+        (tmp_path / group).mkdir()
+        planted(tmp_path / group, f"gradcheck.{group}", "bad:x", "raise SystemExit(77)")
+        done = gradcheck("diagnose", "--help", PYTHONPATH=str(tmp_path / group))
+        assert done.returncode == 0

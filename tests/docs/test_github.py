@@ -65,7 +65,7 @@ def test_templates_ask_for_the_version(name: str) -> None:
 @pytest.mark.parametrize(
     ("schema", "files"),
     [
-        ("vendor.github-workflows", [GITHUB / "workflows" / "ci.yml"]),
+        ("vendor.github-workflows", sorted((GITHUB / "workflows").glob("*.yml"))),
         ("vendor.github-issue-forms", TEMPLATES),
     ],
 )

@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from docs import pictures
+from docs import pictures, public_api
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -371,6 +371,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "config": config,
     "report": report,
+    "python": public_api.page,
 }
 PARTS: dict[str, Callable[[], str]] = {
     "imports": imports,

@@ -49,7 +49,7 @@ def headline(
     if found is Verdict.HEALTHY:
         return f"Nothing wrong: gradients reach all layers and {_told(state)}."
     if found is Verdict.UNSURE:
-        longer = longer or f"try --steps {max(4 * len(trace.steps), 50)}"
+        longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
         return f"Not sure yet: nothing is wrong with the gradients, but {_told(state)}; {longer}."
     serious = [f for f in findings if f.severity is not Severity.NOTE]
     names = list(dict.fromkeys(f.name for f in serious))

@@ -135,7 +135,7 @@ def _facts(target: Target, training: Training, trace: Trace, command: str) -> Ru
         seed=target.seed,
         device=str(training.device),
         precision=training.precision,
-        steps=len(trace.steps),
+        steps=trace.taken,
         observed_steps=len(trace.observed),
         batch_size=trace.data.batch_size,
         parameters=sum(p.numel() for p in training.model.parameters()),
@@ -149,4 +149,4 @@ def _stopped_early(trace: Trace, stopped: BaseException | None) -> tuple[Gap, ..
     if stopped is None:
         return ()
     why = "Ctrl-C" if isinstance(stopped, KeyboardInterrupt) else str(stopped)
-    return (Gap(what=f"whatever came after step {len(trace.steps)}", reason=why),)
+    return (Gap(what=f"whatever came after step {trace.taken}", reason=why),)

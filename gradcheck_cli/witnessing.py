@@ -186,7 +186,7 @@ def _facts(heard: Heard, about: Circumstances) -> RunFacts:
         seed=torch.initial_seed(),
         device=str(_device(session)),
         precision=trace.precision,
-        steps=len(trace.steps),
+        steps=trace.taken,
         observed_steps=len(trace.observed),
         batch_size=trace.data.batch_size,
         parameters=sum(p.numel() for m in models for p in m.parameters()),

@@ -27,6 +27,7 @@ from gradcheck_cli.probe.clipping import ClipWatch
 from gradcheck_cli.probe.describing import ParameterBook, is_adaptive
 from gradcheck_cli.probe.facts import DataWatch, LossWatch
 from gradcheck_cli.probe.gauges import Ledger
+from gradcheck_cli.probe.history import History
 from gradcheck_cli.probe.hooking import in_backward, is_traced, unheard
 from gradcheck_cli.probe.listening import Listening
 from gradcheck_cli.probe.outputs import OutputWatch
@@ -48,7 +49,7 @@ class Recorder:
     optimizers: Sequence[torch.optim.Optimizer]
     site_of: anatomy.SiteOf = lambda _: None
     names: Sequence[str] = ("",)
-    steps: list[Step] = field(default_factory=list)
+    steps: History = field(default_factory=History)
     gaps: dict[str, Gap] = field(default_factory=dict)
     cuts: dict[Any, Cut] = field(default_factory=dict)
     _exit: ExitStack = field(default_factory=ExitStack)
@@ -172,7 +173,7 @@ class Recorder:
         self._clip.forget()
         readings, whole = assemble(self._ledger.fetch())
         step = Step(
-            index=len(self.steps),
+            index=self.steps.taken,
             loss=loss,
             readings=readings,
             learning_rate=learning_rate,

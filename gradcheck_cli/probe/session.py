@@ -13,12 +13,14 @@ import torch
 from torch import nn
 
 from gradcheck_cli.probe.anatomy import SiteOf
+from gradcheck_cli.probe.history import History
 from gradcheck_cli.probe.recorder import Recorder
 from gradcheck_cli.probe.sampling import Alarm, Sampling
 from gradcheck_cli.probe.subjects import Group, ids_of
 from gradcheck_cli.records.trace import Trace
 
 _PROBED = 8  # gradients looked at to see whether all were zeroed
+_OBSERVED = 128  # steps whose readings are kept of a run that nobody bounds
 
 
 class NothingFollowedError(Exception):
@@ -65,6 +67,7 @@ class Session:
         self.recorder = Recorder(
             list(models), list(self.group.optimizers), self.site_of, self.names
         )
+        self.recorder.steps = History(_OBSERVED)
         self.modules = {id(m) for model in models for m in model.modules()}
         first = next((p for model in models for p in model.parameters()), None)
         if first is not None:

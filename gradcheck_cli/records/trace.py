@@ -234,8 +234,13 @@ class Trace:
         return tuple(step for step in self.steps if step.readings)
 
     @property
+    def taken(self) -> int:
+        """How many steps were taken; of a very long run not all are kept."""
+        return self.steps[-1].index + 1 if self.steps else 0
+
+    @property
     def losses(self) -> list[float]:
-        """The loss of every step."""
+        """The loss of every step that is kept."""
         return [step.loss for step in self.steps]
 
     def layer(self, path: str) -> Layer:

@@ -34,7 +34,7 @@ def never_called(trace: Trace) -> Iterator[Hit]:
     yield Hit(
         severity=Severity.NOTE,
         confidence=Confidence.MEDIUM,
-        message=f"{number(len(idle))} layers were never called in {len(trace.steps)} steps.",
+        message=f"{number(len(idle))} layers were never called in {trace.taken} steps.",
         layers=in_order(idle),
         evidence=(Evidence("layers never called", float(len(idle)), 0.0),),
     )

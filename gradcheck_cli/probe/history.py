@@ -1,0 +1,65 @@
+"""The steps of a run, however long it is, in a bounded amount of memory."""
+
+from dataclasses import replace
+from math import isfinite
+
+from gradcheck_cli.records.trace import Step
+
+STEPS = 8192  # kept at most
+OBSERVED = 512  # of them with readings, unless said otherwise
+BEGINNING = 128  # steps that are always kept as they are
+
+
+class History(list[Step]):
+    """A list of steps that thins itself: every second step goes when it is full, evenly over the run.
+
+    What stays is spaced evenly, so the shape of the loss is kept. The beginning stays whole, as do
+    the last step and the first whose loss was no number.
+    """
+
+    def __init__(self, most_observed: int = OBSERVED) -> None:
+        super().__init__()
+        self.most_observed = most_observed
+        self.taken = 0  # steps so far, with those that are no longer kept
+        self._stride = 1  # between kept steps
+        self._observed: list[int] = []  # indices of steps with readings
+        self._broken: int | None = None  # the first step whose loss was no number
+
+    def append(self, step: Step) -> None:
+        """Take in the step that ended."""
+        if self and not self._stays(self[-1]):
+            self.pop()
+        super().append(step)
+        self.taken = step.index + 1
+        if self._broken is None and not isfinite(step.loss):
+            self._broken = step.index
+        if step.readings:
+            self._observed.append(step.index)
+            if len(self._observed) > self.most_observed:
+                self._drop_readings()
+        while len(self) > STEPS and self._stride < self.taken:
+            self._stride *= 2
+            self[:] = [s for s in self[:-1] if self._stays(s)] + self[-1:]
+
+    def _stays(self, step: Step) -> bool:
+        return (
+            step.index < BEGINNING
+            or step.index % self._stride == 0
+            or step.index == self._broken
+            or bool(step.readings)
+        )
+
+    def _drop_readings(self) -> None:
+        """Forget readings until half of what is allowed is left, evenly over the run."""
+        apart = 2 * self.taken / self.most_observed
+        kept: list[int] = []
+        for index in self._observed:
+            if index < BEGINNING // 2 or not kept or index - kept[-1] >= apart:
+                kept.append(index)
+        last, stay = self._observed[-1], set(kept)
+        self._observed = [*kept, *([] if last in stay else [last])]
+        self[:] = [s if s.index in stay or s.index == last else _unread(s) for s in self]
+
+
+def _unread(step: Step) -> Step:
+    return replace(step, readings={}) if step.readings else step

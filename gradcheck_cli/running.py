@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from gradcheck_cli.probe.launching import Ending, Program, execute, when_imported
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Gap, Trace
-from gradcheck_cli.snapshots import UNFINISHED, Snapshots
 
 if TYPE_CHECKING:
     from gradcheck_cli.probe.everywhere import Everywhere
@@ -44,7 +43,6 @@ class Plan:
     stop_after: int | None = None
     first: int = 8
     every: int = 100
-    snapshot: "Callable[[Report], object] | None" = None  # is given the report so far, now and then
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +64,6 @@ class _Run:
     stack: ExitStack = field(default_factory=ExitStack)
     book: Any = None
     ranks: "Ranks | None" = None
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    begun: float = field(default_factory=time.monotonic)
-    snapshots: Snapshots | None = None
 
     def watch(self) -> None:
         """Torch is here: look everywhere."""
@@ -77,8 +72,6 @@ class _Run:
         from gradcheck_cli.targets.sources import SiteBook
 
         plan = self.plan
-        if plan.snapshot is not None and (self.ranks is None or self.ranks.leads):
-            self.snapshots = Snapshots(self.so_far, plan.snapshot)
         self.book = SiteBook()
         self.stack.enter_context(self.book.recording())
         sampling = Sampling(first=plan.first, every=plan.every, last=plan.stop_after)
@@ -90,8 +83,6 @@ class _Run:
     def stepped(self, _: "Session") -> None:
         """Stop the script when every training has taken its steps, or one is far ahead."""
         assert self.watcher is not None
-        if self.snapshots is not None:
-            self.snapshots.step()
         limit = self.plan.stop_after
         if limit is None:
             return
@@ -99,16 +90,13 @@ class _Run:
         if min(steps) >= limit or max(steps) >= _LEAD * limit:
             raise EnoughError
 
-    def so_far(self) -> "Report":
-        """Return what can be said before the end; of several ranks, what this one knows."""
-        return _report(self, Ending(), unfinished=True)
-
 
 def run(plan: Plan) -> Outcome:
     """Run the script to its end, or for `stop_after` steps, and report what was seen.
 
     Raises nothing of the script's: how it ended is in the outcome.
     """
+    started, begun = datetime.now(UTC), time.monotonic()
     this = _Run(plan, ranks=_place())
     with this.stack, when_imported("torch", this.watch), _terminable():
         ending = execute(plan.program, plan.arguments)
@@ -122,7 +110,8 @@ def run(plan: Plan) -> Outcome:
         return Outcome(ending, follows=True)
     if watcher is None or not any(s.steps for s in watcher.sessions):
         return Outcome(ending, advice=_why_nothing(watcher))
-    return Outcome(ending, _report(this, ending))
+    seconds = round(time.monotonic() - begun, 3)
+    return Outcome(ending, _report(this, ending, started.isoformat(timespec="seconds"), seconds))
 
 
 @contextmanager
@@ -145,24 +134,23 @@ def _terminable() -> Iterator[None]:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _report(this: _Run, ending: Ending, *, unfinished: bool = False) -> "Report":
+def _report(this: _Run, ending: Ending, started: str, seconds: float) -> "Report":
     from gradcheck_cli.witnessing import Circumstances, report_of
 
     watcher = this.watcher
     assert watcher is not None
     sessions = [s for s in watcher.sessions if s.steps]
-    others, missing = ({}, [UNFINISHED]) if unfinished else _gathered(this, ending)
-    failed = this.snapshots.failed if this.snapshots is not None else None
+    others, missing = _gathered(this, ending)
     about = Circumstances(
         command=this.plan.command,
         data="drawn by the script",
-        started=this.started.isoformat(timespec="seconds"),
-        seconds=round(time.monotonic() - this.begun, 3),
-        interrupted=unfinished or isinstance(ending.error, (KeyboardInterrupt, TerminatedError)),
+        started=started,
+        seconds=seconds,
+        interrupted=isinstance(ending.error, (KeyboardInterrupt, TerminatedError)),
         assumptions=tuple(_assumptions(watcher, sessions)),
-        gaps=(*missing, *_gaps(watcher, ending), *([failed] if isinstance(failed, Gap) else ())),
+        gaps=(*missing, *_gaps(watcher, ending)),
         world_size=this.ranks.world if this.ranks is not None else 1,
-        crashed=(*_crashes(ending), *([failed] if isinstance(failed, Crash) else ())),
+        crashed=tuple(_crashes(ending)),
         advice=(_try_fixes(this.plan, sessions),),
     )
 

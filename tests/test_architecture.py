@@ -20,7 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"probe", "remedies", "causes"}),
     frozenset({"verifying", "concluding"}),
     frozenset({"witnessing"}),
-    frozenset({"fixing", "comparing", "gating", "snapshots"}),
+    frozenset({"fixing", "comparing", "gating"}),
     frozenset({"diagnosing", "watching", "running"}),
     frozenset({"cli", "integrations"}),
     frozenset({"__init__", "__main__"}),

@@ -41,31 +41,20 @@ class Outputs:
         """Will GitHub's workflow commands be printed?"""
         return any(o.format.name == "github" for o in self.wanted)
 
-    @property
-    def has_files(self) -> bool:
-        """Will a file be written?"""
-        return any(o.path is not None for o in self.wanted)
-
     def write(self, report: Report) -> list[Path]:
         """Write every report and return the files; raises UsageError where the system refuses."""
+        files = []
+        cards = _cards() if any(o.format.name == "sarif" for o in self.wanted) else {}
         if self.annotates_github:
             append(report)
         for output in self.wanted:
+            text = output.format.write(report, cards)
             if output.path is None:
-                write_out(output.format.write(report, self._cards()))
-        return self.write_files(report)
-
-    def write_files(self, report: Report) -> list[Path]:
-        """Write those that go to files; raises UsageError where the system refuses."""
-        files = []
-        for output in self.wanted:
-            if output.path is not None:
-                write_text(output.path, output.format.write(report, self._cards()))
+                write_out(text)
+            else:
+                write_text(output.path, text)
                 files.append(output.path)
         return files
-
-    def _cards(self) -> dict[str, str]:
-        return _cards() if any(o.format.name == "sarif" for o in self.wanted) else {}
 
 
 def parse(specs: Sequence[str]) -> Outputs:

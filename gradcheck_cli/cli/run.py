@@ -54,8 +54,7 @@ def run(
     """Run a training script as it is and say why its model does not learn.
 
     The script's own output, results and exit code stay what they are; the report goes to stderr and
-    to --output. Reports at its end, on an exception, on Ctrl-C and on SIGTERM; files of --output hold
-    the report so far, renewed every few seconds, should the process be killed. Exit codes: the
+    to --output. Reports at its end, on an exception, on Ctrl-C and on SIGTERM. Exit codes: the
     script's own where it is not 0; else 0 nothing at or above --fail-on, 1 findings, 2 usage,
     3 nothing was measured, 4 a bug of gradcheck.
     """
@@ -71,7 +70,6 @@ def run(
         command=shlex.join(["gradcheck", *sys.argv[1:]]),
         stop_after=stop_after,
         every=every,
-        snapshot=wanted.write_files if wanted.has_files else None,
     )
     with stdout_to_stderr(active=wanted.claims_stdout):
         outcome = running.run(plan)

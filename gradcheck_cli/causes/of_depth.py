@@ -1,20 +1,15 @@
 """Causes in the number of layers or time steps that a signal passes."""
 
-from math import isfinite
-
-from gradcheck_cli.causes.attenuation import budget
+from gradcheck_cli.causes.attenuation import BOUNDED, budget
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
     beyond_initialisation,
 )
-from gradcheck_cli.records.trace import Role
+from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import (
-    late,
-    typical,
-)
+from gradcheck_cli.rules.profile import depths, first, late, typical
 
 
 @cause(
@@ -32,8 +27,9 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
     trace = seen.trace
     chain = [x for x in trace.weight_layers if x.depth is not None and x.role is Role.LINEAR]
     bare = [x for x in chain if not x.normalised]
-    deepest = max((x.depth or 0 for x in chain), default=0)
-    if deepest < 5 or len(bare) < 0.7 * len(chain) or trace.skips:
+    # a layer that is applied again and again adds time, not depth
+    deepest = min(max((x.depth or 0 for x in chain), default=0), len(chain) - 1)
+    if deepest < 5 or len(bare) < 0.7 * len(chain) or _carried(trace):
         return None
     if not seen.noted(
         "vanishing-gradient", "exploding-gradient", "collapsed-features", "poor-initialization"
@@ -43,7 +39,8 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
     mild = 0.55 < start.gain * start.slope < 1.8
     weighing = Weighing()
     weighing.add(
-        0.3, f"{len(bare)} of {len(chain)} weight layers have no normalisation and no skip"
+        0.3,
+        f"{len(bare)} of {len(chain)} weight layers have no normalisation and no skip that carries the gradient",
     )
     weighing.add(min(0.25, 0.01 * deepest), f"the signal passes {deepest + 1} layers in a row")
     weighing.add(
@@ -51,10 +48,17 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         f"each layer changes the gradient only by a factor {number(start.gain * start.slope)}: depth adds it up",
         when=mild,
     )
+    shrunk = start.share_at(x for x in start.links if x.layer.activation not in BOUNDED)
+    weighing.add(
+        0.6 * shrunk,
+        f"{number(100 * shrunk)} % of the lost gradient (in decades) is lost at nonlinearities that are not "
+        "saturated, only flat near 0: a normalisation brings their inputs to where they are not",
+        when=shrunk > 0.25,
+    )
     weighing.add(
         -0.15,
         "but an initialisation could keep the variance through such layers",
-        when=start.gain < 0.9 and not beyond_initialisation(trace),
+        when=start.gain < 0.9 and shrunk < 0.5 and not beyond_initialisation(trace),
     )
     weighing.add(
         0.3,
@@ -68,6 +72,14 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         when=bool(switched_off),
     )
     return weighing.support(bare)
+
+
+def _carried(trace: Trace) -> bool:
+    """Is there a way around layers, and does the gradient come down on it?"""
+    if not trace.skips:
+        return False
+    rows = [r for r in depths(trace, first(trace)) if r.flow and r.layer.role is Role.LINEAR]
+    return not rows or min(r.flow or 0.0 for r in rows) > 1e-2 * (rows[-1].flow or 0.0)
 
 
 @cause(
@@ -84,10 +96,7 @@ def long_recurrence(seen: Evidence) -> Support | None:
     """
     trace = seen.trace
     ratios = {
-        x.path: r
-        for x in trace.weight_layers
-        if (r := typical(late(trace), x.path, lambda r: r.early_over_late)) is not None
-        and isfinite(r)
+        x.path: r for x in trace.weight_layers if (r := _over_time(trace, x.path)) is not None
     }
     lost = [x for x in trace.weight_layers if x.path in ratios and not 1e-3 < ratios[x.path] < 1e3]
     if not lost or not seen.noted("vanishing-gradient", "exploding-gradient", "stalled-loss"):
@@ -100,3 +109,11 @@ def long_recurrence(seen: Evidence) -> Support | None:
     )
     weighing.add(0.15, "the layer is recurrent", when=any(x.role is Role.RECURRENT for x in lost))
     return weighing.support(lost)
+
+
+def _over_time(trace: Trace, path: str) -> float | None:
+    """Return the gradient at early over late time steps, late, or at the beginning if more was lost then."""
+    before, after = (
+        typical(steps, path, lambda r: r.early_over_late) for steps in (first(trace), late(trace))
+    )
+    return min(before, after or 1.0) if before is not None and before < 1 else after

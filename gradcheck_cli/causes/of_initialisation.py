@@ -1,20 +1,22 @@
 """Causes in the initial weights: too small, too large."""
 
-from gradcheck_cli.causes.attenuation import BOUNDED, budget
+from gradcheck_cli.causes.attenuation import BOUNDED, budget, crossings, lost_over_time, sharp
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
     beyond_initialisation,
+    first_logits,
+    flat_end,
     input_size,
     lost_at_start,
     pinned_output,
     saturated_at_start,
 )
-from gradcheck_cli.records.trace import Layer, Role, Trace
+from gradcheck_cli.records.trace import Layer, Role
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import (
-    first,
+    begun,
     output_std,
     typical,
 )
@@ -36,15 +38,15 @@ def init_too_small(seen: Evidence) -> Support | None:
     start = budget(trace)
     small = [x for x in start.links if x.gain < 0.8]
     lost, slopes = lost_at_start(trace), max(-start.slopes, 0.0)
-    rest = max(
-        lost - slopes + min(start.weights, 0.0), 0.0
-    )  # neither slopes nor weights explain it
+    elsewhere = sum(x.lost for x in crossings(trace)) + lost_over_time(trace)
+    # what neither slopes nor weights nor softmaxes nor time steps explain: constants on the way
+    rest = max(lost - slopes + min(start.weights, 0.0) - elsewhere, 0.0)
     weights = max(-start.weights, 0.0) + rest
     if not (small or rest > 1) or not seen.noted(
         "vanishing-gradient", "collapsed-features", "zero-gradient", "poor-initialization"
     ):
         return None
-    share = weights / ((weights + slopes) or 1.0)
+    share = weights / ((weights + slopes + elsewhere) or 1.0)
     weighing = Weighing()
     weighing.add(
         0.1,
@@ -71,6 +73,7 @@ def init_too_small(seen: Evidence) -> Support | None:
     )
     weighing.add(-0.4, "but the output sits at the end of its range", when=pinned_output(trace))
     weighing.add(-0.3, "but batch normalisation is switched off", when=bool(asleep(trace)))
+    weighing.add(-0.6, "but not even the last layer gets a gradient", when=flat_end(trace))
     worst = min(small, key=lambda x: x.gain).layer if small else None
     return weighing.support([x.layer for x in small or start.links], first=worst)
 
@@ -99,7 +102,8 @@ def init_too_large(seen: Evidence) -> Support | None:
     ]
     layers = list(dict.fromkeys([*(x.layer for x in large), *tables]))
     at_once = saturated_at_start(trace) and input_size(trace) < 5
-    if not (layers or at_once) or not seen.noted(*init_too_large_explains):
+    chosen = sharp(crossings(trace))
+    if not (layers or at_once or chosen) or not seen.noted(*init_too_large_explains):
         return None
     gain = max((_forward_gain(x) for x in layers), default=1.0)
     weighing = Weighing()
@@ -118,15 +122,15 @@ def init_too_large(seen: Evidence) -> Support | None:
     weighing.add(
         0.2, "attention is sharp from the first steps on", when=seen.has("saturated-attention")
     )
-    logits = _first_logits(trace)
+    weighing.add(
+        0.75,
+        f"{len(chosen)} softmaxes have chosen before anything was learned: they hand on what they chose and "
+        f"take {number(sum(x.lost for x in chosen))} decades of the gradient",
+        when=bool(chosen),
+    )
+    logits = first_logits(trace)
     weighing.add(0.35, f"the first outputs have a size of {number(logits)}", when=logits > 20)
     return weighing.support(layers, first=layers[0] if layers else None)
-
-
-def _first_logits(trace: Trace) -> float:
-    """Return the standard deviation of the last layer's outputs in the first steps."""
-    last = [x for x in trace.weight_layers if x.depth == 0]
-    return max((typical(first(trace), x.path, output_std) or 0.0 for x in last), default=0.0)
 
 
 init_too_large_explains = (
@@ -154,5 +158,5 @@ def _forward_gain(layer: Layer) -> float:
 
 
 def _growth(seen: Evidence, layers: list[Layer]) -> float:
-    sizes = [s for x in layers if (s := typical(first(seen.trace), x.path, output_std))]
+    sizes = [s for x in layers if (s := typical(begun(seen.trace), x.path, output_std))]
     return max(sizes) / sizes[0] if len(sizes) > 1 and sizes[0] else 1.0

@@ -6,7 +6,8 @@ Backwards through a layer, the variance of the gradient is multiplied by fan_out
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import log10, sqrt
+from math import hypot, log10, sqrt
+from statistics import mean
 
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 from gradcheck_cli.rules.profile import arriving_norm, begun, first, late, typical
@@ -64,6 +65,7 @@ class Budget:
     links: tuple[Link, ...]
     slopes: float
     weights: float
+    floors: int  # how many links stand one above the other
 
     @property
     def share_of_slopes(self) -> float:
@@ -74,28 +76,50 @@ class Budget:
     def share_at(self, some: Iterable[Link]) -> float:
         """Return the share of the loss at the nonlinearities of some links; less of less than 2 decades."""
         lost = max(-self.slopes, 0.0) + max(-self.weights, 0.0)
-        here = sum(-log10(x.slope) for x in some if x.nonlinearity is not None)
+        here = -sum(mean(log10(x.slope) for x in floor) for floor in _floors(some))
         return min(max(here, 0.0) / max(lost, 2.0), 1.0)
 
     @property
     def slope(self) -> float:
         """Geometric mean of the slopes."""
-        return 10 ** (self.slopes / len(self.links)) if self.links else 1.0
+        return 10 ** (self.slopes / self.floors) if self.floors else 1.0
 
     @property
     def gain(self) -> float:
         """Geometric mean of the weight gains."""
-        return 10 ** (self.weights / len(self.links)) if self.links else 1.0
+        return 10 ** (self.weights / self.floors) if self.floors else 1.0
 
 
 def budget(trace: Trace, *, at_start: bool = True) -> Budget:
     """Add up what nonlinearities and weights take from the gradient, in decades."""
     found = tuple(links(trace, at_start=at_start))
-    return Budget(
-        found,
-        sum(log10(x.slope) for x in found),
-        sum(log10(x.gain) for x in found),
-    )
+    floors = [_side_by_side(floor) for floor in _floors(found)]
+    slopes, weights = sum(s for s, _ in floors), sum(w for _, w in floors)
+    return Budget(found, slopes, weights, len(floors))
+
+
+def _floors(found: Iterable[Link]) -> list[list[Link]]:
+    """Sort links by their depth."""
+    by_depth: dict[int, list[Link]] = {}
+    for link in found:
+        by_depth.setdefault(link.layer.depth or 0, []).append(link)
+    return list(by_depth.values())
+
+
+def _side_by_side(floor: list[Link]) -> tuple[float, float]:
+    """Return the decades that slopes and weights of one depth add.
+
+    Gradients of layers that read the same add up, and so do their variances; layers of separate
+    towers are averaged.
+    """
+    by_source: dict[tuple[str, ...], list[Link]] = {}
+    for link in floor:
+        by_source.setdefault(link.layer.reads, []).append(link)
+    sides = []
+    for side in by_source.values():
+        gain = hypot(*(x.gain for x in side))
+        sides.append((log10(hypot(*(x.gain * x.slope for x in side)) / gain), log10(gain)))
+    return mean(s for s, _ in sides), mean(w for _, w in sides)
 
 
 @dataclass(frozen=True, slots=True)

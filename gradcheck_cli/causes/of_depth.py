@@ -6,6 +6,7 @@ from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
     beyond_initialisation,
+    lost_at_start,
 )
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import number
@@ -54,6 +55,11 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         f"{number(100 * shrunk)} % of the lost gradient (in decades) is lost at nonlinearities that are not "
         "saturated, only flat near 0: a normalisation brings their inputs to where they are not",
         when=shrunk > 0.25,
+    )
+    weighing.add(
+        -0.3,
+        "but hardly anything was lost before the first update",
+        when=seen.has("vanishing-gradient") and lost_at_start(trace) < 1,
     )
     weighing.add(
         -0.15,

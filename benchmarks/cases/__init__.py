@@ -1,6 +1,6 @@
 """The labelled case bank: `CASES`, each a training problem with what was measured about it.
 
-Two halves, `development` and `held-back`, and two sets apart, `fresh` and `unseen`: each written
+Two halves, `development` and `held-back`, and three sets apart, `fresh`, `unseen` and `later`: each written
 and labelled before the judge, as it then was, saw any of their cases.
 
 Labels come from `evidence.json`, which `python -m benchmarks.label` computes; nothing here and
@@ -18,6 +18,7 @@ from benchmarks.cases import (
     healthy_plain,
     healthy_shapes,
     healthy_transformers,
+    later,
     others,
     unseen_healthy,
     unseen_sick,
@@ -47,6 +48,7 @@ def labelled() -> tuple[Case, ...]:
     planted = [case for module in MODULES for case in module.CASES]
     planted += [replace(case, apart="fresh") for module in FRESH for case in module.CASES]
     planted += [replace(case, apart="unseen") for module in UNSEEN for case in module.CASES]
+    planted += [replace(case, apart="later") for case in later.CASES]
     return tuple(
         replace(case, label=stored.get(case.name, {}).get("label", "unlabelled"))
         for case in planted

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 Loss: TypeAlias = Callable[[Any, Any], Tensor]
 Group: TypeAlias = Literal["vanishing", "healthy", "other"]
-Half: TypeAlias = Literal["development", "held-back", "fresh", "unseen"]
+Half: TypeAlias = Literal["development", "held-back", "fresh", "unseen", "later"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,9 @@ class Case:
     recipe: Problem
     cure: Problem | None  # differs from the recipe in the fix only
     label: str = "unlabelled"  # measured: vanishing, healthy, other:<finding> or ambiguous
-    apart: Literal["", "fresh", "unseen"] = ""  # from a set that the judge was not written from
+    apart: Literal["", "fresh", "unseen", "later"] = (
+        ""  # from a set that the judge was not written from
+    )
 
     @property
     def half(self) -> Half:

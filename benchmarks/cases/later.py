@@ -138,7 +138,7 @@ class Snapped(nn.Module):
 
     def forward(self, value: Tensor) -> Tensor:
         code = self.encoder(value)
-        scores: Tensor = self.head((code > 0).float() if self.hard else code)
+        scores: Tensor = self.head((code > 0).to(code) if self.hard else code)
         return scores
 
 

@@ -140,7 +140,7 @@ def _backwards(trace: Trace, rows: list[Depth], limit: float, state: Progress) -
         return None
     hidden = [r for r in rows if r.layer.depth and r.layer.role is Role.LINEAR and r.flow]
     deepest = max((r.layer.depth or 0 for r in hidden), default=0)
-    upper = [r.flow for r in hidden if (r.layer.depth or 0) <= deepest / 4 and r.flow]
+    upper = [r.flow for r in hidden if (r.layer.depth or 0) <= max(1, deepest / 4) and r.flow]
     if not upper:
         return None
     top = median(upper)

@@ -21,8 +21,10 @@ from gradcheck_cli.rules.profile import depths, first, late, typical
 def depth_without_normalization(seen: Evidence) -> Support | None:
     """Many layers in a row with nothing that restores the size of the signal: no normalisation, no skips.
 
-    Speaks for it  at least eight weight layers in a row, a mild loss per layer that adds up.
-    Against it     normalisations or skip connections; one clear culprit per layer.
+    Speaks for it  at least six weight layers in a row, a mild loss per layer that adds up; nonlinearities
+                   that are flat near 0, which no initial weight makes up for.
+    Against it     normalisations, or skip connections on which the gradient comes down; one clear
+                   culprit per layer; nothing lost before the first update.
     Sources        Ioffe & Szegedy 2015, arXiv:1502.03167; He et al. 2016, arXiv:1512.03385.
     """
     trace = seen.trace
@@ -36,14 +38,27 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         "vanishing-gradient", "exploding-gradient", "collapsed-features", "poor-initialization"
     ):
         return None
-    start = budget(trace)
-    mild = 0.55 < start.gain * start.slope < 1.8
     weighing = Weighing()
     weighing.add(
         0.3,
         f"{len(bare)} of {len(chain)} weight layers have no normalisation and no skip that carries the gradient",
     )
     weighing.add(min(0.25, 0.01 * deepest), f"the signal passes {deepest + 1} layers in a row")
+    _weigh_losses(weighing, seen)
+    switched_off = asleep(trace)
+    weighing.add(
+        0.5,
+        f"{len(switched_off)} BatchNorm layers are in eval mode and normalise nothing",
+        when=bool(switched_off),
+    )
+    return weighing.support(bare)
+
+
+def _weigh_losses(weighing: Weighing, seen: Evidence) -> None:
+    """Add what speaks for depth, and against it, in what each layer does to the gradient."""
+    trace = seen.trace
+    start = budget(trace)
+    mild = 0.55 < start.gain * start.slope < 1.8
     weighing.add(
         0.3,
         f"each layer changes the gradient only by a factor {number(start.gain * start.slope)}: depth adds it up",
@@ -71,13 +86,6 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         "initialisation alone does not keep the variance through such layers",
         when=beyond_initialisation(trace),
     )
-    switched_off = asleep(trace)
-    weighing.add(
-        0.5,
-        f"{len(switched_off)} BatchNorm layers are in eval mode and normalise nothing",
-        when=bool(switched_off),
-    )
-    return weighing.support(bare)
 
 
 def _carried(trace: Trace) -> bool:

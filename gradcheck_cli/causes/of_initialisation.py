@@ -13,7 +13,7 @@ from gradcheck_cli.causes.circumstances import (
     pinned_output,
     saturated_at_start,
 )
-from gradcheck_cli.records.trace import Layer, Role
+from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import (
     begun,
@@ -31,7 +31,8 @@ def init_too_small(seen: Evidence) -> Support | None:
     """Initial weights are smaller than what keeps the variance of signals from layer to layer.
 
     Speaks for it  fan_out * Var[w] (times 1/2 before a ReLU) is well below 1 in most layers.
-    Against it     normalisation, which restores the size; slopes of bounded units that lose more.
+    Against it     normalisation, which restores the size; slopes of bounded units, hidden softmaxes or
+                   time steps that lose more; an end of the network that is flat.
     Sources        Glorot & Bengio 2010, eq. 10-12; He et al. 2015, eq. 10 and 14.
     """
     trace = seen.trace
@@ -65,7 +66,14 @@ def init_too_small(seen: Evidence) -> Support | None:
         "the loss of size per layer is found at the first steps",
         when=seen.noted("poor-initialization"),
     )
-    weighing.add(-0.2, "but the loss per layer is mild", when=start.gain > 0.6)
+    _weigh_against(weighing, trace, start.gain)
+    worst = min(small, key=lambda x: x.gain).layer if small else None
+    return weighing.support([x.layer for x in small or start.links], first=worst)
+
+
+def _weigh_against(weighing: Weighing, trace: Trace, gain: float) -> None:
+    """Add what speaks against weights that are too small."""
+    weighing.add(-0.2, "but the loss per layer is mild", when=gain > 0.6)
     weighing.add(
         -0.4,
         "but no initialisation keeps the variance through these layers",
@@ -74,8 +82,6 @@ def init_too_small(seen: Evidence) -> Support | None:
     weighing.add(-0.4, "but the output sits at the end of its range", when=pinned_output(trace))
     weighing.add(-0.3, "but batch normalisation is switched off", when=bool(asleep(trace)))
     weighing.add(-0.6, "but not even the last layer gets a gradient", when=flat_end(trace))
-    worst = min(small, key=lambda x: x.gain).layer if small else None
-    return weighing.support([x.layer for x in small or start.links], first=worst)
 
 
 @cause(

@@ -27,7 +27,8 @@ vanishing   persistent and worse and recovers, in both seeds; but where another 
             of all (this clause was added after the first labelling, for two cases).
 other:NAME  another disease is planted, its own measured sign (SIGNS) shows in both seeds, and worse.
 healthy     learned, and nothing is planted; or a disease is planted, learned, and not worse.
-ambiguous   all else. These are listed apart and never scored.
+ambiguous   all else. A run whose weights end as no numbers counts as one whose loss does (added after
+            the first labelling of the unseen cases, for one case). These are listed apart and never scored.
 """
 
 import argparse
@@ -165,7 +166,8 @@ def main(arguments: Sequence[str]) -> None:
     )
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    evidence = {case.name: stored()[case.name] for case in CASES if case.name in stored()}
+    kept = stored()
+    evidence = {case.name: kept[case.name] for case in CASES if case.name in kept}
     for case in CASES:
         wanted = case.name in options.names or (not options.names and case.name not in evidence)
         if wanted and not options.labels_only:

@@ -1,7 +1,7 @@
 """The labelled case bank: `CASES`, each a training problem with what was measured about it.
 
-Two halves, `development` and `held-back`, and a third set, `fresh`: written and labelled when the
-judge was finished, by people who did not write it.
+Two halves, `development` and `held-back`, and three sets apart, `fresh`, `unseen` and `later`: each written
+and labelled before the judge, as it then was, saw any of their cases.
 
 Labels come from `evidence.json`, which `python -m benchmarks.label` computes; nothing here and
 nothing there asks gradcheck. Cases labelled `ambiguous` stay in the file and are not scored.
@@ -18,7 +18,10 @@ from benchmarks.cases import (
     healthy_plain,
     healthy_shapes,
     healthy_transformers,
+    later,
     others,
+    unseen_healthy,
+    unseen_sick,
     vanishing_depth,
     vanishing_elsewhere,
 )
@@ -36,13 +39,16 @@ MODULES = (
     others,
 )
 FRESH = (fresh_healthy, fresh_vanishing, fresh_others)
+UNSEEN = (unseen_healthy, unseen_sick)
 
 
 def labelled() -> tuple[Case, ...]:
     """Return all cases with the labels that the stored evidence gave them."""
     stored = json.loads(EVIDENCE.read_text(encoding="utf-8")) if EVIDENCE.exists() else {}
     planted = [case for module in MODULES for case in module.CASES]
-    planted += [replace(case, fresh=True) for module in FRESH for case in module.CASES]
+    planted += [replace(case, apart="fresh") for module in FRESH for case in module.CASES]
+    planted += [replace(case, apart="unseen") for module in UNSEEN for case in module.CASES]
+    planted += [replace(case, apart="later") for case in later.CASES]
     return tuple(
         replace(case, label=stored.get(case.name, {}).get("label", "unlabelled"))
         for case in planted

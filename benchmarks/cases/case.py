@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 Loss: TypeAlias = Callable[[Any, Any], Tensor]
 Group: TypeAlias = Literal["vanishing", "healthy", "other"]
-Half: TypeAlias = Literal["development", "held-back", "fresh"]
+Half: TypeAlias = Literal["development", "held-back", "fresh", "unseen", "later"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +63,15 @@ class Case:
     recipe: Problem
     cure: Problem | None  # differs from the recipe in the fix only
     label: str = "unlabelled"  # measured: vanishing, healthy, other:<finding> or ambiguous
-    fresh: bool = False  # from the set that the judge's authors have never seen
+    apart: Literal["", "fresh", "unseen", "later"] = (
+        ""  # from a set that the judge was not written from
+    )
 
     @property
     def half(self) -> Half:
-        """Which part of the bank it belongs to: where not fresh, decided by its name alone."""
-        if self.fresh:
-            return "fresh"
+        """Which part of the bank it belongs to: where not from a set apart, by its name alone."""
+        if self.apart:
+            return self.apart
         odd = hashlib.sha256(self.name.encode()).digest()[0] % 2
         return "held-back" if odd else "development"
 

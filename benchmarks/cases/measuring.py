@@ -153,7 +153,9 @@ def trained(problem: Problem, steps: int) -> dict[str, Any]:
     far = moved(begun, model)
     quarter = max(1, len(far) // 4)
     tail = losses[-max(1, steps // 5) :]
-    finite = [value for value in losses if math.isfinite(value)]
+    # a loss can hide what is not a number: comparisons with it are all false
+    sound = all(bool(weight.isfinite().all()) for weight in model.parameters())
+    finite = [value for value in losses if math.isfinite(value)] if sound else []
     return {
         **facts,
         "begun": sharp(statistics.mean(losses[:5])),

@@ -3,8 +3,18 @@
 from math import hypot, log10
 
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
-from gradcheck_cli.rules.profile import depths, first, late, reference, typical, whole_signal
-from gradcheck_cli.rules.zeros import zeroed
+from gradcheck_cli.rules.profile import (
+    arriving_rms,
+    begun,
+    depths,
+    late,
+    output_std,
+    reference,
+    typical,
+    whole_signal,
+)
+from gradcheck_cli.rules.progress import State, progress
+from gradcheck_cli.rules.zeros import uses_half, zeroed
 
 # Nonlinearities whose outputs have no fixed point of the variance that an initialisation could hold.
 SMOOTH = frozenset({"gelu", "silu", "mish", "hardswish", "softplus"})
@@ -21,8 +31,8 @@ def input_size(trace: Trace) -> float:
 
 
 def saturated_at_start(trace: Trace) -> bool:
-    """Are many units of a bounded nonlinearity flat from the first steps on?"""
-    shares = [typical(first(trace), x.path, lambda r: r.saturated) for x in trace.layers]
+    """Are many units of a bounded nonlinearity flat before the first update?"""
+    shares = [typical(begun(trace), x.path, lambda r: r.saturated) for x in trace.layers]
     return max((s for s in shares if s is not None), default=0.0) > 0.3
 
 
@@ -38,6 +48,21 @@ def pinned_output(trace: Trace) -> bool:
     return max(shares, default=0.0) > 0.5
 
 
+def first_logits(trace: Trace) -> float:
+    """Return the standard deviation of the last layer's outputs before the first update."""
+    last = [x for x in trace.weight_layers if x.depth == 0]
+    return max((typical(begun(trace), x.path, output_std) or 0.0 for x in last), default=0.0)
+
+
+def flat_end(trace: Trace) -> bool:
+    """Does no gradient reach even the last layer, though the loss is finite and far from solved?"""
+    last = [x for x in trace.weight_layers if x.depth == 0 and x.gradient_arrives]
+    arriving = [typical(late(trace), x.path, arriving_rms) for x in last]
+    if not arriving or any(value != 0 for value in arriving) or trace.cuts or uses_half(trace):
+        return False
+    return progress(trace).state not in {State.BROKEN, State.CONVERGED}
+
+
 def beyond_initialisation(trace: Trace) -> bool:
     """Most nonlinearities have no fixed point of the variance, or attention mixes the positions."""
     kinds = [x.activation for x in trace.weight_layers if x.activation is not None]
@@ -47,16 +72,16 @@ def beyond_initialisation(trace: Trace) -> bool:
 
 
 def lost_at_start(trace: Trace) -> float:
-    """Return the decades of signal that are missing in the first steps already."""
-    rows = depths(trace, first(trace))
+    """Return the decades of signal that are missing before the first update."""
+    rows = depths(trace, begun(trace))
     if not rows:
         return 0.0
     ratio = min(row.strength for row in rows) / (reference(rows) or 1.0)
-    whole = whole_signal(trace, first(trace)) or 0.0
+    whole = whole_signal(trace, begun(trace)) or 0.0
     lost = min(ratio, whole)
     if lost > 0:
         return -log10(lost)
-    return 0.0 if zeroed(trace, first(trace)) else 10.0
+    return 0.0 if zeroed(trace, begun(trace)) else 10.0
 
 
 def broke_later(trace: Trace) -> bool:

@@ -1,20 +1,16 @@
 """Causes in the number of layers or time steps that a signal passes."""
 
-from math import isfinite
-
-from gradcheck_cli.causes.attenuation import budget
+from gradcheck_cli.causes.attenuation import BOUNDED, budget
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
     beyond_initialisation,
+    lost_at_start,
 )
-from gradcheck_cli.records.trace import Role
+from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import (
-    late,
-    typical,
-)
+from gradcheck_cli.rules.profile import depths, first, late, typical
 
 
 @cause(
@@ -25,42 +21,30 @@ from gradcheck_cli.rules.profile import (
 def depth_without_normalization(seen: Evidence) -> Support | None:
     """Many layers in a row with nothing that restores the size of the signal: no normalisation, no skips.
 
-    Speaks for it  at least eight weight layers in a row, a mild loss per layer that adds up.
-    Against it     normalisations or skip connections; one clear culprit per layer.
+    Speaks for it  at least six weight layers in a row, a mild loss per layer that adds up; nonlinearities
+                   that are flat near 0, which no initial weight makes up for.
+    Against it     normalisations, or skip connections on which the gradient comes down; one clear
+                   culprit per layer; nothing lost before the first update.
     Sources        Ioffe & Szegedy 2015, arXiv:1502.03167; He et al. 2016, arXiv:1512.03385.
     """
     trace = seen.trace
     chain = [x for x in trace.weight_layers if x.depth is not None and x.role is Role.LINEAR]
     bare = [x for x in chain if not x.normalised]
-    deepest = max((x.depth or 0 for x in chain), default=0)
-    if deepest < 5 or len(bare) < 0.7 * len(chain) or trace.skips:
+    # a layer that is applied again and again adds time, not depth
+    deepest = min(max((x.depth or 0 for x in chain), default=0), len(chain) - 1)
+    if deepest < 5 or len(bare) < 0.7 * len(chain) or _carried(trace):
         return None
     if not seen.noted(
         "vanishing-gradient", "exploding-gradient", "collapsed-features", "poor-initialization"
     ):
         return None
-    start = budget(trace)
-    mild = 0.55 < start.gain * start.slope < 1.8
     weighing = Weighing()
     weighing.add(
-        0.3, f"{len(bare)} of {len(chain)} weight layers have no normalisation and no skip"
+        0.3,
+        f"{len(bare)} of {len(chain)} weight layers have no normalisation and no skip that carries the gradient",
     )
     weighing.add(min(0.25, 0.01 * deepest), f"the signal passes {deepest + 1} layers in a row")
-    weighing.add(
-        0.3,
-        f"each layer changes the gradient only by a factor {number(start.gain * start.slope)}: depth adds it up",
-        when=mild,
-    )
-    weighing.add(
-        -0.15,
-        "but an initialisation could keep the variance through such layers",
-        when=start.gain < 0.9 and not beyond_initialisation(trace),
-    )
-    weighing.add(
-        0.3,
-        "initialisation alone does not keep the variance through such layers",
-        when=beyond_initialisation(trace),
-    )
+    _weigh_losses(weighing, seen)
     switched_off = asleep(trace)
     weighing.add(
         0.5,
@@ -68,6 +52,48 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         when=bool(switched_off),
     )
     return weighing.support(bare)
+
+
+def _weigh_losses(weighing: Weighing, seen: Evidence) -> None:
+    """Add what speaks for depth, and against it, in what each layer does to the gradient."""
+    trace = seen.trace
+    start = budget(trace)
+    mild = 0.55 < start.gain * start.slope < 1.8
+    weighing.add(
+        0.3,
+        f"each layer changes the gradient only by a factor {number(start.gain * start.slope)}: depth adds it up",
+        when=mild,
+    )
+    shrunk = start.share_at(x for x in start.links if x.layer.activation not in BOUNDED)
+    weighing.add(
+        0.6 * shrunk,
+        f"{number(100 * shrunk)} % of the lost gradient (in decades) is lost at nonlinearities that are not "
+        "saturated, only flat near 0: a normalisation brings their inputs to where they are not",
+        when=shrunk > 0.25,
+    )
+    weighing.add(
+        -0.3,
+        "but hardly anything was lost before the first update",
+        when=seen.has("vanishing-gradient") and lost_at_start(trace) < 1,
+    )
+    weighing.add(
+        -0.15,
+        "but an initialisation could keep the variance through such layers",
+        when=start.gain < 0.9 and shrunk < 0.5 and not beyond_initialisation(trace),
+    )
+    weighing.add(
+        0.3,
+        "initialisation alone does not keep the variance through such layers",
+        when=beyond_initialisation(trace),
+    )
+
+
+def _carried(trace: Trace) -> bool:
+    """Is there a way around layers, and does the gradient come down on it?"""
+    if not trace.skips:
+        return False
+    rows = [r for r in depths(trace, first(trace)) if r.flow and r.layer.role is Role.LINEAR]
+    return not rows or min(r.flow or 0.0 for r in rows) > 1e-2 * (rows[-1].flow or 0.0)
 
 
 @cause(
@@ -84,10 +110,7 @@ def long_recurrence(seen: Evidence) -> Support | None:
     """
     trace = seen.trace
     ratios = {
-        x.path: r
-        for x in trace.weight_layers
-        if (r := typical(late(trace), x.path, lambda r: r.early_over_late)) is not None
-        and isfinite(r)
+        x.path: r for x in trace.weight_layers if (r := _over_time(trace, x.path)) is not None
     }
     lost = [x for x in trace.weight_layers if x.path in ratios and not 1e-3 < ratios[x.path] < 1e3]
     if not lost or not seen.noted("vanishing-gradient", "exploding-gradient", "stalled-loss"):
@@ -100,3 +123,11 @@ def long_recurrence(seen: Evidence) -> Support | None:
     )
     weighing.add(0.15, "the layer is recurrent", when=any(x.role is Role.RECURRENT for x in lost))
     return weighing.support(lost)
+
+
+def _over_time(trace: Trace, path: str) -> float | None:
+    """Return the gradient at early over late time steps, late, or at the beginning if more was lost then."""
+    before, after = (
+        typical(steps, path, lambda r: r.early_over_late) for steps in (first(trace), late(trace))
+    )
+    return min(before, after or 1.0) if before is not None and before < 1 else after

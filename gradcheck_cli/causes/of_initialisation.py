@@ -1,11 +1,13 @@
 """Causes in the initial weights: too small, too large."""
 
-from gradcheck_cli.causes.attenuation import BOUNDED, budget
+from gradcheck_cli.causes.attenuation import BOUNDED, budget, crossings, lost_over_time, sharp
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
     beyond_initialisation,
+    first_logits,
+    flat_end,
     input_size,
     lost_at_start,
     pinned_output,
@@ -14,7 +16,7 @@ from gradcheck_cli.causes.circumstances import (
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import (
-    first,
+    begun,
     output_std,
     typical,
 )
@@ -29,22 +31,23 @@ def init_too_small(seen: Evidence) -> Support | None:
     """Initial weights are smaller than what keeps the variance of signals from layer to layer.
 
     Speaks for it  fan_out * Var[w] (times 1/2 before a ReLU) is well below 1 in most layers.
-    Against it     normalisation, which restores the size; slopes of bounded units that lose more.
+    Against it     normalisation, which restores the size; slopes of bounded units, hidden softmaxes or
+                   time steps that lose more; an end of the network that is flat.
     Sources        Glorot & Bengio 2010, eq. 10-12; He et al. 2015, eq. 10 and 14.
     """
     trace = seen.trace
     start = budget(trace)
     small = [x for x in start.links if x.gain < 0.8]
     lost, slopes = lost_at_start(trace), max(-start.slopes, 0.0)
-    rest = max(
-        lost - slopes + min(start.weights, 0.0), 0.0
-    )  # neither slopes nor weights explain it
+    elsewhere = sum(x.lost for x in crossings(trace)) + lost_over_time(trace)
+    # what neither slopes nor weights nor softmaxes nor time steps explain: constants on the way
+    rest = max(lost - slopes + min(start.weights, 0.0) - elsewhere, 0.0)
     weights = max(-start.weights, 0.0) + rest
     if not (small or rest > 1) or not seen.noted(
         "vanishing-gradient", "collapsed-features", "zero-gradient", "poor-initialization"
     ):
         return None
-    share = weights / ((weights + slopes) or 1.0)
+    share = weights / ((weights + slopes + elsewhere) or 1.0)
     weighing = Weighing()
     weighing.add(
         0.1,
@@ -63,7 +66,14 @@ def init_too_small(seen: Evidence) -> Support | None:
         "the loss of size per layer is found at the first steps",
         when=seen.noted("poor-initialization"),
     )
-    weighing.add(-0.2, "but the loss per layer is mild", when=start.gain > 0.6)
+    _weigh_against(weighing, trace, start.gain)
+    worst = min(small, key=lambda x: x.gain).layer if small else None
+    return weighing.support([x.layer for x in small or start.links], first=worst)
+
+
+def _weigh_against(weighing: Weighing, trace: Trace, gain: float) -> None:
+    """Add what speaks against weights that are too small."""
+    weighing.add(-0.2, "but the loss per layer is mild", when=gain > 0.6)
     weighing.add(
         -0.4,
         "but no initialisation keeps the variance through these layers",
@@ -71,8 +81,7 @@ def init_too_small(seen: Evidence) -> Support | None:
     )
     weighing.add(-0.4, "but the output sits at the end of its range", when=pinned_output(trace))
     weighing.add(-0.3, "but batch normalisation is switched off", when=bool(asleep(trace)))
-    worst = min(small, key=lambda x: x.gain).layer if small else None
-    return weighing.support([x.layer for x in small or start.links], first=worst)
+    weighing.add(-0.6, "but not even the last layer gets a gradient", when=flat_end(trace))
 
 
 @cause(
@@ -99,7 +108,8 @@ def init_too_large(seen: Evidence) -> Support | None:
     ]
     layers = list(dict.fromkeys([*(x.layer for x in large), *tables]))
     at_once = saturated_at_start(trace) and input_size(trace) < 5
-    if not (layers or at_once) or not seen.noted(*init_too_large_explains):
+    chosen = sharp(crossings(trace))
+    if not (layers or at_once or chosen) or not seen.noted(*init_too_large_explains):
         return None
     gain = max((_forward_gain(x) for x in layers), default=1.0)
     weighing = Weighing()
@@ -118,15 +128,15 @@ def init_too_large(seen: Evidence) -> Support | None:
     weighing.add(
         0.2, "attention is sharp from the first steps on", when=seen.has("saturated-attention")
     )
-    logits = _first_logits(trace)
+    weighing.add(
+        0.75,
+        f"{len(chosen)} softmaxes have chosen before anything was learned: they hand on what they chose and "
+        f"take {number(sum(x.lost for x in chosen))} decades of the gradient",
+        when=bool(chosen),
+    )
+    logits = first_logits(trace)
     weighing.add(0.35, f"the first outputs have a size of {number(logits)}", when=logits > 20)
     return weighing.support(layers, first=layers[0] if layers else None)
-
-
-def _first_logits(trace: Trace) -> float:
-    """Return the standard deviation of the last layer's outputs in the first steps."""
-    last = [x for x in trace.weight_layers if x.depth == 0]
-    return max((typical(first(trace), x.path, output_std) or 0.0 for x in last), default=0.0)
 
 
 init_too_large_explains = (
@@ -154,5 +164,5 @@ def _forward_gain(layer: Layer) -> float:
 
 
 def _growth(seen: Evidence, layers: list[Layer]) -> float:
-    sizes = [s for x in layers if (s := typical(first(seen.trace), x.path, output_std))]
+    sizes = [s for x in layers if (s := typical(begun(seen.trace), x.path, output_std))]
     return max(sizes) / sizes[0] if len(sizes) > 1 and sizes[0] else 1.0

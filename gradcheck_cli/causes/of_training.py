@@ -99,9 +99,9 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
 
 
 def _largest_update(trace: Trace, path: str) -> float | None:
-    values = [
-        typical(s, path, update_ratio) for s in (trace.observed[:3], trace.observed, late(trace))
-    ]
+    """Return the largest of the first three steps, one of which is enough, or the typical later one."""
+    windows = [trace.observed[n : n + 1] for n in range(3)] + [trace.observed, late(trace)]
+    values = [typical(window, path, update_ratio) for window in windows]
     return max((v for v in values if v is not None), default=None)
 
 

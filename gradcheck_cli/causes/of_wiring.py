@@ -1,9 +1,11 @@
 """Causes in how parts are connected: graph, optimizer, modules, output and loss."""
 
+from gradcheck_cli.causes.attenuation import crossings, sharp
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
-from gradcheck_cli.causes.circumstances import pinned_output
-from gradcheck_cli.records.trace import Cut, Layer, Role
+from gradcheck_cli.causes.circumstances import first_logits, flat_end, pinned_output
+from gradcheck_cli.records.trace import Cut, Layer
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.mismatched_loss import REGRESSION
 from gradcheck_cli.rules.profile import whole_signal
 
 _DETACHING = {"detach", "detach_", "data", "no_grad", "item", "tolist", "numpy", "numpy_force"}
@@ -48,7 +50,8 @@ def detached_graph(seen: Evidence) -> Support | None:
 def non_differentiable_operation(seen: Evidence) -> Support | None:
     """An operation without a useful derivative lies on the way: argmax, round, sign, a comparison.
 
-    Speaks for it  such a call in the forward pass, and layers below with no or exactly zero gradient.
+    Speaks for it  such a call in the forward pass, and layers below with no or exactly zero gradient; or
+                   layers without a gradient and no call that detaches.
     Against it     straight-through estimators, which hand the gradient on.
     Sources        Bengio, Leonard & Courville 2013, arXiv:1308.3432.
     """
@@ -56,6 +59,8 @@ def non_differentiable_operation(seen: Evidence) -> Support | None:
     silent = _silent(seen)
     zero = set(seen.layers_of("zero-gradient"))
     layers = silent or [x for x in seen.trace.layers if x.path in zero]
+    if seen.has("disconnected-parameter") and silent and not seen.trace.cuts:
+        return _by_elimination(seen, silent)
     if not cuts or not layers or not seen.has(*_STUCK.split()):
         return None
     cut = cuts[0]
@@ -67,6 +72,17 @@ def non_differentiable_operation(seen: Evidence) -> Support | None:
     )
     weighing.add(0.05, "it comes first in the forward pass", when=cut is seen.trace.cuts[0])
     return weighing.support(layers, at=cut.at)
+
+
+def _by_elimination(seen: Evidence, silent: list[Layer]) -> Support | None:
+    """Layers ran, the graph ends above them, and no call that detaches was seen."""
+    if seen.trace.unregistered:
+        return None
+    reason = (
+        f"{len(silent)} layers ran and get no gradient, and nothing detaches them: what follows them has "
+        "no derivative (a comparison, a choice, a cast to whole numbers)"
+    )
+    return Weighing().add(0.6, reason).support(silent)
 
 
 @cause("unregistered-modules", "disconnected-parameter stalled-loss")
@@ -159,16 +175,16 @@ def double_softmax(seen: Evidence) -> Support | None:
     if loss.kind == "cross_entropy" and loss.activation_before in {"softmax", "gumbel_softmax"}:
         reason = "cross_entropy applies a softmax to probabilities that went through one already"
         return Support(0.95, (reason,))
-    hidden = [
-        x
-        for x in seen.trace.layers
-        if x.kind.lower() in {"softmax", "softmin", "log_softmax"} and x.depth
-    ]
-    between = [x for x in hidden if x.role is Role.ACTIVATION]
+    between = crossings(seen.trace)
     if not between or not seen.has("vanishing-gradient"):
         return None
     weighing = Weighing().add(0.98, f"{len(between)} softmaxes stand between weight layers")
-    return weighing.support(between)
+    weighing.add(
+        -0.4,
+        "but they are sharp rather than flat: what enters them is too large",
+        when=bool(sharp(between)),
+    )
+    return weighing.support([x.softmax for x in between])
 
 
 @cause(
@@ -182,7 +198,9 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     Against it     outputs whose range covers the targets.
     Sources        Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 6.2.2.
     """
-    if seen.trace.loss.broadcast or not (seen.has("mismatched-loss") or _pinned_output(seen)):
+    flat = flat_end(seen.trace)
+    misfit = seen.has("mismatched-loss") or _pinned_output(seen)
+    if seen.trace.loss.broadcast or not (misfit or flat):
         return None
     before, kind = seen.trace.loss.activation_before, seen.trace.loss.kind
     if kind == "cross_entropy" and before in {"softmax", "gumbel_softmax"}:
@@ -193,7 +211,17 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
         if x.kind.lower() == (before or "") or x.path.endswith(f":{before}")
     ]
     weighing = Weighing()
-    weighing.add(0.9, f"{kind} is computed from the result of {before}")
+    weighing.add(0.9, f"{kind} is computed from the result of {before}", when=misfit)
+    weighing.add(
+        0.85,
+        "no gradient at all reaches the last layer: what stands between it and the loss is flat",
+        when=flat and not misfit,
+    )
+    weighing.add(
+        -0.4,
+        "but the first outputs are so large that anything bounded is at its end",
+        when=first_logits(seen.trace) > 20 and not seen.has("mismatched-loss"),
+    )
     weighing.add(0.08, "the two do not fit each other", when=seen.has("mismatched-loss"))
     return weighing.support(last[-1:])
 
@@ -202,7 +230,7 @@ def _pinned_output(seen: Evidence) -> bool:
     """A squared error behind a bounded output that sits at its end, or hardly moves the loss."""
     trace = seen.trace
     before = trace.loss.activation_before
-    if trace.loss.kind != "mse_loss" or before not in {
+    if trace.loss.kind not in REGRESSION or before not in {
         "sigmoid",
         "tanh",
         "softmax",
@@ -212,7 +240,8 @@ def _pinned_output(seen: Evidence) -> bool:
         return False
     if not seen.has("vanishing-gradient", "stalled-loss", "saturated-activation"):
         return False
-    return pinned_output(trace) or (whole_signal(trace) or 1.0) < 1e-2
+    signal = whole_signal(trace)
+    return pinned_output(trace) or (signal is not None and signal < 1e-2)
 
 
 @cause("target-shape-broadcast", "stalled-loss mismatched-loss")

@@ -24,7 +24,7 @@ _REACH = {
     "hardtanh": (-1.0, 1.0),
 }
 _REACH |= {"relu": (0.0, float("inf")), "softmax": (0.0, 1.0), "softplus": (0.0, float("inf"))}
-_REGRESSION = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
+REGRESSION = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 
 
 @rule("GC405", "mismatched-loss")
@@ -75,7 +75,7 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, .
         )
     reach = _REACH.get(before or "")
     if (
-        loss.kind in _REGRESSION
+        loss.kind in REGRESSION
         and reach
         and data.target_low is not None
         and data.target_high is not None

@@ -21,6 +21,11 @@ def first(trace: Trace) -> Sequence[Step]:
     return trace.observed[:3]
 
 
+def begun(trace: Trace) -> Sequence[Step]:
+    """Return the first observed step alone: the only one in which no update has changed the weights."""
+    return trace.observed[:1]
+
+
 def typical(steps: Sequence[Step], path: str, quantity: Quantity) -> float | None:
     """Return the median of a layer's finite values over `steps`, None where it was never measured."""
     values = [
@@ -67,6 +72,11 @@ def arriving_rms(reading: Reading) -> float | None:
     return None if reading.output_grad is None else reading.output_grad.rms
 
 
+def arriving_norm(reading: Reading) -> float | None:
+    """Return the norm of the gradient at the layer's output."""
+    return None if reading.output_grad is None else reading.output_grad.norm
+
+
 def output_std(reading: Reading) -> float | None:
     """Return the standard deviation of the layer's output over samples and units."""
     return None if reading.output is None else reading.output.std
@@ -80,6 +90,7 @@ class Depth:
     strength: float  # elasticity
     arriving: float | None
     update: float | None
+    flow: float | None = None  # norm of the gradient at the output, which widths do not change
     at_start: float | None = None  # elasticity in the first steps
 
 
@@ -100,7 +111,8 @@ def depths(trace: Trace, steps: Sequence[Step] | None = None) -> list[Depth]:
                 strength,
                 typical(steps, layer.path, arriving_rms),
                 typical(steps, layer.path, update_ratio),
-                typical(first(trace), layer.path, elasticity),
+                flow=typical(steps, layer.path, arriving_norm),
+                at_start=typical(first(trace), layer.path, elasticity),
             )
         )
     return sorted(rows, key=lambda row: (-(row.layer.depth or 0), row.layer.order))

@@ -44,7 +44,7 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     worst = max(sick, key=lambda x: shares[x.path])
     share = shares[worst.path]
     yield Hit(
-        severity=_severity(state),
+        severity=flat_severity(state),
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"{number(100 * share)} % of the outputs of {worst.path} ({worst.kind}) are in the flat "
         f"region; {len(sick)} of {len(shares)} bounded nonlinearities are like that.",
@@ -56,7 +56,8 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     )
 
 
-def _severity(state: Progress) -> Severity:
+def flat_severity(state: Progress) -> Severity:
+    """Return how grave flat units are: what follows from them is what the loss does."""
     if not state.fine:
         return Severity.ERROR
     return (

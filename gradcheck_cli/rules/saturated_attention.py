@@ -14,7 +14,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import late, typical
-from gradcheck_cli.rules.progress import progress
+from gradcheck_cli.rules.progress import FALLING, State, progress
 
 
 @rule("GC204", "saturated-attention")
@@ -24,7 +24,7 @@ def saturated_attention(trace: Trace, *, entropy: float = 0.05) -> Iterator[Hit]
     Measures  the mean entropy of attention rows relative to that of uniform attention.
     Reports   a value below `entropy` late in the run.
     Matters   a softmax that has decided passes no gradient to queries and keys.
-    Severity  error when the loss does not fall well, note when it does.
+    Severity  error when the loss does not fall, note when it does.
     Not for   attention over a single position; heads that have learned to be sharp.
     Sources   Zhai et al. 2023, arXiv:2303.06296 (attention entropy collapse).
     """
@@ -40,9 +40,10 @@ def saturated_attention(trace: Trace, *, entropy: float = 0.05) -> Iterator[Hit]
     if not sharp:
         return
     state = progress(trace)
+    falling = state.state is State.SLOW and state.trend < FALLING
     layer, worst = min(sharp, key=lambda pair: pair[1])
     yield Hit(
-        severity=Severity.NOTE if state.fine else Severity.ERROR,
+        severity=Severity.NOTE if state.fine or falling else Severity.ERROR,
         confidence=Confidence.MEDIUM,
         message=f"Attention in {layer.path} looks at one position only (entropy {number(worst)} of "
         "uniform), so queries and keys get no gradient.",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from statistics import median
 
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import Layer, Reading, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -14,7 +14,7 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import late, typical, update_ratio
+from gradcheck_cli.rules.profile import begun, late, typical, update_ratio
 from gradcheck_cli.rules.progress import State, progress
 
 
@@ -23,15 +23,18 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
     """Each step changes the weights by a large part of their size.
 
     Measures  norm(change) / norm(weight) per step, of what the optimizer really did; the median over
-              layers, of the late steps or of the whole run, whichever is larger.
+              layers, of the late steps, the whole run or its first fifth, whichever is larger.
     Reports   a ratio above `ratio`.
     Matters   the gradient describes the loss near the present weights only; far from them it is noise.
     Severity  error when the loss diverges or does not fall; nothing while the network learns.
-    Not for   layers that start at zero, whose first steps are large beside nothing.
+    Not for   layers that start at zero, whose first steps are large beside nothing; weights that weight
+              decay shrinks: each step takes its share of them wherever the gradient points.
     Sources   Karpathy, cs231n notes (a ratio near 1e-3 is usual).
     """
     rows = [
-        (x, value) for x in trace.weight_layers if (value := _typical(trace, x.path)) is not None
+        (x, value)
+        for x in trace.weight_layers
+        if not _decaying(trace, x) and (value := _typical(trace, x.path)) is not None
     ]
     if not rows:
         raise CannotTellError("no update of a weight was observed")
@@ -55,6 +58,22 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
 def _typical(trace: Trace, path: str) -> float | None:
     values = [
         typical(steps, path, update_ratio)
-        for steps in (late(trace), trace.observed, trace.observed[:3])
+        for steps in (
+            late(trace),
+            trace.observed,
+            trace.observed[: max(3, len(trace.observed) // 5)],
+        )
     ]
     return max((v for v in values if v is not None), default=None)
+
+
+def _decaying(trace: Trace, layer: Layer) -> bool:
+    """Does weight decay take away more of the layer than a tenth?"""
+    if not any(p.weight_decay for p in layer.parameters):
+        return False
+    before, after = (typical(steps, layer.path, _size) for steps in (begun(trace), late(trace)))
+    return before is not None and after is not None and after < 0.9 * before
+
+
+def _size(reading: Reading) -> float | None:
+    return None if reading.weight is None else reading.weight.norm

@@ -17,6 +17,7 @@ from gradcheck_cli.rules.base import (
 )
 from gradcheck_cli.rules.profile import Depth, depths, late, reference, typical, whole_signal
 from gradcheck_cli.rules.progress import Progress, progress
+from gradcheck_cli.rules.saturated_activation import flat_severity
 from gradcheck_cli.rules.zeros import zeroed
 
 _LEAST = 1e-300
@@ -38,15 +39,18 @@ def vanishing_gradient(
     Measures  s = norm(w) * norm(dL/dw) per layer, the change of the loss per relative change of the
               layer, late in the run; its ratio to the strongest layer in the uppermost quarter of the depth;
               in recurrent layers the gradient at the first quarter of time steps over the last;
-              sqrt(sum s^2) / |loss| of the whole network, for networks where s is equal everywhere;
+              sqrt(sum s^2) / |loss| of the whole network, for networks where s is equal everywhere,
+              late in the run and in its median step;
               and the slope of each hidden bounded nonlinearity relative to its steepest.
     Reports   a ratio below `attenuation`, or below `attenuation_when_stuck` while the loss does not
-              fall under an optimizer that is not adaptive; below `through_time` along time; and, only while the loss does not fall well,
-              below `weak_network` for the whole network or below `wall` for a hidden nonlinearity
-              that saturates.
+              fall under an optimizer that is not adaptive (there also for the gradient at the outputs);
+              below `through_time` along time; below `weak_network` for the whole network while the loss
+              does not fall; below `wall` for a hidden nonlinearity that saturates.
     Matters   upper layers learn to read random features, lower layers keep their initial weights.
     Severity  error when something follows from it: the lower layers do not move or the loss does not
-              fall; note when an adaptive optimizer makes up for it or the network learns all the same.
+              fall; warning when the loss falls, though not by half, over layers behind a flat
+              nonlinearity; note when an adaptive optimizer makes up for it or the network learns all
+              the same.
     Not for   frozen or detached layers (GC601), gradients that dead units (GC201) or operations
               without a slope (GC103) turn to zero, constant data (GC701), a converged model.
     Sources   Bengio, Simard & Frasconi 1994, doi:10.1109/72.279181; Glorot & Bengio 2010, sec. 4;
@@ -56,19 +60,31 @@ def vanishing_gradient(
     if not rows:
         raise CannotTellError("no weight layer received a gradient")
     state = progress(trace)
-    weak = whole_signal(trace)
+    weak = _weak(trace)
     limit = attenuation_when_stuck if state.stuck and not trace.adaptive else attenuation
     lost = _attenuated(rows, limit)
     if min(row.strength for row in rows) == 0 and zeroed(trace):
         return
+    wall_hit = _at_wall(trace, wall, state)
     if lost:
-        yield _along_depth(trace, rows, lost, limit, state)
-    elif hit := _along_time(trace, through_time, state):
+        along = _along_depth(trace, rows, lost, limit, state)
+        yield along if wall_hit is None or along.severity is Severity.ERROR else wall_hit
+    elif hit := _backwards(trace, rows, limit, state) or _along_time(trace, through_time, state):
         yield hit
     elif weak is not None and weak < weak_network and state.stuck:
         yield _everywhere(rows, weak, weak_network, state)
-    elif not state.fine and (hit := _at_wall(trace, wall, state)):
-        yield hit
+    elif wall_hit is not None:
+        yield wall_hit
+
+
+def _weak(trace: Trace) -> float | None:
+    """Return the signal of the whole network late in the run, or in its median step if that is less.
+
+    A network that has been without a signal for most of the run stands on a plateau because of it,
+    even where it begins to leave it (Saxe et al. 2014, arXiv:1312.6120, sec. 3).
+    """
+    found = [s for s in (whole_signal(trace), whole_signal(trace, trace.observed)) if s is not None]
+    return min(found, default=None)
 
 
 def _attenuated(rows: list[Depth], limit: float) -> list[Depth]:
@@ -110,6 +126,40 @@ def _along_depth(
         f"{hidden}: {len(lost)} of {len(rows)} layers hardly take part in learning.",
         layers=in_order([row.layer for row in lost]),
         evidence=tuple(evidence),
+    )
+
+
+def _backwards(trace: Trace, rows: list[Depth], limit: float, state: Progress) -> Hit | None:
+    """The gradient at the outputs is lost although norm(w) * norm(dL/dw) is not.
+
+    The gradient of a weight is the product of what comes from above and of what comes from below. Where
+    both shrink on their way, as in nearly homogeneous networks, their product is even in all layers.
+    Asked only where the loss does not fall and no adaptive optimizer makes up for it.
+    """
+    if not state.stuck or trace.adaptive:
+        return None
+    hidden = [r for r in rows if r.layer.depth and r.layer.role is Role.LINEAR and r.flow]
+    deepest = max((r.layer.depth or 0 for r in hidden), default=0)
+    upper = [r.flow for r in hidden if (r.layer.depth or 0) <= max(1, deepest / 4) and r.flow]
+    if not upper:
+        return None
+    top = median(upper)
+    lost = [r for r in hidden if r.flow and r.flow < limit * top]
+    if not lost:
+        return None
+    worst = min(lost, key=lambda row: row.flow or 0.0)
+    ratio = (worst.flow or 0.0) / top
+    return Hit(
+        severity=Severity.ERROR,
+        confidence=Confidence.MEDIUM,
+        message=f"The gradient at the output of {worst.layer.path} is {-log10(ratio):.1f} orders of magnitude "
+        f"weaker than that at the upper layers, and the loss is {state.state.value}.",
+        layers=in_order([row.layer for row in lost]),
+        evidence=(
+            Evidence("gradient at the output relative to the upper layers", ratio, limit),
+            Evidence("change per step of the layer", worst.update or 0.0, None, "of its norm"),
+            Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+        ),
     )
 
 
@@ -173,7 +223,7 @@ def _at_wall(trace: Trace, limit: float, state: Progress) -> Hit | None:
     slope, wall = min(walls, key=lambda pair: pair[0])
     below = [x for x in trace.weight_layers if x.order < wall.order]
     return Hit(
-        severity=Severity.ERROR,
+        severity=flat_severity(state),
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"{wall.path} ({wall.kind}) is saturated and passes {number(100 * slope)} % of the gradient "
         f"to the {len(below)} layers below it.",

@@ -1,5 +1,7 @@
 """GC402: steps as large as the weights."""
 
+from dataclasses import replace
+
 import pytest
 
 from gradcheck_cli.records.finding import Severity
@@ -11,6 +13,7 @@ from tests.rules.a_trace import (
     moments,
     same_whatever_the_scale_and_order,
     skipped,
+    with_parameter,
     with_reading,
 )
 
@@ -57,3 +60,21 @@ def test_says_so_when_the_loss_can_not_be_judged_yet() -> None:
 
 def test_says_so_when_no_update_was_seen() -> None:
     assert "update" in skipped(gc402, a_trace(())).reason
+
+
+def test_what_weight_decay_takes_is_not_a_step_along_the_gradient() -> None:
+    trace = moving(1.0)
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_parameter(trace, path, weight_decay=0.5)
+    assert found(gc402, trace)
+    last = trace.steps[-1].readings
+    shrunk = {k: replace(r, weight=moments(0.1), update=moments(0.1)) for k, r in last.items()}
+    steps = tuple(replace(s, readings=shrunk) for s in trace.steps[1:])
+    assert "no update" in skipped(gc402, replace(trace, steps=(trace.steps[0], *steps))).reason
+
+
+@pytest.mark.parametrize(("steps", "count"), [(2, 0), (5, 1)])
+def test_large_steps_count_when_they_last_for_a_part_of_the_run(steps: int, count: int) -> None:
+    large, small = moving(1.0), moving(1e-3)
+    trace = replace(large, steps=(*large.steps[:steps], *small.steps[steps:]))
+    assert len(found(gc402, trace)) == count

@@ -1,5 +1,7 @@
 """GC101: the lower layers hardly take part."""
 
+from dataclasses import replace
+
 import pytest
 
 from gradcheck_cli.records.finding import Severity
@@ -9,6 +11,7 @@ from tests.rules.a_trace import (
     SCALES,
     a_trace,
     found,
+    losses,
     moments,
     same_whatever_the_scale_and_order,
     scaled,
@@ -137,3 +140,40 @@ def test_a_saturated_nonlinearity_is_a_wall(times: float, count: int) -> None:
 def test_a_gradient_that_is_infinite_in_one_step_is_no_reason_to_call_others_weak() -> None:
     trace = with_reading(a_trace(), "l3", weight_grad=moments(1.0, nonfinite=3))
     assert not found(gc101, trace)
+
+
+def fading(by: float, loss: str = "stalled", **facts: object):
+    """Even norm(w) * norm(dL/dw), and gradients at the outputs that lose this factor per layer."""
+    trace = a_trace(loss=loss, **facts)
+    for depth, path in enumerate(("l3", "l2", "l1", "l0")):
+        trace = with_reading(trace, path, output_grad=moments(1e-2 * by**depth))
+    return trace
+
+
+def test_a_gradient_lost_at_the_outputs_is_found_where_the_weights_hide_it() -> None:
+    [finding] = found(gc101, fading(0.05))
+    assert (finding.layers, finding.severity) == (("l0",), Severity.ERROR)
+    assert finding.evidence[0].measured == pytest.approx(0.05**2)
+    assert same_whatever_the_scale_and_order(gc101, fading(0.05))
+    assert not found(gc101, fading(0.2))
+
+
+def test_that_is_no_reason_where_the_loss_falls_or_the_optimizer_adapts() -> None:
+    assert not found(gc101, fading(0.05, "slow"))
+    assert not found(gc101, fading(0.05, adaptive=True))
+
+
+def test_a_plateau_without_a_signal_counts_although_the_network_begins_to_leave_it() -> None:
+    weak, strong = a_trace((1e-7,) * 4), a_trace((1e-1,) * 4)
+    assert not found(gc101, strong)
+    for steps, count in ((20, 1), (10, 0)):
+        begun = (*weak.steps[:steps], *strong.steps[steps:])
+        assert len(found(gc101, replace(weak, steps=begun))) == count
+
+
+def test_a_wall_is_a_warning_while_the_loss_falls_by_less_than_half() -> None:
+    curve = [loss * (1 - 0.01 * step) for step, loss in enumerate(losses("stalled"))]
+    for loss, severity in ((curve, Severity.WARNING), ("learning", Severity.NOTE)):
+        trace = with_nonlinearity(a_trace(loss=loss), "tanh", "Tanh", saturated=0.97, slope=1e-3)
+        [finding] = found(gc101, trace)
+        assert finding.severity is severity

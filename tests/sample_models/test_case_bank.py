@@ -28,6 +28,10 @@ def test_there_are_enough_of_each_kind_in_each_half():
     assert counts["healthy", "fresh"] >= 25
     assert counts["vanishing", "fresh"] >= 25
     assert counts["other", "fresh"] >= 15
+    for apart in ("unseen", "later"):
+        assert counts["healthy", apart] >= 15
+        assert counts["vanishing", apart] >= 12
+        assert counts["other", apart] >= 8
 
 
 def test_labels_follow_from_the_stored_evidence():

@@ -1,0 +1,117 @@
+"""What is lost is charged to what loses it: softmaxes, time steps, the end, layers side by side."""
+
+from dataclasses import replace
+from math import log10, sqrt
+
+import pytest
+
+from gradcheck_cli.causes.attenuation import budget, crossings, lost_over_time, sharp
+from gradcheck_cli.causes.circumstances import flat_end, saturated_at_start
+from gradcheck_cli.causes.ranking import rank
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.trace import Cut, Trace
+from gradcheck_cli.rules.engine import judge
+from tests.rules.a_trace import (
+    a_trace,
+    moments,
+    with_layer,
+    with_nonlinearity,
+    with_parameter,
+    with_reading,
+)
+
+STARVED = (1e-9, 1e-9, 1e-2, 1e-2)
+
+
+def causes(trace: Trace) -> list[str]:
+    return [cause.name for cause in rank(trace, judge(trace).findings)]
+
+
+def through_softmax(spread: float) -> Trace:
+    """A softmax between the second and the third layer, above which this much differs by sample."""
+    trace = with_nonlinearity(a_trace(STARVED), "softmax", "Softmax", depth=2)
+    return with_reading(trace, "l2", spread=spread)
+
+
+def test_a_softmax_that_hands_on_its_choice_and_no_gradient_has_chosen() -> None:
+    [crossing] = crossings(through_softmax(0.5))
+    assert crossing.lost == pytest.approx(7)
+    assert sharp([crossing]) == [crossing]
+    assert causes(through_softmax(0.5))[0] == "init-too-large"
+
+
+def test_a_softmax_that_flattens_both_ways_is_in_the_wrong_place() -> None:
+    assert not sharp(crossings(through_softmax(1e-5)))
+    assert causes(through_softmax(1e-5))[0] == "double-softmax"
+
+
+def test_one_softmax_that_flattens_speaks_for_all() -> None:
+    trace = with_nonlinearity(through_softmax(1e-5), "softmax2", "Softmax", depth=1)
+    trace = with_reading(trace, "l3", spread=1e-5, output_grad=moments(1.0))
+    assert [x.lost > 1 for x in crossings(trace)] == [True, True]
+    assert not sharp(crossings(trace))
+
+
+def test_what_is_lost_over_time_is_not_charged_to_the_weights() -> None:
+    trace = with_reading(a_trace(STARVED), "l1", early_over_late=1e-7)
+    assert lost_over_time(trace) == pytest.approx(7)
+    assert causes(trace)[0] == "long-recurrence"
+    assert lost_over_time(with_reading(trace, "l1", early_over_late=1e7)) == 0
+
+
+def test_where_not_even_the_last_layer_gets_a_gradient_the_end_is_flat() -> None:
+    trace = a_trace((0.0,) * 4)
+    assert flat_end(trace)
+    assert causes(trace)[0] == "wrong-output-activation"
+    assert not flat_end(a_trace((0.0,) * 4, "converged"))
+    assert not flat_end(a_trace((0.0, 0.0, 0.0, 1e-2)))
+
+
+def without_gradient(**facts: object) -> Trace:
+    trace = a_trace(**facts)
+    for path in ("l0", "l1"):
+        trace = with_parameter(trace, path, reached=False)
+        trace = with_reading(trace, path, weight_grad=None, update=moments(0.0))
+    return trace
+
+
+def test_a_graph_that_ends_without_a_call_that_ends_it_was_cut_by_an_operation() -> None:
+    assert causes(without_gradient())[0] == "non-differentiable-operation"
+    cut = without_gradient(cuts=(Cut(operation="detach", layer="l1"),))
+    assert causes(cut)[0] == "detached-graph"
+    hidden = without_gradient(unregistered=("branches",))
+    assert causes(hidden)[0] == "unregistered-modules"
+
+
+def test_layers_that_read_the_same_add_their_variances_and_towers_do_not() -> None:
+    single = budget(a_trace((1e-2,) * 3))
+    beside = with_layer(a_trace((1e-2,) * 4), "l1", depth=2, reads=("in",))
+    beside = with_layer(beside, "l0", depth=2, reads=("in",))
+    beside = with_layer(beside, "l2", depth=1)
+    assert budget(beside).floors == single.floors == 2
+    assert budget(beside).weights == pytest.approx(single.weights + log10(sqrt(2)))
+    towers = with_layer(beside, "l1", reads=("other",))
+    assert budget(towers).weights == pytest.approx(single.weights)
+
+
+def test_weights_that_are_all_alike_have_no_variance_to_speak_of() -> None:
+    trace = with_parameter(a_trace(), "l1", std=0.0, rows_identical=True)
+    assert "l1" not in {link.layer.path for link in budget(trace).links}
+
+
+def test_the_start_is_what_was_there_before_the_first_update() -> None:
+    calm = with_nonlinearity(a_trace(), "tanh", "Tanh", saturated=0.0)
+    flat = with_nonlinearity(a_trace(), "tanh", "Tanh", saturated=1.0)
+    assert saturated_at_start(flat)
+    assert not saturated_at_start(replace(flat, steps=(calm.steps[0], *flat.steps[1:])))
+
+
+def test_a_signal_of_exactly_zero_behind_a_bounded_output_is_weak_not_unknown() -> None:
+    trace = with_reading(a_trace((0.0,) * 4), "l3", output_grad=moments(1e-30))
+    assert not flat_end(trace)
+    trace = replace(trace, loss=replace(trace.loss, kind="mse_loss", activation_before="softmax"))
+    assert any(
+        f.name == "vanishing-gradient" and f.severity is Severity.ERROR
+        for f in judge(trace).findings
+    )
+    assert causes(trace)[0] == "wrong-output-activation"

@@ -100,7 +100,7 @@ def test_fixes_are_tried_on_rank_0_alone_and_the_report_says_so(
     )
     assert codes(done) == {"1"}, done.stderr
     report = report_in(tmp_path)
-    assert any(fix["verification"]["arms"] for fix in report["fixes"])
+    assert any(fix["verification"].get("arms") for fix in report["fixes"])
     assert any("rank 0 alone" in text for text in report["assumptions"])
 
 

@@ -106,7 +106,7 @@ def test_fixes_are_tried_on_rank_0_alone_and_the_report_says_so(
 
 def test_a_layer_that_is_never_called_is_found_and_does_not_stop_ddp(tmp_path: Path) -> None:
     done = diagnosed(tmp_path, "--strategy", "ddp", model="Unused")
-    assert codes(done) == {"1"}, done.stderr
+    assert done.returncode == 0, "a warning is below --fail-on"
     assert ("never-called", ["forgotten"]) in told_by(report_in(tmp_path))
     assert report_in(tmp_path)["run"]["steps"] == 20
 

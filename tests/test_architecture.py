@@ -15,7 +15,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"records"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
-    frozenset({"probe", "remedies", "causes"}),
+    frozenset({"probe", "remedies", "causes", "rebuilding"}),
     frozenset({"verifying", "concluding"}),
     frozenset({"witnessing"}),
     frozenset({"fixing", "comparing", "gating"}),

@@ -41,9 +41,14 @@ def _joined(report: Report, again: Report, recipe: "Recipe") -> Report:
 
     cause = again.causes[0].name if again.causes else again.verdict.value
     other = Verification(reason=f"the training built again shows something else: {cause}")
+    apart = Verification(reason="the training built again has this cause, but not this very change")
+    same = {entry.name for entry in again.causes}
     tried = {(fix.name, fix.treats, fix.summary): fix for fix in again.fixes}
     fixes = tuple(
-        tried.get((fix.name, fix.treats, fix.summary), replace(fix, verification=other))
+        tried.get(
+            (fix.name, fix.treats, fix.summary),
+            replace(fix, verification=apart if fix.treats in same else other),
+        )
         for fix in report.fixes
     )
     note = f"fixes were tried on the training built again: {recipe.command}"

@@ -183,7 +183,7 @@ def share(batch: Any, rank: int, world: int) -> Any:
 def notes(kind: str, model: nn.Module) -> Iterator[str]:
     """Say how the ranks train together."""
     world = dist.get_world_size()
-    yield f"{NAMES[kind]} over {world} ranks; each takes every {world}th sample of a batch"
+    yield f"{NAMES[kind]} over {world} ranks; each takes one sample in {world} of a batch"
     if any(isinstance(module, _BatchNorm) for module in model.modules()):
         yield "batch normalisation takes its statistics from each rank's own samples"
 

@@ -3,31 +3,11 @@
 import argparse
 import statistics
 import time
-from collections.abc import Callable
 
 import torch
-from torch import nn
 
+from benchmarks.trainings import MODELS
 from gradcheck_cli import watch
-
-
-def mlp() -> tuple[nn.Module, Callable[[], torch.Tensor]]:
-    """Twelve blocks of Linear(512), GELU, LayerNorm."""
-    blocks = [m for _ in range(12) for m in (nn.Linear(512, 512), nn.GELU(), nn.LayerNorm(512))]
-    return nn.Sequential(*blocks), lambda: torch.randn(64, 512)
-
-
-def convolutions() -> tuple[nn.Module, Callable[[], torch.Tensor]]:
-    """A small convolutional network."""
-    layers: list[nn.Module] = []
-    for wide, narrow in ((32, 3), (64, 32), (128, 64)):
-        layers += [nn.Conv2d(narrow, wide, 3, 2, 1), nn.BatchNorm2d(wide), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 10)), lambda: torch.randn(
-        32, 3, 32, 32
-    )
-
-
-MODELS = {"mlp": mlp, "convolutions": convolutions}
 
 
 def seconds(name: str, steps: int, *, watching: bool) -> float:

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ import torch
 from gradcheck_cli import __version__, concluding, fixing, plugins
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.errors import UserCodeError
+from gradcheck_cli.probe.meeting import Meeting
 from gradcheck_cli.probe.stepping import Interrupted, Progress, observe
 from gradcheck_cli.records.diagnosis import Fix
 from gradcheck_cli.records.finding import Finding
@@ -41,6 +42,7 @@ def diagnose(
     thresholds: Thresholds | None = None,
     on_step: Progress | None = None,
     on_stage: Stage | None = None,
+    meeting: Meeting | None = None,
 ) -> Report:
     """Observe `steps` training steps of `target` and report; None goes on until it is sure.
 
@@ -51,24 +53,37 @@ def diagnose(
     say = on_stage or (lambda _: None)
     started, begun = datetime.now(UTC), time.monotonic()
     say("building the model")
-    training = target.build()
-    say("training under observation")
-    trace, stopped = _observe(training, steps, on_step, thresholds)
+    with target.together():
+        training = target.build()
+        say("training under observation")
+        trace, stopped = _observe(training, steps, on_step, thresholds)
+    missing: tuple[Gap, ...] = ()
+    if meeting is not None:
+        failed = stopped is not None
+        trace, missing = meeting.put_together(training.model, trace, failed=failed)
+        meeting.stops = True
+        if meeting.terminated and stopped is None:
+            stopped = KeyboardInterrupt()
     judgement = judge(trace, thresholds=thresholds)
     crashed = list(judgement.crashed)
     causes = rank(trace, judgement.findings, on_crash=crashed.append)
     found = concluding.verdict(trace, judgement)
     fixes: tuple[Fix, ...] = ()
+    trying = target if meeting is None else target.alone
     if found is Verdict.SICK:
         proposals = fixing.propose(
-            training, trace, causes, judgement.findings, on_crash=crashed.append
+            training if meeting is None else trying.build(),
+            trace,
+            causes,
+            judgement.findings,
+            on_crash=crashed.append,
         )
         refused = "the run was interrupted" if stopped else "declined with --no-verify"
         if verify and stopped is None:
             say("trying fixes")
             try:
                 fixes = verify_fixes(
-                    target, proposals, budget=budget, baseline=judgement.findings, on_progress=say
+                    trying, proposals, budget=budget, baseline=judgement.findings, on_progress=say
                 )
             except KeyboardInterrupt as pressed:
                 stopped, refused = pressed, "interrupted while fixes were tried"
@@ -82,19 +97,41 @@ def diagnose(
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - begun, 3),
             interrupted=isinstance(stopped, KeyboardInterrupt),
+            world_size=1 if meeting is None else meeting.place.world,
         ),
-        assumptions=training.assumptions,
+        assumptions=(*training.assumptions, *_where_tried(meeting, fixes)),
         findings=judgement.findings,
         causes=causes,
         fixes=fixes,
         passed=judgement.passed,
         skipped=judgement.skipped,
         crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),
-        gaps=(*trace.gaps, *_stopped_early(trace, stopped)),
+        gaps=(*trace.gaps, *missing, *_stopped_early(trace, stopped)),
         layers=concluding.summaries(trace),
         history=concluding.history(trace),
         next_steps=concluding.next_steps(found, judgement.findings, fixes),
     )
+
+
+def follow(target: Target, steps: int, meeting: Meeting) -> None:
+    """Train as another rank than the one that reports, and leave it what was measured here.
+
+    Raises what `diagnose` raises, and what stopped the training early.
+    """
+    with target.together():
+        training = target.build()
+        trace, stopped = _observe(training, steps, None)
+    meeting.leave(
+        training.model, trace, "" if stopped is None else str(stopped) or "it was interrupted"
+    )
+    if stopped is not None:
+        raise stopped
+
+
+def _where_tried(meeting: Meeting | None, fixes: Sequence[Fix]) -> tuple[str, ...]:
+    if meeting is None or not any(fix.verification.arms for fix in fixes):
+        return ()
+    return ("fixes were tried on rank 0 alone, on the model as it is and whole batches",)
 
 
 def _observe(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.probe.launching import Ending, Program, execute, when_imported
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gradcheck_cli.probe.places import Ranks
     from gradcheck_cli.probe.ranks import Shard
     from gradcheck_cli.probe.session import Session
+    from gradcheck_cli.rebuilding import Recipe
     from gradcheck_cli.records.report import Report
 
 SIGTERM_CODE = 143
@@ -53,6 +55,7 @@ class Outcome:
     report: "Report | None" = None
     advice: str = ""
     follows: bool = False  # another rank reports
+    recipe: "Recipe | None" = None  # how to describe the training to `diagnose`
 
 
 @dataclass(slots=True)
@@ -111,7 +114,9 @@ def run(plan: Plan) -> Outcome:
     if watcher is None or not any(s.steps for s in watcher.sessions):
         return Outcome(ending, advice=_why_nothing(watcher))
     seconds = round(time.monotonic() - begun, 3)
-    return Outcome(ending, _report(this, ending, started.isoformat(timespec="seconds"), seconds))
+    how = _recipe(plan, next(s for s in watcher.sessions if s.steps))
+    told = _report(this, ending, how, started.isoformat(timespec="seconds"), seconds)
+    return Outcome(ending, told, recipe=how)
 
 
 @contextmanager
@@ -134,7 +139,7 @@ def _terminable() -> Iterator[None]:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _report(this: _Run, ending: Ending, started: str, seconds: float) -> "Report":
+def _report(this: _Run, ending: Ending, how: "Recipe", started: str, seconds: float) -> "Report":
     from gradcheck_cli.witnessing import Circumstances, report_of
 
     watcher = this.watcher
@@ -151,7 +156,7 @@ def _report(this: _Run, ending: Ending, started: str, seconds: float) -> "Report
         gaps=(*missing, *_gaps(watcher, ending)),
         world_size=this.ranks.world if this.ranks is not None else 1,
         crashed=tuple(_crashes(ending)),
-        advice=(_try_fixes(this.plan, sessions),),
+        advice=(how.advice,),
     )
 
     def amend(session: "Session", trace: "Trace") -> "Trace":
@@ -242,12 +247,24 @@ def _crashes(ending: Ending) -> Iterator[Crash]:
         yield Crash("the probe", "".join(traceback.format_exception(ending.error)))
 
 
-def _try_fixes(plan: Plan, sessions: list["Session"]) -> str:
-    kind = type(sessions[0].group.models[0])
-    local = kind.__module__ in {"__main__", "builtins"}
-    shown = plan.program.shown or plan.program.path
-    model = f"{shown}:{kind.__name__}" if local else f"{kind.__module__}:{kind.__name__}"
-    return f"to have the fixes tried: gradcheck diagnose {model} --data FILE.py:NAME"
+def _recipe(plan: Plan, session: "Session") -> "Recipe":
+    """Return how the training of the script could be described to `diagnose`."""
+    from gradcheck_cli.rebuilding import Seen, recipe, reference_to
+
+    kind = type(session.group.models[0])
+    optimizer = session.group.optimizers[0]
+    known = type(optimizer).__module__.startswith("torch.optim")
+    rates = [g["lr"] for g in optimizer.param_groups if "lr" in g]
+    seen = Seen(
+        model=kind.__name__,
+        elsewhere=reference_to(kind),
+        optimizer=type(optimizer).__name__ if known else "",
+        rate=float(rates[0]) if rates else None,
+        batch_size=session.trace().data.batch_size,
+    )
+    spec = plan.program.spec
+    home = plan.program.shown or plan.program.path if spec is None else spec.name
+    return recipe(Path(plan.program.path), home, seen)
 
 
 def _why_nothing(watcher: "Everywhere | None") -> str:

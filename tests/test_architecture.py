@@ -17,7 +17,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"records"}),
     frozenset({"plugins"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
-    frozenset({"probe", "remedies", "causes"}),
+    frozenset({"probe", "remedies", "causes", "rebuilding"}),
     frozenset({"verifying", "concluding"}),
     frozenset({"witnessing"}),
     frozenset({"fixing", "comparing", "gating"}),

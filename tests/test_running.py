@@ -148,6 +148,15 @@ def test_two_models_against_each_other_are_two_trainings_and_the_exit_code_is_ke
 
 
 @pytest.mark.slow
+def test_of_two_models_the_sick_one_is_named_and_the_exit_code_is_kept(tmp_path: Path) -> None:
+    theirs, ours = alone(tmp_path, "gan.py", "7", "sick"), watched(tmp_path, "gan.py", "7", "sick")
+    assert theirs.code == ours.code == 7
+    assert theirs.out == ours.out
+    [finding] = [f for f in ours.report["findings"] if f["name"] == "vanishing-gradient"]
+    assert all(layer.startswith("generator.") for layer in finding["layers"])
+
+
+@pytest.mark.slow
 def test_a_module_is_run_as_python_runs_it(tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
@@ -222,6 +231,7 @@ def test_frameworks_run_as_they_are_and_are_diagnosed(tmp_path: Path, script: st
         (),
         ("gradient_accumulation_steps=2", "gradient_checkpointing=True"),
         ("eval_strategy='steps'", "eval_steps=6"),
+        ("bf16=True",),
     ],
 )
 def test_the_trainer_of_transformers_is_diagnosed_and_trains_the_same_weights(
@@ -236,7 +246,13 @@ def test_the_trainer_of_transformers_is_diagnosed_and_trains_the_same_weights(
 
 @pytest.mark.heavy
 def test_a_compiled_trainer_in_bf16_runs_eagerly_and_the_report_says_so(tmp_path: Path) -> None:
-    ran = watched(tmp_path, "hf_trainer.py", "torch_compile=True", "bf16=True")
+    theirs, ran = (
+        f(tmp_path, "hf_trainer.py", "torch_compile=True", "bf16=True") for f in (alone, watched)
+    )
+    assert theirs.code == 0, theirs.err
+    sums = [float(x.out.splitlines()[-1]) for x in (theirs, ran)]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-2), "compiled, and eager, in half precision"
+    assert "init-too-small" in {c["name"] for c in ran.report["causes"]}
     assert ran.report["run"]["steps"] == 24
     assert ran.report["run"]["precision"] == "bfloat16"
     assert any("force_eager" in a for a in ran.report["assumptions"])

@@ -42,6 +42,7 @@ def diagnose(
     clip_norm: training_options.ClipNormOption = None,
     accumulate: training_options.AccumulateOption = None,
     precision: training_options.PrecisionOption = None,
+    strategy: training_options.StrategyOption = None,
 ) -> int:
     """Train a few watched steps and say why the model does not learn, and what would help.
 
@@ -49,8 +50,8 @@ def diagnose(
     3 could not diagnose (your code raised), 4 a bug of gradcheck, 130 interrupted.
     """
     given = dict(locals())  # first, so that it holds the options and nothing else
-    own = {"config", "trust", "model_arg", "severity"}
+    own = {"config", "trust", "strategy", "model_arg", "severity"}
     settings = {name: value for name, value in given.items() if name not in own}
     settings |= gate_settings.as_settings(given)
     settings["model_args"] = training_options.arguments_of(model_arg)
-    return run_all(settings, config, trust=trust)
+    return run_all(settings, config, trust=trust, strategy=strategy)

@@ -4,37 +4,58 @@ import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcheck_cli.cli import gate_options, gate_settings, options
+from gradcheck_cli.cli import gate_options, gate_settings, options, strategy_runs
 from gradcheck_cli.cli.consoles import Steps
 from gradcheck_cli.cli.gate_options import Counts
 from gradcheck_cli.cli.joint_runs import HERE, own_specs, run_several
 from gradcheck_cli.cli.outputs import Outputs, parse
 from gradcheck_cli.cli.streams import no_workflow_commands, stdout_to_stderr
 from gradcheck_cli.cli.telling import tell
-from gradcheck_cli.errors import UsageError
+from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.records.report import Report
 
 if TYPE_CHECKING:
+    from gradcheck_cli.probe.meeting import Meeting
     from gradcheck_cli.settings import Run, Settings
 
 
-def run_all(given: Mapping[str, Any], config: str | None, *, trust: bool) -> int:
+def run_all(
+    given: Mapping[str, Any], config: str | None, *, trust: bool, strategy: str | None = None
+) -> int:
     """Diagnose one model or several and return the exit code."""
+    met = strategy_runs.meet(strategy)
+    if met is not None:
+        alike = partial(_all, given, config, trust=trust, strategy=strategy, met=met)
+        return strategy_runs.together(met, alike)
+    return _all(given, config, trust=trust)
+
+
+def _all(
+    given: Mapping[str, Any],
+    config: str | None,
+    *,
+    trust: bool,
+    strategy: str | None = None,
+    met: "Meeting | None" = None,
+) -> int:
     from gradcheck_cli import settings
     from gradcheck_cli.rules import all_rules
 
     found = settings.load(given, config=config, rules=all_rules())
-    rules = _rules(found, trust=trust)
+    rules = replace(_rules(found, trust=trust), met=met, strategy=strategy)
     gate_options.check_baseline(rules.baseline)
     for run in found.runs:
         if run.target().get("model") is None:
             raise UsageError("which model? say gradcheck diagnose MODEL, or try gradcheck init")
     if found.folder is not None and str(found.folder) not in sys.path:
         sys.path.insert(0, str(found.folder))  # modules that a config names lie beside it
+    if met is not None and len(found.runs) > 1:
+        raise UsageError("--strategy takes one model at a time; the config names several")
     if len(found.runs) > 1:
         return run_several(found.runs, partial(_diagnosed, rules=rules), rules)
     [run] = found.runs
@@ -54,6 +75,9 @@ def _rules(found: "Settings", *, trust: bool) -> Counts:
 
 
 def _one(run: "Run", wanted: Outputs, rules: Counts) -> int:
+    if rules.met is not None and not rules.met.place.leads:
+        _followed(run, wanted, rules, rules.met)
+        return ExitCode.OK  # rank 0 knows better
     report = _diagnosed(run, wanted, rules)
     result = gate_options.gated(report, rules.policy, rules.baseline)
     tell(result.report, wanted, quiet=bool(run["quiet"]), notes=result.notes)
@@ -62,7 +86,7 @@ def _one(run: "Run", wanted: Outputs, rules: Counts) -> int:
 
 def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
     """Train, with stdout kept for the machine and workflow commands kept from the user's code."""
-    steps = options.steps_of(str(run["steps"]))
+    steps = _steps(run, rules)
     with ExitStack() as stack:
         if wanted.annotates_github:
             stack.enter_context(no_workflow_commands())
@@ -72,7 +96,7 @@ def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
         from gradcheck_cli import diagnosing
         from gradcheck_cli.targets.target import Target
 
-        target = Target.from_strings(**run.target(), trust=rules.trust)
+        target = Target.from_strings(**run.target(), trust=rules.trust, strategy=rules.strategy)
         limits = {"budget": run["budget"]} if "budget" in run.values else {}
         return diagnosing.diagnose(
             target,
@@ -82,5 +106,24 @@ def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
             command=shlex.join(["gradcheck", *sys.argv[1:]]),
             on_step=progress.step,
             on_stage=progress.stage,
+            meeting=rules.met,
             **limits,
         )
+
+
+def _followed(run: "Run", wanted: Outputs, rules: Counts, met: "Meeting") -> None:
+    """Train beside rank 0 and say nothing."""
+    steps = _steps(run, rules)
+    with stdout_to_stderr(active=wanted.claims_stdout):
+        from gradcheck_cli import diagnosing
+        from gradcheck_cli.targets.target import Target
+
+        target = Target.from_strings(**run.target(), trust=rules.trust, strategy=rules.strategy)
+        diagnosing.follow(target, steps or diagnosing.STEPS, met)
+
+
+def _steps(run: "Run", rules: Counts) -> int | None:
+    steps = options.steps_of(str(run["steps"]))
+    if steps is None and rules.met is not None:
+        raise UsageError("--steps auto looks at one rank only; give a number with --strategy")
+    return steps

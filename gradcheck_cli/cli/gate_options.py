@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from gradcheck_cli.errors import ExitCode
 from gradcheck_cli.records.comparison import Comparison
 from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.report import Report
+
+if TYPE_CHECKING:
+    from gradcheck_cli.probe.meeting import Meeting
 
 PANEL = "What counts"
 
@@ -106,12 +109,14 @@ MaybeExitZeroOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What counts, which thresholds the rules have, and whether files are trusted."""
+    """What counts, which thresholds the rules have, whether files are trusted, who trains with us."""
 
     policy: gating.Policy
     thresholds: Mapping[str, Mapping[str, Any]]
     baseline: Path | None
     trust: bool
+    met: "Meeting | None" = None  # where the ranks of a strategy meet
+    strategy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

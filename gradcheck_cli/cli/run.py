@@ -3,6 +3,7 @@
 import shlex
 import sys
 import traceback
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,8 +12,10 @@ from rich.text import Text
 from gradcheck_cli.cli import options, outputs
 from gradcheck_cli.cli.consoles import err
 from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.rebuilt_runs import with_verdicts
 from gradcheck_cli.cli.streams import stdout_to_stderr
-from gradcheck_cli.errors import ExitCode
+from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.probe.places import ranks
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.renderers.words import clean
 from gradcheck_cli.running import Outcome, Plan, TerminatedError
@@ -40,6 +43,15 @@ EveryOption = Annotated[
     typer.Option("--every", min=1, metavar="N", help="Read the layers at least in one of N steps."),
 ]
 
+VerifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Then try the fixes, on the training built again from what the script defines.",
+    ),
+]
+_BUDGET = 60.0
+
 
 @command
 def run(
@@ -50,6 +62,8 @@ def run(
     output: options.OutputOption = None,
     fail_on: options.FailOnOption = options.FailOn.ERROR,
     quiet: options.QuietOption = False,
+    verify: VerifyOption = False,
+    budget: options.BudgetOption = None,
 ) -> int:
     """Run a training script as it is and say why its model does not learn.
 
@@ -59,6 +73,8 @@ def run(
     3 nothing was measured, 4 a bug of gradcheck.
     """
     wanted = outputs.parse(output or ())
+    if verify and ranks() is not None:
+        raise UsageError("--verify takes one process; use diagnose --strategy ddp or fsdp instead")
 
     from gradcheck_cli import running
     from gradcheck_cli.probe.launching import find_module, find_script
@@ -75,6 +91,10 @@ def run(
         outcome = running.run(plan)
         _tell_ending(outcome)
         sys.stdout.flush()
+        if verify and outcome.report is not None and outcome.recipe is not None:
+            spent = _BUDGET if budget is None else budget
+            report = with_verdicts(outcome.report, outcome.recipe, spent)
+            outcome = replace(outcome, report=report)
     _tell(outcome, wanted, quiet=quiet)
     return _code_of(outcome, fail_on.gate)
 

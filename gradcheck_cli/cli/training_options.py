@@ -62,6 +62,16 @@ PrecisionOption = Annotated[
     str | None, typer.Option("--precision", help="fp32, bf16 or fp16.", rich_help_panel=PANEL)
 ]
 
+StrategyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        metavar="ddp|fsdp",
+        help="Under torchrun: train on all ranks together.",
+        rich_help_panel=PANEL,
+    ),
+]
+
 
 def arguments_of(texts: list[str] | None) -> dict[str, str] | None:
     """Return what `NAME=VALUE` texts say, nothing when there are none; raises UsageError."""

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.probe.calls import Call
-from gradcheck_cli.probe.ownership import Owner, normalises
+from gradcheck_cli.probe.ownership import Owner, kind_of, normalises
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.records.trace import Gap, Layer, Parameter, Role, SourceSite
 
@@ -137,7 +137,7 @@ def layers(
         result.append(
             Layer(
                 path=path,
-                kind=type(module).__name__ if module is not None else place.kind,
+                kind=kind_of(module) if module is not None else place.kind,
                 role=place.role,
                 order=len(result),
                 depth=place.depth,
@@ -192,7 +192,7 @@ def _not_on_tape(
 ) -> Layer:
     return Layer(
         path=owner.path,
-        kind=type(owner.module).__name__ if owner.module is not None else "parameter",
+        kind=kind_of(owner.module) if owner.module is not None else "parameter",
         role=owner.role,
         order=order,
         called=owner.path in called or owner.path in arrived,
@@ -234,7 +234,7 @@ def call_of(module: nn.Module, owner: Owner | None) -> Call | None:
     is_norm = owner.role is Role.NORMALISATION
     return Call(
         owner.path,
-        type(module).__name__,
+        kind_of(module),
         is_weights=not is_norm,
         reads=frozenset(),
         normalises=is_norm and normalises(module),

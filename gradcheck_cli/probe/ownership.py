@@ -114,3 +114,10 @@ def owners(model: nn.Module, prefix: str = "") -> Iterator[Owner]:
 
     visited: set[int] = {id(model)}
     yield from walk(model, prefix)
+
+
+def kind_of(module: nn.Module) -> str:
+    """Return the name of the class that the user wrote; FSDP2 puts one of its own in front."""
+    kinds = type(module).__mro__
+    sharded = len(kinds) > 2 and kinds[1].__name__ == "FSDPModule"
+    return kinds[2].__name__ if sharded else kinds[0].__name__

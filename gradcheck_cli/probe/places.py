@@ -79,6 +79,55 @@ class Ranks:
             gaps.append(Gap(what=f"{beyond} more ranks", reason=why))
         return found, gaps
 
+    def tell(self, code: int) -> None:
+        """Let the other ranks end with this exit code."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = self.folder / "rank0.telling"
+        draft.write_text(str(int(code)))
+        draft.replace(self._code)
+
+    def told(self, patience: float | None = None) -> int | None:
+        """Wait for rank 0's exit code; None when it is gone without one, or after `patience` seconds."""
+        begun = time.monotonic()
+        while not self._code.exists():
+            waited = time.monotonic() - begun
+            if patience is not None and waited > patience:
+                return None
+            if FOLDER not in os.environ and waited > STARTING and not self._leader_lives():
+                break
+            time.sleep(0.05)
+        if not self._code.exists():
+            return None
+        return int(self._code.read_text())
+
+    def confirm(self) -> None:
+        """Let rank 0 know that its exit code was heard."""
+        (self.folder / f"rank{self.rank}.heard").touch()
+
+    def dismiss(self, patience: float = STARTING) -> None:
+        """Remove the files once all have heard the exit code, or after `patience` seconds."""
+        begun = time.monotonic()
+        others = [r for r in self.expected if r != self.rank]
+        while time.monotonic() - begun < patience:
+            if all(self._is_done(rank) for rank in others):
+                break
+            time.sleep(0.02)
+        self.clear()
+
+    @property
+    def _code(self) -> Path:
+        return self.folder / "rank0.code"
+
+    def _leader_lives(self) -> bool:
+        sign = self._sign(0)
+        return sign.exists() and _lives(int(sign.read_text() or 0))
+
+    def _is_done(self, rank: int) -> bool:
+        if (self.folder / f"rank{rank}.heard").exists():
+            return True
+        sign = self._sign(rank)
+        return FOLDER not in os.environ and sign.exists() and not _lives(int(sign.read_text() or 0))
+
     def _given_up(self, rank: int, waited: float, patience: float) -> str:
         """Return why a rank is not waited for any longer, or nothing."""
         sign = self._sign(rank)

@@ -50,6 +50,7 @@ class Candidate:
     needs: tuple[str, ...] = ()  # arguments that have no default
     note: str = ""
     target_column: str | None = None
+    is_class: bool = False
 
 
 @dataclass(slots=True)
@@ -81,6 +82,14 @@ def survey(folder: Path) -> Survey:
     for candidate in sorted(candidates, key=lambda entry: -entry.score):
         result.found.setdefault(candidate.kind, []).append(candidate)
     return result
+
+
+def survey_file(path: Path) -> dict[str, list[Candidate]]:
+    """Read one Python file: what it defines of each kind, the likeliest first."""
+    found: dict[str, list[Candidate]] = {}
+    for candidate in sorted(_in_file(path, Path(path.name)), key=lambda entry: -entry.score):
+        found.setdefault(candidate.kind, []).append(candidate)
+    return found
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -119,7 +128,9 @@ def _in_file(path: Path, relative: Path) -> list[Candidate]:
             needs = _needs(node, kind)
             held = isinstance(node, ast.ClassDef) and name in used  # a part, or called below
             value = score - penalty - 5 * bool(needs) - 4 * bool(note) - held
-            candidates.append(Candidate(kind, f"{relative.as_posix()}:{name}", value, needs, note))
+            is_class = isinstance(node, ast.ClassDef)
+            where = f"{relative.as_posix()}:{name}"
+            candidates.append(Candidate(kind, where, value, needs, note, is_class=is_class))
     return candidates
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -18,6 +18,9 @@ from gradcheck_cli.targets.optimizers import Optimised
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.training import Outcome
 from gradcheck_cli.targets.wording import moved, tensors_in
+
+if TYPE_CHECKING:
+    from gradcheck_cli.targets.strategies import Parallel
 
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -39,6 +42,7 @@ class Loop:
     warm_up: int | None = None
     clip: float | None = None
     scaler: torch.amp.GradScaler | None = None
+    parallel: "Parallel | None" = None  # with other ranks
     steps: int = 0
     rates: list[list[float]] = field(default_factory=list)
 
@@ -72,7 +76,7 @@ class Loop:
         for _ in range(self.accumulate):
             batch = moved(next(self.batches), self.device)
             with self.autocast():
-                computed = self.objective.compute(self.model, batch)
+                computed = self._computed(batch)
             self._backward(computed)
             losses.append(self._reported(computed))
             samples += samples_in(batch) or 0
@@ -82,7 +86,14 @@ class Loop:
         if self.scaler is not None:
             self.scaler.update()
         loss = losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+        if self.parallel is not None:
+            loss = self.parallel.mean(loss)
         return Outcome(loss, batch, computed.output, computed.target, samples or None)
+
+    def _computed(self, batch: Any) -> Computed:
+        if self.parallel is None:
+            return self.objective.compute(self.model, batch)
+        return self.parallel.compute(batch)
 
     def _reported(self, computed: Computed) -> torch.Tensor:
         if self._has_each(computed):

@@ -7,6 +7,7 @@ from typing import Any
 from gradcheck_cli.errors import UsageError
 
 PRECISIONS = ("fp32", "bf16", "fp16")
+STRATEGIES = ("ddp", "fsdp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,11 @@ class Options:
     clip_norm: float | None = None
     accumulate: int = 1  # micro-batches per step
     training_step: Any = None  # training_step(model, batch) or (model, batch, optimizers)
+    strategy: str | None = None  # ddp | fsdp: share every batch with the other ranks
 
     def __post_init__(self) -> None:
+        if self.strategy not in (None, *STRATEGIES):
+            raise UsageError(f"no strategy {self.strategy!r}; use {' or '.join(STRATEGIES)}")
         if self.precision not in PRECISIONS:
             raise UsageError(f"no precision {self.precision!r}; use {', '.join(PRECISIONS)}")
         for name in ("batch_size", "accumulate"):

@@ -1,9 +1,12 @@
 """A description of a training that can be built again and again, each time as the same run."""
 
 import copy
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import ModuleType
 from typing import Any, Self
 
 import torch
@@ -76,6 +79,8 @@ class Target:
     @classmethod
     def _made(cls, recognise: Callable[[], Ingredients], options: Options) -> Self:
         device = choose_device(options.device)
+        if options.strategy is not None:
+            device = strategies().device_of_rank(device)
         sites = SiteBook()
         seed_everything(options.seed)
         with sites.recording():
@@ -84,6 +89,18 @@ class Target:
         if options.device == "auto" and device.type != "cpu":
             notes = (*notes, f"device {device}, because there is one")
         return cls(parts=parts, options=options, device=device, notes=notes, sites=sites)
+
+    @property
+    def alone(self) -> Self:
+        """The same training in this process only: the whole of every batch, the model as it is."""
+        return replace(self, options=replace(self.options, strategy=None))
+
+    def together(self) -> AbstractContextManager[None]:
+        """Join the other ranks for as long as it is open, where a strategy was asked for."""
+        if self.options.strategy is None:
+            return nullcontext()
+        joined: AbstractContextManager[None] = strategies().group(self.device)
+        return joined
 
     @property
     def labels(self) -> dict[str, str]:
@@ -124,6 +141,7 @@ class Target:
         with self.sites.recording():
             made, notes = self._changed_model(objective, changes, seed)
         trainable(made.model)
+        made = self._spread(made)
         batches, held_out = self._rows(seed, hold_out)
         loop = Loop(
             model=made.model,
@@ -139,8 +157,34 @@ class Target:
             warm_up=_last(changes, "warm_up"),
             clip=_last(changes, "clip") or self.options.clip_norm,
         )
-        seed_everything(seed ^ AFTER_INIT)
+        chance = seed ^ AFTER_INIT
+        if self.options.strategy is not None:
+            notes = [*notes, *self._join(loop, objective)]
+            chance += int(
+                os.environ["RANK"]
+            )  # dropout differs between ranks, as in a user's script
+        seed_everything(chance)
         return self._training(loop, plan, notes)
+
+    def _spread(self, made: MadeModel) -> MadeModel:
+        """Shard the parameters before an optimizer takes them, where that was asked for."""
+        if self.options.strategy != "fsdp":
+            return made
+        names = {id(p): name for name, p in made.model.named_parameters()}
+        model = strategies().sharded(made.model, self.device)
+        if made.optimizer is not None:
+            strategies().follow_shards(made.optimizer, names, model)
+        return MadeModel(model, made.optimizer)
+
+    def _join(self, loop: Loop, objective: Objective) -> list[str]:
+        """Let the loop train with the other ranks; return what to say of it."""
+        kind, joint = self.options.strategy, strategies()
+        assert kind is not None
+        manual = loop.manual is not None
+        joint.refuse(kind, loop.optimizers, manual=manual, precision=loop.precision)
+        loop.parallel = joint.Parallel(kind, loop.model, objective)
+        loop.batches = joint.shares(loop.batches)
+        return list(joint.notes(kind, loop.model))
 
     def _training(self, loop: Loop, plan: Plan, notes: Sequence[str]) -> Training:
         extra: dict[str, Any] = {} if loop.scaler is None else {"scaler": loop.scaler}
@@ -218,6 +262,13 @@ class Target:
         if not isinstance(objective.criterion, nn.Module):
             return objective
         return replace(objective, criterion=copy.deepcopy(objective.criterion).to(self.device))
+
+
+def strategies() -> ModuleType:
+    """Return what trains on several ranks; torch.distributed is slow to import and rarely needed."""
+    from gradcheck_cli.targets import strategies as joint
+
+    return joint
 
 
 def _changed_objective(objective: Objective, changes: Sequence[Change]) -> Objective:

@@ -1,4 +1,4 @@
-"""Two models against each other, two optimizers; the exit code is the first argument."""
+"""Two models against each other, two optimizers; the exit code, then `sick` for a generator too deep."""
 
 import sys
 
@@ -7,6 +7,9 @@ from torch import nn
 
 torch.manual_seed(0)
 generator = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 2))
+if "sick" in sys.argv:
+    deep = [m for _ in range(10) for m in (nn.Linear(32, 32), nn.Sigmoid())]
+    generator = nn.Sequential(nn.Linear(8, 32), *deep, nn.Linear(32, 2))
 critic = nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
 slow = torch.optim.Adam(generator.parameters(), lr=2e-4)
 fast = torch.optim.Adam(critic.parameters(), lr=2e-4)

@@ -44,7 +44,9 @@ def main(strategy: str, fault: str = "") -> None:
                 model.module[3].weight.mul_(1.5)
         if fault == "dies" and step == 20 and rank == 1:
             raise ValueError("rank 1 has had enough")
-    print(f"rank {rank} done")
+    whole = [getattr(p, "full_tensor", lambda p=p: p)() for p in model.parameters()]
+    total = sum(p.detach().double().sum().item() for p in whole)
+    sys.stdout.write(f"rank {rank} ends with {total.hex()}\n")
     if strategy != "none":
         dist.destroy_process_group()
 

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # One process per core, one thread each: torch's own threads would only get into each other's way.
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: demo test check format schema golden clean
+.PHONY: demo test check faults audit format schema golden clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,11 +21,17 @@ demo: $(STAMP)  ## diagnose the bundled deep sigmoid network on the bundled digi
 test: $(STAMP)  ## all tests
 	$(TESTS) -m 'not heavy'
 
-check: $(STAMP)  ## format, lint, types, tests
+check: $(STAMP) audit  ## format, lint, types, known vulnerabilities, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(TESTS) -m 'not heavy'
+
+audit: $(STAMP)  ## known vulnerabilities in what is installed; without a network it says so
+	$(BIN)/python -m benchmarks.audit
+
+faults: $(STAMP)  ## break everything around a run, and count what survives
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.faults
 
 format: $(STAMP)
 	$(BIN)/ruff format .

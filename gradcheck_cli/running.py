@@ -1,17 +1,16 @@
 """`gradcheck run train.py`: a script that nobody changed, under observation from its first line."""
 
 import os
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.probe.launching import Ending, Program, execute, when_imported
+from gradcheck_cli.probe.terminating import SIGTERM_CODE, TerminatedError, terminable
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Gap, Trace
 
@@ -22,17 +21,13 @@ if TYPE_CHECKING:
     from gradcheck_cli.probe.session import Session
     from gradcheck_cli.rebuilding import Recipe
     from gradcheck_cli.records.report import Report
+    from gradcheck_cli.witnessing import Circumstances, Snapshots
 
-SIGTERM_CODE = 143
 _LEAD = 4  # a training may take so many more steps than another before a run is stopped
 
 
 class EnoughError(BaseException):
     """Ends the script after the steps that were asked for; no `except Exception` stops it."""
-
-
-class TerminatedError(BaseException):
-    """SIGTERM arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +40,10 @@ class Plan:
     stop_after: int | None = None
     first: int = 8
     every: int = 100
+    keep: "Callable[[Report], None] | None" = (
+        None  # takes a snapshot of the report every few seconds
+    )
+    snapshot_seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,9 @@ class _Run:
     stack: ExitStack = field(default_factory=ExitStack)
     book: Any = None
     ranks: "Ranks | None" = None
+    snapshots: "Snapshots | None" = None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    begun: float = field(default_factory=time.monotonic)
 
     def watch(self) -> None:
         """Torch is here: look everywhere."""
@@ -82,10 +84,16 @@ class _Run:
             sampling=sampling, site_of=self.book.site_of, on_step=self.stepped
         )
         self.stack.enter_context(self.watcher)
+        if plan.keep is not None and (self.ranks is None or self.ranks.leads):
+            from gradcheck_cli.witnessing import Snapshots
+
+            self.snapshots = Snapshots(plan.keep, plan.snapshot_seconds)
 
     def stepped(self, _: "Session") -> None:
         """Stop the script when every training has taken its steps, or one is far ahead."""
         assert self.watcher is not None
+        if self.snapshots is not None and self.snapshots.due:
+            self.snapshots.take([s for s in self.watcher.sessions if s.steps], _about(self))
         limit = self.plan.stop_after
         if limit is None:
             return
@@ -99,9 +107,8 @@ def run(plan: Plan) -> Outcome:
 
     Raises nothing of the script's: how it ended is in the outcome.
     """
-    started, begun = datetime.now(UTC), time.monotonic()
     this = _Run(plan, ranks=_place())
-    with this.stack, when_imported("torch", this.watch), _terminable():
+    with this.stack, when_imported("torch", this.watch), terminable():
         ending = execute(plan.program, plan.arguments)
     if isinstance(ending.error, EnoughError):
         ending = Ending()
@@ -113,49 +120,42 @@ def run(plan: Plan) -> Outcome:
         return Outcome(ending, follows=True)
     if watcher is None or not any(s.steps for s in watcher.sessions):
         return Outcome(ending, advice=_why_nothing(watcher))
-    seconds = round(time.monotonic() - begun, 3)
     how = _recipe(plan, next(s for s in watcher.sessions if s.steps))
-    told = _report(this, ending, how, started.isoformat(timespec="seconds"), seconds)
-    return Outcome(ending, told, recipe=how)
+    return Outcome(ending, _report(this, ending, how), recipe=how)
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the script with an exception, unless it handles the signal itself."""
-    in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
+def _about(this: _Run) -> "Circumstances":
+    """Return what is known of the run while it goes on."""
+    from gradcheck_cli.witnessing import Circumstances
 
-    def end(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun sends several; SIGKILL ends us
-        raise TerminatedError
+    watcher = this.watcher
+    assert watcher is not None
+    sessions = [s for s in watcher.sessions if s.steps]
+    return Circumstances(
+        command=this.plan.command,
+        data="drawn by the script",
+        started=this.started.isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - this.begun, 3),
+        assumptions=tuple(_assumptions(watcher, sessions)),
+        gaps=tuple(_gaps(watcher)),
+        world_size=this.ranks.world if this.ranks is not None else 1,
+        crashed=tuple(this.snapshots.crashed) if this.snapshots is not None else (),
+    )
 
-    signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGTERM) is end:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-
-def _report(this: _Run, ending: Ending, how: "Recipe", started: str, seconds: float) -> "Report":
-    from gradcheck_cli.witnessing import Circumstances, report_of
+def _report(this: _Run, ending: Ending, how: "Recipe") -> "Report":
+    from gradcheck_cli.witnessing import report_of
 
     watcher = this.watcher
     assert watcher is not None
     sessions = [s for s in watcher.sessions if s.steps]
     others, missing = _gathered(this, ending)
-    about = Circumstances(
-        command=this.plan.command,
-        data="drawn by the script",
-        started=started,
-        seconds=seconds,
+    known = _about(this)
+    about = replace(
+        known,
         interrupted=isinstance(ending.error, (KeyboardInterrupt, TerminatedError)),
-        assumptions=tuple(_assumptions(watcher, sessions)),
-        gaps=(*missing, *_gaps(watcher, ending)),
-        world_size=this.ranks.world if this.ranks is not None else 1,
-        crashed=tuple(_crashes(ending)),
+        gaps=(*missing, *known.gaps, *_untaken(ending)),
+        crashed=(*known.crashed, *_crashes(ending)),
         advice=(how.advice,),
     )
 
@@ -223,7 +223,7 @@ def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[s
         )
 
 
-def _gaps(watcher: "Everywhere", ending: Ending) -> Iterator[Gap]:
+def _gaps(watcher: "Everywhere") -> Iterator[Gap]:
     from gradcheck_cli.probe.ranks import unread
 
     for optimizer in watcher.strangers:
@@ -234,6 +234,9 @@ def _gaps(watcher: "Everywhere", ending: Ending) -> Iterator[Gap]:
     yield from unread([m for s in watcher.sessions for m in s.group.models])
     for name in watcher.scripted:
         yield Gap(what=f"inside {name}", reason="TorchScript runs without calling hooks")
+
+
+def _untaken(ending: Ending) -> Iterator[Gap]:
     if isinstance(ending.error, Exception):
         error = ending.error
         yield Gap(what="the steps to come", reason=f"{type(error).__name__}: {error}")

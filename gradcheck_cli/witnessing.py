@@ -1,6 +1,8 @@
 """From trainings that were watched to one report: what `watch` and `run` have in common."""
 
 import platform
+import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
@@ -10,7 +12,7 @@ from torch import nn
 
 from gradcheck_cli import __version__, concluding, plugins
 from gradcheck_cli.causes.ranking import rank
-from gradcheck_cli.errors import CannotDiagnoseError
+from gradcheck_cli.errors import CannotDiagnoseError, UsageError
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.records.diagnosis import Fix, Verification
 from gradcheck_cli.records.finding import Crash, Finding, Skip
@@ -23,6 +25,7 @@ from gradcheck_cli.targets.training import Training
 
 UNTRIED = "the data of a running script cannot be drawn again"
 LONGER = "let it train for longer"
+_SHARE = 0.02  # of the time may go into snapshots
 _FEW = 20  # steps below which "nothing found" is not an answer
 OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fall
 Amend = Callable[[Session, Trace], Trace]
@@ -37,11 +40,50 @@ class Circumstances:
     started: str = ""
     seconds: float = 0.0
     interrupted: bool = False
+    snapshot: bool = False  # of a run that goes on: no fixes are looked for
     world_size: int = 1
     assumptions: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
     crashed: tuple[Crash, ...] = ()
     advice: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Snapshots:
+    """The report so far, kept every few seconds: what is left when the process is killed.
+
+    By time and not by steps, and never more than `_SHARE` of it.
+    """
+
+    keep: Callable[[Report], None]
+    seconds: float = 5.0
+    refused: int = 0  # how often the system did not let it be written
+    crashed: list[Crash] = field(default_factory=list)
+    _next: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._next = time.monotonic() + self.seconds
+
+    @property
+    def due(self) -> bool:
+        """Is it time for the next one? Never again after a crash."""
+        return time.monotonic() >= self._next and not self.crashed
+
+    def take(self, sessions: Sequence[Session], about: Circumstances) -> None:
+        """Judge what was measured and keep the report; whatever goes wrong, the training goes on."""
+        began = time.monotonic()
+        gap = Gap(
+            what="the steps to come", reason="a snapshot: the run had not ended when it was taken"
+        )
+        told = replace(about, interrupted=True, snapshot=True, gaps=(*about.gaps, gap))
+        try:
+            self.keep(report_of(sessions, told))
+        except UsageError:
+            self.refused += 1  # not writable now; the end of the run tries again, and says so
+        except Exception:  # noqa: BLE001  # the user's training must not end because of it
+            self.crashed.append(Crash("the snapshot", traceback.format_exc()))
+        ended = time.monotonic()
+        self._next = ended + max(self.seconds, (ended - began) / _SHARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +155,9 @@ def _report(heard: Heard, about: Circumstances) -> Report:
     crashed = [*about.crashed, *judgement.crashed]
     causes = rank(trace, judgement.findings, on_crash=crashed.append)
     found = concluding.verdict(trace, judgement)
-    fixes = _proposed(heard, causes, crashed) if found is Verdict.SICK else ()
+    fixes = (
+        _proposed(heard, causes, crashed) if found is Verdict.SICK and not about.snapshot else ()
+    )
     return Report(
         verdict=found,
         headline=concluding.headline(trace, found, judgement.findings, causes, longer=LONGER),

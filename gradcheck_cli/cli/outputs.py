@@ -8,7 +8,7 @@ from gradcheck_cli.cli.consoles import write_out
 from gradcheck_cli.cli.job_summary import append
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.report import Report
-from gradcheck_cli.records.textfile import check_writable, write_text
+from gradcheck_cli.records.textfile import check_writable, is_device, write_text
 from gradcheck_cli.renderers.formats import Format, find, of_suffix
 
 
@@ -41,19 +41,45 @@ class Outputs:
         """Will GitHub's workflow commands be printed?"""
         return any(o.format.name == "github" for o in self.wanted)
 
+    @property
+    def keeps_snapshots(self) -> bool:
+        """Is there a file that can hold the report while the run goes on?"""
+        return bool(self._kept)
+
+    @property
+    def _kept(self) -> list[tuple[Format, Path]]:
+        """Files that `gradcheck report` reads; a device is written once, at the end."""
+        files = ((o.format, o.path) for o in self.wanted if o.format.name in {"yaml", "json"})
+        return [(form, path) for form, path in files if path is not None and not is_device(path)]
+
+    def snapshot(self, report: Report) -> None:
+        """Replace what can be read back by an unfinished report; raises UsageError."""
+        for form, path in self._kept:
+            write_text(path, form.write(report, {}))
+
     def write(self, report: Report) -> list[Path]:
-        """Write every report and return the files; raises UsageError where the system refuses."""
-        files = []
+        """Write every report and return the files.
+
+        One that fails does not keep the others from being written; then the first failure is raised,
+        a UsageError where the system refuses.
+        """
+        files: list[Path] = []
+        failed: list[Exception] = []
         cards = _cards() if any(o.format.name == "sarif" for o in self.wanted) else {}
         if self.annotates_github:
             append(report)
         for output in self.wanted:
-            text = output.format.write(report, cards)
-            if output.path is None:
-                write_out(text)
-            else:
-                write_text(output.path, text)
-                files.append(output.path)
+            try:
+                text = output.format.write(report, cards)
+                if output.path is None:
+                    write_out(text)
+                else:
+                    write_text(output.path, text)
+                    files.append(output.path)
+            except Exception as error:  # noqa: BLE001  # raised below, after the others were written
+                failed.append(error)
+        if failed:
+            raise failed[0]
         return files
 
 

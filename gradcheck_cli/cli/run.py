@@ -16,9 +16,10 @@ from gradcheck_cli.cli.rebuilt_runs import with_verdicts
 from gradcheck_cli.cli.streams import stdout_to_stderr
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.probe.places import ranks
+from gradcheck_cli.probe.terminating import TerminatedError
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.renderers.words import clean
-from gradcheck_cli.running import Outcome, Plan, TerminatedError
+from gradcheck_cli.running import Outcome, Plan
 
 # Everything after the script is the script's.
 SETTINGS = {"allow_interspersed_args": False}
@@ -68,7 +69,8 @@ def run(
     """Run a training script as it is and say why its model does not learn.
 
     The script's own output, results and exit code stay what they are; the report goes to stderr and
-    to --output. Reports at its end, on an exception, on Ctrl-C and on SIGTERM. Exit codes: the
+    to --output. Reports at its end, on an exception, on Ctrl-C and on SIGTERM; files of --output in
+    YAML and JSON hold a snapshot meanwhile, for when the process is killed. Exit codes: the
     script's own where it is not 0; else 0 nothing at or above --fail-on, 1 findings, 2 usage,
     3 nothing was measured, 4 a bug of gradcheck.
     """
@@ -86,6 +88,7 @@ def run(
         command=shlex.join(["gradcheck", *sys.argv[1:]]),
         stop_after=stop_after,
         every=every,
+        keep=wanted.snapshot if wanted.keeps_snapshots else None,
     )
     with stdout_to_stderr(active=wanted.claims_stdout):
         outcome = running.run(plan)
@@ -125,11 +128,14 @@ def _tell(outcome: Outcome, wanted: outputs.Outputs, *, quiet: bool) -> None:
         return
     from gradcheck_cli.renderers.terminal import render
 
-    files = wanted.write(report)
-    if quiet:
-        _line(report.verdict.value, report.headline)
-    elif not wanted.silences_terminal:
-        err().print(render(report))
+    files = []
+    try:
+        files = wanted.write(report)
+    finally:  # a file that can not be written does not take the report with it
+        if quiet:
+            _line(report.verdict.value, report.headline)
+        elif not wanted.silences_terminal:
+            err().print(render(report))
     if not quiet:
         for path in files:
             err().print(Text(f" wrote {clean(str(path))}", style="dim"), soft_wrap=True)

@@ -15,8 +15,11 @@ from gradcheck_cli.renderers.words import clean
 
 def tell(report: Report, outputs: Outputs, *, quiet: bool, notes: Sequence[str] = ()) -> None:
     """Write the reports, then show what a person reads; machine formats keep stdout to themselves."""
-    files = outputs.write(report)
-    _show(report, outputs, quiet=quiet)
+    files = []
+    try:
+        files = outputs.write(report)
+    finally:  # a file that can not be written does not take the report with it
+        _show(report, outputs, quiet=quiet)
     if not quiet:
         _mention([*notes, *(f"wrote {os.fspath(path)}" for path in files)], err())
 

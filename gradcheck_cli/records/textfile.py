@@ -16,7 +16,7 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"can not write {path}: there is no folder {folder}")
     if path.is_dir():
         raise UsageError(f"can not write {path}: it is a folder")
-    if _is_device(path):
+    if is_device(path):
         return
     try:
         handle, name = tempfile.mkstemp(prefix=".gradcheck-", dir=folder)
@@ -29,7 +29,7 @@ def check_writable(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` at once; raises UsageError when the system refuses."""
     try:
-        if _is_device(path):
+        if is_device(path):
             path.write_text(text, encoding="utf-8")
         else:
             _replace(path, text)
@@ -59,6 +59,6 @@ def _mode(path: Path) -> int:
     return 0o666 & ~mask
 
 
-def _is_device(path: Path) -> bool:
+def is_device(path: Path) -> bool:
     """Is it something like /dev/stdout, which must be written through and never replaced?"""
     return str(path.absolute()).startswith(DEVICES) or (path.exists() and not path.is_file())

@@ -243,3 +243,16 @@ def test_tiny_batches_are_survived(size: int) -> None:
 def test_a_model_without_layers_cannot_be_diagnosed() -> None:
     with pytest.raises(GradcheckError):
         trained(torch.nn.Sequential(), torch.randn(8, 4), torch.randn(8, 4))
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e-30])
+def test_weights_of_a_huge_or_tiny_scale_are_never_healthy(scale: float) -> None:
+    def build() -> torch.nn.Module:
+        model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.mul_(scale)
+        return model
+
+    x = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    assert trained(build, x, x[:, :3].argmax(1)).verdict is not Verdict.HEALTHY

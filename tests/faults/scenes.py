@@ -1,0 +1,114 @@
+"""Processes in which something breaks: for the tests, and for the table of `make faults`."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.records.report import Report
+from gradcheck_cli.records.yamlfile import read
+from tests.faults.test_processes import BREAKS_A_RULE, DEAD_WORKER, MODEL, ROOT
+from tests.faults.test_snapshots import SCRIPT
+
+BREAKS_A_RENDERER = (
+    MODEL
+    + """
+from gradcheck_cli.renderers.formats import find
+
+def broken(*_):
+    raise ZeroDivisionError("a renderer of ours")
+
+object.__setattr__(find("html"), "write", broken)
+"""
+)
+NO_MEMORY = (
+    MODEL
+    + """
+calls = []
+
+def loss_fn(output, target):
+    calls.append(1)
+    if len(calls) > 20:
+        torch.ones(2**50)
+    return nn.functional.cross_entropy(output, target)
+"""
+)
+FORKS = SCRIPT.replace(
+    "        time.sleep",
+    """        import os
+        if _ == 10:
+            child = os.fork()
+            if not child:
+                model(x).sum().backward()
+                optimizer.step()
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        time.sleep""",
+)
+THREADS = (
+    SCRIPT.replace("import sys, time", "import sys, time, threading")
+    + """
+def other():
+    second = nn.Linear(4, 3)
+    steps = torch.optim.SGD(second.parameters(), lr=0.1)
+    for _ in range(30):
+        x = torch.randn(16, 4)
+        steps.zero_grad()
+        nn.functional.cross_entropy(second(x), x[:, :3].argmax(1)).backward()
+        steps.step()
+
+thread = threading.Thread(target=other)
+thread.start()
+for _ in range(30):
+    x = torch.randn(16, 4)
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(x), x[:, :3].argmax(1)).backward()
+    optimizer.step()
+thread.join()
+"""
+)
+DIAGNOSE = "diagnose m.py --no-verify --steps 25 -o yaml:r.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A file m.py, a command, and what has to come of them."""
+
+    name: str
+    source: str
+    command: str
+    codes: frozenset[int]
+    reports: bool = True
+    full: bool = False  # is b.yaml on a full disk?
+    allowed: str = ""  # a traceback that is to be shown
+
+
+SCENES = (
+    Scene("a rule crashes", BREAKS_A_RULE, DIAGNOSE, frozenset({4})),
+    Scene("a renderer crashes", BREAKS_A_RENDERER, DIAGNOSE.replace("-o", "-o html:r.html -o"),
+          frozenset({4}), allowed="Traceback"),
+    Scene("no memory is left", NO_MEMORY, f"{DIAGNOSE} --loss m.py:loss_fn", frozenset({0, 1})),
+    Scene("a worker dies", DEAD_WORKER, DIAGNOSE, frozenset({3}), reports=False),
+    Scene("a disk is full", MODEL, DIAGNOSE.replace("-o", "-o yaml:b.yaml -o"), frozenset({2}), full=True),
+    Scene("the script forks", FORKS, "run -o yaml:r.yaml m.py 40 0", frozenset({0, 1})),
+    Scene("two threads train", THREADS, "run -o yaml:r.yaml m.py 5 0", frozenset({0, 1})),
+)  # fmt: skip
+
+
+def played(scene: Scene, folder: Path) -> tuple[int, str, Report | None]:
+    """Return the exit code, all that was said, and the report if there is one that can be read."""
+    (folder / "m.py").write_text(scene.source)
+    if scene.full:
+        (folder / "b.yaml").symlink_to("/dev/full")
+    done = subprocess.run(
+        [sys.executable, "-m", "gradcheck_cli", *scene.command.split()],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=180,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        report = read(folder / "r.yaml")
+    except GradcheckError:
+        report = None
+    return done.returncode, done.stdout + done.stderr, report

@@ -13,6 +13,7 @@ import torch
 from gradcheck_cli import __version__, concluding, fixing, plugins
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.errors import UserCodeError
+from gradcheck_cli.probe.hanging import HangingError, patience
 from gradcheck_cli.probe.meeting import Meeting
 from gradcheck_cli.probe.stepping import Interrupted, Progress, observe
 from gradcheck_cli.records.diagnosis import Fix
@@ -43,20 +44,21 @@ def diagnose(
     on_step: Progress | None = None,
     on_stage: Stage | None = None,
     meeting: Meeting | None = None,
+    timeout: float | None = None,
 ) -> Report:
     """Observe `steps` training steps of `target` and report; None goes on until it is sure.
 
-    `budget` seconds are spent on trying fixes; `thresholds` replace those of rules. After Ctrl-C the
-    report holds what was measured until then and `run.interrupted` is true. Raises UserCodeError when
+    `budget` seconds are spent on trying fixes; `thresholds` replace those of rules. After Ctrl-C, or
+    when no step ends within `timeout` seconds, the report holds what was measured until then and `run.interrupted` is true. Raises UserCodeError when
     the user's code raises before a step was observed, CannotDiagnoseError when nothing can be trained.
     """
     say = on_stage or (lambda _: None)
     started, begun = datetime.now(UTC), time.monotonic()
     say("building the model")
-    with target.together():
+    with patience(timeout) as alive, target.together():
         training = target.build()
         say("training under observation")
-        trace, stopped = _observe(training, steps, on_step, thresholds)
+        trace, stopped = _observe(training, steps, _both(alive, on_step), thresholds)
     missing: tuple[Gap, ...] = ()
     if meeting is not None:
         failed = stopped is not None
@@ -146,9 +148,18 @@ def _observe(
         enough = partial(_is_sure, thresholds=thresholds)
         return observe(training, STEPS, on_step, enough=enough, most=MOST_STEPS), None
     except Interrupted as stop:
-        if isinstance(stop.cause, (KeyboardInterrupt, UserCodeError)):
+        if isinstance(stop.cause, (KeyboardInterrupt, UserCodeError, HangingError)):
             return stop.trace, stop.cause
         raise stop.cause from None
+
+
+def _both(alive: Callable[[], None], on_step: Progress | None) -> Progress:
+    def stepped(step: int, of: int, loss: float) -> None:
+        alive()
+        if on_step is not None:
+            on_step(step, of, loss)
+
+    return stepped
 
 
 def _is_sure(trace: Trace, thresholds: Thresholds | None = None) -> bool:

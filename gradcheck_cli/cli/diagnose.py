@@ -30,6 +30,7 @@ def diagnose(
     quiet: options.MaybeQuietOption = None,
     verify: options.MaybeVerifyOption = None,
     budget: options.BudgetOption = None,
+    timeout: options.TimeoutOption = None,
     config: options.ConfigOption = None,
     model_arg: training_options.ModelArgOption = None,
     weights: training_options.WeightsOption = None,

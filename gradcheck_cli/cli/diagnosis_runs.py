@@ -94,10 +94,12 @@ def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
         progress = stack.enter_context(Steps(quiet=bool(run["quiet"])))
 
         from gradcheck_cli import diagnosing
+        from gradcheck_cli.probe.hanging import patience
         from gradcheck_cli.targets.target import Target
 
-        target = Target.from_strings(**run.target(), trust=rules.trust, strategy=rules.strategy)
-        limits = {"budget": run["budget"]} if "budget" in run.values else {}
+        limits = {name: run[name] for name in ("budget", "timeout") if name in run.values}
+        with patience(limits.get("timeout")):
+            target = Target.from_strings(**run.target(), trust=rules.trust, strategy=rules.strategy)
         return diagnosing.diagnose(
             target,
             steps=steps,

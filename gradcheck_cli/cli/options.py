@@ -111,6 +111,15 @@ BudgetOption = Annotated[
     float | None,
     typer.Option("--budget", min=0, metavar="SECONDS", help="Time for trying fixes."),
 ]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.001,
+        metavar="SECONDS",
+        help="Wait so long for a step; then report what was measured.",
+    ),
+]
 
 
 def steps_of(text: str) -> int | None:

@@ -30,7 +30,11 @@ def _is_installed(file: str) -> bool:
 
 def user_site() -> SourceSite | None:
     """Return the innermost line of the user's code on the stack, outside all installed packages."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to look up the stack
+    return user_site_of(sys._getframe(1))  # noqa: SLF001 - the only way to look up the stack
+
+
+def user_site_of(frame: FrameType | None) -> SourceSite | None:
+    """Return the innermost line of the user's code in a frame and those that called it."""
     while frame is not None:
         if not _is_installed(frame.f_code.co_filename):
             return SourceSite(_shown(frame.f_code.co_filename), frame.f_lineno)

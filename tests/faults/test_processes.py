@@ -68,6 +68,29 @@ def Loader(x, y):
     return torch.utils.data.DataLoader(Dying(x, y), batch_size=8, num_workers=1)
 """
 )
+HANGING = """
+import time
+import torch
+from torch import nn
+
+class Waiting(torch.utils.data.Dataset):
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        if index >= FROM:
+            try:
+                time.sleep(600)
+            except Exception:
+                pass
+        return torch.randn(4), index % 2
+
+def build_model():
+    return nn.Linear(4, 2)
+
+def train_data():
+    return torch.utils.data.DataLoader(Waiting(), batch_size=8, num_workers=WORKERS)
+"""
 NO_NETWORK = """
 import socket
 
@@ -199,3 +222,34 @@ def test_nobody_is_called_over_the_network(tmp_path: Path) -> None:
     page = (tmp_path / "r.html").read_text()
     assert 'src="http' not in page
     assert "@import" not in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
+def test_data_that_hangs_ends_with_a_report_of_what_was_measured(
+    tmp_path: Path, workers: int
+) -> None:
+    source = HANGING.replace("FROM", "40").replace("WORKERS", str(workers))
+    code, said = finished(tmp_path, source, "--timeout", "6", "-o", "yaml:r.yaml")
+    assert code == 0, said
+    report = read(tmp_path / "r.yaml")
+    assert 0 < report.run.steps <= 5
+    [why] = [gap.reason for gap in report.gaps if gap.what.startswith("whatever came after")]
+    assert why.startswith("nothing happened for 6 s (--timeout)")
+    assert workers or why.endswith("waiting at m.py:13")
+    assert no_bug_of_ours(said)
+
+
+def test_data_that_hangs_from_the_start_is_one_line_that_says_where(tmp_path: Path) -> None:
+    source = HANGING.replace("FROM", "0").replace("WORKERS", "0")
+    code, said = finished(tmp_path, source, "--timeout", "3", "-o", "yaml:r.yaml")
+    assert code == 3
+    assert said.strip() == "error: nothing happened for 3 s (--timeout), waiting at m.py:13"
+
+
+def test_a_file_that_hangs_while_it_is_imported_is_one_line_too(tmp_path: Path) -> None:
+    code, said = finished(tmp_path, "import time\ntime.sleep(600)", "--timeout", "3")
+    assert (code, said.strip()) == (
+        3,
+        "error: nothing happened for 3 s (--timeout), waiting at m.py:2",
+    )

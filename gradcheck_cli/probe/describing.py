@@ -1,6 +1,6 @@
 """What a trace says of each parameter, apart from its readings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,13 @@ from gradcheck_cli.probe.anatomy import rows_identical
 from gradcheck_cli.probe.ownership import Owner
 from gradcheck_cli.probe.picking import is_lazy, plain, unreadable
 from gradcheck_cli.records.trace import Parameter
+
+Groups = Mapping[int, Mapping[str, Any]]  # an optimizer's settings by the id of a parameter
+
+
+def groups(optimizers: Iterable[torch.optim.Optimizer]) -> Groups:
+    """Return in which parameter group of an optimizer each parameter is."""
+    return {id(p): g for o in optimizers for g in o.param_groups for p in g["params"]}
 
 
 @dataclass(slots=True)
@@ -34,17 +41,14 @@ class ParameterBook:
                 if id(parameter) not in self._std and unreadable(parameter) is None:
                     self._std[id(parameter)] = _std(parameter)
 
-    def of(
-        self, owner: Owner, optimizers: Iterable[torch.optim.Optimizer], reached: set[int]
-    ) -> tuple[Parameter, ...]:
-        """Return all parameters of a layer."""
-        held = {id(p): g for o in optimizers for g in o.param_groups for p in g["params"]}
+    def of(self, owner: Owner, held: Groups, reached: set[int]) -> tuple[Parameter, ...]:
+        """Return all parameters of a layer, with what the optimizers do to them."""
         return tuple(
             self._parameter(n, p, held.get(id(p)), reached) for n, p in owner.parameters.items()
         )
 
     def _parameter(
-        self, name: str, parameter: nn.Parameter, group: dict[str, Any] | None, reached: set[int]
+        self, name: str, parameter: nn.Parameter, group: Mapping[str, Any] | None, reached: set[int]
     ) -> Parameter:
         rate = (group or {}).get("lr")
         readable = unreadable(parameter) is None

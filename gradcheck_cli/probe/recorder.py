@@ -24,7 +24,7 @@ from torch.optim.optimizer import (
 from gradcheck_cli.probe import anatomy
 from gradcheck_cli.probe.assembling import assemble
 from gradcheck_cli.probe.clipping import ClipWatch
-from gradcheck_cli.probe.describing import ParameterBook, is_adaptive
+from gradcheck_cli.probe.describing import ParameterBook, groups, is_adaptive
 from gradcheck_cli.probe.facts import DataWatch, LossWatch
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.history import History
@@ -275,10 +275,11 @@ class Recorder:
 
     def trace(self, precision: str = "float32") -> Trace:
         """Return everything measured so far."""
+        held = groups(self.optimizers)
         layers = anatomy.layers(
             self._owners,
             self._tapes,
-            lambda owner: self._book.of(owner, self.optimizers, self._weights.reached),
+            lambda owner: self._book.of(owner, held, self._weights.reached),
             self._outputs.arrived,
             self._outputs.called,
             self.site_of,

@@ -139,10 +139,10 @@ def parsed(text: str, name: str, value: Callable[[Any], T]) -> T:
         return value(_document(text))
     except ShapeError as error:
         raise UsageError(f"{name}: {error}") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{name}: not YAML: {_one_line(error)}") from error
-    except (RecursionError, ValueError) as error:
-        said = "nested too deeply" if isinstance(error, RecursionError) else _one_line(error)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        said = _one_line(error)
+        if isinstance(error, RecursionError) or "nesting depth" in said:  # PyYAML from 6.0.4 on
+            said = "nested too deeply"
         raise UsageError(f"{name}: not YAML: {said}") from error
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.distributed.strategies import FSDP
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "scripts" / "described.py"
 NUMBERS = ("gradient", "arriving", "weight", "update", "numel", "depth", "sensitivity", "kind")
@@ -68,7 +70,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return report_in(folder)
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("strategy", ["ddp", FSDP])
 def test_two_ranks_say_what_one_process_says_of_the_same_global_batch(
     tmp_path: Path, alone: dict, strategy: str
 ) -> None:
@@ -91,7 +93,7 @@ def test_two_ranks_say_what_one_process_says_of_the_same_global_batch(
     assert not list(tmp_path.glob("gradcheck-*")), "the ranks' files are gone"
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("strategy", ["ddp", FSDP])
 def test_fixes_are_tried_on_rank_0_alone_and_the_report_says_so(
     tmp_path: Path, strategy: str
 ) -> None:

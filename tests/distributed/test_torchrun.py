@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.distributed.strategies import FSDP
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "scripts" / "parallel.py"
 SAME = ("gradient", "arriving", "weight", "update", "numel", "depth", "sensitivity")
@@ -56,7 +58,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return trained(tmp_path_factory.mktemp("alone"), "none")[0]
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("strategy", ["ddp", FSDP])
 def test_two_ranks_say_what_one_process_says_of_the_same_batches(
     tmp_path: Path, alone: dict, strategy: str
 ) -> None:

@@ -240,6 +240,18 @@ def test_tiny_batches_are_survived(size: int) -> None:
     assert report.run.batch_size == size
 
 
+@pytest.mark.slow
+def test_ten_thousand_layers_are_survived() -> None:
+    x = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+    layers = [m for _ in range(5000) for m in (torch.nn.Linear(4, 4), torch.nn.LeakyReLU())]
+    target = Target.of(
+        model=torch.nn.Sequential(*layers), data=(x, x[:, :3].argmax(1)), device="cpu"
+    )
+    report = diagnose(target, steps=2, verify=False)
+    assert len(report.layers) == 10_000
+    assert "vanishing-gradient" in {f.name for f in report.findings}
+
+
 def test_a_model_without_layers_cannot_be_diagnosed() -> None:
     with pytest.raises(GradcheckError):
         trained(torch.nn.Sequential(), torch.randn(8, 4), torch.randn(8, 4))

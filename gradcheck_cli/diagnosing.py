@@ -20,6 +20,7 @@ from gradcheck_cli.records.diagnosis import Fix
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.records.report import Report, RunFacts, Verdict
 from gradcheck_cli.records.trace import Gap, Trace
+from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.targets.target import Target
@@ -29,6 +30,7 @@ from gradcheck_cli.verifying import verify as verify_fixes
 
 STEPS = 50
 MOST_STEPS = 400  # bound of an automatic length
+DECLINED = "declined with --no-verify"
 Stage = Callable[[str], None]
 Thresholds = Mapping[str, Mapping[str, Any]]  # by the code of the rule
 
@@ -61,35 +63,27 @@ def diagnose(
         trace, stopped = _observe(training, steps, _both(alive, on_step), thresholds)
     missing: tuple[Gap, ...] = ()
     if meeting is not None:
-        failed = stopped is not None
-        trace, missing = meeting.put_together(training.model, trace, failed=failed)
-        meeting.stops = True
-        if meeting.terminated and stopped is None:
-            stopped = KeyboardInterrupt()
+        trace, stopped, missing = _joined(meeting, training, trace, stopped)
     judgement = judge(trace, thresholds=thresholds)
     crashed = list(judgement.crashed)
     causes = rank(trace, judgement.findings, on_crash=crashed.append)
     found = concluding.verdict(trace, judgement)
     fixes: tuple[Fix, ...] = ()
-    trying = target if meeting is None else target.alone
     if found is Verdict.SICK:
+        alone = target if meeting is None else target.alone
         proposals = fixing.propose(
-            training if meeting is None else trying.build(),
+            training if meeting is None else alone.build(),
             trace,
             causes,
             judgement.findings,
             on_crash=crashed.append,
         )
-        refused = "the run was interrupted" if stopped else "declined with --no-verify"
-        if verify and stopped is None:
+        refused = "the run was interrupted" if stopped else "" if verify else DECLINED
+        if refused:
+            fixes = declined(proposals, refused)
+        else:
             say("trying fixes")
-            try:
-                fixes = verify_fixes(
-                    trying, proposals, budget=budget, baseline=judgement.findings, on_progress=say
-                )
-            except KeyboardInterrupt as pressed:
-                stopped, refused = pressed, "interrupted while fixes were tried"
-        fixes = fixes or declined(proposals, refused)
+            fixes, stopped = _tried(alone, proposals, budget, judgement.findings, say)
         causes = reconsidered(causes, fixes)
     return Report(
         verdict=found,
@@ -113,6 +107,32 @@ def diagnose(
         history=concluding.history(trace),
         next_steps=concluding.next_steps(found, judgement.findings, fixes),
     )
+
+
+def _joined(
+    meeting: Meeting, training: Training, trace: Trace, stopped: BaseException | None
+) -> tuple[Trace, BaseException | None, tuple[Gap, ...]]:
+    """Return what all ranks saw together, what ended it, and which ranks are missing."""
+    trace, missing = meeting.put_together(training.model, trace, failed=stopped is not None)
+    meeting.stops = True
+    if meeting.terminated and stopped is None:
+        stopped = KeyboardInterrupt()
+    return trace, stopped, missing
+
+
+def _tried(
+    target: Target,
+    proposals: tuple[Proposal, ...],
+    budget: float,
+    baseline: tuple[Finding, ...],
+    say: Stage,
+) -> tuple[tuple[Fix, ...], BaseException | None]:
+    """Try the fixes for `budget` seconds; also return the Ctrl-C that ended it, if one did."""
+    try:
+        fixes = verify_fixes(target, proposals, budget=budget, baseline=baseline, on_progress=say)
+    except KeyboardInterrupt as pressed:
+        return declined(proposals, "interrupted while fixes were tried"), pressed
+    return fixes, None
 
 
 def follow(target: Target, steps: int, meeting: Meeting) -> None:

@@ -46,6 +46,13 @@ LONGER_WITH_REASON: dict[str, str] = {
 }
 
 
+MOST_LINES_OF_A_FUNCTION = 40  # of its body, without its manual
+LONG_WITH_REASON: dict[str, str] = {
+    "diagnosing.py:diagnose": "one pass from a target to a report, of which half is the report's fields",
+    "rules/exploding_gradient.py:exploding_gradient": "five measures beside their limits, in one table",
+}
+
+
 def room_of(file: Path, root: Path) -> str:
     """Return the first part of the path below the package: a folder or a single file."""
     return file.relative_to(root).parts[0].removesuffix(".py")
@@ -242,3 +249,19 @@ def test_a_circle_is_found_also_where_an_import_is_late(tmp_path: Path) -> None:
     (tmp_path / "rules" / "a.py").write_text("from gradcheck_cli.rules import b")
     (tmp_path / "rules" / "b.py").write_text("def f():\n    from gradcheck_cli.rules.a import g")
     assert set(circle(modules(tmp_path))) == {f"{PACKAGE}.rules.a", f"{PACKAGE}.rules.b"}
+
+
+def test_no_function_is_too_long_to_read_at_once() -> None:
+    long = {
+        f"{file.relative_to(ROOT)}:{node.name}": lines
+        for file in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        if (lines := _lines_of_body(node)) > MOST_LINES_OF_A_FUNCTION
+    }
+    assert long.keys() == LONG_WITH_REASON.keys(), long
+
+
+def _lines_of_body(node: ast.FunctionDef) -> int:
+    body = node.body[1:] if ast.get_docstring(node) else node.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0

@@ -23,6 +23,7 @@ class History(list[Step]):
         self.taken = 0  # steps so far, with those that are no longer kept
         self._stride = 1  # between kept steps
         self._observed: list[int] = []  # indices of steps with readings
+        self._apart = 0.0  # steps between kept readings
         self._broken: int | None = None  # the first step whose loss was no number
 
     def append(self, step: Step) -> None:
@@ -34,9 +35,7 @@ class History(list[Step]):
         if self._broken is None and not isfinite(step.loss):
             self._broken = step.index
         if step.readings:
-            self._observed.append(step.index)
-            if len(self._observed) > self.most_observed:
-                self._drop_readings()
+            self._observe(step.index)
         while len(self) > STEPS and self._stride < self.taken:
             self._stride *= 2
             self[:] = [s for s in self[:-1] if self._stays(s)] + self[-1:]
@@ -49,17 +48,18 @@ class History(list[Step]):
             or bool(step.readings)
         )
 
-    def _drop_readings(self) -> None:
-        """Forget readings until half of what is allowed is left, evenly over the run."""
-        apart = 2 * self.taken / self.most_observed
+    def _observe(self, index: int) -> None:
+        """Keep the newest readings, and of the others as many as are allowed, evenly over the run."""
+        before, self._observed = self._observed, [*self._observed, index]
+        if len(self._observed) > self.most_observed:
+            self._apart = 2 * self.taken / self.most_observed
+        elif len(before) < 2 or before[-1] - before[-2] >= self._apart:
+            return
         kept: list[int] = []
-        for index in self._observed:
-            if index < BEGINNING // 2 or not kept or index - kept[-1] >= apart:
-                kept.append(index)
-        last, stay = self._observed[-1], set(kept)
-        self._observed = [*kept, *([] if last in stay else [last])]
-        self[:] = [s if s.index in stay or s.index == last else _unread(s) for s in self]
-
-
-def _unread(step: Step) -> Step:
-    return replace(step, readings={}) if step.readings else step
+        for observed in before:
+            if observed < BEGINNING // 2 or not kept or observed - kept[-1] >= self._apart:
+                kept.append(observed)
+        if kept != before:
+            gone = set(before).difference(kept)
+            self._observed = [*kept, index]
+            self[:] = [replace(s, readings={}) if s.index in gone else s for s in self]

@@ -1,6 +1,6 @@
 """A long run is remembered evenly, in bounded memory."""
 
-from itertools import pairwise
+from collections import Counter
 from math import nan
 
 from gradcheck_cli.probe.history import BEGINNING, OBSERVED, STEPS, History
@@ -25,9 +25,9 @@ def test_a_long_run_is_kept_evenly_and_never_grows_beyond_its_bound() -> None:
     history = remembered(10 * STEPS + 7)
     assert history.taken == 10 * STEPS + 7
     assert STEPS / 4 < len(history) <= STEPS
-    plain = [s.index for s in history if s.index >= BEGINNING and not s.readings]
-    gaps = {after - before for before, after in pairwise(plain[:-1])}
-    assert max(gaps) <= 2 * min(gaps)
+    tenths = Counter(s.index // STEPS for s in history if BEGINNING <= s.index < 10 * STEPS)
+    assert len(tenths) == 10
+    assert max(tenths.values()) <= 2 * min(tenths.values())
     assert [s.index for s in history] == sorted({s.index for s in history})
 
 
@@ -46,7 +46,7 @@ def test_readings_are_bounded_and_spread_over_the_run() -> None:
     assert OBSERVED / 2 <= len(observed) <= OBSERVED
     assert observed[:7] == list(range(0, BEGINNING // 2, 10))
     late = [index for index in observed if index > 20 * OBSERVED]
-    assert 0.25 < len(late) / len(observed) < 0.75
+    assert 0.4 < len(late) / len(observed) < 0.6
 
 
 def test_equal_runs_are_remembered_alike() -> None:

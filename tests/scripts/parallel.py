@@ -1,5 +1,6 @@
 """The same training on one process or on several: `none`, `ddp` or `fsdp`, then what goes wrong."""
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,13 @@ def build() -> nn.Sequential:
 
 
 def main(strategy: str, fault: str = "") -> None:
+    train(strategy, fault)
+    if strategy != "none":  # the model is gone: what frees a group last may wait for its own thread
+        gc.collect()
+        dist.destroy_process_group()
+
+
+def train(strategy: str, fault: str) -> None:
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     model = build()
     if strategy != "none":
@@ -47,8 +55,6 @@ def main(strategy: str, fault: str = "") -> None:
     whole = [getattr(p, "full_tensor", lambda p=p: p)() for p in model.parameters()]
     total = sum(p.detach().double().sum().item() for p in whole)
     sys.stdout.write(f"rank {rank} ends with {total.hex()}\n")
-    if strategy != "none":
-        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

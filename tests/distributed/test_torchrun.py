@@ -2,26 +2,19 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.distributed.strategies import FSDP
+from tests.distributed.strategies import FSDP, free_port
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "scripts" / "parallel.py"
 SAME = ("gradient", "arriving", "weight", "update", "numel", "depth", "sensitivity")
 
 pytestmark = [pytest.mark.distributed, pytest.mark.slow]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def trained(folder: Path, strategy: str, *fault: str) -> tuple[dict, subprocess.CompletedProcess]:

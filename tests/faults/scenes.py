@@ -9,7 +9,8 @@ from pathlib import Path
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.yamlfile import read
-from tests.faults.test_processes import BREAKS_A_RULE, DEAD_WORKER, MODEL, ROOT
+from tests.distributed.strategies import free_port
+from tests.faults.test_processes import BREAKS_A_RULE, DEAD_WORKER, HANGING, MODEL, ROOT
 from tests.faults.test_snapshots import SCRIPT
 
 BREAKS_A_RENDERER = (
@@ -83,6 +84,7 @@ class Scene:
     reports: bool = True
     full: bool = False  # is b.yaml on a full disk?
     allowed: str = ""  # a traceback that is to be shown
+    ranks: int = 0  # that torchrun starts
 
 
 SCENES = (
@@ -92,6 +94,12 @@ SCENES = (
     Scene("no memory is left", NO_MEMORY, f"{DIAGNOSE} --loss m.py:loss_fn", frozenset({0, 1})),
     Scene("a worker dies", DEAD_WORKER, DIAGNOSE, frozenset({3}), reports=False),
     Scene("a disk is full", MODEL, DIAGNOSE.replace("-o", "-o yaml:b.yaml -o"), frozenset({2}), full=True),
+    Scene("nothing can be written", MODEL, "diagnose m.py --no-verify -o yaml:/proc/r.yaml",
+          frozenset({2}), reports=False),
+    Scene("the data hangs", HANGING.replace("FROM", "40").replace("WORKERS", "0"),
+          f"{DIAGNOSE} --timeout 6", frozenset({0, 1})),
+    Scene("a rank dies", (ROOT / "tests/scripts/parallel.py").read_text(encoding="utf-8"),
+          "run -o yaml:r.yaml m.py ddp dies", frozenset({1}), allowed="Traceback", ranks=2),
     Scene("the script forks", FORKS, "run -o yaml:r.yaml m.py 40 0", frozenset({0, 1})),
     Scene("two threads train", THREADS, "run -o yaml:r.yaml m.py 5 0", frozenset({0, 1})),
 )  # fmt: skip
@@ -102,8 +110,9 @@ def played(scene: Scene, folder: Path) -> tuple[int, str, Report | None]:
     (folder / "m.py").write_text(scene.source)
     if scene.full:
         (folder / "b.yaml").symlink_to("/dev/full")
+    several = f"-m torch.distributed.run --nproc-per-node {scene.ranks} --master-port {free_port()}"
     done = subprocess.run(
-        [sys.executable, "-m", "gradcheck_cli", *scene.command.split()],
+        [sys.executable, *(several.split() if scene.ranks else ()), "-m", "gradcheck_cli", *scene.command.split()],
         cwd=folder, capture_output=True, text=True, check=False, timeout=180,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """What watching costs: time per step against the bare step, and extra peak memory.
 
-    python benchmarks/overhead.py [--device cuda] [--rounds 8] [--threads 2] [--check]
+    python -m benchmarks.overhead [--device cuda] [--rounds 8] [--threads 2] [--check] [--write]
 
 Bare and watched steps alternate in one process; a ratio is the median over rounds, a round being
 five steps each. Levels: `every step` reads layers in every step and looks between them in one of five,
@@ -10,7 +10,9 @@ measured here; in a step that is not looked at, modules have no hooks.
 """
 
 import argparse
+import json
 import os
+import platform
 import statistics
 import sys
 import time
@@ -27,6 +29,7 @@ from gradcheck_cli.probe.sampling import Sampling
 
 LONG = 500
 ROUND = 5
+RESULTS = Path(__file__).with_name("overhead.json")  # from which the README's table is made
 GOALS = {"every step": 1.25, "sampled": 1.03, "memory": 0.10}
 
 
@@ -151,6 +154,18 @@ def memory(make: Callable[[str], Work], device: str) -> float:
     return measured(True) / measured(False) - 1
 
 
+def machine(given: argparse.Namespace) -> dict[str, object]:
+    """Return what the figures were measured on."""
+    return {
+        "device": given.device,
+        "threads": given.threads,
+        "cores": os.cpu_count(),
+        "processor": platform.machine(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
 def main() -> int:
     """Print the table; with --check return 1 when a goal is missed."""
     parser = argparse.ArgumentParser()
@@ -159,12 +174,14 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="part of a model's name")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULTS.name}")
     given = parser.parse_args()
     chosen = {name: make for name, make in MODELS.items() if given.only in name}
     extra = {name: memory(make, given.device) for name, make in chosen.items()}
     torch.set_num_threads(given.threads)
     print("| model | every step | closely | sampled, 500 steps | extra peak memory |")
     print("|---|---|---|---|---|")
+    rows = {}
     worst = {"every step": 0.0, "sampled": 0.0, "memory": max(extra.values())}
     for name, make in chosen.items():
         torch.manual_seed(0)
@@ -172,8 +189,12 @@ def main() -> int:
         found = ratios(work, given.device, given.rounds)
         levels = " | ".join(f"{found[x]:.3f}x" for x in ("every step", "closely", "sampled"))
         print(f"| {name} | {levels} | {extra[name]:+.1%} |", flush=True)
+        rows[name] = {**found, "memory": extra[name]}
         for level in ("every step", "sampled"):
             worst[level] = max(worst[level], found[level])
+    if given.write:
+        kept = {"machine": machine(given), "goals": GOALS, "models": rows}
+        RESULTS.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     missed = [what for what, goal in GOALS.items() if worst[what] > goal]
     said = ", ".join(f"worst {what} {worst[what]:.3f} (goal {GOALS[what]})" for what in GOALS)
     print(f"overhead: {said}; {'missed: ' + ', '.join(missed) if missed else 'all goals met'}")

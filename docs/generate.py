@@ -6,6 +6,7 @@ and `<!-- end -->`. `--check` writes nothing and exits 1 when something is out o
 
 import argparse
 import ast
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -343,6 +344,27 @@ def accuracy() -> str:
     return first_table((DOCS / "accuracy.md").read_text(encoding="utf-8"))
 
 
+def cost() -> str:
+    """Return the table of what watching costs, as benchmarks/overhead.py measured it last."""
+    kept = json.loads((ROOT / "benchmarks" / "overhead.json").read_text(encoding="utf-8"))
+    on, goals = kept["machine"], kept["goals"]
+    rows = [
+        (name, f"{row['every step']:.2f}x", f"{row['sampled']:.3f}x", f"{row['memory']:+.1%}")
+        for name, row in kept["models"].items()
+    ]
+    rows.append(
+        (
+            "goal",
+            f"{goals['every step']:.2f}x",
+            f"{goals['sampled']:.2f}x",
+            f"{goals['memory']:+.0%}",
+        )
+    )
+    head = ("model", "`diagnose`: every step", "`run`, `watch`: 500 steps", "extra peak memory")
+    where = f"Time relative to the bare training on {on['cores']} cores ({on['processor']}, {on['device']}), torch {on['torch']}."
+    return f"{table(head, rows)}\n{where}\n"
+
+
 def plugin() -> str:
     """Return the files of the example of a plugin, which a test installs and uses."""
     folder = ROOT / "tests" / "plugin_example"
@@ -380,6 +402,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks,
     "accuracy": accuracy,
     "plugin": plugin,
+    "cost": cost,
     "profile": lambda: pictures.profile_text(PICTURES),
 }
 DRAWN: dict[str, Callable[[Path], str]] = {

@@ -1,5 +1,6 @@
 """From settings to reports: one model, or each of several that a config names."""
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from gradcheck_cli.cli import gate_options, gate_settings, options, strategy_run
 from gradcheck_cli.cli.consoles import Steps
 from gradcheck_cli.cli.gate_options import Counts
 from gradcheck_cli.cli.joint_runs import HERE, own_specs, run_several
-from gradcheck_cli.cli.outputs import Outputs, parse
+from gradcheck_cli.cli.outputs import Outputs, confine, parse
 from gradcheck_cli.cli.streams import no_workflow_commands, stdout_to_stderr
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode, UsageError
@@ -49,6 +50,7 @@ def _all(
     found = settings.load(given, config=config, rules=all_rules())
     rules = replace(_rules(found, trust=trust), met=met, strategy=strategy)
     gate_options.check_baseline(rules.baseline)
+    _confine_outputs(found)
     for run in found.runs:
         if run.target().get("model") is None:
             raise UsageError("which model? say gradcheck diagnose MODEL, or try gradcheck init")
@@ -61,6 +63,20 @@ def _all(
     [run] = found.runs
     specs = run["output"]
     return _one(run, parse([s for s in specs if HERE not in s] + own_specs(specs, run.name)), rules)
+
+
+def _confine_outputs(found: "Settings") -> None:
+    """In CI a config may come from a stranger: what it names is written inside the checkout only."""
+    output = found.values["output"]
+    if "CI" not in os.environ or found.folder is None or not _is_from_file(found, output.origin):
+        return
+    above = (found.folder, *found.folder.parents)
+    checkout = next((folder for folder in above if (folder / ".git").exists()), found.folder)
+    confine(output.value, checkout, output.origin)
+
+
+def _is_from_file(found: "Settings", origin: str) -> bool:
+    return found.file is not None and origin.startswith(f"{found.file}:")
 
 
 def _rules(found: "Settings", *, trust: bool) -> Counts:

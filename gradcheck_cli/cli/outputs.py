@@ -100,6 +100,18 @@ def parse(specs: Sequence[str]) -> Outputs:
     return Outputs(outputs)
 
 
+def confine(specs: Sequence[str], checkout: Path, origin: str) -> None:
+    """Raise UsageError when a path of `specs` leads out of the checkout, by a link or otherwise."""
+    for spec in specs:
+        _, _, path = spec.partition(":")
+        whole = Path(path).absolute()
+        if path and not (whole.parent.resolve() / whole.name).is_relative_to(checkout.resolve()):
+            raise UsageError(
+                f"{origin}: output {spec} is outside {checkout}; in CI a config may write inside only, "
+                "--output anywhere"
+            )
+
+
 def _cards() -> dict[str, str]:
     from gradcheck_cli.rules import all_rules
 

@@ -48,8 +48,12 @@ def device_of_rank(device: torch.device) -> torch.device:
 def sharded(model: nn.Module, device: torch.device) -> nn.Module:
     """Spread the parameters over the ranks with FSDP2: blocks first, then what is left.
 
-    Raises CannotDiagnoseError with what torch says against it.
+    Raises CannotDiagnoseError with what torch says against it, UsageError where torch is too old.
     """
+    if device.type == "cpu" and not hasattr(torch.cpu.Stream, "record_event"):  # before torch 2.7
+        raise UsageError(
+            f"--strategy fsdp on the CPU needs torch 2.7 or newer, not {torch.__version__}"
+        )
     try:
         mesh = init_device_mesh(device.type, (dist.get_world_size(),))
         for block in _blocks(model):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.distributed.strategies import FSDP
+from tests.distributed.strategies import FSDP, OLD
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "scripts" / "described.py"
@@ -135,6 +135,14 @@ def test_what_does_not_fit_is_one_line_of_rank_0_and_the_code_of_all(
     assert "2" in codes(done)
 
 
+@pytest.mark.skipif(not OLD, reason="this torch can")
+def test_an_old_torch_is_one_line(tmp_path: Path) -> None:
+    done = diagnosed(tmp_path, "--strategy", "fsdp")
+    assert "--strategy fsdp on the CPU needs torch 2.7 or newer" in said(tmp_path, 0)
+    assert codes(done) <= {"2", "-15"}
+
+
+@pytest.mark.skipif(OLD, reason="FSDP2 on the CPU needs torch 2.7")
 def test_a_model_that_cannot_be_sharded_is_one_line(tmp_path: Path) -> None:
     done = diagnosed(tmp_path, "--strategy", "fsdp", model="Complex")
     assert "Complex cannot be trained with FSDP2 (fully_shard): " in said(tmp_path, 0)

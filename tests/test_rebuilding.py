@@ -112,7 +112,7 @@ def test_a_script_that_trains_while_it_is_imported_is_told_to_guard_its_loop(
     assert found.missing == ("move the loop of train.py below if __name__ == '__main__'",)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_the_command_that_the_report_prints_finds_the_same_and_tries_the_fixes(
     tmp_path: Path,
 ) -> None:
@@ -126,7 +126,7 @@ def test_the_command_that_the_report_prints_finds_the_same_and_tries_the_fixes(
     assert any(fix["verification"].get("arms") for fix in again["fixes"])
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_verify_tries_the_fixes_and_leaves_the_scripts_output_alone(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(GUARDED)
     alone = started(tmp_path, "train.py")
@@ -140,7 +140,7 @@ def test_verify_tries_the_fixes_and_leaves_the_scripts_output_alone(tmp_path: Pa
     assert any("built again: gradcheck diagnose train.py" in x for x in report["assumptions"])
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_verify_of_what_cannot_be_built_again_is_not_run_and_says_why(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(UNGUARDED)
     report, _ = gradcheck(tmp_path, "run", "--verify", "train.py")
@@ -148,7 +148,7 @@ def test_verify_of_what_cannot_be_built_again_is_not_run_and_says_why(tmp_path: 
     assert all("__main__" in fix["verification"]["reason"] for fix in report["fixes"])
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("case", "rate", "finding"),
     [

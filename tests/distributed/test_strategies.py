@@ -15,7 +15,7 @@ SCRIPT = ROOT / "tests" / "scripts" / "described.py"
 NUMBERS = ("gradient", "arriving", "weight", "update", "numel", "depth", "sensitivity", "kind")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
 
-pytestmark = [pytest.mark.distributed, pytest.mark.slow]
+pytestmark = [pytest.mark.distributed, pytest.mark.heavy]
 
 
 def diagnosed(

@@ -43,7 +43,7 @@ def reported(folder: Path, source: str, hash_seed: str, *command: str) -> str:
     return TIMES.sub("", text)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("source", "command"),
     [

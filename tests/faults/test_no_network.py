@@ -70,7 +70,7 @@ def without_route() -> list[str]:
     return [tool, "-rn"] if allowed.returncode == 0 else []
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_every_command_works_without_a_route_and_calls_nobody(tmp_path: Path) -> None:
     hook, log = tmp_path / "hook", tmp_path / "calls.txt"
     hook.mkdir()

@@ -12,8 +12,8 @@ import torch
 
 from gradcheck_cli import __version__, concluding, fixing, plugins
 from gradcheck_cli.causes.ranking import rank
-from gradcheck_cli.errors import UserCodeError
-from gradcheck_cli.probe.hanging import HangingError, patience
+from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
+from gradcheck_cli.probe.hanging import HangingError, patience, patiently
 from gradcheck_cli.probe.meeting import Meeting
 from gradcheck_cli.probe.stepping import Interrupted, Progress, observe
 from gradcheck_cli.records.diagnosis import Fix
@@ -51,16 +51,18 @@ def diagnose(
     """Observe `steps` training steps of `target` and report; None goes on until it is sure.
 
     `budget` seconds are spent on trying fixes; `thresholds` replace those of rules. After Ctrl-C, or
-    when no step ends within `timeout` seconds, the report holds what was measured until then and `run.interrupted` is true. Raises UserCodeError when
+    when a step takes longer than `timeout` seconds, the report holds what was measured until then and `run.interrupted` is true. Raises UserCodeError when
     the user's code raises before a step was observed, CannotDiagnoseError when nothing can be trained.
     """
     say = on_stage or (lambda _: None)
     started, begun = datetime.now(UTC), time.monotonic()
     say("building the model")
-    with patience(timeout) as alive, target.together():
-        training = target.build()
+    with target.together():
+        with patience(timeout):
+            training = target.build()
         say("training under observation")
-        trace, stopped = _observe(training, steps, _both(alive, on_step), thresholds)
+        watched = replace(training, step=patiently(timeout, training.step))
+        trace, stopped = _observe(watched, steps, on_step, thresholds)
     missing: tuple[Gap, ...] = ()
     if meeting is not None:
         trace, stopped, missing = _joined(meeting, training, trace, stopped)
@@ -171,15 +173,8 @@ def _observe(
         if isinstance(stop.cause, (KeyboardInterrupt, UserCodeError, HangingError)):
             return stop.trace, stop.cause
         raise stop.cause from None
-
-
-def _both(alive: Callable[[], None], on_step: Progress | None) -> Progress:
-    def stepped(step: int, of: int, loss: float) -> None:
-        alive()
-        if on_step is not None:
-            on_step(step, of, loss)
-
-    return stepped
+    except HangingError as hanging:
+        raise CannotDiagnoseError(str(hanging)) from None
 
 
 def _is_sure(trace: Trace, thresholds: Thresholds | None = None) -> bool:

@@ -117,7 +117,7 @@ TimeoutOption = Annotated[
         "--timeout",
         min=0.001,
         metavar="SECONDS",
-        help="Wait so long for a step; then report what was measured.",
+        help="Wait so long for a step, and then report what was measured.",
     ),
 ]
 

@@ -1,13 +1,18 @@
 """An end to the wait for user code that hangs: a dataset that never answers, a lock, a dead server."""
 
+import functools
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import ParamSpec, TypeVar
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
 from gradcheck_cli.probe.sites import user_site_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class HangingError(BaseException):
@@ -15,14 +20,36 @@ class HangingError(BaseException):
 
 
 @contextmanager
-def patience(seconds: float | None) -> Iterator[Callable[[], None]]:
-    """Wait at most `seconds` for the user's code; the function that is yielded begins the wait anew.
+def patience(seconds: float | None) -> Iterator[None]:
+    """Wait at most `seconds` for the user's code within. Raises CannotDiagnoseError when it hangs."""
+    try:
+        with _alarm(seconds):
+            yield
+    except HangingError as hanging:
+        raise CannotDiagnoseError(str(hanging)) from None
 
-    Raises `HangingError` inside the code that hangs, and CannotDiagnoseError where nobody catches it.
-    It needs the main thread and SIGALRM: raises UsageError where they are not to be had.
+
+def patiently(seconds: float | None, call: Callable[P, T]) -> Callable[P, T]:
+    """Return `call`, which raises HangingError from inside when it takes longer than `seconds`."""
+    if seconds is None:
+        return call
+
+    @functools.wraps(call)
+    def waiting(*args: P.args, **kwargs: P.kwargs) -> T:
+        with _alarm(seconds):
+            return call(*args, **kwargs)
+
+    return waiting
+
+
+@contextmanager
+def _alarm(seconds: float | None) -> Iterator[None]:
+    """Raise HangingError inside the code that runs for longer than `seconds`.
+
+    Raises UsageError where there is no SIGALRM, and outside of the main thread.
     """
     if seconds is None:
-        yield lambda: None
+        yield
         return
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         raise UsageError("--timeout needs a system with SIGALRM, and the main thread")
@@ -32,15 +59,10 @@ def patience(seconds: float | None) -> Iterator[Callable[[], None]]:
         place = f", waiting at {site}" if site else ""
         raise HangingError(f"nothing happened for {seconds:g} s (--timeout){place}")
 
-    def again() -> None:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
     before = signal.signal(signal.SIGALRM, end)
-    again()
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield again
-    except HangingError as hanging:
-        raise CannotDiagnoseError(str(hanging)) from None
+        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -14,6 +14,7 @@ _INTERNAL = (
     str(Path(torch.__file__).parent),
     sysconfig.get_paths()["stdlib"],
     str(Path(__file__).parent.parent),
+    str(Path(sysconfig.get_paths()["scripts"], "gradcheck")),
     "<",
 )
 

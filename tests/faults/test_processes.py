@@ -240,6 +240,19 @@ def test_data_that_hangs_ends_with_a_report_of_what_was_measured(
     assert no_bug_of_ours(said)
 
 
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_not_put_down_to_the_command_itself(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(HANGING.replace("FROM", "0").replace("WORKERS", "1"))
+    command = Path(sys.executable).with_name("gradcheck")
+    done = subprocess.run(
+        [command, "diagnose", "m.py", "--no-verify", "--timeout", "5"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.strip() == "error: nothing happened for 5 s (--timeout)"
+
+
 def test_data_that_hangs_from_the_start_is_one_line_that_says_where(tmp_path: Path) -> None:
     source = HANGING.replace("FROM", "0").replace("WORKERS", "0")
     code, said = finished(tmp_path, source, "--timeout", "3", "-o", "yaml:r.yaml")

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from benchmarks.trainings import MODELS
+from benchmarks.scripts.trainings import MODELS
 from gradcheck_cli import watch
 
 

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import trainings
+from benchmarks.scripts import trainings
 
 SCRIPT = Path(trainings.__file__)
 GOAL_RATIO = 1.03  # of the processor time of all steps

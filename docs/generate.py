@@ -365,6 +365,27 @@ def cost() -> str:
     return f"{table(head, rows)}\n{where}\n"
 
 
+def levels() -> str:
+    """Return how closely each command looks, with the numbers of the code."""
+    from gradcheck_cli import diagnosing, witnessing
+    from gradcheck_cli.probe import history, stepping
+    from gradcheck_cli.probe.sampling import Sampling
+
+    seen = Sampling()
+    return f"""
+- `gradcheck diagnose` reads every layer at every step: outputs, gradients, weights, true updates. In one of
+  {stepping.INSPECT_EVERY} steps it also looks at what happens between the layers. It does so for {diagnosing.STEPS} steps.
+- `gradcheck run` and `watch` read the first {seen.first} steps, then ever more rarely, at least one in {seen.every}. In the
+  other steps modules carry no hooks. A loss far above all before it makes the next step be read.
+- What is kept does not grow with the length of the run: above {history.STEPS:,} steps the history is thinned evenly.
+  `python -m benchmarks.endurance` prints the slope of the memory.
+- Beside the training, `gradcheck run` needs a start of its own and a report at the end:
+  `python -m benchmarks.running` prints both.
+- Snapshots of `run -o yaml:FILE` take at most {witnessing.SHARE:.0%} of the time.
+
+"""
+
+
 def plugin() -> str:
     """Return the files of the example of a plugin, which a test installs and uses."""
     folder = ROOT / "tests" / "plugin_example"
@@ -403,6 +424,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "plugin": plugin,
     "cost": cost,
+    "levels": levels,
     "profile": lambda: pictures.profile_text(PICTURES),
 }
 DRAWN: dict[str, Callable[[Path], str]] = {

@@ -199,7 +199,7 @@ def _facts(target: Target, training: Training, trace: Trace, command: str) -> Ru
         device=str(training.device),
         precision=training.precision,
         steps=trace.taken,
-        observed_steps=len(trace.observed),
+        observed_steps=trace.looks,
         batch_size=trace.data.batch_size,
         parameters=sum(p.numel() for p in training.model.parameters()),
         gradcheck=__version__,

@@ -28,6 +28,7 @@ RENDERERS = "gradcheck.renderers"
 GROUPS = (RULES, CAUSES, REMEDIES, RENDERERS)
 
 _found: dict[str, tuple[Any, ...]] = {}  # a plugin is imported once, also when it fails
+_origins: dict[int, str] = {}  # by the id of what a plugin added, which lives as long as we do
 _broken: dict[tuple[str, str], Crash] = {}
 
 
@@ -61,8 +62,15 @@ def added(
                     if name in taken:
                         raise PluginError(f"{name!r} is taken already, by {taken[name]}")
                     taken[name] = described(point)
+                _origins.update((id(one), described(point)) for one in more)
                 _found[group] += more
     return (*own, *_found[group])
+
+
+def whose(one: object, name: str) -> str:
+    """Return `name` for a report of a crash, after the plugin that `one` comes from, if it does."""
+    origin = _origins.get(id(one))
+    return f"{FROM_A_PLUGIN}{origin}: {name}" if origin else name
 
 
 def broken(*groups: str) -> tuple[Crash, ...]:

@@ -25,7 +25,7 @@ from gradcheck_cli.targets.training import Training
 
 UNTRIED = "the data of a running script cannot be drawn again"
 LONGER = "let it train for longer"
-_SHARE = 0.02  # of the time may go into snapshots
+SHARE = 0.02  # of the time may go into snapshots
 _FEW = 20  # steps below which "nothing found" is not an answer
 OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fall
 Amend = Callable[[Session, Trace], Trace]
@@ -52,7 +52,7 @@ class Circumstances:
 class Snapshots:
     """The report so far, kept every few seconds: what is left when the process is killed.
 
-    By time and not by steps, and never more than `_SHARE` of it.
+    By time and not by steps, and never more than `SHARE` of it.
     """
 
     keep: Callable[[Report], None]
@@ -83,7 +83,7 @@ class Snapshots:
         except Exception:  # noqa: BLE001  # the user's training must not end because of it
             self.crashed.append(Crash("the snapshot", traceback.format_exc()))
         ended = time.monotonic()
-        self._next = ended + max(self.seconds, (ended - began) / _SHARE)
+        self._next = ended + max(self.seconds, (ended - began) / SHARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def _facts(heard: Heard, about: Circumstances) -> RunFacts:
         device=str(_device(session)),
         precision=trace.precision,
         steps=trace.taken,
-        observed_steps=len(trace.observed),
+        observed_steps=trace.looks,
         batch_size=trace.data.batch_size,
         parameters=sum(p.numel() for m in models for p in m.parameters()),
         world_size=about.world_size,

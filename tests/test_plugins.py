@@ -1,5 +1,6 @@
 """What other packages add is used like our own; a package that fails costs only itself."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,7 @@ def test_a_plugin_finds_explains_treats_and_writes(acme: Path, tmp_path: Path) -
         *("--loss", "mse_loss", "--optimizer", "train.py:make_optimizer", "--device", "cpu"),
         *("--budget", "5", "--output", f"yaml:{tmp_path}/r.yaml"),
         *("--output", f"oneline:{tmp_path}/r.oneline", "--ignore", "GC402,GC403"),
+        *("--output", f"sarif:{tmp_path}/r.sarif"),
         cwd=EXAMPLE,
         PYTHONPATH=str(acme),
         PYTHONDONTWRITEBYTECODE="1",
@@ -82,6 +84,10 @@ def test_a_plugin_finds_explains_treats_and_writes(acme: Path, tmp_path: Path) -
     [fix] = [f for f in report["fixes"] if f["name"] == "tenth-of-the-rate"]
     assert fix["verification"]["status"] != "not-run"
     assert "jumping-loss" in (tmp_path / "r.oneline").read_text()
+    [run] = json.loads((tmp_path / "r.sarif").read_text())["runs"]
+    [about] = [r for r in run["tool"]["driver"]["rules"] if r["id"] == "ACME101"]
+    assert "The loss jumps up again and again" in json.dumps(about)
+    assert "ACME101" in {result["ruleId"] for result in run["results"]}
 
 
 def test_a_plugins_rule_obeys_the_gate_and_its_thresholds(acme: Path, tmp_path: Path) -> None:
@@ -136,6 +142,26 @@ def test_a_rule_that_could_not_look_is_no_clean_bill(tmp_path: Path) -> None:
     assert report["verdict"] == "unsure"
     assert [c["where"] for c in report["crashed"]] == ["plugin odd (gradcheck.rules) of bad 2.0"]
     assert "a broken plugin: OSError: no licence" in " ".join(done.stdout.split())
+
+
+def test_a_plugins_rule_that_raises_is_put_down_to_the_plugin(tmp_path: Path) -> None:
+    code = (
+        "from gradcheck_cli.rules.base import Rule\n"
+        "def judge(trace):\n    'Too clever.'\n    raise ZeroDivisionError('oh')\n"
+        "thing = Rule('BAD1', 'too-clever', judge)\n"
+    )
+    planted(tmp_path, "gradcheck.rules", "bad:thing", code)
+    done = gradcheck(
+        *("diagnose", "sample_models/deep_sigmoid_healthy.py", "--device", "cpu"),
+        *("--output", f"yaml:{tmp_path}/r.yaml"),
+        cwd=EXAMPLE.parents[1],
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.returncode == 4
+    [crash] = yaml.safe_load((tmp_path / "r.yaml").read_text())["crashed"]
+    assert crash["where"] == "plugin odd (gradcheck.rules) of bad 2.0: rule BAD1 too-clever"
+    assert "a broken plugin: ZeroDivisionError: oh" in " ".join(done.stdout.split())
+    assert "a bug in gradcheck" not in done.stdout
 
 
 def test_a_broken_format_is_named_where_it_is_asked_for(tmp_path: Path) -> None:

@@ -1,17 +1,15 @@
 """What `gradcheck run` says of how to have fixes tried, and that what it says works."""
 
 import json
-import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gradcheck_cli.rebuilding import Seen, recipe
+from tests.processes import ROOT, python
 
-ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "tests" / "scripts"
 GUARD = "if __name__ == '__main__':\n    main()\n"
 SEEN = Seen(model="Net", optimizer="SGD", rate=0.1, batch_size=32)
@@ -49,24 +47,9 @@ def read(folder: Path, text: str, seen: Seen = SEEN):
     return recipe(folder / "train.py", "train.py", seen)
 
 
-def started(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=250,
-    )
-
-
 def gradcheck(folder: Path, *words: str) -> tuple[dict, subprocess.CompletedProcess]:
     report = folder / f"{words[0]}.json"
-    done = started(
-        folder, "-m", "gradcheck_cli", words[0], "-q", "-o", f"json:{report}", *words[1:]
-    )
+    done = python(folder, "-m", "gradcheck_cli", words[0], "-q", "-o", f"json:{report}", *words[1:])
     assert report.exists(), done.stderr
     return json.loads(report.read_text()), done
 
@@ -129,7 +112,7 @@ def test_the_command_that_the_report_prints_finds_the_same_and_tries_the_fixes(
 @pytest.mark.heavy
 def test_verify_tries_the_fixes_and_leaves_the_scripts_output_alone(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(GUARDED)
-    alone = started(tmp_path, "train.py")
+    alone = python(tmp_path, "train.py")
     report, done = gradcheck(tmp_path, "run", "--verify", "--budget", "20", "train.py")
     assert done.stdout == alone.stdout
     assert "done" in alone.stdout
@@ -162,7 +145,7 @@ def test_a_script_that_knows_nothing_of_gradcheck_gets_the_finding_and_cause_of_
 ) -> None:
     script = str(SCRIPTS / "guarded.py")
     ran, done = gradcheck(tmp_path, "run", script, case)
-    assert done.stdout == started(tmp_path, script, case).stdout
+    assert done.stdout == python(tmp_path, script, case).stdout
     parts = [f"{script}:{case}", "--data", f"{script}:make_data", "--loss", "cross_entropy"]
     how = ["--optimizer", "SGD", "--lr", str(rate), "--batch-size", "32", "--no-verify"]
     described, _ = gradcheck(tmp_path, "diagnose", *parts, *how)

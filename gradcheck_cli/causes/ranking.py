@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable, Sequence
 
+from gradcheck_cli import plugins
 from gradcheck_cli.causes import all_causes
 from gradcheck_cli.causes.base import CauseRule, Evidence
 from gradcheck_cli.records.diagnosis import Cause
@@ -42,7 +43,7 @@ def rank(
         except Exception:
             if on_crash is None:
                 raise
-            on_crash(Crash(f"cause {rule.name}", traceback.format_exc()))
+            on_crash(Crash(plugins.whose(rule, f"cause {rule.name}"), traceback.format_exc()))
             continue
         if support is None or support.score < _LEAST:
             continue

@@ -21,6 +21,7 @@ class History(list[Step]):
         super().__init__()
         self.most_observed = most_observed
         self.taken = 0  # steps so far, with those that are no longer kept
+        self.looks = 0  # of them with readings, kept or not
         self._stride = 1  # between kept steps
         self._observed: list[int] = []  # indices of steps with readings
         self._apart = 0.0  # steps between kept readings
@@ -50,6 +51,7 @@ class History(list[Step]):
 
     def _observe(self, index: int) -> None:
         """Keep the newest readings, and of the others as many as are allowed, evenly over the run."""
+        self.looks += 1
         before, self._observed = self._observed, [*self._observed, index]
         if len(self._observed) > self.most_observed:
             self._apart = 2 * self.taken / self.most_observed

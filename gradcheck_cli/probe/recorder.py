@@ -290,6 +290,7 @@ class Recorder:
         return Trace(
             layers=layers,
             steps=tuple(self.steps),
+            looks=self.steps.looks,
             data=self._data.facts(self._loss),
             loss=self._loss.facts(),
             cuts=tuple(self.cuts.values()),

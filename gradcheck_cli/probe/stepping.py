@@ -9,7 +9,7 @@ from gradcheck_cli.targets.training import Training
 
 Progress = Callable[[int, int, float], None]
 Enough = Callable[[Trace], bool]
-_INSPECT_EVERY = 5
+INSPECT_EVERY = 5
 _BROKEN = 3  # steps in a row without a finite loss, after which there is nothing more to learn
 
 
@@ -49,7 +49,7 @@ def observe(
                 ):
                     break
                 last = index == most - 1 or (index + 1) % steps == 0
-                _one(recorder, training, inspect=index < 2 or index % _INSPECT_EVERY == 0 or last)
+                _one(recorder, training, inspect=index < 2 or index % INSPECT_EVERY == 0 or last)
                 if on_step is not None:
                     on_step(index + 1, max(steps, index + 1), recorder.steps[-1].loss)
                 if _is_broken(recorder):

@@ -226,6 +226,7 @@ class Trace:
         str, ...
     ] = ()  # modules kept in plain lists or dicts, unseen by parameters()
     drifts: tuple[Drift, ...] = ()  # replicas that differ, of a training on several ranks
+    looks: int = 0  # steps in which layers were read; of a very long run not all readings are kept
     skips: bool = False  # somewhere a sum joins a branch with its own input
 
     @property

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 
+from gradcheck_cli import plugins
 from gradcheck_cli.records.diagnosis import Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
@@ -61,4 +62,4 @@ def _drafted(remedy: Remedy, case: Case, on_crash: OnCrash | None) -> Iterator[P
     except Exception:
         if on_crash is None:
             raise
-        on_crash(Crash(f"remedy {remedy.name}", traceback.format_exc()))
+        on_crash(Crash(plugins.whose(remedy, f"remedy {remedy.name}"), traceback.format_exc()))

@@ -40,7 +40,9 @@ def judge(
         try:
             answer = rule(trace, (thresholds or {}).get(rule.code))
         except Exception:  # noqa: BLE001 - whatever a rule does must not cost the others
-            crashed.append(Crash(f"rule {rule.code} {rule.name}", traceback.format_exc()))
+            crashed.append(
+                Crash(plugins.whose(rule, f"rule {rule.code} {rule.name}"), traceback.format_exc())
+            )
             continue
         if isinstance(answer, Skip):
             skipped.append(answer)

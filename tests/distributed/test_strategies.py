@@ -1,16 +1,14 @@
 """`torchrun -m gradcheck_cli diagnose --strategy`: real trainings on two gloo ranks."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.distributed.strategies import FSDP, OLD
+from tests.processes import ROOT, python
 
-ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "scripts" / "described.py"
 NUMBERS = ("gradient", "arriving", "weight", "update", "numel", "depth", "sensitivity", "kind")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
@@ -21,22 +19,12 @@ pytestmark = [pytest.mark.distributed, pytest.mark.heavy]
 def diagnosed(
     folder: Path, *options: str, model: str = "build_model", ranks: int = 2, verify: bool = False
 ) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    environment |= {"TMPDIR": str(folder), "NO_COLOR": "1"}
     several = [*TORCHRUN, str(ranks), "--redirects", "3", "--log-dir", str(folder / "logs")]
-    command = [sys.executable, *(several if ranks > 1 else []), "-m", "gradcheck_cli", "diagnose"]
+    command = [*(several if ranks > 1 else []), "-m", "gradcheck_cli", "diagnose"]
     command += [f"{SCRIPT}:{model}", "--loss", f"{SCRIPT}:loss_fn", "--data", f"{SCRIPT}:make_data"]
     command += ["--optimizer", f"{SCRIPT}:make_optimizer", "--steps", "20", "--device", "cpu"]
     command += ["-o", "json:report.json", "-q", *([] if verify else ["--no-verify"]), *options]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
+    return python(folder, *command, TMPDIR=str(folder), NO_COLOR="1")
 
 
 def report_in(folder: Path) -> dict:

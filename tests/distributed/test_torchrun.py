@@ -1,16 +1,14 @@
 """Real trainings on two gloo ranks under torchrun, with a script that knows nothing of gradcheck."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.distributed.strategies import FSDP, free_port
+from tests.processes import ROOT, python
 
-ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tests" / "scripts" / "parallel.py"
 SAME = ("gradient", "arriving", "weight", "update", "numel", "depth", "sensitivity")
 
@@ -26,20 +24,10 @@ def trained(folder: Path, strategy: str, *fault: str) -> tuple[dict, subprocess.
 
 
 def started(folder: Path, strategy: str, *words: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    environment["TMPDIR"] = str(folder)
     several = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
     several += ["--master-port", str(free_port())]
-    command = [sys.executable, *(several if strategy != "none" else [])]
-    return subprocess.run(
-        [*command, *words],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
+    front = several if strategy != "none" else []
+    return python(folder, *front, *words, TMPDIR=str(folder))
 
 
 def close(one: float | None, two: float | None) -> bool:

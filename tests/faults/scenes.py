@@ -1,8 +1,5 @@
 """Processes in which something breaks: for the tests, and for the table of `make faults`."""
 
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +7,9 @@ from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.yamlfile import read
 from tests.distributed.strategies import free_port
-from tests.faults.test_processes import BREAKS_A_RULE, DEAD_WORKER, HANGING, MODEL, ROOT
+from tests.faults.test_processes import BREAKS_A_RULE, DEAD_WORKER, HANGING, MODEL
 from tests.faults.test_snapshots import SCRIPT
+from tests.processes import ROOT, python
 
 BREAKS_A_RENDERER = (
     MODEL
@@ -111,11 +109,8 @@ def played(scene: Scene, folder: Path) -> tuple[int, str, Report | None]:
     if scene.full:
         (folder / "b.yaml").symlink_to("/dev/full")
     several = f"-m torch.distributed.run --nproc-per-node {scene.ranks} --master-port {free_port()}"
-    done = subprocess.run(
-        [sys.executable, *(several.split() if scene.ranks else ()), "-m", "gradcheck_cli", *scene.command.split()],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=180,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    front = several.split() if scene.ranks else ()
+    done = python(folder, *front, "-m", "gradcheck_cli", *scene.command.split())
     try:
         report = read(folder / "r.yaml")
     except GradcheckError:

@@ -43,6 +43,7 @@ def test_the_beginning_the_last_step_and_the_first_broken_loss_stay() -> None:
 def test_readings_are_bounded_and_spread_over_the_run() -> None:
     history = remembered(40 * OBSERVED, every=10)
     observed = [s.index for s in history if s.readings]
+    assert history.looks == 4 * OBSERVED
     assert OBSERVED / 2 <= len(observed) <= OBSERVED
     assert observed[:7] == list(range(0, BEGINNING // 2, 10))
     late = [index for index in observed if index > 20 * OBSERVED]

@@ -1,0 +1,1 @@
+"""Scripts that are measured, and know nothing of who measures."""

@@ -12,6 +12,8 @@ from gradcheck_cli.rules.profile import first, late, typical, update_ratio
 FALLING = -2.3  # z of a falling trend, one-sided at 1 %
 _FEWEST = 10  # steps below which nothing is said about progress
 
+ENOUGH = 0.12  # share of the loss above its reference that has to be gone in a run that learns
+
 
 class State(StrEnum):
     """What the loss does in the observed window."""
@@ -76,7 +78,7 @@ def noise_of(values: list[float]) -> float:
 
 
 def progress(
-    trace: Trace, *, little: float = 0.03, enough: float = 0.12, solved: float = 0.05
+    trace: Trace, *, little: float = 0.03, enough: float = ENOUGH, solved: float = 0.05
 ) -> Progress:
     """Judge the losses of `trace`.
 

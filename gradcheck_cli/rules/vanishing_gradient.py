@@ -16,7 +16,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import Depth, depths, late, reference, typical, whole_signal
-from gradcheck_cli.rules.progress import Progress, progress
+from gradcheck_cli.rules.progress import ENOUGH, Progress, progress
 from gradcheck_cli.rules.saturated_activation import flat_severity
 from gradcheck_cli.rules.zeros import zeroed
 
@@ -77,6 +77,10 @@ def vanishing_gradient(
         yield wall_hit
 
 
+def _learned(state: Progress) -> Evidence:
+    return Evidence("share of the loss above its reference that is gone", state.learned, ENOUGH)
+
+
 def _weak(trace: Trace) -> float | None:
     """Return the signal of the whole network late in the run, or in its median step if that is less.
 
@@ -112,7 +116,7 @@ def _along_depth(
         Evidence("sensitivity of the weakest layer relative to the upper layers", ratio, limit),
         Evidence("change per step of the weakest layer", worst.update or 0.0, None, "of its norm"),
         Evidence("change per step of the upper layers", moved, None, "of their norm"),
-        Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+        _learned(state),
     ]
     hidden = " (an adaptive optimizer hides it in the size of the updates)" if masked else ""
     decades = -log10(max(ratio, _LEAST)) if ratio > 0 else float("inf")
@@ -158,7 +162,7 @@ def _backwards(trace: Trace, rows: list[Depth], limit: float, state: Progress) -
         evidence=(
             Evidence("gradient at the output relative to the upper layers", ratio, limit),
             Evidence("change per step of the layer", worst.update or 0.0, None, "of its norm"),
-            Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+            _learned(state),
         ),
     )
 
@@ -189,7 +193,7 @@ def _along_time(trace: Trace, limit: float, state: Progress) -> Hit | None:
         layers=in_order([x for _, x in found]),
         evidence=(
             Evidence("gradient at the first quarter of time steps over the last", ratio, limit),
-            Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+            _learned(state),
         ),
     )
 
@@ -205,7 +209,7 @@ def _everywhere(rows: list[Depth], weak: float, limit: float, state: Progress) -
         evidence=(
             Evidence("relative change of the loss per relative change of the weights", weak, limit),
             Evidence("median change of a layer per step", median(moves) if moves else 0.0, None),
-            Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+            _learned(state),
         ),
     )
 
@@ -230,6 +234,6 @@ def _at_wall(trace: Trace, limit: float, state: Progress) -> Hit | None:
         layers=in_order(below),
         evidence=(
             Evidence("rms slope of the nonlinearity", slope, limit),
-            Evidence("share of the loss above its reference that is gone", state.learned, 0.12),
+            _learned(state),
         ),
     )

@@ -11,7 +11,6 @@ from gradcheck_cli.rules.profile import first, late, typical, update_ratio
 
 FALLING = -2.3  # z of a falling trend, one-sided at 1 %
 _FEWEST = 10  # steps below which nothing is said about progress
-
 ENOUGH = 0.12  # share of the loss above its reference that has to be gone in a run that learns
 
 

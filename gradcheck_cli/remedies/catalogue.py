@@ -6,6 +6,7 @@ from gradcheck_cli.remedies.base import Remedy
 from gradcheck_cli.remedies.change_learning_rate import lower_learning_rate, raise_learning_rate
 from gradcheck_cli.remedies.check_data import check_data
 from gradcheck_cli.remedies.clip_gradients import clip_gradients
+from gradcheck_cli.remedies.close_branches import close_branches
 from gradcheck_cli.remedies.drop_output_activation import drop_output_activation
 from gradcheck_cli.remedies.gate_recurrence import gate_recurrence
 from gradcheck_cli.remedies.initialise import initialise
@@ -35,6 +36,7 @@ REMEDIES: tuple[Remedy, ...] = (
     initialise,
     initialise_orthogonally,
     initialise_on_data,
+    close_branches,
     insert_normalisation,
     rebuild_layers,
     add_residual,

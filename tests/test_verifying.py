@@ -89,7 +89,7 @@ def test_a_cure_is_verified_with_effect_spread_and_three_arms() -> None:
     assert said.effect > 0.3
     assert said.spread is not None
     assert [arm.name for arm in said.arms] == ["control", "sham", "treated"]
-    assert all(len(arm.held_out) == len(said.seeds) == 3 for arm in said.arms)
+    assert all(len(arm.held_out) == len(said.seeds) == 6 for arm in said.arms)
     assert all(len(curve) > 10 for arm in said.arms for curve in arm.curves)
     assert said.arms[2].findings == ()
 
@@ -136,6 +136,20 @@ def test_a_change_that_breaks_the_code_says_so_and_does_not_stop_the_others() ->
 def test_the_smaller_of_two_equally_good_changes_comes_first() -> None:
     larger = proposal("larger", Change(summary="leaky", model=rectify), size=4)
     assert [fix.name for fix in only(larger, CURE)] == ["cure", "larger"]
+
+
+def test_a_change_that_fails_at_a_later_seed_makes_room_for_the_next() -> None:
+    def unlucky(model: nn.Module) -> None:
+        rectify(model)
+        if torch.initial_seed() == 4:
+            model.apply(silence)
+
+    lucky = proposal("lucky", Change(summary="leaky, but for one seed", model=unlucky))
+    larger = proposal("cure", CURE.change, size=4)
+    first, second = only(lucky, larger)
+    assert (first.name, first.verification.status) == ("cure", Status.VERIFIED)
+    assert (second.name, second.verification.status) == ("lucky", Status.HELPS_PARTLY)
+    assert "5 of 6 seeds" in second.verification.reason
 
 
 def test_combinations_are_not_tried_when_a_single_change_suffices() -> None:

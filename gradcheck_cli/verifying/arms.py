@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import torch
+
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.finding import Finding
@@ -82,6 +84,8 @@ def advance(run: Run, steps: int) -> None:
 def _said(error: Exception) -> str:
     if isinstance(error, GradcheckError):
         return str(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        return "the memory of the device is full; --verify-on N tries fixes on smaller batches"
     last = traceback.extract_tb(error.__traceback__)[-1]
     said = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {said} ({last.filename}:{last.lineno})"

@@ -37,6 +37,7 @@ class Bench:
     observed: int
     copies: int = 3  # of the training that fit into memory
     steps: int = 0
+    pace: float = 0.0  # seconds a step took, the slowest candidate that was searched
     rivals: dict[int, tuple[Run, Run]] = field(default_factory=dict)
 
     @property
@@ -67,7 +68,10 @@ class Bench:
         """Bring the first run of a candidate to the present length; nobody looks inside."""
         if not trial.runs or trial.runs[0].training is None:
             trial.runs = [self._start(trial, 0, 0)]
+        began, done = time.monotonic(), len(trial.runs[0].curve)
         advance(trial.runs[0], self.steps)
+        if (steps := len(trial.runs[0].curve) - done) > 0:
+            self.pace = max(self.pace, (time.monotonic() - began) / steps)
         trial.verification = verdict(self.trio(trial), self.baseline)
 
     def confirm(self, trial: Trial, seeds: int, watched: int = WATCHED) -> None:
@@ -82,6 +86,20 @@ class Bench:
         trial.verification = verdict(self.trio(trial), self.baseline, time.monotonic() - began)
         for run in trial.runs:
             run.release()
+
+    def repeat(self, trial: Trial, seeds: int) -> None:
+        """Run a confirmed candidate on further seeds, all or none of them."""
+        began = time.monotonic()
+        more: list[Run] = []
+        for index in range(len(trial.runs), min(seeds, len(self.seeds))):
+            if self.late:
+                return
+            more.append(self._start(trial, index, 0))
+            advance(more[-1], self.steps)
+            more[-1].release()
+        trial.runs += more
+        seconds = trial.verification.seconds + time.monotonic() - began
+        trial.verification = verdict(self.trio(trial), self.baseline, seconds)
 
     def _start(self, trial: Trial, index: int, watch: int) -> Run:
         assert trial.proposal.change is not None

@@ -138,8 +138,9 @@ def verdict(trio: Trio, baseline: Sequence[Finding], seconds: float = 0.0) -> Ve
 
 
 def _status(trio: Trio, left: tuple[str, ...], new: tuple[str, ...]) -> tuple[Status, str]:
-    if not all(x.finite for x in trio.treated) and any(x.finite for x in trio.control):
-        return Status.HARMFUL, "the loss stops being a number"
+    lost = sum(not x.finite for x in trio.treated)
+    if lost and any(x.finite for x in trio.control):
+        return Status.HARMFUL, f"the loss stops being a number{_at(lost, trio)}"
     if worse(trio):
         return Status.HARMFUL, "the held-out loss ends above control and sham at every seed"
     helped = material(trio) and learns(trio.treated)
@@ -157,6 +158,9 @@ def _status(trio: Trio, left: tuple[str, ...], new: tuple[str, ...]) -> tuple[St
         return Status.VERIFIED, "it learns more than control and sham at every seed"
     if helped:
         return Status.HELPS_PARTLY, f"it learns more, but shows {', '.join((*left, *new))}"
+    better_at = sum(effect >= MATERIAL for effect in effects(trio))
+    if len(trio.treated) > FEWEST_SEEDS and 2 * better_at > len(trio.treated):
+        return Status.HELPS_PARTLY, f"it learns more than control and sham{_at(better_at, trio)}"
     sick_otherwise = to_cure((), trio.control) and to_cure((), trio.sham)
     silent = watched and len(trio.treated) >= FEWEST_SEEDS and not left
     if silent and sick_otherwise and learns(trio.treated):
@@ -165,6 +169,11 @@ def _status(trio: Trio, left: tuple[str, ...], new: tuple[str, ...]) -> tuple[St
         )
         return Status.HELPS_PARTLY, reason
     return Status.INEFFECTIVE, "the held-out loss is not clearly lower than control's and sham's"
+
+
+def _at(count: int, trio: Trio) -> str:
+    seeds = len(trio.treated)
+    return f" at {count} of {seeds} seeds" if count < seeds else ""
 
 
 def _arm(name: str, runs: Sequence[Run]) -> Arm:

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +25,7 @@ from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
-from gradcheck_cli.verifying import declined, reconsidered
+from gradcheck_cli.verifying import declined, estimate, reconsidered
 from gradcheck_cli.verifying import verify as verify_fixes
 
 STEPS = 50
@@ -41,6 +41,7 @@ def diagnose(
     *,
     verify: bool = True,
     budget: float = 60.0,
+    verify_on: int | None = None,
     command: str = "",
     thresholds: Thresholds | None = None,
     on_step: Progress | None = None,
@@ -50,7 +51,8 @@ def diagnose(
 ) -> Report:
     """Observe `steps` training steps of `target` and report; None goes on until it is sure.
 
-    `budget` seconds are spent on trying fixes; `thresholds` replace those of rules. After Ctrl-C, or
+    `budget` seconds are spent on trying fixes, on `verify_on` samples of each batch where that is
+    given; `thresholds` replace those of rules. After Ctrl-C, or
     when a step takes longer than `timeout` seconds, the report holds what was measured until then and `run.interrupted` is true. Raises UserCodeError when
     the user's code raises before a step was observed, CannotDiagnoseError when nothing can be trained.
     """
@@ -62,7 +64,9 @@ def diagnose(
             training = target.build()
         say("training under observation")
         watched = replace(training, step=patiently(timeout, training.step))
+        watching = time.monotonic()
         trace, stopped = _observe(watched, steps, on_step, thresholds)
+        watching = time.monotonic() - watching
     missing: tuple[Gap, ...] = ()
     if meeting is not None:
         trace, stopped, missing = _joined(meeting, training, trace, stopped)
@@ -84,8 +88,10 @@ def diagnose(
         if refused:
             fixes = declined(proposals, refused)
         else:
-            say("trying fixes")
-            fixes, stopped = _tried(alone, proposals, budget, judgement.findings, say)
+            pace = watching / max(trace.taken, 1)
+            fixes, stopped = _tried(
+                alone.on(verify_on), proposals, budget, judgement.findings, say, pace
+            )
         causes = reconsidered(causes, fixes)
     return Report(
         verdict=found,
@@ -97,7 +103,7 @@ def diagnose(
             interrupted=isinstance(stopped, KeyboardInterrupt),
             world_size=1 if meeting is None else meeting.place.world,
         ),
-        assumptions=(*training.assumptions, *_where_tried(meeting, fixes)),
+        assumptions=(*training.assumptions, *_where_tried(meeting, verify_on, fixes)),
         findings=judgement.findings,
         causes=causes,
         fixes=fixes,
@@ -128,8 +134,15 @@ def _tried(
     budget: float,
     baseline: tuple[Finding, ...],
     say: Stage,
+    pace: float,
 ) -> tuple[tuple[Fix, ...], BaseException | None]:
-    """Try the fixes for `budget` seconds; also return the Ctrl-C that ended it, if one did."""
+    """Try the fixes for `budget` seconds; also return the Ctrl-C that ended it, if one did.
+
+    `pace` is how long a step takes, in seconds: it tells beforehand how long the trying will.
+    """
+    tries = sum(p.change is not None for p in proposals)
+    seconds = estimate(pace, tries, budget)
+    say(f"trying {tries} fixes, about {seconds:.0f} s (--no-verify leaves it out)")
     try:
         fixes = verify_fixes(target, proposals, budget=budget, baseline=baseline, on_progress=say)
     except KeyboardInterrupt as pressed:
@@ -152,10 +165,16 @@ def follow(target: Target, steps: int, meeting: Meeting) -> None:
         raise stopped
 
 
-def _where_tried(meeting: Meeting | None, fixes: Sequence[Fix]) -> tuple[str, ...]:
-    if meeting is None or not any(fix.verification.arms for fix in fixes):
-        return ()
-    return ("fixes were tried on rank 0 alone, on the model as it is and whole batches",)
+def _where_tried(
+    meeting: Meeting | None, verify_on: int | None, fixes: Sequence[Fix]
+) -> Iterator[str]:
+    if not any(fix.verification.arms for fix in fixes):
+        return
+    batches = "whole batches" if verify_on is None else f"{verify_on} samples of each batch"
+    if meeting is not None:
+        yield f"fixes were tried on rank 0 alone, on the model as it is and {batches}"
+    elif verify_on is not None:
+        yield f"fixes were tried on {batches}"
 
 
 def _observe(

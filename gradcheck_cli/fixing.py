@@ -44,10 +44,13 @@ def fix(
     *,
     steps: int = STEPS,
     budget: float = BUDGET,
+    verify_on: int | None = None,
     root: Path | None = None,
     on_stage: Stage | None = None,
 ) -> Cure:
     """Diagnose, try the fixes, and prepare the patch; nothing is written.
+
+    They are tried for `budget` seconds, on `verify_on` samples of each batch where that is given.
 
     Raises what building and training the user's model raises.
     """
@@ -58,7 +61,9 @@ def fix(
     findings = judge(trace).findings
     causes = rank(trace, findings)
     proposals = propose(training, trace, causes, findings)
-    tried = prove(target, proposals, budget=budget, baseline=findings, on_progress=say)
+    tried = prove(
+        target.on(verify_on), proposals, budget=budget, baseline=findings, on_progress=say
+    )
     fixes = tuple(p.fix for p in tried)
     chosen, patch, refusals = _patchable(tried, training, target, root)
     if chosen is not None and patch is not None:

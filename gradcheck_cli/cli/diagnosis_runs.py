@@ -44,18 +44,10 @@ def _all(
     strategy: str | None = None,
     met: "Meeting | None" = None,
 ) -> int:
-    from gradcheck_cli import settings
-    from gradcheck_cli.rules import all_rules
-
-    found = settings.load(given, config=config, rules=all_rules())
+    found = loaded(given, config, "diagnose")
     rules = replace(_rules(found, trust=trust), met=met, strategy=strategy)
     gate_options.check_baseline(rules.baseline)
     _confine_outputs(found)
-    for run in found.runs:
-        if run.target().get("model") is None:
-            raise UsageError("which model? say gradcheck diagnose MODEL, or try gradcheck init")
-    if found.folder is not None and str(found.folder) not in sys.path:
-        sys.path.insert(0, str(found.folder))  # modules that a config names lie beside it
     if met is not None and len(found.runs) > 1:
         raise UsageError("--strategy takes one model at a time; the config names several")
     if len(found.runs) > 1:
@@ -63,6 +55,23 @@ def _all(
     [run] = found.runs
     specs = run["output"]
     return _one(run, parse([s for s in specs if HERE not in s] + own_specs(specs, run.name)), rules)
+
+
+def loaded(given: Mapping[str, Any], config: str | None, verb: str) -> "Settings":
+    """Return what the command line, the environment and the config say; every run has a model.
+
+    Raises UsageError where one has none, and what is wrong with the settings.
+    """
+    from gradcheck_cli import settings
+    from gradcheck_cli.rules import all_rules
+
+    found = settings.load(given, config=config, rules=all_rules())
+    for run in found.runs:
+        if run.target().get("model") is None:
+            raise UsageError(f"which model? say gradcheck {verb} MODEL, or try gradcheck init")
+    if found.folder is not None and str(found.folder) not in sys.path:
+        sys.path.insert(0, str(found.folder))  # modules that a config names lie beside it
+    return found
 
 
 def _confine_outputs(found: "Settings") -> None:
@@ -113,7 +122,9 @@ def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
         from gradcheck_cli.probe.hanging import patience
         from gradcheck_cli.targets.target import Target
 
-        limits = {name: run[name] for name in ("budget", "timeout") if name in run.values}
+        limits = {
+            name: run[name] for name in ("budget", "verify_on", "timeout") if name in run.values
+        }
         with patience(limits.get("timeout")):
             target = Target.from_strings(**run.target(), trust=rules.trust, strategy=rules.strategy)
         return diagnosing.diagnose(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from gradcheck_cli.cli import options
+from gradcheck_cli.cli import options, training_options
 from gradcheck_cli.cli.consoles import Steps, err
+from gradcheck_cli.cli.diagnosis_runs import loaded
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.cli.streams import stdout_to_stderr
 from gradcheck_cli.errors import ExitCode, UsageError
@@ -25,17 +26,31 @@ SHOWN = 6  # fixes that are listed
 
 @command
 def fix(
-    model: options.ModelArgument,
+    model: options.MaybeModelArgument = None,
     data: options.DataOption = None,
     loss: options.LossOption = None,
     optimizer: options.OptimizerOption = None,
     lr: options.LearningRateOption = None,
     batch_size: options.BatchSizeOption = None,
-    seed: options.SeedOption = 0,
-    device: options.DeviceOption = "auto",
+    steps: options.StepsOption = None,
+    seed: options.MaybeSeedOption = None,
+    device: options.MaybeDeviceOption = None,
     budget: options.BudgetOption = None,
+    verify_on: options.VerifyOnOption = None,
     write: WriteOption = False,
-    quiet: options.QuietOption = False,
+    quiet: options.MaybeQuietOption = None,
+    config: options.ConfigOption = None,
+    model_arg: training_options.ModelArgOption = None,
+    weights: training_options.WeightsOption = None,
+    trust: training_options.TrustOption = False,
+    target_column: training_options.TargetColumnOption = None,
+    input_key: training_options.InputKeyOption = None,
+    target_key: training_options.TargetKeyOption = None,
+    scheduler: training_options.SchedulerOption = None,
+    training_step: training_options.TrainingStepOption = None,
+    clip_norm: training_options.ClipNormOption = None,
+    accumulate: training_options.AccumulateOption = None,
+    precision: training_options.PrecisionOption = None,
 ) -> int:
     """Try fixes beside a control and a sham, and show the diff of the best one that is proven.
 
@@ -43,25 +58,27 @@ def fix(
     proven diff or nothing is wrong, 1 something is wrong and no proven fix can be written, 2 usage,
     3 could not diagnose (your code raised), 4 a bug of gradcheck.
     """
+    given = dict(locals())  # first, so that it holds the options and nothing else
     if importlib.util.find_spec("libcst") is None:
         raise UsageError("gradcheck fix edits source with libcst: pip install 'gradcheck-cli[fix]'")
-    with Steps(quiet=quiet) as progress, stdout_to_stderr(active=True):
+    own = {"config", "trust", "write", "model_arg"}
+    settings = {name: value for name, value in given.items() if name not in own}
+    settings["model_args"] = training_options.arguments_of(model_arg)
+    runs = loaded(settings, config, "fix").runs
+    if len(runs) > 1:
+        names = ", ".join(run.name for run in runs)
+        raise UsageError(f"the config names several models ({names}); say gradcheck fix MODEL")
+    [run] = runs
+    silent = bool(run["quiet"])
+    with Steps(quiet=silent) as progress, stdout_to_stderr(active=True):
         from gradcheck_cli import fixing
         from gradcheck_cli.targets.target import Target
 
-        target = Target.from_strings(
-            model,
-            data=data,
-            loss=loss,
-            optimizer=optimizer,
-            lr=lr,
-            batch_size=batch_size,
-            seed=seed,
-            device=device,
-        )
-        seconds = fixing.BUDGET if budget is None else budget
-        cure = fixing.fix(target, budget=seconds, on_stage=progress.stage)
-    if not quiet:
+        target = Target.from_strings(**run.target(), trust=trust)
+        limits = {name: run[name] for name in ("budget", "verify_on") if name in run.values}
+        length = options.steps_of(str(run["steps"])) or fixing.STEPS
+        cure = fixing.fix(target, steps=length, on_stage=progress.stage, **limits)
+    if not silent:
         _tell(cure)
     return _finish(cure, write=write)
 

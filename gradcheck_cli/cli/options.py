@@ -111,6 +111,15 @@ BudgetOption = Annotated[
     float | None,
     typer.Option("--budget", min=0, metavar="SECONDS", help="Time for trying fixes."),
 ]
+VerifyOnOption = Annotated[
+    int | None,
+    typer.Option(
+        "--verify-on",
+        min=1,
+        metavar="N",
+        help="Try fixes on N samples of each batch, where whole ones take too much memory or time.",
+    ),
+]
 TimeoutOption = Annotated[
     float | None,
     typer.Option(

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from gradcheck_cli.errors import CannotDiagnoseError, GradcheckError, UserCodeError
+from gradcheck_cli.errors import CannotDiagnoseError, GradcheckError, UsageError, UserCodeError
 from gradcheck_cli.targets.randomness import Stream
+from gradcheck_cli.targets.wording import describe, map_tensors, tensors_in
 
 HELD_OUT_SHARE = 10  # one sample in so many
 HELD_OUT_BATCHES = 8  # at most
@@ -80,6 +81,28 @@ class Shuffled(Sampler[int]):
 
 
 END = object()
+UNEQUAL = "its tensors do not have one sample per entry of their first dimension"
+
+
+def samples_in(batch: Any) -> int | None:
+    """Return how many samples a batch of tensors has; None where its tensors do not agree."""
+    lengths = {len(tensor) for tensor in tensors_in(batch) if tensor.ndim}
+    return lengths.pop() if len(lengths) == 1 else None
+
+
+def narrowed(batches: Iterator[Any], most: int | None) -> Iterator[Any]:
+    """Yield the first `most` samples of every batch, all where None.
+
+    Raises UsageError on a batch that cannot be parted.
+    """
+    if most is None:
+        yield from batches
+    for batch in batches:
+        if samples_in(batch) is None:
+            raise UsageError(
+                f"--verify-on: a batch of {describe(batch)} cannot be parted: {UNEQUAL}"
+            )
+        yield map_tensors(batch, lambda tensor: tensor[:most] if tensor.ndim else tensor)
 
 
 def _next_of(iterator: Iterator[Any]) -> Callable[[], Any]:

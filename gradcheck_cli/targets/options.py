@@ -30,6 +30,7 @@ class Options:
     accumulate: int = 1  # micro-batches per step
     training_step: Any = None  # training_step(model, batch) or (model, batch, optimizers)
     strategy: str | None = None  # ddp | fsdp: share every batch with the other ranks
+    most_samples: int | None = None  # of a batch that are used, where fixes are tried
 
     def __post_init__(self) -> None:
         if self.strategy not in (None, *STRATEGIES):

@@ -20,8 +20,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import LBFGS, Optimizer
 
 from gradcheck_cli.errors import CannotDiagnoseError, GradcheckError, UsageError
+from gradcheck_cli.targets.batches import UNEQUAL, samples_in
 from gradcheck_cli.targets.losses import Computed, Objective
-from gradcheck_cli.targets.wording import describe, map_tensors, tensors_in
+from gradcheck_cli.targets.wording import describe, map_tensors
 
 NAMES = {"ddp": "DistributedDataParallel", "fsdp": "FSDP2 (fully_shard)"}
 
@@ -168,13 +169,11 @@ def shares(batches: Iterator[Any]) -> Iterator[Any]:
 
 def share(batch: Any, rank: int, world: int) -> Any:
     """Return the samples `rank`, `rank + world`, ... of a batch of tensors. Raises UsageError."""
-    lengths = {len(tensor) for tensor in tensors_in(batch) if tensor.ndim}
-    if len(lengths) != 1:
+    samples = samples_in(batch)
+    if samples is None:
         raise UsageError(
-            f"--strategy: a batch of {describe(batch)} cannot be shared between ranks: its tensors do "
-            "not have one sample per entry of their first dimension"
+            f"--strategy: a batch of {describe(batch)} cannot be shared between ranks: {UNEQUAL}"
         )
-    [samples] = lengths
     if samples % world or not samples:
         near = max(1, round(samples / world)) * world
         raise UsageError(

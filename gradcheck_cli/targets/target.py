@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.errors import UserCodeError
+from gradcheck_cli.targets.batches import narrowed
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.devices import choose_device
 from gradcheck_cli.targets.ingredients import Ingredients, from_objects, from_texts
@@ -94,6 +95,10 @@ class Target:
     def alone(self) -> Self:
         """The same training in this process only: the whole of every batch, the model as it is."""
         return replace(self, options=replace(self.options, strategy=None))
+
+    def on(self, samples: int | None) -> Self:
+        """The same training on that many samples of every batch; on whole batches where None."""
+        return replace(self, options=replace(self.options, most_samples=samples))
 
     def together(self) -> AbstractContextManager[None]:
         """Join the other ranks for as long as it is open, where a strategy was asked for."""
@@ -256,7 +261,9 @@ class Target:
             divided = training.divide(torch.Generator().manual_seed(self.seed))
             if divided is not None:
                 training, unseen = divided
-        return training.endless(seed), lambda: unseen.endless(self.seed ^ HELD_OUT)
+        most = self.options.most_samples
+        away = self.seed ^ HELD_OUT
+        return narrowed(training.endless(seed), most), lambda: narrowed(unseen.endless(away), most)
 
     def _on_device(self, objective: Objective) -> Objective:
         if not isinstance(objective.criterion, nn.Module):

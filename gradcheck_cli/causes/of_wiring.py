@@ -78,11 +78,17 @@ def _by_elimination(seen: Evidence, silent: list[Layer]) -> Support | None:
     """Layers ran, the graph ends above them, and no call that detaches was seen."""
     if seen.trace.unregistered:
         return None
-    reason = (
+    weighing = Weighing().add(
+        0.6,
         f"{len(silent)} layers ran and get no gradient, and nothing detaches them: what follows them has "
-        "no derivative (a comparison, a choice, a cast to whole numbers)"
+        "no derivative (a comparison, a choice, a cast to whole numbers)",
     )
-    return Weighing().add(0.6, reason).support(silent)
+    compared = next(iter(seen.trace.comparisons), None)
+    if compared is None:
+        return weighing.support(silent)
+    where = f" at {compared.at}" if compared.at else ""
+    weighing.add(0.3, f"what they compute is compared{where}, and yes or no has no slope")
+    return weighing.support(silent, at=compared.at)
 
 
 @cause("unregistered-modules", "disconnected-parameter stalled-loss")

@@ -27,6 +27,9 @@ CUTS = frozenset(
     "detach detach_ argmax argmin round round_ sign sgn floor floor_ ceil ceil_ trunc bernoulli item "
     "tolist numpy heaviside bucketize multinomial one_hot argsort numpy_force data".split()
 )
+COMPARISONS = frozenset(
+    "gt lt ge le greater less greater_equal less_equal __gt__ __lt__ __ge__ __le__".split()
+)
 ADDS = frozenset("add add_ __add__ __iadd__ __radd__".split())
 DIFFERENCES = frozenset("sub subtract __sub__ __rsub__ rsub".split())
 CLAMPS = frozenset("clamp clamp_min clamp_ clamp_min_".split())

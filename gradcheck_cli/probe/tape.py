@@ -50,6 +50,7 @@ class Tape:
     on_unscaling: Callable[[torch.Tensor, torch.Tensor], None]
     calls: list[Call] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
+    comparisons: list[Cut] = field(default_factory=list)
     losses: list[LossCall] = field(default_factory=list)
     loss_reads: frozenset[int] = frozenset()
     merges: bool = False
@@ -164,7 +165,9 @@ class Tape:
                 self._nonlinearity(name, given, result, again, after=layer.call)
             return
         if name in calls.CUTS:
-            self._cut(name, given)
+            self._cut(name, given, self.cuts)
+        if name in calls.COMPARISONS:
+            self._cut(name, given, self.comparisons)
         if name in calls.LOSSES:
             before = self.origin(given[0]).last
             self.losses.extend(calls.loss_call(function, args, kwargs, result, before))
@@ -271,11 +274,11 @@ class Tape:
         for tensor in tensors_in(result):
             self.set_origin(tensor, origin)
 
-    def _cut(self, name: str, given: list[torch.Tensor]) -> None:
+    def _cut(self, name: str, given: list[torch.Tensor], noted: list[Cut]) -> None:
         if not self._stack or not given[0].requires_grad:
             return  # outside the model, cuts are the training loop's business
         if self.origin(given[0]).calls:
-            self.cuts.append(Cut(operation=name, layer=self.inside, at=user_site()))
+            noted.append(Cut(operation=name, layer=self.inside, at=user_site()))
 
     def _difference(self, given: list[torch.Tensor], result: Any) -> None:
         """Note `output - target` outside the model: the beginning of a loss written by hand."""

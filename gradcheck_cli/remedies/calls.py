@@ -35,7 +35,7 @@ class Exchange(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Call the substitute when the call is the one that is meant."""
-        if getattr(func, "__name__", "").rstrip("_") == self.name and self._is_here():
+        if getattr(func, "__name__", "").strip("_") == self.name and self._is_here():
             return self.substitute(*args)
         return func(*args, **(kwargs or {}))
 

@@ -1,4 +1,4 @@
-"""Let the gradient pass where the graph is cut: detach, no_grad, round, argmax.
+"""Let the gradient pass where the graph is cut: detach, no_grad, round, a comparison, argmax.
 
 Works because  Layers below a cut receive no gradient at all. detach() can be left out; a step
                function can hand the gradient through as if it were the identity (straight-through).
@@ -8,16 +8,15 @@ Sources        Bengio et al. 2013, arXiv:1308.3432, section 4 (straight-through)
 """
 
 import linecache
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.straight_through import COMPARED, SHORT, SIGNS, STEPS, through
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.targets.change import Change
 
@@ -26,38 +25,6 @@ HELPER = '''def {name}_straight_through(value: torch.Tensor) -> torch.Tensor:
     return value + (torch.{name}(value) - value).detach()
 '''
 DETACHING = frozenset({"detach", "data"})
-STEPS: dict[str, Callable[..., Tensor]] = {
-    "round": torch.round,
-    "floor": torch.floor,
-    "ceil": torch.ceil,
-    "trunc": torch.trunc,
-    "sign": torch.sign,
-    "heaviside": lambda x, *_: (x > 0).to(x.dtype),
-}
-
-
-class StraightThrough(torch.autograd.Function):
-    """A step function forward, the identity backward."""
-
-    @staticmethod
-    def forward(_: Any, value: Tensor, step: Callable[..., Tensor], *rest: Any) -> Tensor:
-        """Apply the step."""
-        return step(value, *rest)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Pass the gradient on."""
-        return (gradient, *[None] * (len(ctx.needs_input_grad) - 1))
-
-
-def through(step: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return the step function with the gradient of the identity."""
-
-    def straight(value: Tensor, *rest: Any) -> Tensor:
-        passed: Tensor = StraightThrough.apply(value, step, *rest)  # type: ignore[no-untyped-call]
-        return passed
-
-    return straight
 
 
 def _keep(value: Tensor, *_: object) -> Tensor:
@@ -104,6 +71,13 @@ def _kept_attached(cut: Cut, at: SourceSite, name: str) -> Draft:
 
 
 def _straight_through(cut: Cut, at: SourceSite, name: str) -> Draft:
+    write = Edit(
+        act=Act.CALL,
+        at=at,
+        old=name,
+        new=f"{name}_straight_through",
+        needs=HELPER.format(name=name),
+    )
     return Draft(
         summary=f"Let the gradient pass straight through {name}() at {at}.",
         code=f"# {at}\ny = x + (torch.{name}(x) - x).detach()  # instead of torch.{name}(x)",
@@ -114,15 +88,28 @@ def _straight_through(cut: Cut, at: SourceSite, name: str) -> Draft:
         layers=_layers(cut),
         at=at,
         size=1,
-        edits=(
-            Edit(
-                act=Act.CALL,
-                at=at,
-                old=name,
-                new=f"{name}_straight_through",
-                needs=HELPER.format(name=name),
-            ),
+        edits=(write,) if _is_written(cut) else (),
+    )
+
+
+def _compared(cut: Cut, at: SourceSite, name: str) -> Draft:
+    """Draft a comparison that gives 1 or 0 and hands the gradient on; as a mask it cannot run."""
+    short = SHORT.get(name, name)
+    sign, slope = SIGNS[short], "-" if short in {"lt", "le"} else "+"
+    return Draft(
+        summary=f"Let the gradient pass straight through the comparison ({sign}) at {at}.",
+        code=(
+            f"# {at}\n"
+            f"y = (x {sign} limit).to(x.dtype)\n"
+            f"y = y {slope} (x - x.detach())  # forward as before, backward the identity"
         ),
+        change=Change(
+            summary=f"straight through {sign}",
+            model=exchange_calls({(at, name): COMPARED[short]}),
+        ),
+        layers=_layers(cut),
+        at=at,
+        size=1,
     )
 
 
@@ -138,7 +125,17 @@ def _layers(cut: Cut) -> tuple[str, ...]:
 )
 def reconnect_graph(case: Case) -> Iterator[Draft]:
     """Draft all cuts that can be healed together, then each place by itself."""
-    drafts = [_draft(cut) for cut in dict.fromkeys(case.trace.cuts) if _is_written(cut)]
+    drafts = [
+        _draft(cut)
+        for cut in dict.fromkeys(case.trace.cuts)
+        if _is_written(cut) or _operation(cut) in STEPS
+    ]
+    if case.cause.name == "non-differentiable-operation":
+        drafts += [
+            _compared(cut, cut.at, _operation(cut))
+            for cut in dict.fromkeys(case.trace.comparisons)
+            if cut.at is not None
+        ]
     healed = [d for d in drafts if d.change is not None]
     if len(healed) > 1:
         yield Draft(

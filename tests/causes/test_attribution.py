@@ -9,7 +9,7 @@ from gradcheck_cli.causes.attenuation import budget, crossings, lost_over_time, 
 from gradcheck_cli.causes.circumstances import flat_end, saturated_at_start
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.records.trace import Cut, Trace
+from gradcheck_cli.records.trace import Cut, SourceSite, Trace
 from gradcheck_cli.rules.engine import judge
 from tests.rules.a_trace import (
     a_trace,
@@ -77,6 +77,9 @@ def without_gradient(**facts: object) -> Trace:
 
 def test_a_graph_that_ends_without_a_call_that_ends_it_was_cut_by_an_operation() -> None:
     assert causes(without_gradient())[0] == "non-differentiable-operation"
+    at = SourceSite(file="model.py", line=7)
+    compared = without_gradient(comparisons=(Cut(operation="gt", layer="", at=at),))
+    assert rank(compared, judge(compared).findings)[0].at == at
     cut = without_gradient(cuts=(Cut(operation="detach", layer="l1"),))
     assert causes(cut)[0] == "detached-graph"
     hidden = without_gradient(unregistered=("branches",))

@@ -1,13 +1,16 @@
 """What the remedies do to the training around the network."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from gradcheck_cli.records.diagnosis import Cause
+from gradcheck_cli.records.diagnosis import Cause, Status
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.remedies.proposing import propose
+from gradcheck_cli.verifying import verify
 from tests.remedies.small import case_of, modules, numbers, proposals, treated
 
 
@@ -195,6 +198,10 @@ def test_weights_are_kept_in_full_precision() -> None:
     assert model.last.weight.dtype is torch.float32
 
 
+def applied(value: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    return function(value)  # the line does not name what it calls
+
+
 class Cut(nn.Module):
     def __init__(self, how: str) -> None:
         super().__init__()
@@ -208,6 +215,12 @@ class Cut(nn.Module):
             x = x.detach()
         elif self.how == "round":
             x = torch.round(x)
+        elif self.how == "apply":
+            x = applied(x, torch.round)
+        elif self.how == ">":
+            x = (x > 0).to(x)
+        elif self.how == "<=":
+            x = (x <= 0.0).float()
         else:
             x = x.argmax(1, keepdim=True) + torch.zeros(8)
         return self.last(x)
@@ -229,6 +242,34 @@ def test_a_cut_that_nobody_can_heal_is_advice_with_its_place() -> None:
     assert advice.change is None
     assert advice.cannot
     assert advice.fix.at is not None
+
+
+@pytest.mark.parametrize(("how", "sign"), [("apply", 1), (">", 1), ("<=", -1)])
+def test_a_step_is_as_before_and_hands_the_gradient_on(how: str, sign: int) -> None:
+    target, case = case_of(lambda: Cut(how), "non-differentiable-operation")
+    [proposal] = proposals(case, "reconnect-graph")
+    assert proposal.change is not None
+    assert proposal.edits == ()
+    before = target.build().model
+    after = target.build([proposal.change]).model
+    x = torch.randn(4, 8)
+    assert torch.equal(before(x), after(x))
+    after(x).sum().backward()
+    arriving = after.last.weight.sum(0)  # of the gradient at what the step returned
+    assert torch.allclose(after.first.bias.grad, sign * 4 * arriving, atol=1e-5)
+
+
+def test_a_comparison_that_makes_a_mask_cannot_be_healed_and_says_so() -> None:
+    class Masked(Cut):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            return self.last(torch.ones_like(x).masked_fill(x > 0, 0.0))
+
+    target, case = case_of(lambda: Masked(""), "non-differentiable-operation")
+    [proposal] = proposals(case, "reconnect-graph")
+    [fix] = verify(target, [proposal], budget=1.0)
+    assert fix.verification.status is Status.NOT_RUN
+    assert "cannot be run" in fix.verification.reason
 
 
 @pytest.mark.parametrize("cause", ["labels-without-signal", "degenerate-data"])

@@ -182,3 +182,25 @@ def test_the_command_says_when_only_the_data_can_help(project: Path) -> None:
     assert said.returncode == 1, said.stderr
     assert "the data must be repaired" in said.stderr
     assert file.read_bytes() == (SAMPLES / file.name).read_bytes()
+
+
+def test_fix_reads_the_config_and_loads_what_diagnose_loads(project: Path) -> None:
+    copied(project, "detached_encoder")
+    (project / "gradcheck.yaml").write_text("model: detached_encoder.py\nsteps: 30\nbudget: 8\n")
+    shown = gradcheck(project, "fix", "--verify-on", "16")
+    assert shown.returncode == 0, shown.stderr
+    assert count(shown.stdout, "-") == count(shown.stdout, "+") == 1
+    unknown = gradcheck(project, "fix", "--weights", "nowhere.pt")
+    assert unknown.returncode == 2
+    assert "nowhere.pt" in unknown.stderr
+
+
+def test_fix_asks_which_model_where_a_config_names_none_or_several(project: Path) -> None:
+    nothing = gradcheck(project, "fix")
+    assert nothing.returncode == 2
+    assert "say gradcheck fix MODEL" in nothing.stderr
+    several = "models:\n  - {name: one, model: a.py}\n  - {name: two, model: b.py}\n"
+    (project / "gradcheck.yaml").write_text(several)
+    many = gradcheck(project, "fix")
+    assert many.returncode == 2
+    assert "several models (one, two)" in many.stderr

@@ -2,6 +2,7 @@
 
 import copy
 import random
+import re
 from collections.abc import Callable
 
 import pytest
@@ -9,9 +10,12 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from gradcheck_cli.diagnosing import diagnose
+from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.diagnosis import Cause, Fix, Status, Verification
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.remedies.base import Proposal
+from gradcheck_cli.targets.batches import narrowed
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.verifying import declined, estimate, prove, reconsidered, verify
@@ -227,6 +231,36 @@ def test_the_users_model_optimizer_data_and_chance_stay_as_they_were() -> None:
     assert all(p.grad is None for p in model.parameters())
     assert [type(m) for m in model] == [type(m) for m in deep_sigmoid()]
     assert hooks == sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+
+
+def test_fixes_can_be_tried_on_a_part_of_each_batch() -> None:
+    whole = sick()
+    sizes: set[int] = set()
+
+    def watched(module: nn.Module) -> None:
+        module.register_forward_pre_hook(lambda _, inputs: sizes.add(len(inputs[0])))
+
+    change = Change(summary="watched", model=watched)
+    training = whole.on(4).build([change], hold_out=True)
+    training.step()
+    training.evaluate(2)
+    assert sizes == {4}
+    assert whole.on(None) == whole
+    [fix] = only(CURE, target=whole.on(16))
+    assert fix.verification.status is Status.VERIFIED
+
+
+def test_a_batch_that_cannot_be_parted_is_refused_in_one_line() -> None:
+    uneven = [(torch.zeros(8, 64), torch.zeros(3, dtype=torch.long))]
+    with pytest.raises(UsageError, match=r"--verify-on: a batch of .* cannot be parted"):
+        next(narrowed(iter(uneven), 2))
+
+
+def test_the_report_says_on_what_fixes_were_tried() -> None:
+    said: list[str] = []
+    report = diagnose(sick(), 30, budget=3.0, verify_on=8, on_stage=said.append)
+    assert "fixes were tried on 8 samples of each batch" in report.assumptions
+    assert any(re.fullmatch(r"trying \d+ fixes, about \d+ s \(--no-verify .*\)", x) for x in said)
 
 
 def test_two_verifications_give_the_same_numbers() -> None:

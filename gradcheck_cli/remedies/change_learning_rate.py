@@ -15,6 +15,7 @@ import torch
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.training import Training
 
 UP = (10.0, 100.0, 1e3, 1e4, 1e5)
 DOWN = (0.1, 0.01, 1e-3, 1e-4)
@@ -33,15 +34,15 @@ def scaled(factor: float) -> Change:
     return Change(summary=f"lr x {factor:g}", optimizer=edit)
 
 
-def rate(case: Case) -> float | None:
+def rate(training: Training) -> float | None:
     """Return the largest learning rate in use."""
-    groups = [g for o in case.training.optimizers for g in o.param_groups]
+    groups = [g for o in training.optimizers for g in o.param_groups]
     return max((float(g["lr"]) for g in groups if "lr" in g), default=None)
 
 
 def drafts(case: Case, factors: tuple[float, ...]) -> Iterator[Draft]:
     """Yield one draft per factor that gives a sensible rate."""
-    now = rate(case)
+    now = rate(case.training)
     if not now:
         return
     highest = HIGHEST[case.trace.adaptive]

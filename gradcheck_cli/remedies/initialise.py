@@ -9,12 +9,22 @@ Not for        Pretrained weights, and layers whose scale is set on purpose (zer
 Sources        He et al. 2015, arXiv:1502.01852, eq. 10; Glorot & Bengio 2010, eq. 12.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gradcheck_cli.records.trace import Layer
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.weights import draw, drawable, grouped, helper, setter
+from gradcheck_cli.remedies.surgery import together
+from gradcheck_cli.remedies.weights import (
+    draw,
+    draw_written,
+    drawable,
+    gain_of,
+    grouped,
+    helper,
+    setter,
+    written,
+)
 from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
@@ -30,6 +40,30 @@ def code(layers: Sequence[Layer], after: str | None = None) -> str:
         for activation, paths in grouped(layers, after).items()
     ]
     return paste(where(layers), *blocks)
+
+
+def written_code(matrices: Mapping[str, str]) -> str:
+    """Return what to write for parameters of the user's own layers."""
+    by_gain: dict[float, list[str]] = {}
+    for name, activation in matrices.items():
+        by_gain.setdefault(gain_of(activation), []).append(name)
+    return paste(
+        *(
+            f"for name in {listed(found)}:\n"
+            f"    nn.init.xavier_normal_(model.get_parameter(name), gain={gain:.3g})"
+            for gain, found in by_gain.items()
+        )
+    )
+
+
+def changes(
+    layers: Sequence[Layer], matrices: Mapping[str, str], after: str | None = None
+) -> Iterator[Change]:
+    """Yield the draws in memory."""
+    if layers:
+        yield Change(summary="layers", model=draw(layers, after))
+    if matrices:
+        yield Change(summary="matrices", model=draw_written(matrices))
 
 
 def edits(case: Case, layers: Sequence[Layer], after: str | None = None) -> tuple[Edit, ...]:
@@ -55,16 +89,18 @@ def edits(case: Case, layers: Sequence[Layer], after: str | None = None) -> tupl
 )
 def initialise(case: Case) -> Iterator[Draft]:
     """Draft one draw for all linear and convolutional layers."""
-    layers = drawable(case)
-    if not layers:
+    layers, matrices = drawable(case), written(case)
+    if not layers and not matrices:
         return
     kinds = {"He" if "kaiming" in setter(a)[1] else "Xavier" for a in grouped(layers)}
+    kinds |= {"Xavier"} if matrices else set()
+    drawn = [*(x.path for x in layers), *matrices]
     yield Draft(
-        summary=f"Initialise {names([x.path for x in layers])} after {' and '.join(sorted(kinds))}.",
-        code=code(layers),
-        change=Change(summary="initialise", model=draw(layers)),
-        layers=tuple(x.path for x in layers),
+        summary=f"Initialise {names(drawn)} after {' and '.join(sorted(kinds))}.",
+        code=paste(code(layers), written_code(matrices)),
+        change=together("initialise", changes(layers, matrices)),
+        layers=tuple(drawn),
         at=first_site(layers),
         size=2,
-        edits=edits(case, layers),
+        edits=() if matrices else edits(case, layers),
     )

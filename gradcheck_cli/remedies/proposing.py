@@ -9,6 +9,7 @@ from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.remedies.base import Case, Proposal, Remedy
 from gradcheck_cli.remedies.catalogue import all_remedies
+from gradcheck_cli.remedies.slower import slower
 from gradcheck_cli.targets.training import Training
 
 CAUSES = 4  # that are treated; the others are too unlikely beside them
@@ -41,7 +42,8 @@ def propose(
     made: dict[tuple[str, str], Proposal] = {}
     for _, _, proposal in ranked:
         made.setdefault((proposal.fix.name, proposal.fix.summary), proposal)
-    return tuple(made.values())
+    proposals = tuple(made.values())
+    return (*proposals, *slower(training, proposals))
 
 
 def likely(causes: Sequence[Cause]) -> tuple[Cause, ...]:

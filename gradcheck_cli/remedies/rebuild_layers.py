@@ -15,9 +15,8 @@ from gradcheck_cli.remedies.activations import DYING, SATURATING, hidden, reacha
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Edit
 from gradcheck_cli.remedies.surgery import together
-from gradcheck_cli.remedies.weights import draw, drawable
+from gradcheck_cli.remedies.weights import drawable, written
 from gradcheck_cli.remedies.wording import first_site, names, paste
-from gradcheck_cli.targets.change import Change
 
 CHOICE = "LeakyReLU"
 AFTER = "leaky_relu"
@@ -36,11 +35,12 @@ def _draft(
         code.append(swap_activation.code(acts, CHOICE))
         edits += swap_activation.edits(acts, CHOICE)
     after = AFTER if acts else None
+    matrices = {name: after or activation for name, activation in written(case).items()}
     if drawn:
         said.append("matching initial weights")
-        changes.append(Change(summary="initialise", model=draw(drawn, after)))
-        code.append(initialise.code(drawn, after))
-        made = initialise.edits(case, drawn, after)
+        changes += initialise.changes(drawn, matrices, after)
+        code += [initialise.code(drawn, after), initialise.written_code(matrices)]
+        made = () if matrices else initialise.edits(case, drawn, after)
         complete = bool(made)
         edits += made
     if normed:

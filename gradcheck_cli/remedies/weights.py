@@ -1,6 +1,6 @@
 """The initial values that suit each activation, and which layers are to receive them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
 
 import torch
@@ -12,6 +12,7 @@ from gradcheck_cli.remedies.base import Case
 from gradcheck_cli.remedies.surgery import WEIGHTED
 
 GAINS = {"tanh": 5 / 3, "selu": 3 / 4, "sigmoid": 1.0}
+MATRIX = 2  # dimensions
 Setter = Callable[[Tensor], object]
 
 
@@ -22,6 +23,35 @@ def drawable(case: Case) -> tuple[Layer, ...]:
         for x in case.trace.weight_layers
         if x.role is Role.LINEAR and isinstance(case.module(x), WEIGHTED) and x.trainable
     )
+
+
+def written(case: Case) -> dict[str, str]:
+    """Return the matrices of layers that are no class of torch's, with the activation behind each.
+
+    Which of the two dimensions is the input only the user knows. Matrices that start at zero are
+    meant to (LoRA, gates).
+    """
+    return {
+        parameter.name: spelled(x.activation)
+        for x in case.trace.weight_layers
+        if x.role is Role.LINEAR and not _is_of_torch(case.module(x))
+        for parameter in x.parameters
+        if parameter.trainable and len(parameter.shape) == MATRIX and parameter.std > 0
+    }
+
+
+def _is_of_torch(module: nn.Module | None) -> bool:
+    return type(module).__module__.startswith("torch.nn.modules")
+
+
+def draw_written(matrices: Mapping[str, str]) -> Callable[[nn.Module], None]:
+    """Return an edit that draws each matrix after Xavier, whose fans are interchangeable."""
+
+    def edit(model: nn.Module) -> None:
+        for name, activation in matrices.items():
+            nn.init.xavier_normal_(model.get_parameter(name), gain=gain_of(activation))
+
+    return edit
 
 
 def setter(activation: str) -> tuple[Setter, str]:

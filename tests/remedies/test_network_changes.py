@@ -358,3 +358,32 @@ def test_hand_written_gates_are_opened_and_never_swapped() -> None:
     model = target.build([change]).model
     assert model[0].gate.bias.eq(3).all()
     assert model[1].gate.bias.eq(3).all()
+
+
+class Own(nn.Module):
+    """A linear layer of the user's, and a correction that starts at zero."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(0.01 * torch.randn(inputs, outputs))
+        self.correction = nn.Parameter(torch.zeros(inputs, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.matrix + x @ self.correction
+
+
+def test_matrices_of_the_users_own_layers_are_drawn_too() -> None:
+    def own() -> nn.Module:
+        return nn.Sequential(Own(8, 64), nn.Tanh(), Own(64, 64), nn.ReLU(), nn.Linear(64, 3))
+
+    target, case = case_of(own, "init-too-small")
+    [proposal] = proposals(case, "initialise")
+    assert set(proposal.fix.layers) == {"0.matrix", "2.matrix", "4"}
+    assert proposal.change is not None
+    model = target.build([proposal.change]).model
+    assert float(model[0].matrix.std()) == pytest.approx(5 / 3 * (2 / 72) ** 0.5, rel=0.1)
+    assert float(model[2].matrix.std()) == pytest.approx(2**0.5 * (2 / 128) ** 0.5, rel=0.1)
+    assert not model[2].correction.any()
+    scope = {"model": target.build().model, "nn": nn}
+    exec(proposal.fix.code, scope)
+    assert scope["model"][0].matrix.std() > 0.1

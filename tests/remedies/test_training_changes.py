@@ -308,3 +308,14 @@ def test_every_code_that_is_offered_is_python() -> None:
     ]
     for proposal in propose(case.training, case.trace, causes, [finding(Severity.ERROR)]):
         compile(proposal.fix.code, proposal.fix.name, "exec")
+
+
+def test_the_best_changes_are_proposed_again_with_a_rate_of_their_own() -> None:
+    target, case = case_of(lambda: nn.Sequential(nn.Linear(8, 3)), "init-too-small")
+    said = propose(case.training, case.trace, [case.cause], [finding(Severity.ERROR)])
+    [first] = [p for p in said if p.fix.name == "initialise" and p.part != "all"]
+    [again] = [p for p in said if p.fix.name == "initialise" and p.part == "all"]
+    assert "With learning rate 0.01 instead of 0.1" in again.fix.summary
+    assert again.size == first.size + 1
+    assert again.change is not None
+    assert target.build([again.change]).optimizers[0].param_groups[0]["lr"] == pytest.approx(0.01)

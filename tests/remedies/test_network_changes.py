@@ -381,8 +381,8 @@ def test_matrices_of_the_users_own_layers_are_drawn_too() -> None:
     assert set(proposal.fix.layers) == {"0.matrix", "2.matrix", "4"}
     assert proposal.change is not None
     model = target.build([proposal.change]).model
-    assert float(model[0].matrix.std()) == pytest.approx(5 / 3 * (2 / 72) ** 0.5, rel=0.1)
-    assert float(model[2].matrix.std()) == pytest.approx(2**0.5 * (2 / 128) ** 0.5, rel=0.1)
+    assert model[0].matrix.std().item() == pytest.approx(5 / 3 * (2 / 72) ** 0.5, rel=0.1)
+    assert model[2].matrix.std().item() == pytest.approx(2**0.5 * (2 / 128) ** 0.5, rel=0.1)
     assert not model[2].correction.any()
     scope = {"model": target.build().model, "nn": nn}
     exec(proposal.fix.code, scope)

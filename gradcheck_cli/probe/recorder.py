@@ -294,7 +294,7 @@ class Recorder:
             data=self._data.facts(self._loss),
             loss=self._loss.facts(),
             cuts=tuple(self.cuts.values()),
-            comparisons=tuple(dict.fromkeys(c for t in self._tapes for c in t.comparisons)),
+            flat_spots=tuple(dict.fromkeys(c for t in self._tapes for c in t.flat_spots)),
             gaps=(*self.gaps.values(), *anatomy.gaps(layers)),
             optimizer=", ".join(dict.fromkeys(names)) or None,
             adaptive=any(is_adaptive(o) for o in self.optimizers),

@@ -50,7 +50,7 @@ class Tape:
     on_unscaling: Callable[[torch.Tensor, torch.Tensor], None]
     calls: list[Call] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
-    comparisons: list[Cut] = field(default_factory=list)
+    flat_spots: list[Cut] = field(default_factory=list)
     losses: list[LossCall] = field(default_factory=list)
     loss_reads: frozenset[int] = frozenset()
     merges: bool = False
@@ -166,8 +166,8 @@ class Tape:
             return
         if name in calls.CUTS:
             self._cut(name, given, self.cuts)
-        if name in calls.COMPARISONS:
-            self._cut(name, given, self.comparisons)
+        if name in calls.COMPARISONS or name in calls.CLAMPS:
+            self._cut(name, given, self.flat_spots)
         if name in calls.LOSSES:
             before = self.origin(given[0]).last
             self.losses.extend(calls.loss_call(function, args, kwargs, result, before))

@@ -218,7 +218,9 @@ class Trace:
     data: DataFacts = field(default_factory=DataFacts)
     loss: LossFacts = field(default_factory=LossFacts)
     cuts: tuple[Cut, ...] = ()
-    comparisons: tuple[Cut, ...] = ()  # of what layers computed: no way for a gradient, but masks
+    flat_spots: tuple[
+        Cut, ...
+    ] = ()  # comparisons and clamps: no way for a gradient, but mostly meant
     gaps: tuple[Gap, ...] = ()
     optimizer: str | None = None
     adaptive: bool = False  # the optimizer rescales each element (Adam and kin)

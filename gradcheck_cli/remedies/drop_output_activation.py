@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from gradcheck_cli.records.trace import Layer, SourceSite
 from gradcheck_cli.remedies.activations import (
     SQUASHING,
     is_call,
@@ -42,10 +43,28 @@ def same(value: Tensor, *_: object) -> Tensor:
     part="output",
 )
 def drop_output_activation(case: Case) -> Iterator[Draft]:
-    """Draft the removal of every nonlinearity after the last weights."""
+    """Draft the removal of every nonlinearity after the last weights, and of every clamp."""
     layers = tuple(reachable(shaping(case.trace, SQUASHING | CLIPPING)))
-    if not layers:
-        return
+    if layers:
+        yield _without(layers)
+    for cut in dict.fromkeys(case.trace.flat_spots):
+        if "clamp" in cut.operation and cut.at is not None:
+            yield _unclamped(cut.at, cut.operation.strip("_"))
+
+
+def _unclamped(at: SourceSite, name: str) -> Draft:
+    """Beyond its limits a clamp has no slope, so what is there never comes back."""
+    return Draft(
+        summary=f"Remove {name}() at {at}.",
+        code=f"# {at}\n# without {name}(): beyond its limits no gradient passes",
+        change=Change(summary=f"no {name}()", model=exchange_calls({(at, name): same})),
+        at=at,
+        size=2,
+        edits=(Edit(act=Act.UNWRAP, at=at, old=name),),
+    )
+
+
+def _without(layers: tuple[Layer, ...]) -> Draft:
     modules = [x for x in layers if not is_call(x)]
     calls = {
         (x.built_at, spelled(x.kind)): same for x in layers if is_call(x) and x.built_at is not None
@@ -63,7 +82,7 @@ def drop_output_activation(case: Case) -> Iterator[Draft]:
         f"# in {owner(x) or 'the model'}.forward: without {x.kind}()" for x in layers if is_call(x)
     ]
     kinds = "/".join(dict.fromkeys(x.kind for x in layers))
-    yield Draft(
+    return Draft(
         summary=f"Remove {kinds} at the output ({names([x.path for x in layers])}).",
         code=paste(where(layers), block, *lines),
         change=together(f"without {kinds}", changes),

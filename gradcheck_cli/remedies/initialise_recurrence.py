@@ -69,7 +69,12 @@ def _helper(fill: str) -> str:
     )
 
 
-@remedy("initialise-recurrence", treats=("long-recurrence",), risk=SAFE, part="initialisation")
+@remedy(
+    "initialise-recurrence",
+    treats=("long-recurrence", "init-too-large", "init-too-small"),
+    risk=SAFE,
+    part="initialisation",
+)
 def initialise_recurrence(case: Case) -> Iterator[Draft]:
     """Draft a rotation, then the identity."""
     layers = recurrent(case)

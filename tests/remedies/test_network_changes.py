@@ -387,3 +387,33 @@ def test_matrices_of_the_users_own_layers_are_drawn_too() -> None:
     scope = {"model": target.build().model, "nn": nn}
     exec(proposal.fix.code, scope)
     assert scope["model"][0].matrix.std() > 0.1
+
+
+class Clamped(nn.Module):
+    """Clamps its output above everything it gives at first, and rectifies within by clamp(min=0)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(8, 16), nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x).clamp(min=0)
+        return self.last(x).clamp(min=9.0)
+
+
+def test_a_clamp_that_no_gradient_passes_is_taken_away() -> None:
+    target, case = case_of(Clamped, "wrong-output-activation")
+    [proposal] = proposals(case, "drop-output-activation")
+    assert proposal.fix.summary.startswith("Remove clamp() at ")
+    assert proposal.change is not None
+    x = torch.randn(4, 8)
+    model = target.build([proposal.change]).model
+    assert torch.equal(model(x), model.last(model.first(x).relu()))
+
+
+def test_a_recurrence_that_starts_too_large_is_started_as_a_rotation() -> None:
+    target, case = case_of(Gated, "init-too-large")
+    change = proposals(case, "initialise-recurrence")[0].change
+    assert change is not None
+    block = target.build([change]).model.lstm.weight_hh_l0[:16]
+    assert torch.allclose(block @ block.T, torch.eye(16), atol=1e-5)

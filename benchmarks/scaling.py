@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 
 from benchmarks.models import Work, mlp
-from benchmarks.overhead import timed, watched
+from benchmarks.overhead import watched
+from benchmarks.timing import timed
 from gradcheck_cli.probe.recorder import Recorder
 
 LIMIT = 15.0  # times the cost for ten times the size
@@ -30,7 +31,9 @@ def work(widths: list[int], batch: int) -> Work:
     torch.manual_seed(0)
     model, x = mlp(widths), torch.randn(batch, widths[0])
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
-    return Work(model, optimizer, lambda: model(x).square().mean())
+    return Work(
+        model, optimizer, lambda: model(x).square().mean(), lambda: model(x).square().mean(1)
+    )
 
 
 def cost(built: Work) -> tuple[float, float]:

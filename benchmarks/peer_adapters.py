@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -96,6 +97,7 @@ def neural_observatory(work: Work, stack: ExitStack) -> Step:
 
 def wandb_watch(work: Work, stack: ExitStack) -> Step:
     """`wandb.watch(log="all", log_freq=1)` of an offline run, logged at every step."""
+    os.environ["WANDB_ERROR_REPORTING"] = "false"  # offline is offline
     import wandb
 
     folder = stack.enter_context(tempfile.TemporaryDirectory())

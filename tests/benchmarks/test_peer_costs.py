@@ -9,13 +9,15 @@ from torch import nn
 
 from benchmarks import peer_costs
 from benchmarks.models import Work
-from benchmarks.peer_adapters import PEERS, Peer, Step, gradient_norm
+from benchmarks.peer_adapters import PEERS, Peer, Step, gradient_norm, is_installed
 
 
 def small(device: str) -> Work:
     model, x = nn.Linear(8, 1).to(device), torch.ones(4, 8, device=device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    return Work(model, optimizer, lambda: model(x).square().mean(), lambda: model(x).square())
+    return Work(
+        model, optimizer, lambda: model(x).square().mean(), lambda: model(x).square().flatten()
+    )
 
 
 def twice(work: Work, stack: ExitStack) -> Step:
@@ -63,6 +65,23 @@ def test_a_tool_that_is_not_installed_and_one_whose_process_ends_are_results_too
         "fails",
         "1.50x",
     ]
+
+
+@pytest.mark.filterwarnings("ignore")  # the tools' own
+@pytest.mark.parametrize("tool", PEERS, ids=lambda tool: tool.module)
+def test_a_tool_trains_the_model_as_the_bare_step_does(tool: Peer) -> None:
+    if not is_installed(tool):
+        pytest.skip(f"{tool.name} is not installed")
+    torch.manual_seed(0)
+    bare, seen = small("cpu"), small("cpu")
+    seen.model.load_state_dict(bare.model.state_dict())
+    with ExitStack() as stack:
+        step = tool.attach(seen, stack)
+        for _ in range(3):
+            bare.step()
+            step()
+    for ours, theirs in zip(bare.model.parameters(), seen.model.parameters(), strict=True):
+        torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-7)
 
 
 def test_a_tool_is_measured_in_a_process_of_its_own() -> None:

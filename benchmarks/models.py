@@ -16,6 +16,7 @@ class Work:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     loss: Callable[[], torch.Tensor]
+    losses: Callable[[], torch.Tensor]  # of each sample or word, for tools that ask for them
 
     def step(self) -> torch.Tensor:
         """Perform one ordinary training step and return its loss."""
@@ -146,9 +147,11 @@ def mlp(widths: list[int]) -> nn.Sequential:
 def _classify(model: nn.Module, x: torch.Tensor, y: torch.Tensor, device: str) -> Work:
     model, x, y = model.to(device), x.to(device), y.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    return Work(
-        model, optimizer, lambda: functional.cross_entropy(model(x).flatten(0, -2), y.flatten())
-    )
+
+    def loss(reduction: str = "mean") -> torch.Tensor:
+        return functional.cross_entropy(model(x).flatten(0, -2), y.flatten(), reduction=reduction)
+
+    return Work(model, optimizer, loss, lambda: loss("none"))
 
 
 def resnet_20(device: str) -> Work:

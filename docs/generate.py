@@ -6,7 +6,6 @@ and `<!-- end -->`. `--check` writes nothing and exits 1 when something is out o
 
 import argparse
 import ast
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +13,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from docs import pictures, public_api
+from docs import costs, pictures, public_api
+from docs.markdown import plain, table
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -35,25 +35,10 @@ EXITS = {
 # Markdown
 
 
-def plain(text: str) -> str:
-    """Return `text` so that Markdown shows it as it is; parts in backticks stay code."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return re.sub(r"([\\`*_<>|\[\]])", r"\\\1", text)
-    parts[::2] = [re.sub(r"([\\*_<>|\[\]])", r"\\\1", part) for part in parts[::2]]
-    return "`".join(parts)
-
-
 def linked(text: str) -> str:
     """Return sources with links where they name an arXiv number or a DOI."""
     text = re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
     return re.sub(r"doi:(10\.[^\s;,]+[^\s;,.])", r"[doi:\1](https://doi.org/\1)", text)
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def card(text: str) -> Iterator[str]:
@@ -344,27 +329,6 @@ def accuracy() -> str:
     return first_table((DOCS / "accuracy.md").read_text(encoding="utf-8"))
 
 
-def cost() -> str:
-    """Return the table of what watching costs, as benchmarks/overhead.py measured it last."""
-    kept = json.loads((ROOT / "benchmarks" / "overhead.json").read_text(encoding="utf-8"))
-    on, goals = kept["machine"], kept["goals"]
-    rows = [
-        (name, f"{row['every step']:.2f}x", f"{row['sampled']:.3f}x", f"{row['memory']:+.1%}")
-        for name, row in kept["models"].items()
-    ]
-    rows.append(
-        (
-            "goal",
-            f"{goals['every step']:.2f}x",
-            f"{goals['sampled']:.2f}x",
-            f"{goals['memory']:+.0%}",
-        )
-    )
-    head = ("model", "`diagnose`: every step", "`run`, `watch`: 500 steps", "extra peak memory")
-    where = f"Time relative to the bare training on {on['cores']} cores ({on['processor']}, {on['device']}), torch {on['torch']}."
-    return f"{table(head, rows)}\n{where}\n"
-
-
 def levels() -> str:
     """Return how closely each command looks, with the numbers of the code."""
     from gradcheck_cli import diagnosing, witnessing
@@ -423,7 +387,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks,
     "accuracy": accuracy,
     "plugin": plugin,
-    "cost": cost,
+    "cost": costs.watching,
+    "beside": costs.beside,
+    "growth": costs.growth,
     "levels": levels,
     "profile": lambda: pictures.profile_text(PICTURES),
 }

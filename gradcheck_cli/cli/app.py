@@ -2,27 +2,75 @@
 
 import contextlib
 import sys
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
-from gradcheck_cli.cli import baseline, run
-from gradcheck_cli.cli.compare import compare
-from gradcheck_cli.cli.config import config_command
-from gradcheck_cli.cli.consoles import tolerate_any_encoding
-from gradcheck_cli.cli.diagnose import diagnose
-from gradcheck_cli.cli.explain import explain, rules
-from gradcheck_cli.cli.fix import fix
-from gradcheck_cli.cli.init import init_command
-from gradcheck_cli.cli.report import report
-from gradcheck_cli.cli.schema import schema
-from gradcheck_cli.cli.version import version_lines
+from gradcheck_cli.cli.lazy import Entry, LazyGroup
+from gradcheck_cli.cli.streams import tolerate_any_encoding
 from gradcheck_cli.errors import ExitCode
 
+# Everything after the script is the script's.
+THE_SCRIPTS = {"allow_interspersed_args": False}
+
+
+class Commands(LazyGroup):
+    """All commands. Each summary is the first sentence of the command's own help."""
+
+    table: ClassVar = {
+        "diagnose": Entry(
+            "diagnose:diagnose",
+            "Train a few watched steps and say why the model does not learn, and what would help.",
+        ),
+        "fix": Entry(
+            "fix:fix",
+            "Try fixes beside a control and a sham, and show the diff of the best one that is proven.",
+        ),
+        "run": Entry(
+            "run:run",
+            "Run a training script as it is and say why its model does not learn.",
+            THE_SCRIPTS,
+        ),
+        "report": Entry(
+            "report:report",
+            "Show a saved report again, or write it in another format. Runs no code of yours.",
+        ),
+        "compare": Entry(
+            "compare:compare",
+            "Say what is new, gone, worse and better in AFTER. Exits 1 when something is new or worse.",
+        ),
+        "explain": Entry(
+            "explain:explain",
+            "Show what a rule measures and when it fires, what a cause means, or what a fix costs.",
+        ),
+        "rules": Entry(
+            "explain:rules", "List all rules: code, name, severity and what they look for."
+        ),
+        "init": Entry(
+            "init:init_command",
+            "Find the models, data, losses and optimizers of this project and write gradcheck.yaml.",
+        ),
+        "config": Entry(
+            "config:config_command",
+            "Show the settings that count here: from the environment, the config file or by default.",
+        ),
+        "schema": Entry(
+            "schema:schema", "Print the JSON Schema of the report or of gradcheck.yaml."
+        ),
+        "baseline": Entry(
+            "baseline:app", "Accept what is found today, so that only what is new or worse fails."
+        ),
+    }
+
+
+# Without markup the list of commands and errors of usage need nothing of rich, whose import takes
+# longer than all the rest; the help of a single command has it.
 app = typer.Typer(
     name="gradcheck",
+    cls=Commands,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -37,6 +85,8 @@ def front(
 ) -> None:
     """Tell why a PyTorch model does not learn, and prove the fix."""
     if version:
+        from gradcheck_cli.cli.version import version_lines
+
         for line in version_lines(verbose=verbose):
             typer.echo(line)
         raise typer.Exit
@@ -44,19 +94,6 @@ def front(
         with contextlib.redirect_stdout(sys.stderr):
             typer.echo(context.get_help())
         raise typer.Exit(ExitCode.USAGE)
-
-
-app.command()(diagnose)
-app.command()(fix)
-app.command(context_settings=run.SETTINGS)(run.run)
-app.command()(report)
-app.command()(compare)
-app.add_typer(baseline.app, name="baseline")
-app.command()(explain)
-app.command()(rules)
-app.command("init")(init_command)
-app.command("config")(config_command)
-app.command()(schema)
 
 
 def main() -> int:

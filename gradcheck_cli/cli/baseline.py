@@ -15,6 +15,7 @@ DEFAULT = Path("gradcheck-baseline.yaml")
 
 app = typer.Typer(
     help="Accept what is found today, so that only what is new or worse fails.",
+    add_completion=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

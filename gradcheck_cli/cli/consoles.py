@@ -2,20 +2,8 @@
 
 import os
 import sys
-from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-from gradcheck_cli.renderers.words import clean
-
-
-def tolerate_any_encoding() -> None:
-    """Make a terminal that lacks a sign print another one instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
 
 
 class _Patient(Console):
@@ -55,35 +43,3 @@ def _discard_stdout() -> None:
 def animated(console: Console) -> bool:
     """May something move? Not in pipes and not in CI, whatever colour is forced."""
     return console.is_interactive and sys.stderr.isatty() and "CI" not in os.environ
-
-
-class Steps:
-    """The progress of a training on stderr; silent where nothing may move."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        console = err()
-        self.progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
-            console=console,
-            transient=True,
-            disable=quiet or not animated(console),
-        )
-        self.task = self.progress.add_task("starting", total=None, note="")
-
-    def __enter__(self) -> Self:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def step(self, done: int, total: int, loss: float) -> None:
-        """Show that `done` of `total` steps are behind us."""
-        self.progress.update(self.task, completed=done, total=total, note=f"loss {loss:.4g}")
-
-    def stage(self, name: str) -> None:
-        """Show what is being done now."""
-        self.progress.update(self.task, description=clean(name), note="")

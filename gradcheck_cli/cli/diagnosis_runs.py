@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.cli import gate_options, gate_settings, options, strategy_runs
-from gradcheck_cli.cli.consoles import Steps
 from gradcheck_cli.cli.gate_options import Counts
 from gradcheck_cli.cli.joint_runs import HERE, own_specs, run_several
 from gradcheck_cli.cli.outputs import Outputs, confine, parse
+from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import no_workflow_commands, stdout_to_stderr
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode, UsageError

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable
 from typing import ParamSpec
 
-import typer
 from rich.text import Text
 
 from gradcheck_cli.cli.consoles import err
@@ -22,6 +21,8 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        import typer  # `explain` does without
+
         raise typer.Exit(code_of(functools.partial(function, *args, **kwargs)))
 
     return run
@@ -38,7 +39,8 @@ def code_of(call: Callable[[], int]) -> int:
             _say("hint", error.hint)
         return error.exit_code
     except GradcheckError as error:
-        _say("error", str(error))
+        if str(error):  # else another process tells it
+            _say("error", str(error))
         return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted", "nothing was measured yet")
@@ -46,8 +48,6 @@ def code_of(call: Callable[[], int]) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; nobody is left to tell
         return ExitCode.OK
-    except typer.Exit as done:
-        return done.exit_code
     except Exception as error:  # noqa: BLE001  # the last edge: nothing may leave as a bare traceback
         _plain("".join(traceback.format_exception(error)))
         _say(

@@ -7,9 +7,10 @@ import typer
 from rich.text import Text
 
 from gradcheck_cli.cli import options, training_options
-from gradcheck_cli.cli.consoles import Steps, err
+from gradcheck_cli.cli.consoles import err
 from gradcheck_cli.cli.diagnosis_runs import loaded
 from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import stdout_to_stderr
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.records.diagnosis import Fix, Status

@@ -21,9 +21,6 @@ from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.renderers.words import clean
 from gradcheck_cli.running import Outcome, Plan
 
-# Everything after the script is the script's.
-SETTINGS = {"allow_interspersed_args": False}
-
 ProgramArgument = Annotated[
     list[str],
     typer.Argument(

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import typer
-
 from gradcheck_cli.cli.edge import code_of
 from gradcheck_cli.errors import ExitCode, GradcheckError, UsageError
 from gradcheck_cli.probe.places import Ranks, ranks
@@ -28,7 +26,7 @@ def meet(strategy: str | None) -> "Meeting | None":
         if place is None or place.leads:
             raise UsageError(problem)
         time.sleep(1.0)  # torchrun ends all when one ends: rank 0 speaks first
-        raise typer.Exit(ExitCode.USAGE)
+        raise UsageError("")
     if place is None:
         return None
     place.announce()

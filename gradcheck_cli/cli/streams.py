@@ -1,7 +1,6 @@
 """Keeps a machine format alone on stdout while code runs that we did not write."""
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,9 +29,19 @@ def no_workflow_commands() -> Iterator[None]:
     if os.environ.get("GITHUB_ACTIONS") != "true":
         yield
         return
+    import secrets
+
     token = secrets.token_hex(16)
     print(f"::stop-commands::{token}", flush=True)  # noqa: T201  # read by the runner
     try:
         yield
     finally:
         print(f"\n::{token}::", flush=True)  # noqa: T201  # read by the runner
+
+
+def tolerate_any_encoding() -> None:
+    """Make a terminal that lacks a sign print another one instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

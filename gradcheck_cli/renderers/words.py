@@ -3,9 +3,11 @@
 import unicodedata
 from collections.abc import Sequence
 from math import isfinite, isnan
+from typing import TYPE_CHECKING
 
-from gradcheck_cli.records.report import Report
-from gradcheck_cli.records.trace import SourceSite
+if TYPE_CHECKING:
+    from gradcheck_cli.records.report import Report
+    from gradcheck_cli.records.trace import SourceSite
 
 SHARE_UNITS = {"share", "fraction", "%"}
 
@@ -85,12 +87,12 @@ def some_layers(paths: Sequence[str], show: int = 3) -> str:
     return f"{names[0]} … {names[-1]} ({len(names)} layers)"
 
 
-def place(site: SourceSite | None) -> str:
+def place(site: "SourceSite | None") -> str:
     """Return `file.py:24`, or nothing."""
     return clean(str(site)) if site else ""
 
 
-def title(report: Report) -> tuple[str, str]:
+def title(report: "Report") -> tuple[str, str]:
     """Return what was examined and how, a line each."""
     run = report.run
     parts = []

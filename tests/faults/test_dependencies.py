@@ -14,7 +14,7 @@ from benchmarks.audit import judged
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-TOOLS = {"dev", "heavy", "docs"}  # extras that no user needs
+TOOLS = {"dev", "heavy", "docs", "peers"}  # extras that no user needs
 MODULE_OF = {"pyyaml": "yaml", "pillow": "PIL"}
 # Imported only where the user has imported or asked for it: the reason why no extra holds it.
 THE_USERS = {
@@ -53,11 +53,19 @@ def test_everything_that_is_imported_is_declared() -> None:
     assert {m: at for m, at in imports().items() if m not in declared} == {}
 
 
-@pytest.mark.parametrize("name", sorted(SHIPPED))
+@pytest.mark.parametrize("name", sorted(SHIPPED | names(EXTRAS["peers"])))
 def test_every_dependency_has_its_reason_in_the_security_page(name: str) -> None:
     page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     [row] = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
     assert len(row.split("|")[2].strip()) > 15
+
+
+def test_what_is_only_measured_beside_us_is_pinned_and_imported_by_nothing_of_ours() -> None:
+    beside = names(EXTRAS["peers"]) - SHIPPED
+    pinned = names((ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines())
+    assert "wandb" in beside
+    assert beside - pinned == set()
+    assert {m for m in imports() if m.replace("_", "-") in beside} == set()
 
 
 def package(name: str, **more: object) -> dict[str, object]:

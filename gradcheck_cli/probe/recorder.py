@@ -188,6 +188,7 @@ class Recorder:
 
     def _keep(self, tape: Tape) -> None:
         """Take from the tape of an inspected step what outlives it."""
+        self._outputs.units.sum_up()
         for path, sites in self._without_graph.items():
             if sites:
                 cut = Cut(operation="no_grad", layer=path, at=sites[0])

@@ -26,10 +26,8 @@ _SHEET, _ROWS = 64 * picking.LIMIT, 256  # elements of one sheet, and at most so
 # operation among its threads, which on busy cores costs more than the work.
 _PART = 7 * picking.LIMIT
 _COLUMNS = 7  # numbers of one row
-_TRUSTED = (
-    1e-17,
-    1e17,
-)  # float32 squares neither vanish nor overflow for a norm per element in here
+# A norm in float32 is trusted where squares neither vanish, above so much per element, nor overflow.
+_LEAST_TRUSTED, _MOST_TRUSTED = 1e-17, 1e18
 
 
 @dataclass(slots=True)
@@ -277,10 +275,9 @@ def _moments(entry: Entry, row: list[float], exact: list[float]) -> Moments:
     square, nonfinite = norm**2 * scale, round(bad * scale)
     if entry.exact is not None:
         whole = exact[entry.exact]
-        low, high = (x * entry.stored**0.5 for x in _TRUSTED)
-        if low < whole < high:
+        if _LEAST_TRUSTED * entry.stored**0.5 < whole < _MOST_TRUSTED:
             square = whole**2
-        elif isnan(whole) or (isinf(whole) and norm < high):
+        elif isnan(whole) or (isinf(whole) and square**0.5 < _MOST_TRUSTED):
             nonfinite = max(nonfinite, 1)  # one that the sample may have missed
     return Moments(
         count=entry.count,

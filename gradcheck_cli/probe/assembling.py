@@ -29,7 +29,8 @@ def assemble(fetched: Fetched) -> tuple[dict[str, Reading], Whole]:
         path, what = str(key[0]), str(key[1])
         if len(key) > 2 and isinstance(key[2], int):
             by_call.setdefault(path, {})[key[2]] = got.rms**2
-        sums[path, what] = sums.get((path, what), Moments()) + got
+        earlier = sums.get((path, what))
+        sums[path, what] = got if earlier is None else earlier + got
     pairs: Pairs = {}
     for key, numbers in fetched.numbers:
         name = (str(key[0]), str(key[-1]))

@@ -1,13 +1,16 @@
 """From tensors to a few sums on their own device; nothing here waits for an accelerator.
 
 What is read of a tensor is copied, as float64, into a row of a sheet; full sheets are reduced many
-rows at a time. So a reading costs two or three small calls instead of a dozen, memory does not grow
-with the number of layers, and numbers cross from the device once a step.
+rows at a time. So a reading costs three small calls instead of a dozen, memory does not grow with the
+number of layers, and numbers cross from the device once a step.
 """
 
-from collections.abc import Hashable, Iterator
+from bisect import bisect_left
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from math import isinf, isnan
+from itertools import islice
+from math import isfinite, isinf, isnan
+from typing import Any
 
 import torch
 
@@ -15,12 +18,16 @@ from gradcheck_cli.probe import picking
 from gradcheck_cli.records.moments import Moments
 
 Key = tuple[Hashable, ...]
+Number = torch.Tensor | float
+Numbers = tuple[float, ...]
 _WIDTHS = (64, 512, picking.LIMIT)
-_SHEET = 131_072  # elements of one sheet
-_TRUSTED = (
-    1e-17,
-    1e17,
-)  # float32 squares neither vanish nor overflow for a norm per element in here
+_SHEET, _ROWS = 64 * picking.LIMIT, 256  # elements of one sheet, and at most so many rows
+# Of so many elements at a time it is reduced on a CPU: they stay in the cache, and torch splits no
+# operation among its threads, which on busy cores costs more than the work.
+_PART = 7 * picking.LIMIT
+_COLUMNS = 7  # numbers of one row
+# A norm in float32 is trusted where squares neither vanish, above so much per element, nor overflow.
+_LEAST_TRUSTED, _MOST_TRUSTED = 1e-17, 1e18
 
 
 @dataclass(slots=True)
@@ -33,6 +40,7 @@ class Entry:
     stored: int  # all but the zeros that a sparse layout leaves out
     shape: tuple[int, int] | None = None  # samples x units, where their spread is asked for
     exact: int | None = None  # position among the exact norms
+    lost: Key | None = None  # where it is asked what is zero here and not in the row before
 
 
 @dataclass(slots=True)
@@ -42,48 +50,68 @@ class Sheet:
     rows: torch.Tensor
     entries: list[Entry] = field(default_factory=list)
 
-    def full(self) -> bool:
-        """Is there no free row?"""
-        return len(self.entries) == self.rows.shape[0]
+    def free(self) -> int:
+        """How many rows are still free."""
+        return self.rows.shape[0] - len(self.entries)
 
-    def write(self, values: torch.Tensor, entry: Entry) -> torch.Tensor:
-        """Copy values into the next row and return them there."""
-        row = self.rows[len(self.entries)]
+    def place(self, entry: Entry, size: torch.Size) -> torch.Tensor:
+        """Return the next row as a tensor of this size, to be written."""
+        at = len(self.entries) * self.rows.shape[1]
         self.entries.append(entry)
-        place = row[: entry.read].view(values.shape)
-        place.copy_(values)
-        return place
+        stride = (size[1], 1) if len(size) == 2 else (1,)
+        return self.rows.as_strided(size, stride, at)
 
     def reduce(self) -> torch.Tensor:
-        """Return [rows, 6]: non-finite, zeros, sum, norm, peak, norm of differences; empties it."""
-        used = len(self.entries)
-        rows = self.rows[:used]
+        """Return [rows, 7] and empty the sheet; `_sums` says what stands in a row."""
+        many = _PART // self.rows.shape[1] if self.rows.device.type == "cpu" else len(self.entries)
+        parts, end = [], 0
+        while end < len(self.entries):
+            begin, end = end, min(end + many, len(self.entries))
+            if end < len(self.entries) and self.entries[end].lost:
+                end -= 1  # it is compared with the row before
+            parts.append(self._sums(begin, end))
+        self.empty()
+        return torch.cat(parts)
+
+    def empty(self) -> None:
+        """Make all rows free again."""
+        self.rows[: len(self.entries)].zero_()
+        self.entries.clear()
+
+    def _sums(self, first: int, last: int) -> torch.Tensor:
+        """Return [rows, 7] of some rows, which are spoilt.
+
+        In a row: non-finite, not zero, sum, norm, peak, norm of differences from the mean over samples,
+        not zero here and in the row before.
+        """
+        rows, entries = self.rows[first:last], self.entries[first:last]
+        alive = torch.ne(rows, 0, out=torch.empty_like(rows))
         norm = torch.linalg.vector_norm(rows, dim=1)
-        bad = torch.zeros_like(norm)
-        if rows.device.type != "cpu" or not bool(norm.isfinite().all()):
-            finite = rows.isfinite()
-            bad = (~finite).sum(1).to(norm.dtype)
+        bad = both = torch.zeros_like(norm)
+        if rows.device.type != "cpu" or not all(map(isfinite, norm.tolist())):
+            bad = (~rows.isfinite()).sum(1).to(norm.dtype)
             rows.nan_to_num_(0.0, 0.0, 0.0)
             norm = torch.linalg.vector_norm(rows, dim=1)
-        alive = torch.linalg.vector_norm(rows, 0, dim=1)
-        peak = torch.maximum(rows.amax(1), -rows.amin(1))
-        total = rows.sum(1)
-        apart = torch.zeros_like(norm)
-        for shape, indices in self._shapes().items():
-            block = rows[indices, : shape[0] * shape[1]].view(-1, *shape)
-            block = block - block.mean(1, keepdim=True)
-            apart[indices] = torch.linalg.vector_norm(block, dim=(1, 2))
-        result = torch.stack([bad, alive, total, norm, peak, apart], dim=1)
-        rows.zero_()
-        self.entries.clear()
-        return result
+        if any(entry.lost for entry in entries):
+            both = torch.cat([both[:1], (alive[1:] * alive[:-1]).sum(1)])
+        total, apart, peak = rows.sum(1), _apart(rows, entries), rows.abs_().amax(1)
+        return torch.stack([bad, alive.sum(1), total, norm, peak, apart, both], dim=1)
 
-    def _shapes(self) -> dict[tuple[int, int], list[int]]:
-        found: dict[tuple[int, int], list[int]] = {}
-        for i, entry in enumerate(self.entries):
-            if entry.shape is not None:
-                found.setdefault(entry.shape, []).append(i)
-        return found
+
+def _apart(rows: torch.Tensor, entries: list[Entry]) -> torch.Tensor:
+    """Return [rows]: the norm of differences from the mean over samples; 0 where none is asked."""
+    shapes: dict[tuple[int, int] | None, list[int]] = {}
+    for i, entry in enumerate(entries):
+        shapes.setdefault(entry.shape, []).append(i)
+    apart = rows.new_zeros(rows.shape[0])
+    for shape, indices in shapes.items():
+        if shape is not None:
+            first, last = indices[0], indices[-1] + 1
+            run: Any = slice(first, last) if last - first == len(indices) else indices
+            block = rows[run, : shape[0] * shape[1]].view(-1, *shape)
+            block = block - block.mean(1, keepdim=True)
+            apart[run] = torch.linalg.vector_norm(block, dim=(1, 2))
+    return apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,44 +129,71 @@ class Ledger:
     _sheets: dict[tuple[torch.device, int], Sheet] = field(default_factory=dict)
     _reduced: list[tuple[list[Entry], torch.Tensor]] = field(default_factory=list)
     _exact: list[torch.Tensor] = field(default_factory=list)
-    _numbers: list[tuple[Key, torch.Tensor]] = field(default_factory=list)
+    _numbers: list[Number] = field(default_factory=list)
+    _keys: list[tuple[Key, int]] = field(default_factory=list)  # and how many numbers it has
 
-    def add(self, key: Key, *numbers: torch.Tensor) -> None:
-        """Note 0-d tensors under `key`."""
-        self._numbers.append((key, torch.stack(numbers)))
+    def add(self, key: Key, *numbers: Number) -> None:
+        """Note numbers, or 0-d tensors, under `key`."""
+        self._keys.append((key, len(numbers)))
+        self._numbers.extend(numbers)
 
     def read(
-        self, key: Key, tensor: torch.Tensor, axis: int | None = None, *, exactly: bool = True
-    ) -> torch.Tensor:
+        self,
+        key: Key,
+        tensor: torch.Tensor,
+        axis: int | None = None,
+        *,
+        exactly: bool = True,
+        room: int = 1,
+    ) -> None:
         """Note the sums of `tensor`; with the `axis` of its samples also their spread.
 
         The norm comes from all elements if `exactly`, at little cost for plain floating-point tensors.
-        Returns the elements that were read, as float64, until the next sheet begins.
+        The sheet it is written on has `room` free rows before.
         """
         own = picking.plain(tensor)
-        whole = picking.local(tensor).numel() * (2 if tensor.is_complex() else 1)
-        by_sample = axis is not None and own.dim() > axis and own.dim() > 1 and own.numel() > 0
+        stored = count = own.numel()
+        if tensor.layout is not torch.strided:
+            count = picking.local(tensor).numel() * (2 if tensor.is_complex() else 1)
+        by_sample = axis is not None and own.dim() > axis and own.dim() > 1 and stored > 0
         values = picking.by_sample(own, axis or 0) if by_sample else picking.flat(own)
-        shape = (values.shape[0], values.shape[1]) if by_sample and values.shape[0] > 1 else None
-        entry = Entry(key, values.numel(), whole, own.numel(), shape)
-        if exactly and entry.read < entry.stored and _is_quick(own):
+        entry = Entry(key, values.numel(), count, stored)
+        if by_sample and values.shape[0] > 1:
+            entry.shape = (values.shape[0], values.shape[1])
+        if exactly and entry.read < stored and _is_quick(own):
             entry.exact = len(self._exact)
             self._exact.append(_norm(own))
-        return self._sheet(values).write(values, entry)
+        self._sheet(values, room).place(entry, values.shape).copy_(values)
 
-    def read_part(self, key: Key, values: torch.Tensor, count: int) -> None:
-        """Note the sums of `values`, which are a sample of `count` elements."""
-        self._sheet(values).write(values, Entry(key, values.numel(), count, count))
+    def read_change(
+        self,
+        key: Key,
+        now: torch.Tensor,
+        before: torch.Tensor,
+        count: int,
+        lost: Key | None = None,
+    ) -> None:
+        """Note the sums of `now - before`, which are [n] samples of `count` elements.
 
-    def _sheet(self, values: torch.Tensor) -> Sheet:
-        width = next(w for w in _WIDTHS if w >= values.numel())
-        place = (values.device, width)
-        sheet = self._sheets.get(place)
+        With `lost`, notes under it how many are zero where the row before, on a sheet with room for
+        both, is not.
+        """
+        entry = Entry(key, now.numel(), count, count, lost=lost)
+        place = self._sheet(now, 1).place(entry, now.shape)
+        place.copy_(now).sub_(before)
+
+    def _sheet(self, values: torch.Tensor, room: int) -> Sheet:
+        """Return the sheet for these values, with free rows."""
+        count = values.numel()
+        width = _WIDTHS[bisect_left(_WIDTHS, count)]
+        device = values.device
+        sheet = self._sheets.get((device, width))
         if sheet is None:
-            dtype = torch.float32 if values.device.type == "mps" else torch.float64
-            rows = torch.zeros(_SHEET // width, width, dtype=dtype, device=values.device)
-            sheet = self._sheets[place] = Sheet(rows)
-        elif sheet.full():
+            dtype = torch.float32 if device.type == "mps" else torch.float64
+            size = (min(_SHEET // width, _ROWS), width)
+            rows = torch.zeros(size, dtype=dtype, device=device)
+            sheet = self._sheets[device, width] = Sheet(rows)
+        elif sheet.free() < room:
             self._reduced.append((list(sheet.entries), sheet.reduce()))
         return sheet
 
@@ -147,31 +202,40 @@ class Ledger:
         for sheet in self._sheets.values():
             if sheet.entries:
                 self._reduced.append((list(sheet.entries), sheet.reduce()))
-        lists = _to_host(
-            [t.reshape(-1) for _, t in self._reduced] + self._exact + [t for _, t in self._numbers]
-        )
-        exact = [x[0] for x in lists[len(self._reduced) : len(self._reduced) + len(self._exact)]]
-        found = [
-            (entry.key, measured)
-            for (entries, _), numbers in zip(self._reduced, lists, strict=False)
-            for entry, measured in _measured(entries, numbers, exact)
-        ]
-        others = lists[len(self._reduced) + len(self._exact) :]
-        numbers = [(key, tuple(x)) for (key, _), x in zip(self._numbers, others, strict=True)]
-        numbers += [((*key, "spread"), pair) for key, (_, pair) in found if pair is not None]
-        self._reduced.clear()
-        self._exact.clear()
-        self._numbers.clear()
-        return Fetched(tuple((key, got) for key, (got, _) in found), tuple(numbers))
+        tables, exact, numbers = self._values()
+        moments: list[tuple[Key, Moments]] = []
+        for (entries, _), table in zip(self._reduced, tables, strict=True):
+            for i, entry in enumerate(entries):
+                row = table[_COLUMNS * i : _COLUMNS * (i + 1)]
+                moments.append((entry.key, _moments(entry, row, exact)))
+                if entry.shape is not None:
+                    apart, norm = row[5], row[3]
+                    pair = apart**2 / entry.shape[0], norm**2 / entry.shape[0]
+                    numbers.append(((*entry.key, "spread"), pair))
+                if entry.lost is not None:
+                    moving = table[_COLUMNS * (i - 1) + 1]
+                    numbers.append((entry.lost, (moving - row[6], float(entry.read))))
+        self._clear()
+        return Fetched(tuple(moments), tuple(numbers))
+
+    def _values(self) -> tuple[list[list[float]], list[float], list[tuple[Key, Numbers]]]:
+        """Return the tables of reduced rows, the exact norms, and the numbers by key."""
+        loose = [x for x in self._numbers if isinstance(x, torch.Tensor)]
+        lists = _to_host([*(t for _, t in self._reduced), *self._exact, *loose])
+        tables, singles = lists[: len(self._reduced)], [x[0] for x in lists[len(self._reduced) :]]
+        exact, fetched = singles[: len(self._exact)], iter(singles[len(self._exact) :])
+        values = (next(fetched) if isinstance(x, torch.Tensor) else x for x in self._numbers)
+        return tables, exact, [(key, tuple(islice(values, n))) for key, n in self._keys]
 
     def forget(self) -> None:
         """Drop what was noted."""
         for sheet in self._sheets.values():
-            sheet.rows.zero_()
-            sheet.entries.clear()
-        self._reduced.clear()
-        self._exact.clear()
-        self._numbers.clear()
+            sheet.empty()
+        self._clear()
+
+    def _clear(self) -> None:
+        for noted in (self._reduced, self._exact, self._numbers, self._keys):
+            noted.clear()
 
 
 def _is_quick(own: torch.Tensor) -> bool:
@@ -186,49 +250,39 @@ def _norm(own: torch.Tensor) -> torch.Tensor:
 
 
 def _to_host(tensors: list[torch.Tensor]) -> list[list[float]]:
-    """Return the numbers of 0-d and 1-d tensors; each device is waited for once."""
-    by_device: dict[torch.device, list[int]] = {}
+    """Return the numbers of each tensor; each device is waited for once."""
+    alike: dict[tuple[torch.device, torch.dtype, torch.Size], list[int]] = {}
     for i, tensor in enumerate(tensors):
-        by_device.setdefault(tensor.device, []).append(i)
+        alike.setdefault((tensor.device, tensor.dtype, tensor.shape), []).append(i)
+    by_device: dict[torch.device, list[tuple[list[int], torch.Tensor]]] = {}
+    for (device, _, _), indices in alike.items():
+        flat = torch.stack([tensors[i] for i in indices]).reshape(-1)
+        wide = flat.float() if device.type == "mps" else flat.double()
+        by_device.setdefault(device, []).append((indices, wide))
     lists: list[list[float]] = [[] for _ in tensors]
-    for device, indices in by_device.items():
-        wide = torch.float32 if device.type == "mps" else torch.float64
-        joined = torch.cat([tensors[i].reshape(-1).to(wide) for i in indices]).tolist()
-        at = 0
-        for i in indices:
-            lists[i] = joined[at : at + tensors[i].numel()]
-            at += tensors[i].numel()
+    for groups in by_device.values():
+        numbers = iter(torch.cat([wide for _, wide in groups]).tolist())
+        for indices, wide in groups:
+            for i in indices:
+                lists[i] = list(islice(numbers, len(wide) // len(indices)))
     return lists
 
 
-def _measured(
-    entries: list[Entry], numbers: list[float], exact: list[float]
-) -> Iterator[tuple[Entry, tuple[Moments, tuple[float, float] | None]]]:
-    for i, entry in enumerate(entries):
-        bad, alive, total, norm, peak, apart = numbers[6 * i : 6 * i + 6]
-        pair = (apart**2 / entry.shape[0], norm**2 / entry.shape[0]) if entry.shape else None
-        sums = (int(bad), entry.read - int(alive) - int(bad), total, norm, peak)
-        yield entry, (_scaled(entry, sums, exact), pair)
-
-
-def _scaled(
-    entry: Entry, sums: tuple[int, int, float, float, float], exact: list[float]
-) -> Moments:
+def _moments(entry: Entry, row: list[float], exact: list[float]) -> Moments:
     """Turn what was read into the moments of the whole tensor."""
-    bad, zeros, total, norm, peak = sums
+    bad, alive, total, norm, peak = row[:5]
     scale = entry.stored / entry.read if entry.read else 0.0
     square, nonfinite = norm**2 * scale, round(bad * scale)
     if entry.exact is not None:
         whole = exact[entry.exact]
-        low, high = (x * entry.stored**0.5 for x in _TRUSTED)
-        if low < whole < high:
+        if _LEAST_TRUSTED * entry.stored**0.5 < whole < _MOST_TRUSTED:
             square = whole**2
-        elif isnan(whole) or (isinf(whole) and norm < high):
+        elif isnan(whole) or (isinf(whole) and square**0.5 < _MOST_TRUSTED):
             nonfinite = max(nonfinite, 1)  # one that the sample may have missed
     return Moments(
         count=entry.count,
         nonfinite=nonfinite,
-        zeros=round(zeros * scale) + entry.count - entry.stored,
+        zeros=round((entry.read - alive) * scale) + entry.count - entry.stored,
         total=total * scale,
         square=square,
         peak=peak,

@@ -21,6 +21,22 @@ class Listening(TorchFunctionMode):
     def __init__(self, tape: Tape) -> None:
         super().__init__()
         self._tape = tape
+        self._below: int | None = None  # how many modes were on the stack when it was left
+
+    def update_begins(self) -> None:
+        """An optimizer computes, not the model: its calls are not even heard, which would cost most."""
+        self._tape.deaf = True
+        stack = _get_current_function_mode_stack()
+        if stack and stack[-1] is self:
+            _pop_mode()
+            self._below = len(stack) - 1
+
+    def update_ends(self) -> None:
+        """Hear again, unless the user entered or left modes in the meantime."""
+        self._tape.deaf = False
+        if self._below == len(_get_current_function_mode_stack()):
+            _push_mode(self)
+        self._below = None
 
     def __exit__(self, *_: object) -> None:
         """Leave the stack of modes; the user may have entered others above since."""

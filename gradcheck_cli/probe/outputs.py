@@ -45,6 +45,7 @@ class OutputWatch:
     def end(self) -> None:
         """The step is over: hooks on tensors that outlive it are removed, the others do nothing."""
         self.watching, self.tape = False, None
+        self.units.forget()
         for handle in self._on_leaves:
             handle.remove()
         self._on_leaves.clear()

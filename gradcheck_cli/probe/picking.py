@@ -27,6 +27,8 @@ _SAMPLES = (
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """Return this rank's own shard of a DTensor, or the tensor; never communicates."""
+    if type(tensor) in _KNOWN:
+        return tensor
     to_local: Callable[[], torch.Tensor] | None = getattr(tensor, "to_local", None)
     return to_local() if to_local is not None else tensor
 
@@ -38,7 +40,8 @@ def is_lazy(tensor: torch.Tensor) -> bool:
 
 def unreadable(tensor: torch.Tensor) -> str | None:
     """Return why there are no numbers to read, or None."""
-    if is_lazy(tensor):
+    known = type(tensor) in _KNOWN
+    if not known and is_lazy(tensor):
         return "its shape is not known before its first call (lazy)"
     if tensor.is_meta:
         return "it is on the meta device and has no numbers"
@@ -46,8 +49,7 @@ def unreadable(tensor: torch.Tensor) -> str | None:
         return "it runs inside a torch.func transform (vmap, grad)"
     if tensor.is_nested or tensor.is_quantized or tensor.is_mkldnn:
         return "nested, quantized and mkldnn tensors are not read"
-    known = type(tensor) in _KNOWN or hasattr(tensor, "to_local")
-    return None if known else _foreign(tensor)
+    return None if known or hasattr(tensor, "to_local") else _foreign(tensor)
 
 
 def _foreign(tensor: object) -> str | None:
@@ -58,7 +60,7 @@ def _foreign(tensor: object) -> str | None:
 
 def plain(tensor: torch.Tensor) -> torch.Tensor:
     """Return a dense tensor of real numbers that holds the stored elements, without its graph."""
-    tensor = local(tensor.detach())
+    tensor = local(tensor.detach() if tensor.requires_grad else tensor)
     if tensor.layout is torch.sparse_coo:
         tensor = tensor.coalesce().values()
     elif tensor.layout is not torch.strided:

@@ -56,6 +56,7 @@ class Recorder:
     _forward_hooks: ExitStack = field(default_factory=ExitStack)
     _observing: bool = False
     _tape: Tape | None = None
+    _listening: Listening | None = None
     _tapes: list[Tape] = field(default_factory=list)
     _data: DataWatch = field(default_factory=DataWatch)
     _loss: LossWatch = field(default_factory=LossWatch)
@@ -141,14 +142,15 @@ class Recorder:
                 self._clip.begin(held, stack)
             if self._observing:
                 self._outputs.begin(self._tape)
-            with Listening(self._tape) if self._tape else nullcontext():
+            self._listening = Listening(self._tape) if self._tape else None
+            with self._listening or nullcontext():
                 yield
             if self._tape is not None:
                 self._keep(self._tape)
 
     def _close_eyes(self) -> None:
         self._observing = False
-        self._tape = None
+        self._tape = self._listening = None
         self._outputs.end()
 
     def pause(self) -> None:
@@ -186,6 +188,7 @@ class Recorder:
 
     def _keep(self, tape: Tape) -> None:
         """Take from the tape of an inspected step what outlives it."""
+        self._outputs.units.sum_up()
         for path, sites in self._without_graph.items():
             if sites:
                 cut = Cut(operation="no_grad", layer=path, at=sites[0])
@@ -253,9 +256,9 @@ class Recorder:
     @unheard
     def _before_update(self, optimizer: torch.optim.Optimizer, *given: Any) -> None:
         if self._observing:
-            if self._tape is not None:
-                args, kwargs = given  # a closure computes the loss in there
-                self._tape.deaf = len(args) < 2 and not kwargs
+            args, kwargs = given
+            if self._listening is not None and len(args) < 2 and not kwargs:
+                self._listening.update_begins()  # without a closure, which computes the loss in there
             with torch.no_grad():
                 self._weights.before(optimizer)
                 self._clip.before_update(optimizer)
@@ -264,8 +267,8 @@ class Recorder:
     def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self._observing:
             self._updated = True
-            if self._tape is not None:
-                self._tape.deaf = False
+            if self._listening is not None:
+                self._listening.update_ends()
             with torch.no_grad():
                 self._book.look()
                 self._weights.after(optimizer)

@@ -88,41 +88,29 @@ class WeightWatch:
         group: dict[str, Any],
     ) -> None:
         memory = self.memory[id(parameter)]
-        now = flat(plain(parameter))
-        used = self.ledger.read((path, "weight_grad"), grad)
-        self.ledger.read((path, "weight"), parameter)
         dense = local(grad).layout is torch.strided
-        if memory.before is not None and memory.before.shape == now.shape:
-            self._update(path, parameter, now, memory.before, used if dense else None)
+        own, used = plain(parameter), plain(grad) if dense else grad
+        now, before = flat(own), memory.before
+        self.ledger.read((path, "weight"), own)
+        self.ledger.read((path, "weight_grad"), used, room=2)
+        if before is not None and before.shape == now.shape:
+            lost = (path, "lost") if used.shape == own.shape else None
+            self.ledger.read_change((path, "update"), now, before, own.numel(), lost)
         if dense:
-            self._agreement(path, flat(plain(grad), _FEW), memory)
+            self._agreement(path, flat(used, _FEW), memory)
         if self.closely:
-            self._distance(path, parameter, memory)
+            self._distance(path, flat(own, _FEW), memory)
             self._second_moment(path, state, group)
 
     def _second_moment(self, path: str, state: Any, group: dict[str, Any]) -> None:
         second = next((state[k] for k in ("exp_avg_sq", "square_avg", "sum") if k in state), None)
-        if isinstance(second, torch.Tensor) and "eps" in group and local(second).numel():
+        eps = group.get("eps")
+        if isinstance(second, torch.Tensor) and eps is not None and local(second).numel():
             root = flat(plain(second), _FEW).double().median().sqrt()
-            eps = torch.as_tensor(group["eps"], dtype=root.dtype, device=root.device)
-            self.ledger.add((path, "second"), root, eps, torch.ones_like(root))
+            known = eps if isinstance(eps, torch.Tensor) else float(eps)
+            self.ledger.add((path, "second"), root, known, 1.0)
 
-    def _update(
-        self,
-        path: str,
-        parameter: nn.Parameter,
-        now: torch.Tensor,
-        before: torch.Tensor,
-        used: torch.Tensor | None,
-    ) -> None:
-        change = now.double() - before
-        self.ledger.read_part((path, "update"), change, plain(parameter).numel())
-        if used is not None and used.shape == change.shape:
-            lost = torch.count_nonzero((change == 0) & (used != 0))
-            self.ledger.add((path, "lost"), lost, torch.full_like(lost, change.numel()))
-
-    def _distance(self, path: str, parameter: nn.Parameter, memory: Memory) -> None:
-        few = flat(plain(parameter), _FEW)
+    def _distance(self, path: str, few: torch.Tensor, memory: Memory) -> None:
         if few.shape == memory.start.shape:
             start = memory.start.double()
             apart = few.double() - start

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as global_hooks
 from torch.optim import optimizer as optimizer_hooks
-from torch.overrides import _get_current_function_mode_stack
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
 from gradcheck_cli.probe.recorder import Recorder
 from tests.probe.architectures import ARCHITECTURES, Training
@@ -136,6 +136,59 @@ def test_models_can_be_saved_copied_and_sent_while_watched(build: Callable[[], T
                 torch.save(model, io.BytesIO())
                 torch.save(model.state_dict(), io.BytesIO())
         recorder.finish_step(0.0)
+
+
+class Counting(TorchFunctionMode):
+    """A mode of the user's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.heard += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("around", ["step", "update", "nothing"])
+def test_modes_of_the_users_stay_where_they_are(around: str, fails: bool) -> None:
+    def bad_update(*_: object) -> None:
+        raise ZeroDivisionError
+
+    model, mode = nn.Linear(3, 2), Counting()
+    optimizer = torch.optim.Adam(model.parameters())
+    handle = optimizer.register_step_pre_hook(bad_update) if fails else None
+    before = _get_current_function_mode_stack()
+    outer = mode if around == "step" else nullcontext()
+    with Recorder([model], [optimizer]) as recorder, recorder.step(inspect=True), outer:
+        model(torch.ones(2, 3)).sum().backward()
+        stack = _get_current_function_mode_stack()
+        update = mode if around == "update" else nullcontext()
+        with pytest.raises(ZeroDivisionError) if fails else nullcontext(), update:
+            optimizer.step()
+        if not fails:
+            assert _get_current_function_mode_stack() == stack
+        heard = mode.heard
+        torch.ones(2).add(1)
+        assert (mode.heard > heard) == (around == "step")
+    assert _get_current_function_mode_stack() == before
+    if handle is not None:
+        handle.remove()
+
+
+def test_the_calls_of_an_update_are_not_heard() -> None:
+    model, heard = nn.Linear(3, 2), []
+    optimizer = torch.optim.Adam(model.parameters())
+    with Recorder([model], [optimizer]) as recorder, recorder.step(inspect=True):
+        model(torch.ones(2, 3)).sum().backward()
+        listening = len(_get_current_function_mode_stack())
+        optimizer.register_step_pre_hook(
+            lambda *_: heard.append(len(_get_current_function_mode_stack()))
+        )
+        optimizer.step()
+        assert len(_get_current_function_mode_stack()) == listening == 1
+    assert heard == [0]
 
 
 def test_settings_of_torch_stay(monkeypatch: pytest.MonkeyPatch) -> None:

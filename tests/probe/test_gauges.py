@@ -92,6 +92,16 @@ NONLINEARITIES = [
 ]  # fmt: skip
 
 
+def test_relu6_is_flat_below_zero_by_design_and_not_saturated_there() -> None:
+    model = seeded(lambda: nn.Sequential(nn.Linear(4, 12), nn.ReLU6(), nn.Linear(12, 1)))
+    x = of_size(20, 4)
+    trace = train(model, lambda: model(x).square().mean(), inspect=True)
+    assert trace.layer("1").activation is None
+    assert trace.layer("0").activation == "relu6"
+    assert trace.steps[0].readings["1"].saturated is None
+    assert trace.steps[0].readings["1"].dead is not None
+
+
 @pytest.mark.parametrize("function", NONLINEARITIES, ids=repr)
 def test_slope_and_death_of_units(function: nn.Module) -> None:
     function = function.double()

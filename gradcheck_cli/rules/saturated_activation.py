@@ -14,7 +14,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import first, late, typical
-from gradcheck_cli.rules.progress import Progress, State, progress
+from gradcheck_cli.rules.progress import Progress, State, progress, promising
 
 
 @rule("GC202", "saturated-activation")
@@ -25,7 +25,7 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     Reports   a share above `saturated` late in the run.
     Matters   such a unit passes less than a hundredth of the gradient that arrives.
     Severity  error when the loss does not fall well, warning when it falls, note once more than half of
-              it is gone.
+              it is gone, or while it is slow and coherent gradients move the weights.
     Not for   gates of LSTM and GRU, which are meant to open and shut.
     Sources   Glorot & Bengio 2010, sec. 3; LeCun et al. 1998, Efficient BackProp, sec. 4.4.
     """
@@ -43,8 +43,9 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     state = progress(trace)
     worst = max(sick, key=lambda x: shares[x.path])
     share = shares[worst.path]
+    recovering = state.state is State.SLOW and promising(trace)
     yield Hit(
-        severity=flat_severity(state),
+        severity=Severity.NOTE if recovering else flat_severity(state),
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"{number(100 * share)} % of the outputs of {worst.path} ({worst.kind}) are in the flat "
         f"region; {len(sick)} of {len(shares)} bounded nonlinearities are like that.",

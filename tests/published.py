@@ -156,7 +156,7 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, object], object]] = {
     "mobilevit": ("MobileViTConfig", "MobileViTForImageClassification", {"num_labels": 10, "image_size": 32, "patch_size": 2, "hidden_sizes": [16, 16, 24], "neck_hidden_sizes": [8, 8, 12, 16, 16, 24, 32], "num_attention_heads": 2, "output_stride": 8, "initializer_range": 0.1}, images),
     "mobilevitv2": ("MobileViTV2Config", "MobileViTV2ForImageClassification", {"num_labels": 10, "image_size": 32, "patch_size": 2, "width_multiplier": 0.1, "base_attn_unit_dims": [16, 16, 16], "output_stride": 8, "initializer_range": 0.1}, images),
     "regnet": ("RegNetConfig", "RegNetForImageClassification", {"embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 1], "groups_width": 8, "num_labels": 10}, images),
-    "efficientnet": ("EfficientNetConfig", "EfficientNetForImageClassification", {"num_labels": 10, "image_size": 32, "width_coefficient": 0.25, "depth_coefficient": 0.3, "hidden_dim": 320}, images),
+    "efficientnet": ("EfficientNetConfig", "EfficientNetForImageClassification", {"num_labels": 10, "image_size": 32, "width_coefficient": 0.25, "depth_coefficient": 0.3, "hidden_dim": 320, "initializer_range": 0.1}, images),
     "mobilenet_v1": ("MobileNetV1Config", "MobileNetV1ForImageClassification", {"num_labels": 10, "image_size": 32, "depth_multiplier": 0.25}, images),
     "mobilenet_v2": ("MobileNetV2Config", "MobileNetV2ForImageClassification", {"num_labels": 10, "image_size": 32, "depth_multiplier": 0.25}, images),
     "bit": ("BitConfig", "BitForImageClassification", {"num_labels": 10, "embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 1], "num_groups": 4}, images),

@@ -59,7 +59,7 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
 
 def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, ...]] | None:
     """Return what does not fit, in a sentence with its numbers, or None."""
-    loss, data = trace.loss, trace.data
+    loss, _data = trace.loss, trace.data
     before = loss.activation_before
     if loss.broadcast:
         return (
@@ -80,6 +80,12 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, .
             f"nll_loss expects logarithms of probabilities, but its input is the result of {before}.",
             (),
         )
+    return _out_of_reach(trace, outside)
+
+
+def _out_of_reach(trace: Trace, outside: float) -> tuple[str, tuple[Evidence, ...]] | None:
+    """Return which part of the targets a regression's last nonlinearity can not reach."""
+    loss, data, before = trace.loss, trace.data, trace.loss.activation_before
     reach = _REACH.get(before or "")
     if (
         loss.kind in REGRESSION

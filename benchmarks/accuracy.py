@@ -6,7 +6,7 @@ measurement gave the case. A finding counts as raised when it is an error or a w
 counts a second symptom as right where the case's own evidence shows it: `benchmarks/truth.py` says
 how for each finding. The peers' rules (`benchmarks/peers.py`) see the same runs.
 
---half development|held-back|fresh|unseen|later|all   which cases
+--half development|held-back|fresh|unseen|later|latest|closing|all   which cases
 --check    exit 1 when a goal is missed on cases that it was not written from
 --cache F  keep what was observed in F, so that judging again takes seconds
 --write F  write the tables as Markdown, with the hand-written notes beside this file
@@ -25,8 +25,8 @@ from benchmarks.observing import Kept, observed
 from benchmarks.peers import NAIVE, PEERS
 from benchmarks.scoring import Outcome, PeerScore, Score, outcome, score, score_peer
 
-HALVES = ("development", "held-back", "fresh", "unseen", "later")
-UNSEEN = ("held-back", "fresh", "unseen", "later")  # what the goals are for
+HALVES = ("development", "held-back", "fresh", "unseen", "later", "latest", "closing")
+UNSEEN = ("held-back", "fresh", "unseen", "later", "latest", "closing")  # what the goals are for
 
 
 def missed(part: Score, others: dict[str, PeerScore]) -> list[str]:

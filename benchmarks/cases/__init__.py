@@ -1,7 +1,7 @@
 """The labelled case bank: `CASES`, each a training problem with what was measured about it.
 
-Two halves, `development` and `held-back`, and three sets apart, `fresh`, `unseen` and `later`: each written
-and labelled before the judge, as it then was, saw any of their cases.
+Two halves, `development` and `held-back`, and sets apart, `fresh`, `unseen`, `later`, `latest` and
+`closing`: each written and labelled before the judge, as it then was, saw any of their cases.
 
 Labels come from `evidence.json`, which `python -m benchmarks.label` computes; nothing here and
 nothing there asks gradcheck. Cases labelled `ambiguous` stay in the file and are not scored.
@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.cases import (
+    closing,
     fresh_healthy,
     fresh_others,
     fresh_vanishing,
@@ -19,6 +20,8 @@ from benchmarks.cases import (
     healthy_shapes,
     healthy_transformers,
     later,
+    latest_healthy,
+    latest_sick,
     others,
     unseen_healthy,
     unseen_sick,
@@ -40,6 +43,7 @@ MODULES = (
 )
 FRESH = (fresh_healthy, fresh_vanishing, fresh_others)
 UNSEEN = (unseen_healthy, unseen_sick)
+LATEST = (latest_healthy, latest_sick)
 
 
 def labelled() -> tuple[Case, ...]:
@@ -49,6 +53,8 @@ def labelled() -> tuple[Case, ...]:
     planted += [replace(case, apart="fresh") for module in FRESH for case in module.CASES]
     planted += [replace(case, apart="unseen") for module in UNSEEN for case in module.CASES]
     planted += [replace(case, apart="later") for case in later.CASES]
+    planted += [replace(case, apart="latest") for module in LATEST for case in module.CASES]
+    planted += [replace(case, apart="closing") for case in closing.CASES]
     return tuple(
         replace(case, label=stored.get(case.name, {}).get("label", "unlabelled"))
         for case in planted

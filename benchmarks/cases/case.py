@@ -12,7 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 
 Loss: TypeAlias = Callable[[Any, Any], Tensor]
 Group: TypeAlias = Literal["vanishing", "healthy", "other"]
-Half: TypeAlias = Literal["development", "held-back", "fresh", "unseen", "later"]
+Half: TypeAlias = Literal[
+    "development", "held-back", "fresh", "unseen", "later", "latest", "closing"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ class Case:
     recipe: Problem
     cure: Problem | None  # differs from the recipe in the fix only
     label: str = "unlabelled"  # measured: vanishing, healthy, other:<finding> or ambiguous
-    apart: Literal["", "fresh", "unseen", "later"] = (
+    apart: Literal["", "fresh", "unseen", "later", "latest", "closing"] = (
         ""  # from a set that the judge was not written from
     )
 

@@ -147,7 +147,7 @@ def crossings(trace: Trace) -> list[Crossing]:
     once = [x for x in trace.weight_layers if x.calls == 1 and x.depth is not None]
     found = []
     for layer in trace.layers:
-        if layer.role is not Role.ACTIVATION or layer.kind.lower() not in SOFTMAXES:
+        if layer.kind.lower() not in SOFTMAXES or not _on_the_way(trace, layer):
             continue
         at = layer.depth or 0
         below = min((x for x in once if (x.depth or 0) >= at), key=_depth, default=None)
@@ -159,6 +159,14 @@ def crossings(trace: Trace) -> list[Crossing]:
         lost = log10(max(ends[0], _SMALLEST**2) / max(ends[1], _SMALLEST**2))
         found.append(Crossing(layer, max(lost, 0.0), spreads[0] / (spreads[1] or 1.0)))
     return found
+
+
+def _on_the_way(trace: Trace, softmax: Layer) -> bool:
+    """Do features go through this softmax? Those of attention weigh what comes another way."""
+    if not softmax.reads:
+        return False  # nothing learned goes in
+    alone = any(x.reads == (softmax.path,) for x in trace.weight_layers)
+    return softmax.role is Role.ACTIVATION or alone
 
 
 def lost_over_time(trace: Trace) -> float:

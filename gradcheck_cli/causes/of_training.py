@@ -4,9 +4,9 @@ from statistics import median
 
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
 from gradcheck_cli.causes.circumstances import broke_later
-from gradcheck_cli.records.trace import Reading, Trace
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import first, late, typical, update_ratio
+from gradcheck_cli.rules.profile import late, typical, update_ratio, weights_left
 from gradcheck_cli.rules.zeros import uses_half
 
 _NARROW = {"float16", "fp16"}
@@ -92,7 +92,7 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
         "units died or saturated only after the first steps",
         when=broke_later(trace) and middle > 0.01,
     )
-    weighing.add(-0.4, "but weight decay takes the weights away", when=_shrunk(trace) < 0.7)
+    weighing.add(-0.4, "but weight decay takes the weights away", when=weights_left(trace) < 0.7)
     weighing.add(-0.3, "but the loss does not fit the output", when=seen.has("mismatched-loss"))
     weighing.add(-0.35, "but the network was in trouble from the first step on", when=not sane)
     return weighing.support(trace.weight_layers)
@@ -165,7 +165,7 @@ def weight_decay_too_strong(seen: Evidence) -> Support | None:
     decays = [p.weight_decay for x in trace.weight_layers for p in x.parameters if p.weight_decay]
     if not decays or not seen.findings:
         return None
-    factor = _shrunk(trace)
+    factor = weights_left(trace)
     rates = [p.learning_rate or 0.0 for x in trace.weight_layers for p in x.parameters]
     per_step = max(decays) * max(rates, default=0.0)
     weighing = Weighing()
@@ -178,21 +178,6 @@ def weight_decay_too_strong(seen: Evidence) -> Support | None:
         0.4, f"decay takes {number(100 * per_step)} % of each weight per step", when=per_step > 5e-3
     )
     return weighing.support(trace.weight_layers)
-
-
-def _shrunk(trace: Trace) -> float:
-    """Return what is left of the weight norms under a weight decay, 1 without one."""
-    ratios = []
-    for layer in trace.weight_layers:
-        before = typical(first(trace), layer.path, _weight_norm)
-        after = typical(late(trace), layer.path, _weight_norm)
-        if before and after is not None and any(p.weight_decay for p in layer.parameters):
-            ratios.append(after / before)
-    return median(ratios) if ratios else 1.0
-
-
-def _weight_norm(reading: Reading) -> float | None:
-    return None if reading.weight is None else reading.weight.norm
 
 
 @cause(

@@ -114,6 +114,13 @@ def is_relu(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return isinstance(low, (int, float)) and low == 0 and high is None
 
 
+def is_relu6(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Does `hardtanh` with these arguments run from 0 to 6? `nn.ReLU6` is written that way."""
+    low = kwargs.get("min_val", args[1] if len(args) > 1 else None)
+    high = kwargs.get("max_val", args[2] if len(args) > 2 else None)
+    return bool(low == 0 and high == 6)
+
+
 def repeated(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Callable[[torch.Tensor], torch.Tensor]:

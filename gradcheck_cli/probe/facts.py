@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gradcheck_cli.probe.calls import LossCall, tensors_in
-from gradcheck_cli.records.trace import DataFacts, LossFacts
+from gradcheck_cli.records.trace import OVER_THE_BATCH, DataFacts, LossFacts
 
 _LARGE = 1_000_000  # outputs of this size are compared with a constant in the first looks only
 _ENOUGH = 3
@@ -117,6 +117,8 @@ class LossWatch:
         assert output is not None
         assert target is not None
         self.kind, self.activation_before = call.kind, call.activation_before
+        if call.activation_before == "log_softmax" and _over_the_batch(output):
+            self.activation_before = OVER_THE_BATCH
         self.output_shape, self.target_shape = tuple(output.shape), tuple(target.shape)
         self._range(target)
         if output.numel() > _LARGE and len(self.baselines) >= _ENOUGH:
@@ -207,6 +209,14 @@ class LossWatch:
         if self.low == self.high and self.target_kind == "values":
             return None  # to predict the one target there is says nothing
         return sum(self.baselines) / len(self.baselines)
+
+
+def _over_the_batch(output: torch.Tensor) -> bool:
+    """Are these logarithms of chances that add up to 1 over the samples, and not over the classes?"""
+    if output.dim() < 2 or min(output.shape[:2]) < 2:
+        return False
+    samples, classes = (output.double().logsumexp(axis).abs().max() for axis in (0, 1))
+    return bool(samples < 1e-2 < classes)
 
 
 def _is_stretched(output: tuple[int, ...] | None, target: tuple[int, ...] | None) -> bool:

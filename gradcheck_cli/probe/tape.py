@@ -159,6 +159,8 @@ class Tape:
             return
         if name in calls.CLAMPS and calls.is_relu(args, kwargs):
             name = "relu"
+        elif name in {"hardtanh", "hardtanh_"} and calls.is_relu6(args, kwargs):
+            name = "relu6"
         if layer is not None:  # a layer class of the user's: only its nonlinearities matter
             if nonlinearities.find(name) is not None:
                 again = calls.repeated(function, args, kwargs)

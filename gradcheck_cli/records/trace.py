@@ -23,6 +23,9 @@ class Role(StrEnum):
     PARAMETER = "parameter"  # bare parameters: gates, positions, scales
 
 
+OVER_THE_BATCH = "log_softmax over the batch"  # what an output went through, on the wrong axis
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSite:
     """Where in the user's source something was built or called; columns count from 1."""

@@ -24,7 +24,8 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
     Measures  v = variance across the batch / mean square, summed over units, at each weight layer.
     Reports   v below `spread` somewhere although the first layer's v is above `alive`.
     Matters   every sample looks the same to the layers above, so all they can learn is a constant.
-    Severity  error when the loss does not fall, note when it does.
+    Severity  error when the loss does not fall, note when it does or when outputs above depend on the
+              sample all the same, which a way around the layer brings there.
     Not for   batches of one sample, or data that is constant itself (GC701).
     Sources   Schoenholz et al. 2017, arXiv:1611.01232 (ordered phase); Daneshmand et al. 2020,
               arXiv:2003.01652 (rank collapse).
@@ -43,9 +44,11 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
     if not collapsed or max(v for _, v in measured) < alive:
         return
     state = progress(trace)
+    end = min(x.depth or 0 for x, _ in measured if x.depth is not None)
+    passed_by = trace.skips and max(v for x, v in measured if x.depth == end) > alive
     layer, worst = min(collapsed, key=lambda pair: pair[1])
     yield Hit(
-        severity=Severity.ERROR if state.stuck else Severity.NOTE,
+        severity=Severity.ERROR if state.stuck and not passed_by else Severity.NOTE,
         confidence=Confidence.HIGH if state.stuck else Confidence.LOW,
         message=f"The output of {layer.path} is nearly the same for every sample: only {number(worst)} of "
         f"its mean square differs between samples ({len(collapsed)} of {len(measured)} layers).",

@@ -14,7 +14,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import first, late, typical
-from gradcheck_cli.rules.progress import progress
+from gradcheck_cli.rules.progress import State, progress, promising
 
 
 @rule("GC201", "dying-relu")
@@ -24,7 +24,8 @@ def dying_relu(trace: Trace, *, dead: float = 0.6, nearly_all: float = 0.95) -> 
     Measures  per layer the share of units that were 0 on all samples of the last inspected batches.
     Reports   a share above `dead`.
     Matters   a unit that never fires has a gradient of exactly 0 and stays as it is for ever.
-    Severity  error when more than `nearly_all` units of a layer are dead or the loss does not fall, else note.
+    Severity  error when more than `nearly_all` units of a layer are dead, or the loss grows; warning
+              when it stands still and nothing promises that it will fall; else note.
     Not for   sparse activations: half of the *outputs* of a healthy ReLU layer are 0, its units are not.
     Sources   Maas, Hannun & Ng 2013 (leaky units); Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165.
     """
@@ -42,10 +43,14 @@ def dying_relu(trace: Trace, *, dead: float = 0.6, nearly_all: float = 0.95) -> 
         return
     worst = max(sick, key=lambda x: shares[x.path])
     share = shares[worst.path]
-    grave = not state.fine and (state.stuck or share > nearly_all)
+    severity = Severity.NOTE
+    if not state.fine and share > nearly_all:
+        severity = Severity.ERROR
+    elif state.stuck and not promising(trace):
+        severity = Severity.WARNING if state.state is State.STALLED else Severity.ERROR
     before = typical(first(trace), worst.path, lambda r: r.dead) or 0.0
     yield Hit(
-        severity=Severity.ERROR if grave else Severity.NOTE,
+        severity=severity,
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"{number(100 * share)} % of the units of {worst.path} were silent on every sample seen; "
         f"{len(sick)} of {len(shares)} ReLU layers are like that.",

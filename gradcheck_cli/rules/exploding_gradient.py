@@ -60,7 +60,7 @@ def exploding_gradient(
         raise CannotTellError("too few steps to say what large gradients do to the loss")
     if state.fine or (state.state is State.SLOW and not state.far_off):
         return
-    strongest = _strongest(trace)
+    strongest = None if _lost_below(trace) else _strongest(trace)
     if strongest is not None and strongest < harmless and not state.far_off:
         return
     reasons = [
@@ -93,6 +93,11 @@ def exploding_gradient(
         layers=in_order([row.layer for row in rows]),
         evidence=tuple(reasons),
     )
+
+
+def _lost_below(trace: Trace) -> bool:
+    """Do some layers get no gradient at all? What is strong above them does not grow on its way down."""
+    return any(row.strength == 0 for row in depths(trace, late(trace)))
 
 
 def _over_depth(rows: list[Depth]) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -34,8 +34,9 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     Measures  which nonlinearity the loss's input went through directly, the range of the targets, and
               the shapes of output and target.
     Reports   a softmax, sigmoid or ReLU before a loss that expects logits; probabilities where logarithms
-              are expected; targets further than `outside` of their range beyond what the output can
-              reach; shapes that are stretched over each other.
+              are expected; logarithms of probabilities that add up to 1 over the batch, not over the
+              classes; targets further than `outside` of their range beyond what the output can reach;
+              shapes that are stretched over each other.
     Matters   gradients point the wrong way or are damped everywhere, whatever the network is like.
     Severity  error; warning while the loss falls all the same.
     Not for   log_softmax before cross_entropy, which changes nothing.
@@ -58,12 +59,18 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
 
 def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, ...]] | None:
     """Return what does not fit, in a sentence with its numbers, or None."""
-    loss, data = trace.loss, trace.data
+    loss, _data = trace.loss, trace.data
     before = loss.activation_before
     if loss.broadcast:
         return (
             f"{loss.kind} stretches an output of shape {loss.output_shape} over a target of shape "
             f"{loss.target_shape}: every output is compared with every target.",
+            (),
+        )
+    if before == OVER_THE_BATCH:
+        return (
+            f"The input of {loss.kind} went through a log_softmax over the samples of the batch, not over "
+            "the classes: samples compete with each other.",
             (),
         )
     if loss.kind in _LOGITS and before in _SQUASHING:
@@ -73,6 +80,12 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, .
             f"nll_loss expects logarithms of probabilities, but its input is the result of {before}.",
             (),
         )
+    return _out_of_reach(trace, outside)
+
+
+def _out_of_reach(trace: Trace, outside: float) -> tuple[str, tuple[Evidence, ...]] | None:
+    """Return which part of the targets a regression's last nonlinearity can not reach."""
+    loss, data, before = trace.loss, trace.data, trace.loss.activation_before
     reach = _REACH.get(before or "")
     if (
         loss.kind in REGRESSION

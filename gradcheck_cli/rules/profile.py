@@ -134,8 +134,34 @@ def whole_signal(trace: Trace, steps: Sequence[Step] | None = None) -> float | N
     return median(values) if values else None
 
 
+def weights_left(trace: Trace) -> float:
+    """Return what is left of the weight norms under a weight decay (median over layers), 1 without one."""
+    ratios = []
+    for layer in trace.weight_layers:
+        before, after = (
+            typical(steps, layer.path, weight_norm) for steps in (first(trace), late(trace))
+        )
+        if before and after is not None and any(p.weight_decay for p in layer.parameters):
+            ratios.append(after / before)
+    return median(ratios) if ratios else 1.0
+
+
+def weight_norm(reading: Reading) -> float | None:
+    """Return the norm of the weights."""
+    return None if reading.weight is None else reading.weight.norm
+
+
 def reference(rows: list[Depth]) -> float:
-    """Return the strength of the strongest layer in the uppermost quarter of the depth."""
+    """Return the strength of the strongest layer in the uppermost quarter of the depth.
+
+    A layer that is applied again and again stands where it is applied last.
+    """
     deepest = max(row.layer.depth or 0 for row in rows)
-    upper = [row.strength for row in rows if (row.layer.depth or 0) <= deepest / 4]
+    upper = [row.strength for row in rows if last_depth(row.layer) <= deepest / 4]
     return max(upper or [row.strength for row in rows])
+
+
+def last_depth(layer: Layer) -> int:
+    """Return the depth at which a layer is applied last."""
+    repeated = layer.calls > 1 and layer.shortest is not None
+    return (layer.shortest if repeated else layer.depth) or 0

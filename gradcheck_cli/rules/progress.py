@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from math import inf, isfinite, sqrt
-from statistics import median
+from statistics import mean, median, stdev
 
 from gradcheck_cli.records.trace import Reading, Trace
 from gradcheck_cli.rules.profile import first, late, typical, update_ratio
 
 FALLING = -2.3  # z of a falling trend, one-sided at 1 %
-_FEWEST = 10  # steps below which nothing is said about progress
+FEWEST = 10  # steps below which nothing is said about progress
 ENOUGH = 0.12  # share of the loss above its reference that has to be gone in a run that learns
 
 
@@ -37,6 +37,7 @@ class Progress:
     baseline: float | None = None  # loss of the best constant prediction
     learned: float = 0.0
     trend: float = 0.0  # Mann-Kendall z over the last two thirds; below FALLING it falls
+    error: float = 0.0  # three standard errors of `learned`
     expected_steps: int | None = None  # how many would do, where the run was too short
 
     @property
@@ -87,7 +88,7 @@ def progress(
     losses = trace.losses
     if any(not isfinite(x) for x in losses):
         return Progress(State.BROKEN)
-    if len(losses) < _FEWEST:
+    if len(losses) < FEWEST:
         return Progress(State.UNKNOWN, expected_steps=50)
     n = len(losses)
     tail = max(3, n // 4)
@@ -104,15 +105,16 @@ def progress(
     found = _state(
         start, end, noise, trend, learned, baseline, certain, blurred, little, enough, solved
     )
-    return Progress(found, start, end, noise, baseline, learned, trend)
+    return Progress(found, start, end, noise, baseline, learned, trend, error / scale)
 
 
-def promising(trace: Trace, *, recovery: float = 3.0, coherence: float = 0.3) -> bool:
+def promising(trace: Trace, *, recovery: float = 3.0) -> bool:
     """Does a loss that stands still look as if it will fall? Nothing can be said for sure then.
 
-    Either features part: the share of outputs that depends on the sample grows `recovery` times; or
-    weights move at a usual pace along gradients that agree from batch to batch (a median cosine above
-    `coherence`), which pure noise does not.
+    Features part: the share of outputs that depends on the sample grows `recovery` times. Or the last
+    outputs depend more and more on the sample: where the labels hold nothing, the loss is least for a
+    constant, and training takes that dependence away. Or weights move at a usual pace along gradients
+    that agree from batch to batch beyond chance.
     """
     if mann_kendall(trace.losses[len(trace.losses) // 3 :]) > -FALLING:
         return False
@@ -125,13 +127,52 @@ def promising(trace: Trace, *, recovery: float = 3.0, coherence: float = 0.3) ->
     ]
     if grown and median(grown) > recovery:
         return True
+    if parting(trace) > -FALLING:
+        return True
     moves = [u for x in layers if (u := typical(late(trace), x.path, update_ratio)) is not None]
-    cosines = [
-        c for x in layers if (c := typical(late(trace), x.path, lambda r: r.agreement)) is not None
-    ]
-    if not moves or not cosines:
+    scores = [z for x in layers if (z := _coherence(trace, x.path)) is not None]
+    if not moves or not scores:
         return False
-    return median(moves) > 1e-3 and median(cosines) > coherence
+    return median(moves) > 1e-3 and median(scores) > -FALLING
+
+
+def parting(trace: Trace) -> float:
+    """Return the trend (z of Mann-Kendall) of what in the last outputs depends on the sample, rms."""
+    known = [x for x in trace.weight_layers if x.depth is not None]
+    least = min((x.depth or 0 for x in known), default=0)
+    scores = [
+        mann_kendall(values)
+        for x in known
+        if x.depth == least and len(values := _dependence(trace, x.path)) >= FEWEST
+    ]
+    return max(scores, default=0.0)
+
+
+def _dependence(trace: Trace, path: str) -> list[float]:
+    readings = (step.readings.get(path) for step in trace.observed)
+    return [
+        sqrt(r.spread) * r.output.rms
+        for r in readings
+        if r is not None and r.output is not None and r.spread is not None and isfinite(r.spread)
+    ]
+
+
+def _coherence(trace: Trace, path: str) -> float | None:
+    """Return by how many standard errors a layer's gradients agree from batch to batch, late in the run.
+
+    Cosines of independent noise have mean 0 and are uncorrelated, whatever its dimension is.
+    """
+    cosines = [
+        cosine
+        for step in late(trace)
+        if (reading := step.readings.get(path)) is not None
+        and (cosine := reading.agreement) is not None
+        and isfinite(cosine)
+    ]
+    if len(cosines) < 4:
+        return None
+    error = max(stdev(cosines), 1e-3) / sqrt(len(cosines))
+    return mean(cosines) / error
 
 
 def _spread(reading: Reading) -> float | None:

@@ -13,8 +13,15 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import first, late, typical
-from gradcheck_cli.rules.progress import Progress, State, progress
+from gradcheck_cli.rules.profile import first, late, typical, whole_signal
+from gradcheck_cli.rules.progress import (
+    FALLING,
+    Progress,
+    State,
+    mann_kendall,
+    progress,
+    promising,
+)
 
 
 @rule("GC202", "saturated-activation")
@@ -25,7 +32,7 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     Reports   a share above `saturated` late in the run.
     Matters   such a unit passes less than a hundredth of the gradient that arrives.
     Severity  error when the loss does not fall well, warning when it falls, note once more than half of
-              it is gone.
+              it is gone, or while it is slow and promises more, and units, or the gradient, come back.
     Not for   gates of LSTM and GRU, which are meant to open and shut.
     Sources   Glorot & Bengio 2010, sec. 3; LeCun et al. 1998, Efficient BackProp, sec. 4.4.
     """
@@ -43,8 +50,9 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     state = progress(trace)
     worst = max(sick, key=lambda x: shares[x.path])
     share = shares[worst.path]
+    recovering = state.state is State.SLOW and promising(trace) and _coming_back(trace, worst.path)
     yield Hit(
-        severity=flat_severity(state),
+        severity=Severity.NOTE if recovering else flat_severity(state),
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"{number(100 * share)} % of the outputs of {worst.path} ({worst.kind}) are in the flat "
         f"region; {len(sick)} of {len(shares)} bounded nonlinearities are like that.",
@@ -69,3 +77,11 @@ def flat_severity(state: Progress) -> Severity:
 
 def _before(trace: Trace, path: str) -> float:
     return typical(first(trace), path, lambda r: r.saturated) or 0.0
+
+
+def _coming_back(trace: Trace, path: str) -> bool:
+    """Do fewer and fewer outputs lie in the flat region, or has the gradient come back by a decade?"""
+    readings = (step.readings.get(path) for step in trace.observed)
+    shares = [r.saturated for r in readings if r is not None and r.saturated is not None]
+    before, after = whole_signal(trace, first(trace)) or 0.0, whole_signal(trace) or 0.0
+    return mann_kendall(shares) < FALLING or after > 10 * before > 0

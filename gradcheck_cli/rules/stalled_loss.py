@@ -1,6 +1,7 @@
 """GC403 stalled-loss."""
 
 from collections.abc import Iterator
+from statistics import median
 
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
@@ -13,22 +14,29 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.mismatched_loss import mismatch
+from gradcheck_cli.rules.profile import late, typical, update_ratio, whole_signal
 from gradcheck_cli.rules.progress import FALLING, State, progress, promising
 
 
 @rule("GC403", "stalled-loss")
-def stalled_loss(trace: Trace, *, least_steps: int = 20, least_samples: int = 500) -> Iterator[Hit]:
+def stalled_loss(
+    trace: Trace, *, least_steps: int = 20, least_samples: int = 500, little: float = 0.03
+) -> Iterator[Hit]:
     """The loss does not fall.
 
     Measures  the median of the last quarter of the losses against the smaller of the first loss and the
               loss of the best constant prediction, beside the noise of a single step; and the trend of
               the last two thirds (Mann-Kendall).
     Reports   no fall beyond the noise and no falling trend in at least `least_steps` steps
-              and `least_samples` samples.
+              and `least_samples` samples; where output and target are stretched over each other, so that
+              a constant is the best there is, also a fall that only noise leaves possible.
     Matters   whatever the gradients look like, nothing is learned.
-    Severity  error; note while the learning rate is still warming up, the loss comes down again from a
-              higher level (a falling trend that has not yet passed the reference), the features come apart
-              or coherent gradients move the weights, so that a longer run may well learn.
+    Severity  error; warning while weights move at a usual pace, the network acts on its loss and nothing
+              is known to be wrong: labels without a signal look like that, and so does a plateau that
+              ends later. Note while the learning rate is still warming up, the loss comes down again from
+              a higher level (a falling trend that has not yet passed the reference), the features come
+              apart, coherent gradients move the weights, or the loss points down and its noise leaves room
+              for a fall by more than `little`, so that a longer run may well learn.
     Not for   models that have converged: their loss is far below that of a constant prediction.
     Sources   Mann 1945, doi:10.2307/1907187; judged against the constant predictor as in any R^2.
     """
@@ -37,12 +45,16 @@ def stalled_loss(trace: Trace, *, least_steps: int = 20, least_samples: int = 50
         raise CannotTellError(f"fewer than {least_steps} steps")
     if len(trace.losses) * (trace.data.batch_size or least_samples) < least_samples:
         raise CannotTellError(f"fewer than {least_samples} samples")
-    if state.state is not State.STALLED:
+    wrong = mismatch(trace) is not None
+    hopeless = trace.loss.broadcast and state.state is State.SLOW and state.trend > FALLING
+    if state.state is not State.STALLED and not hopeless:
         return
     rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
     warming = len(rates) > 1 and rates[-1] >= 2 * rates[0]
     coming_down = state.trend < FALLING
-    open_end = warming or ((coming_down or promising(trace)) and mismatch(trace) is None)
+    unclear = state.learned + state.error > little and state.trend < -1.0
+    open_end = warming or (not wrong and (coming_down or unclear or promising(trace)))
+    known_cause = wrong or (trace.data.constant_features or 0.0) > 0.999 or not _sound(trace)
     known = state.baseline is not None
     evidence = [
         Evidence("loss at the end", state.end, state.baseline if known else state.start),
@@ -56,10 +68,23 @@ def stalled_loss(trace: Trace, *, least_steps: int = 20, least_samples: int = 50
         else "its beginning"
     )
     yield Hit(
-        severity=Severity.NOTE if open_end else Severity.ERROR,
+        severity=Severity.NOTE
+        if open_end
+        else (Severity.ERROR if known_cause else Severity.WARNING),
         confidence=Confidence.HIGH
         if known and len(trace.losses) >= 2 * least_steps
         else Confidence.MEDIUM,
         message=f"After {len(trace.losses)} steps the loss is {number(state.end)}, no better than {than}.",
         evidence=tuple(evidence),
     )
+
+
+def _sound(trace: Trace) -> bool:
+    """Do weights move at a usual pace, in a network that acts on its loss?"""
+    moves = [
+        u
+        for x in trace.weight_layers
+        if (u := typical(late(trace), x.path, update_ratio)) is not None
+    ]
+    signal = whole_signal(trace)
+    return bool(moves) and median(moves) > 1e-4 and signal is not None and signal > 1e-2

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import log10
 from statistics import median
 
-from gradcheck_cli.records.trace import Role, Trace
+from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -15,7 +15,17 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import Depth, depths, late, reference, typical, whole_signal
+from gradcheck_cli.rules.profile import (
+    Depth,
+    depths,
+    first,
+    last_depth,
+    late,
+    reference,
+    typical,
+    weights_left,
+    whole_signal,
+)
 from gradcheck_cli.rules.progress import ENOUGH, Progress, progress
 from gradcheck_cli.rules.saturated_activation import flat_severity
 from gradcheck_cli.rules.zeros import zeroed
@@ -44,7 +54,8 @@ def vanishing_gradient(
               and the slope of each hidden bounded nonlinearity relative to its steepest.
     Reports   a ratio below `attenuation`, or below `attenuation_when_stuck` while the loss does not
               fall under an optimizer that is not adaptive (there also for the gradient at the outputs);
-              below `through_time` along time; below `weak_network` for the whole network while the loss
+              below `through_time` along time; a tenth of what it was, under a weight decay that shrinks
+              the weights while the loss does not fall; below `weak_network` for the whole network while the loss
               does not fall; below `wall` for a hidden nonlinearity that saturates.
     Matters   upper layers learn to read random features, lower layers keep their initial weights.
     Severity  error when something follows from it: the lower layers do not move or the loss does not
@@ -73,6 +84,8 @@ def vanishing_gradient(
         yield hit
     elif weak is not None and weak < weak_network and state.stuck:
         yield _everywhere(rows, weak, weak_network, state)
+    elif hit := _fading(trace, rows, state):
+        yield hit
     elif wall_hit is not None:
         yield wall_hit
 
@@ -111,7 +124,8 @@ def _along_depth(
     moved = median(upper) if upper else 0.0
     idle = [r for r in lost if r.update is not None and r.update < max(1e-2 * moved, 1e-7)]
     masked = trace.adaptive and len(idle) < len(lost) / 2
-    severity = _severity(state, ratio, masked=masked, idle=bool(idle))
+    beside = masked and all(_passed_by(trace, rows, row, limit * top) for row in lost)
+    severity = Severity.NOTE if beside else _severity(state, ratio, masked=masked, idle=bool(idle))
     evidence = [
         Evidence("sensitivity of the weakest layer relative to the upper layers", ratio, limit),
         Evidence("change per step of the weakest layer", worst.update or 0.0, None, "of its norm"),
@@ -131,6 +145,24 @@ def _along_depth(
         layers=in_order([row.layer for row in lost]),
         evidence=tuple(evidence),
     )
+
+
+def _passed_by(trace: Trace, rows: list[Depth], weak: Depth, enough: float) -> bool:
+    """Does the gradient reach layers as deep as this one, on a way around it?
+
+    A residual branch that hardly matters yet (queries and keys of near uniform attention, gates near
+    zero) has a weak gradient of its own; nothing is lost on the way down.
+    """
+    return trace.skips and any(
+        row.strength >= enough
+        for row in rows
+        if not _tied(row.layer) and last_depth(row.layer) >= (weak.layer.depth or 0)
+    )
+
+
+def _tied(layer: Layer) -> bool:
+    """Does the layer get a gradient elsewhere too, as an embedding that is the head as well?"""
+    return layer.weight is not None and bool(layer.weight.shared_with)
 
 
 def _backwards(trace: Trace, rows: list[Depth], limit: float, state: Progress) -> Hit | None:
@@ -209,6 +241,29 @@ def _everywhere(rows: list[Depth], weak: float, limit: float, state: Progress) -
         evidence=(
             Evidence("relative change of the loss per relative change of the weights", weak, limit),
             Evidence("median change of a layer per step", median(moves) if moves else 0.0, None),
+            _learned(state),
+        ),
+    )
+
+
+def _fading(trace: Trace, rows: list[Depth], state: Progress) -> Hit | None:
+    """Weight decay takes the signal away while the loss does not fall: it goes on until nothing is left.
+
+    Weights that decay shrink by a constant factor per step, and the signal by its power of the depth.
+    """
+    before, after = whole_signal(trace, first(trace)), whole_signal(trace)
+    left = weights_left(trace)
+    if not (state.stuck and before and after) or after > 0.1 * before or left > 0.7:
+        return None
+    return Hit(
+        severity=Severity.ERROR,
+        confidence=Confidence.MEDIUM,
+        message=f"Weight decay has shrunk the weights to {number(left)} of their size and the network's effect "
+        f"on its loss to {number(after / before)}, and the loss is {state.state.value}.",
+        layers=in_order([row.layer for row in rows]),
+        evidence=(
+            Evidence("effect on the loss relative to the first steps", after / before, 0.1),
+            Evidence("size of the weights relative to the first steps", left, 0.7),
             _learned(state),
         ),
     )

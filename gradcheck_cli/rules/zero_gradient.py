@@ -12,8 +12,11 @@ from gradcheck_cli.rules.base import (
     in_order,
     rule,
 )
-from gradcheck_cli.rules.profile import late
+from gradcheck_cli.rules.profile import late, typical
 from gradcheck_cli.rules.progress import progress
+from gradcheck_cli.rules.zeros import zeroed
+
+SMOOTH_BOUNDED = frozenset({"sigmoid", "tanh", "softmax", "softsign"})
 
 
 @rule("GC103", "zero-gradient")
@@ -25,7 +28,9 @@ def zero_gradient(trace: Trace, *, lowest_share: float = 0.5) -> Iterator[Hit]:
               up more than `lowest_share` of the weight layers.
     Matters   no optimizer can make a step out of nothing; weight decay alone moves such a layer.
     Severity  error when the layers block the way down and the loss does not fall well; note for side
-              branches such as experts that no sample was routed to.
+              branches such as experts that no sample was routed to, and where a smooth nonlinearity that
+              is saturated stands above: its slope is not 0, the zero is what rounding leaves of a
+              gradient that has vanished (GC101).
     Not for   gradients that do not arrive at all (GC601), frozen layers (GC603).
     Sources   Lu, Shin, Su & Karniadakis 2020, doi:10.4208/cicp.OA-2020-0165 (dying ReLU).
     """
@@ -42,8 +47,9 @@ def zero_gradient(trace: Trace, *, lowest_share: float = 0.5) -> Iterator[Hit]:
     deepest = max((x.depth or 0 for x in known), default=0)
     at_bottom = [x for x in known if (x.depth or 0) == deepest]
     blocks = all(measured[x.path] for x in at_bottom) or len(zero) > lowest_share * len(known)
+    grave = blocks and not state.proven and not _rounded(trace, zero)
     yield Hit(
-        severity=Severity.ERROR if blocks and not state.proven else Severity.NOTE,
+        severity=Severity.ERROR if grave else Severity.NOTE,
         confidence=Confidence.HIGH,
         message=f"The gradient of {len(zero)} of {len(known)} layers is exactly zero in every number.",
         layers=in_order(zero),
@@ -58,3 +64,14 @@ def _always_zero(layer: Layer, steps: Sequence[Step]) -> bool | None:
         if (r := step.readings.get(layer.path)) is not None and r.weight_grad is not None
     ]
     return all(share == 1 for share in shares) if shares else None
+
+
+def _rounded(trace: Trace, zero: Sequence[Layer]) -> bool:
+    """Does a saturated smooth nonlinearity above explain the zeros, and nothing else with a name?"""
+    lowest = min(x.order for x in zero)
+    shares = [
+        typical(late(trace), x.path, lambda r: r.saturated)
+        for x in trace.layers
+        if x.order > lowest and x.kind.lower() in SMOOTH_BOUNDED
+    ]
+    return max((s for s in shares if s is not None), default=0.0) > 0.9 and not zeroed(trace)

@@ -9,7 +9,7 @@ from gradcheck_cli.causes.attenuation import budget, crossings, lost_over_time, 
 from gradcheck_cli.causes.circumstances import flat_end, saturated_at_start
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.records.trace import Cut, SourceSite, Trace
+from gradcheck_cli.records.trace import Cut, Role, SourceSite, Trace
 from gradcheck_cli.rules.engine import judge
 from tests.rules.a_trace import (
     a_trace,
@@ -30,6 +30,7 @@ def causes(trace: Trace) -> list[str]:
 def through_softmax(spread: float) -> Trace:
     """A softmax between the second and the third layer, above which this much differs by sample."""
     trace = with_nonlinearity(a_trace(STARVED), "softmax", "Softmax", depth=2)
+    trace = with_layer(trace, "softmax", reads=("l1",))
     return with_reading(trace, "l2", spread=spread)
 
 
@@ -47,9 +48,20 @@ def test_a_softmax_that_flattens_both_ways_is_in_the_wrong_place() -> None:
 
 def test_one_softmax_that_flattens_speaks_for_all() -> None:
     trace = with_nonlinearity(through_softmax(1e-5), "softmax2", "Softmax", depth=1)
+    trace = with_layer(trace, "softmax2", reads=("l2",))
     trace = with_reading(trace, "l3", spread=1e-5, output_grad=moments(1.0))
     assert [x.lost > 1 for x in crossings(trace)] == [True, True]
     assert not sharp(crossings(trace))
+
+
+def test_a_softmax_of_channels_is_passed_and_one_of_attention_is_not() -> None:
+    attends = with_layer(through_softmax(1e-5), "softmax", role=Role.ATTENTION)
+    assert not crossings(with_layer(attends, "l2", reads=("softmax", "l1")))
+    assert len(crossings(with_layer(attends, "l2", reads=("softmax",)))) == 1
+
+
+def test_a_softmax_that_nothing_learned_goes_into_loses_nothing() -> None:
+    assert not crossings(with_layer(through_softmax(1e-5), "softmax", reads=()))
 
 
 def test_what_is_lost_over_time_is_not_charged_to_the_weights() -> None:

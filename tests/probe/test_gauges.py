@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from gradcheck_cli.records.moments import Moments
-from gradcheck_cli.records.trace import Reading
+from gradcheck_cli.records.trace import OVER_THE_BATCH, Reading
 from tests.probe import twins
 from tests.probe.problems import PROBLEMS, Problem
 from tests.probe.watching import of_size, seeded, sequential, train
@@ -90,6 +90,26 @@ NONLINEARITIES = [
     nn.Softplus(), nn.Tanhshrink(), nn.LogSigmoid(), nn.Threshold(0.0, 0.0), nn.PReLU(),
     nn.GELU("tanh"), nn.ELU(alpha=0.5), nn.LeakyReLU(0.3), nn.Softplus(beta=2.0), nn.Hardtanh(-2, 2),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("axis", "seen"), [(1, "log_softmax"), (0, OVER_THE_BATCH)])
+def test_chances_that_add_up_over_the_batch_are_told_from_those_over_classes(
+    axis: int, seen: str
+) -> None:
+    model = seeded(lambda: nn.Sequential(nn.Linear(4, 5), nn.LogSoftmax(axis)))
+    x, labels = of_size(20, 4), torch.arange(20) % 5
+    trace = train(model, lambda: nn.functional.nll_loss(model(x), labels), inspect=True)
+    assert trace.loss.activation_before == seen
+
+
+def test_relu6_is_flat_below_zero_by_design_and_not_saturated_there() -> None:
+    model = seeded(lambda: nn.Sequential(nn.Linear(4, 12), nn.ReLU6(), nn.Linear(12, 1)))
+    x = of_size(20, 4)
+    trace = train(model, lambda: model(x).square().mean(), inspect=True)
+    assert trace.layer("1").activation is None
+    assert trace.layer("0").activation == "relu6"
+    assert trace.steps[0].readings["1"].saturated is None
+    assert trace.steps[0].readings["1"].dead is not None
 
 
 @pytest.mark.parametrize("function", NONLINEARITIES, ids=repr)

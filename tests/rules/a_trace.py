@@ -105,6 +105,16 @@ def with_reading(trace: Trace, path: str, **changes: object) -> Trace:
     return replace(trace, steps=tuple(steps))
 
 
+def with_outputs_that_part(trace: Trace, path: str = "l3", by: float = 1.02) -> Trace:
+    """Return the trace with outputs of one layer that differ more between samples at every step."""
+    steps = []
+    for step in trace.steps:
+        larger = moments(by**step.index)
+        changed = replace(step.readings[path], output=larger)
+        steps.append(replace(step, readings={**step.readings, path: changed}))
+    return replace(trace, steps=tuple(steps))
+
+
 def with_nonlinearity(
     trace: Trace, path: str = "act", kind: str = "ReLU", *, depth: int = 1, **values: float
 ) -> Trace:

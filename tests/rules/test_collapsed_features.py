@@ -1,5 +1,7 @@
 """GC203: outputs that do not depend on the input any more."""
 
+from dataclasses import replace
+
 import pytest
 
 from gradcheck_cli.records.finding import Severity
@@ -57,3 +59,11 @@ def test_says_so_when_batches_hold_one_sample() -> None:
     for path in ("l0", "l1", "l2", "l3"):
         trace = with_reading(trace, path, spread=None)
     assert "one sample" in skipped(gc203, trace).reason
+
+
+def test_a_collapsed_branch_below_outputs_that_depend_on_the_sample_is_a_note() -> None:
+    trace = with_reading(a_trace(skips=True), "l1", spread=1e-8)
+    assert [f.severity for f in found(gc203, trace)] == [Severity.NOTE]
+    assert [f.severity for f in found(gc203, replace(trace, skips=False))] == [Severity.ERROR]
+    above = with_reading(trace, "l3", spread=1e-8)
+    assert [f.severity for f in found(gc203, above)] == [Severity.ERROR]

@@ -10,6 +10,7 @@ from tests.rules.a_trace import (
     same_whatever_the_scale_and_order,
     skipped,
     with_nonlinearity,
+    with_outputs_that_part,
 )
 
 LIMIT = gc201.thresholds
@@ -23,7 +24,11 @@ def relu(dead: float, loss: str = "stalled"):
 
 def test_names_the_layer_and_the_share_of_dead_units() -> None:
     [finding] = found(gc201, relu(0.9))
-    assert (finding.code, finding.layers, finding.severity) == ("GC201", ("sick",), Severity.ERROR)
+    assert (finding.code, finding.layers, finding.severity) == (
+        "GC201",
+        ("sick",),
+        Severity.WARNING,
+    )
     assert finding.evidence[0].measured == pytest.approx(0.9)
     assert finding.evidence[0].limit == LIMIT["dead"]
     assert "90 %" in finding.message
@@ -40,6 +45,14 @@ def test_while_the_loss_falls_slowly_nearly_all_units_have_to_be_dead(
 ) -> None:
     [finding] = found(gc201, relu(LIMIT["nearly_all"] + more, "slow"))
     assert finding.severity is severity
+
+
+def test_some_living_units_beside_a_loss_that_stands_are_a_warning_unless_it_will_fall() -> None:
+    trace = relu(0.9)
+    assert [f.severity for f in found(gc201, trace)] == [Severity.WARNING]
+    assert [f.severity for f in found(gc201, relu(0.99))] == [Severity.ERROR]
+    assert [f.severity for f in found(gc201, relu(0.9, "diverging"))] == [Severity.ERROR]
+    assert [f.severity for f in found(gc201, with_outputs_that_part(trace))] == [Severity.NOTE]
 
 
 def test_dead_units_in_a_network_that_learns_are_a_note() -> None:

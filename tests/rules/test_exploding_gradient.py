@@ -112,3 +112,9 @@ def test_says_so_when_no_gradient_was_read() -> None:
 
 def test_layers_without_any_gradient_are_no_reference() -> None:
     assert not found(gc102, a_trace((1e-2, 1e-2, 1e-2, 0.0, 0.0)))
+
+
+def test_what_is_strong_above_layers_without_a_gradient_does_not_grow_on_its_way_down() -> None:
+    strong = 100 * LIMIT["sensitivity"] * GUESSING / 19.2
+    assert found(gc102, a_trace((strong,) * 4, loss=[GUESSING] * 30))
+    assert not found(gc102, a_trace((0.0, 0.0, 0.0, strong), loss=[GUESSING] * 30))

@@ -12,6 +12,7 @@ from tests.rules.a_trace import (
     losses,
     moments,
     scaled,
+    with_outputs_that_part,
     with_reading,
 )
 
@@ -84,3 +85,22 @@ def test_a_stall_with_coherent_gradients_and_moving_weights_is_promising() -> No
     for path in ("l0", "l1", "l2", "l3"):
         trace = with_reading(trace, path, update=moments(1e-9))
     assert not promising(trace)
+
+
+def test_gradients_whose_agreement_is_no_more_than_chance_promise_nothing() -> None:
+    trace = a_trace(update=1e-3)
+    steps = [
+        replace(
+            s,
+            readings={
+                p: replace(r, agreement=0.4 * (-1) ** s.index) for p, r in s.readings.items()
+            },
+        )
+        for s in trace.steps
+    ]
+    assert not promising(replace(trace, steps=tuple(steps)))
+
+
+def test_outputs_that_depend_less_and_less_on_the_sample_promise_nothing() -> None:
+    assert promising(with_outputs_that_part(a_trace()))
+    assert not promising(with_outputs_that_part(a_trace(), by=0.98))

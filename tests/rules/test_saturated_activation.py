@@ -1,15 +1,20 @@
 """GC202: bounded nonlinearities at their flat ends."""
 
+from dataclasses import replace
+
 import pytest
 
 from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.trace import Reading
 from gradcheck_cli.rules.saturated_activation import saturated_activation as gc202
 from tests.rules.a_trace import (
     a_trace,
     found,
+    moments,
     same_whatever_the_scale_and_order,
     skipped,
     with_nonlinearity,
+    with_outputs_that_part,
 )
 
 LIMIT = gc202.thresholds["saturated"]
@@ -45,3 +50,34 @@ def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(los
 
 def test_says_so_when_nothing_can_saturate() -> None:
     assert "two flat sides" in skipped(gc202, with_nonlinearity(a_trace(), dead=0.5)).reason
+
+
+@pytest.mark.parametrize(("growth", "severity"), [(1.2, Severity.NOTE), (1.0, Severity.ERROR)])
+def test_a_gradient_that_comes_back_by_a_decade_makes_it_a_note(
+    growth: float, severity: Severity
+) -> None:
+    trace = with_nonlinearity(a_trace(loss="slow"), "act", "Sigmoid", saturated=0.9)
+    trace = with_outputs_that_part(trace)
+    steps = [
+        replace(
+            s,
+            readings={
+                **s.readings,
+                "l3": replace(s.readings["l3"], weight_grad=moments(1e-2 * growth**s.index)),
+            },
+        )
+        for s in trace.steps
+    ]
+    answer = found(gc202, replace(trace, steps=tuple(steps)))
+    assert [f.severity for f in answer] == [severity]
+
+
+@pytest.mark.parametrize(("by", "severity"), [(-0.01, Severity.NOTE), (0.0, Severity.ERROR)])
+def test_units_that_come_back_make_it_a_note(by: float, severity: Severity) -> None:
+    trace = with_outputs_that_part(with_nonlinearity(a_trace(loss="slow"), "act", "Sigmoid"))
+    steps = [
+        replace(s, readings={**s.readings, "act": Reading(saturated=0.99 + by * s.index)})
+        for s in trace.steps
+    ]
+    answer = found(gc202, replace(trace, steps=tuple(steps)))
+    assert [f.severity for f in answer] == [severity]

@@ -1,18 +1,23 @@
 """GC403: the loss does not fall."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from gradcheck_cli.records.finding import Confidence, Severity
+from gradcheck_cli.records.trace import DataFacts, LossFacts
+from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.rules.stalled_loss import stalled_loss as gc403
 from tests.rules.a_trace import (
     GUESSING,
     a_trace,
     found,
     losses,
+    moments,
     same_whatever_the_scale_and_order,
     skipped,
+    with_outputs_that_part,
     with_reading,
 )
 
@@ -21,7 +26,7 @@ LEAST = int(gc403.thresholds["least_steps"])
 
 def test_says_where_the_loss_stays_and_at_what_guessing_would_be() -> None:
     [finding] = found(gc403, a_trace())
-    assert (finding.code, finding.severity, finding.layers) == ("GC403", Severity.ERROR, ())
+    assert (finding.code, finding.severity, finding.layers) == ("GC403", Severity.WARNING, ())
     assert finding.evidence[0].measured == pytest.approx(GUESSING, rel=0.02)
     assert finding.evidence[0].limit == GUESSING
     assert "always guessing the same" in finding.message
@@ -61,3 +66,43 @@ def test_a_promising_stall_is_a_note_unless_the_loss_does_not_fit() -> None:
 @pytest.mark.parametrize("loss", ["stalled", "learning", "slow", "converged"])
 def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
     assert same_whatever_the_scale_and_order(gc403, a_trace(loss=loss))
+
+
+def test_a_stall_of_weights_that_do_not_move_is_an_error() -> None:
+    trace = a_trace()
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_reading(trace, path, update=moments(1e-7))
+    assert [f.severity for f in found(gc403, trace)] == [Severity.ERROR]
+
+
+def test_a_stall_on_data_that_never_varies_is_an_error() -> None:
+    trace = replace(a_trace(), data=DataFacts(constant_features=1.0))
+    assert [f.severity for f in found(gc403, trace)] == [Severity.ERROR]
+
+
+@pytest.mark.parametrize(("by", "severity"), [(1.02, Severity.NOTE), (0.98, Severity.WARNING)])
+def test_outputs_that_depend_more_and_more_on_the_sample_promise_a_fall(
+    by: float, severity: Severity
+) -> None:
+    trace = with_outputs_that_part(a_trace(), by=by)
+    assert [f.severity for f in found(gc403, trace)] == [severity]
+
+
+def test_a_loss_that_points_down_in_much_noise_is_a_note() -> None:
+    random = Random(2)
+    flat = [random.gauss(GUESSING, 0.08) for _ in range(40)]
+    down = [loss - 0.001 * i for i, loss in enumerate(flat)]
+    assert progress(a_trace(loss=down)).state is State.STALLED
+    assert [f.severity for f in found(gc403, a_trace(loss=flat))] == [Severity.WARNING]
+    assert [f.severity for f in found(gc403, a_trace(loss=down))] == [Severity.NOTE]
+
+
+def test_where_shapes_are_stretched_noise_does_not_excuse_a_stall() -> None:
+    wobble = [0.9 * (-1) ** i * (1 + i % 3) / 2 for i in range(40)]
+    facts = LossFacts(kind="mse_loss", broadcast=True, output_shape=(8, 1), target_shape=(8,))
+    noisy = a_trace(loss=[GUESSING + w for w in wobble])
+    assert progress(noisy).state is State.SLOW
+    assert not found(gc403, noisy)
+    stretched = replace(noisy, loss=facts)
+    assert progress(stretched).state is State.SLOW
+    assert [f.severity for f in found(gc403, stretched)] == [Severity.ERROR]

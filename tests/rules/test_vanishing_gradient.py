@@ -177,3 +177,47 @@ def test_a_wall_is_a_warning_while_the_loss_falls_by_less_than_half() -> None:
         trace = with_nonlinearity(a_trace(loss=loss), "tanh", "Tanh", saturated=0.97, slope=1e-3)
         [finding] = found(gc101, trace)
         assert finding.severity is severity
+
+
+def test_a_branch_that_the_gradient_passes_by_is_a_note_while_an_optimizer_makes_up_for_it() -> (
+    None
+):
+    """As queries and keys of near uniform attention, beside which values carry the gradient."""
+    trace = a_trace((1e-2, 1e-8, 1e-2, 1e-2), adaptive=True, skips=True)
+    assert [f.severity for f in found(gc101, trace)] == [Severity.NOTE]
+    alone = replace(trace, skips=False)
+    assert [f.severity for f in found(gc101, alone)] == [Severity.ERROR]
+    below = a_trace((1e-8, 1e-8, 1e-2, 1e-2), adaptive=True, skips=True)
+    assert [f.severity for f in found(gc101, below)] == [Severity.ERROR]
+    tied = with_parameter(trace, "l0", shared_with=("head.weight",))
+    assert [f.severity for f in found(gc101, tied)] == [Severity.ERROR]
+
+
+def test_a_layer_that_is_used_many_times_is_compared_with_where_it_is_used_last() -> None:
+    trace = a_trace((5e-6, 1e-2, 1e-3, 1e-3), adaptive=True)
+    assert not found(gc101, with_layer(trace, "l1", calls=1))
+    assert found(gc101, with_layer(with_layer(trace, "l1", calls=30, shortest=0), "l0", depth=31))
+
+
+@pytest.mark.parametrize(("decay", "count"), [(1.0, 1), (0.0, 0)])
+def test_a_signal_that_weight_decay_takes_away_is_named_before_it_is_gone(
+    decay: float, count: int
+) -> None:
+    trace = a_trace((1e-2,) * 4)
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_parameter(trace, path, weight_decay=decay)
+    steps = [
+        replace(
+            s,
+            readings={
+                p: replace(
+                    r, weight=moments(0.3 * 0.97**s.index), weight_grad=moments(0.1 * 0.9**s.index)
+                )
+                for p, r in s.readings.items()
+            },
+        )
+        for s in trace.steps
+    ]
+    answer = found(gc101, replace(trace, steps=tuple(steps)))
+    assert [f.severity for f in answer] == [Severity.ERROR] * count
+    assert all("Weight decay" in f.message for f in answer)

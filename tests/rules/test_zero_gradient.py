@@ -13,6 +13,7 @@ from tests.rules.a_trace import (
     same_whatever_the_scale_and_order,
     skipped,
     with_layer,
+    with_nonlinearity,
     with_parameter,
     with_reading,
 )
@@ -73,3 +74,13 @@ def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(los
 
 def test_says_so_when_no_gradient_was_read() -> None:
     assert "no weight layer" in skipped(gc103, a_trace(())).reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity"), [("Sigmoid", Severity.NOTE), ("Clamp", Severity.ERROR)]
+)
+def test_what_rounding_leaves_below_a_saturated_smooth_unit_is_a_note(
+    kind: str, severity: Severity
+) -> None:
+    trace = with_nonlinearity(zeroed("l0", "l1"), "unit", kind, saturated=1.0)
+    assert [f.severity for f in found(gc103, trace)] == [severity]

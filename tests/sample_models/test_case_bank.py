@@ -28,7 +28,7 @@ def test_there_are_enough_of_each_kind_in_each_half():
     assert counts["healthy", "fresh"] >= 25
     assert counts["vanishing", "fresh"] >= 25
     assert counts["other", "fresh"] >= 15
-    for apart in ("unseen", "later"):
+    for apart in ("unseen", "later", "latest"):
         assert counts["healthy", apart] >= 15
         assert counts["vanishing", apart] >= 12
         assert counts["other", apart] >= 8

@@ -37,6 +37,7 @@ from gradcheck_cli.verifying.arms import Run, advance, start
 from gradcheck_cli.verifying.sham import sham
 from gradcheck_cli.verifying.verdicts import Trio, effects, learns, material
 
+SAID = ("half", "kind", "only", "every", "budget")  # options that decide what is measured
 OBSERVED = 50
 JUDGED_ON = (101, 102, 103)  # seeds that verification never used
 
@@ -169,8 +170,14 @@ def main() -> int:
                 file.write(json.dumps(asdict(result)) + "\n")
     print("\n".join(lines(results)))
     if options.write is not None:
-        options.write.write_text(document(results, options.budget), encoding="utf-8")
+        options.write.write_text(document(results, command(options)), encoding="utf-8")
     return 1 if options.check and not met(results) else 0
+
+
+def command(options: argparse.Namespace) -> str:
+    """Return the command as it was given, but for where it keeps and writes."""
+    said = [f"--{name} {value}" for name, value in vars(options).items() if name in SAID and value]
+    return " ".join(["python -m benchmarks.fixes", *said])
 
 
 def kept(file: Path | None) -> dict[str, Result]:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 from gradcheck_cli.records.diagnosis import Status
 
 GOAL = 0.95
@@ -109,8 +111,8 @@ def described(result: Result) -> str:
     return f"{result.case} ({result.planted}): {' '.join([said, *effects])}"
 
 
-def document(results: Sequence[Result], budget: float) -> str:
-    """Return the figures as Markdown."""
+def document(results: Sequence[Result], command: str) -> str:
+    """Return the figures, which this command printed, as Markdown."""
     said = counted(results)
     halves = list(dict.fromkeys(r.half for r in results))
     rows = [
@@ -126,8 +128,8 @@ def document(results: Sequence[Result], budget: float) -> str:
         [
             "# How often the first fix works",
             "",
-            f"Printed by `python -m benchmarks.fixes --budget {budget:g} --write docs/fixes.md`; the module says",
-            "how a fix is judged: anew, on seeds that the product did not see, beside control and sham.",
+            f"Written by `{command}`, on torch {torch.__version__}. A fix is judged anew, on seeds that the product",
+            "did not see, beside control and sham; the module says how.",
             "",
             *rows,
             "",

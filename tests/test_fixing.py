@@ -157,7 +157,7 @@ def gradcheck(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_the_command_shows_a_diff_that_applies_and_write_makes_the_model_clean(
     project: Path,
 ) -> None:

@@ -71,7 +71,10 @@ def same_weights(one: Path, other: Path) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [("0",), ("2", "fork"), ("2", "spawn")])
+@pytest.mark.parametrize(
+    "workers",
+    [("0",), *(pytest.param(w, marks=pytest.mark.heavy) for w in (("2", "fork"), ("2", "spawn")))],
+)
 def test_a_plain_script_is_diagnosed_and_its_output_and_weights_stay_the_same(
     tmp_path: Path, workers: tuple[str, ...]
 ) -> None:

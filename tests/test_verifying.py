@@ -189,6 +189,13 @@ def test_at_least_one_candidate_is_tried_whatever_the_budget() -> None:
     assert "no time" in second.verification.reason
 
 
+def test_what_was_tried_of_a_remedy_is_shown_before_what_was_not() -> None:
+    placebo = Change(summary="nothing", model=lambda _: None)
+    [fix] = only(proposal("same", placebo), proposal("same", CURE.change), budget=0.0)
+    assert fix.verification.status is Status.INEFFECTIVE
+    assert len(fix.verification.arms) == 3
+
+
 def test_the_estimate_stays_within_the_budget() -> None:
     assert estimate(1e-3, 5, 60.0) < 10
     assert estimate(1.0, 5, 60.0) == 60.0

@@ -222,10 +222,15 @@ def _status_and_effect(trial: Trial) -> tuple[int, float]:
 
 
 def _ranked(trials: Sequence[Trial]) -> tuple[Proposal, ...]:
-    """Return the proposals, the best first; one per remedy."""
-    best: dict[str, Proposal] = {}
-    for trial in _in_order(trials):
-        fix = replace(trial.proposal.fix, verification=trial.verification)
-        name = f"{fix.name} {fix.at}" if trial.proposal.cannot else fix.name
-        best.setdefault(name, replace(trial.proposal, fix=fix))
-    return tuple(best.values())
+    """Return the proposals, the best first; one per remedy, one that was tried before one that was not."""
+    ordered = _in_order(trials)
+    best: dict[str, Trial] = {}
+    for trial in sorted(ordered, key=lambda t: t.verification.status is Status.NOT_RUN):
+        fix = trial.proposal.fix
+        best.setdefault(f"{fix.name} {fix.at}" if trial.proposal.cannot else fix.name, trial)
+    shown = {id(trial) for trial in best.values()}
+    return tuple(
+        replace(t.proposal, fix=replace(t.proposal.fix, verification=t.verification))
+        for t in ordered
+        if id(t) in shown
+    )

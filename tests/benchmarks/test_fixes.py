@@ -54,11 +54,11 @@ def test_the_goal_is_95_in_100_and_no_fix_for_a_healthy_model(
 
 
 def test_the_page_names_every_failure() -> None:
-    page = document([CURED, MISSED, BEYOND, DATA, HEALTHY], 30)
+    page = document([CURED, MISSED, BEYOND, DATA, HEALTHY], "python -m benchmarks.fixes --every 3")
     assert "| fresh | 1/2 = 50.0% | 1/2 = 50.0% |" in page
     assert "- not cured: missed (init-too-small): add-residual: Add." in page
     assert "Healthy cases that are offered a fix: 0/1 = 0.0%." in page
-    assert "--budget 30" in page
+    assert "Written by `python -m benchmarks.fixes --every 3`" in page
 
 
 def test_what_an_earlier_run_found_is_not_run_again(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def environment() -> dict[str, str]:
     return {**kept, "PATH": f"{bin_folder}{os.pathsep}{kept['PATH']}", "OMP_NUM_THREADS": "1"}
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_the_worked_example_does_what_it_says(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "sample_models", tmp_path / "sample_models")
     assert len(commands()) > 8

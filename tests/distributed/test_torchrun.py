@@ -39,6 +39,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return trained(tmp_path_factory.mktemp("alone"), "none")[0]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("strategy", ["ddp", FSDP])
 def test_two_ranks_say_what_one_process_says_of_the_same_batches(
     tmp_path: Path, alone: dict, strategy: str

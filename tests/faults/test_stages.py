@@ -240,7 +240,7 @@ def test_tiny_batches_are_survived(size: int) -> None:
     assert report.run.batch_size == size
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_ten_thousand_layers_are_survived() -> None:
     x = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
     layers = [m for _ in range(5000) for m in (torch.nn.Linear(4, 4), torch.nn.LeakyReLU())]

@@ -28,6 +28,7 @@ from gradcheck_cli.remedies.surgery import exchange, together
 from gradcheck_cli.remedies.wording import first_site, listed, names, paste, sites, where
 from gradcheck_cli.targets.change import Change
 
+SOFTMAXES = frozenset({"softmax", "log_softmax", "logsoftmax", "softmin"})
 CLIPPING = frozenset({"relu", "relu6", "clamp", "threshold"})
 
 
@@ -43,10 +44,13 @@ def same(value: Tensor, *_: object) -> Tensor:
     part="output",
 )
 def drop_output_activation(case: Case) -> Iterator[Draft]:
-    """Draft the removal of every nonlinearity after the last weights, and of every clamp."""
+    """Draft the removal of what follows the last weights, of all softmaxes, and of every clamp."""
     layers = tuple(reachable(shaping(case.trace, SQUASHING | CLIPPING)))
     if layers:
-        yield _without(layers)
+        yield _without(layers, "at the output")
+    softmaxes = tuple(reachable(x for x in case.trace.layers if spelled(x.kind) in SOFTMAXES))
+    if case.cause.name == "double-softmax" and set(softmaxes) - set(layers):
+        yield _without(softmaxes, "wherever it stands")
     for cut in dict.fromkeys(case.trace.flat_spots):
         if "clamp" in cut.operation and cut.at is not None:
             yield _unclamped(cut.at, cut.operation.strip("_"))
@@ -64,7 +68,7 @@ def _unclamped(at: SourceSite, name: str) -> Draft:
     )
 
 
-def _without(layers: tuple[Layer, ...]) -> Draft:
+def _without(layers: tuple[Layer, ...], place: str) -> Draft:
     modules = [x for x in layers if not is_call(x)]
     calls = {
         (x.built_at, spelled(x.kind)): same for x in layers if is_call(x) and x.built_at is not None
@@ -83,7 +87,7 @@ def _without(layers: tuple[Layer, ...]) -> Draft:
     ]
     kinds = "/".join(dict.fromkeys(x.kind for x in layers))
     return Draft(
-        summary=f"Remove {kinds} at the output ({names([x.path for x in layers])}).",
+        summary=f"Remove {kinds} {place} ({names([x.path for x in layers])}).",
         code=paste(where(layers), block, *lines),
         change=together(f"without {kinds}", changes),
         layers=tuple(x.path for x in layers),

@@ -66,7 +66,7 @@ def _kept_attached(cut: Cut, at: SourceSite, name: str) -> Draft:
         layers=_layers(cut),
         at=at,
         size=1,
-        edits=(Edit(act=Act.UNWRAP, at=at, old=name),),
+        edits=(Edit(act=Act.UNWRAP, at=at, old=name),) if _is_written(cut) else (),
     )
 
 
@@ -126,9 +126,9 @@ def _layers(cut: Cut) -> tuple[str, ...]:
 def reconnect_graph(case: Case) -> Iterator[Draft]:
     """Draft all cuts that can be healed together, then each place by itself."""
     drafts = [
-        _draft(cut)
+        draft
         for cut in dict.fromkeys(case.trace.cuts)
-        if _is_written(cut) or _operation(cut) in STEPS
+        if (draft := _draft(cut)).change is not None or _is_written(cut)
     ]
     if case.cause.name == "non-differentiable-operation":
         drafts += [

@@ -417,3 +417,14 @@ def test_a_recurrence_that_starts_too_large_is_started_as_a_rotation() -> None:
     assert change is not None
     block = target.build([change]).model.lstm.weight_hh_l0[:16]
     assert torch.allclose(block @ block.T, torch.eye(16), atol=1e-5)
+
+
+def test_softmaxes_within_the_network_are_taken_away_together() -> None:
+    def chosen() -> nn.Module:
+        hidden = [m for _ in range(3) for m in (nn.Linear(8, 8), nn.Softmax(1))]
+        return nn.Sequential(*hidden, nn.Linear(8, 3))
+
+    target, case = case_of(chosen, "double-softmax")
+    [proposal] = proposals(case, "drop-output-activation")
+    assert proposal.fix.layers == ("1", "3", "5")
+    assert not modules(treated(target, proposal).model, nn.Softmax)

@@ -215,6 +215,8 @@ class Cut(nn.Module):
             x = x.detach()
         elif self.how == "round":
             x = torch.round(x)
+        elif self.how == "detached by a function":
+            x = applied(x, Tensor.detach)
         elif self.how == "apply":
             x = applied(x, torch.round)
         elif self.how == ">":
@@ -257,6 +259,13 @@ def test_a_step_is_as_before_and_hands_the_gradient_on(how: str, sign: int) -> N
     after(x).sum().backward()
     arriving = after.last.weight.sum(0)  # of the gradient at what the step returned
     assert torch.allclose(after.first.bias.grad, sign * 4 * arriving, atol=1e-5)
+
+
+def test_a_function_that_detaches_is_healed_where_it_is_called() -> None:
+    target, case = case_of(lambda: Cut("detached by a function"), "detached-graph")
+    [proposal] = proposals(case, "reconnect-graph")
+    assert proposal.edits == ()  # the line does not say detach
+    assert treated(target, proposal).model.first.weight.grad.abs().sum() > 0
 
 
 def test_a_comparison_that_makes_a_mask_cannot_be_healed_and_says_so() -> None:

@@ -124,7 +124,11 @@ def _along_depth(
     moved = median(upper) if upper else 0.0
     idle = [r for r in lost if r.update is not None and r.update < max(1e-2 * moved, 1e-7)]
     masked = trace.adaptive and len(idle) < len(lost) / 2
-    beside = masked and all(_passed_by(trace, rows, row, limit * top) for row in lost)
+    some = 3 * len(lost) < 2 * len(
+        rows
+    )  # where nearly all are passed by, little is left that learns
+    beside = masked and (some or not state.stuck)
+    beside = beside and all(_passed_by(trace, rows, row, limit * top) for row in lost)
     severity = Severity.NOTE if beside else _severity(state, ratio, masked=masked, idle=bool(idle))
     evidence = [
         Evidence("sensitivity of the weakest layer relative to the upper layers", ratio, limit),

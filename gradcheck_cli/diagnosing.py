@@ -25,7 +25,7 @@ from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
-from gradcheck_cli.verifying import declined, estimate, reconsidered
+from gradcheck_cli.verifying import declined, forecast, reconsidered
 from gradcheck_cli.verifying import verify as verify_fixes
 
 STEPS = 50
@@ -140,9 +140,7 @@ def _tried(
 
     `pace` is how long a step takes, in seconds: it tells beforehand how long the trying will.
     """
-    tries = sum(p.change is not None for p in proposals)
-    seconds = estimate(pace, tries, budget)
-    say(f"trying {tries} fixes, about {seconds:.0f} s (--no-verify leaves it out)")
+    say(f"{forecast(proposals, pace, budget)} (--no-verify leaves it out)")
     try:
         fixes = verify_fixes(target, proposals, budget=budget, baseline=baseline, on_progress=say)
     except KeyboardInterrupt as pressed:

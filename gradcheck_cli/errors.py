@@ -2,6 +2,7 @@
 
 GradcheckError
 |-- UsageError        2  what was asked for does not exist or does not fit
+|   `-- ToldElsewhere 2  the same, and another process says so
 |-- CannotDiagnose    3  nothing could be measured
 |   `-- UserCodeError 3  the user's own code raised; carries their exception
 `-- (anything else)   4  a bug of ours
@@ -31,6 +32,10 @@ class UsageError(GradcheckError):
     """What was asked for does not exist or does not fit: a path, a name, an option, a config."""
 
     exit_code = ExitCode.USAGE
+
+
+class ToldElsewhereError(UsageError):
+    """Another process says what is wrong; this one only ends."""
 
 
 class CannotDiagnoseError(GradcheckError):

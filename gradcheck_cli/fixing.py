@@ -1,5 +1,6 @@
 """The verb `fix`: propose changes, prove them, and write the best proven one into the source."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from gradcheck_cli.remedies.proposing import propose
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
-from gradcheck_cli.verifying import prove, reconsidered
+from gradcheck_cli.verifying import forecast, prove, reconsidered
 
 if TYPE_CHECKING:
     from gradcheck_cli.remedies.patching.patch import Patch
@@ -57,10 +58,13 @@ def fix(
     say = on_stage or (lambda _: None)
     say("training under observation")
     training = target.build()
+    began = time.monotonic()
     trace = observe(training, steps)
+    pace = (time.monotonic() - began) / steps
     findings = judge(trace).findings
     causes = rank(trace, findings)
     proposals = propose(training, trace, causes, findings)
+    say(forecast(proposals, pace, budget))
     tried = prove(
         target.on(verify_on), proposals, budget=budget, baseline=findings, on_progress=say
     )

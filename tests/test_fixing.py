@@ -1,6 +1,7 @@
 """From a sick sample to a patched copy that trains: one diff, and every other byte as it was."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -122,7 +123,9 @@ def test_every_sick_sample_is_cured_or_needs_other_data() -> None:
 )
 def test_fix_proves_a_change_and_offers_its_diff(project: Path, sample: str, remedy: str) -> None:
     copied(project, sample)
-    cure = fix(Target.from_strings(f"{sample}.py", device="cpu"), budget=20)
+    said: list[str] = []
+    cure = fix(Target.from_strings(f"{sample}.py", device="cpu"), budget=20, on_stage=said.append)
+    assert any(re.fullmatch(r"trying \d+ fixes, about \d+ s", line) for line in said)
     assert cure.chosen is not None
     assert cure.patch is not None
     assert (cure.chosen.name, cure.chosen.verification.status) == (remedy, Status.VERIFIED)

@@ -4,6 +4,7 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from statistics import mean
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from gradcheck_cli.diagnosing import diagnose
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report, Verdict
 from gradcheck_cli.targets.target import Target
+from gradcheck_cli.targets.training import Training
 from sample_models.digits import load as digits_of
 from tests import published
 
@@ -114,3 +116,32 @@ def test_an_untrained_recurrent_classifier_shows_no_error(cell: str) -> None:
     target = Target.of(model=Reader, data=digits_of, optimizer="Adam", lr=3e-3, device="cpu")
     report = diagnose(target, 50, verify=False)
     assert [f.name for f in report.findings if f.severity is not Severity.NOTE] == []
+
+
+@pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", published.STARTED_WIDER)
+def test_where_the_librarys_own_start_is_a_plateau_it_is_said_to_vanish(name: str) -> None:
+    pytest.importorskip("transformers")
+    torch.set_num_threads(1)
+
+    def target(*, as_in_the_library: bool) -> Target:
+        return Target.of(
+            model=lambda: published.build(name, as_in_the_library=as_in_the_library),
+            data=published.ARCHITECTURES[name][3],
+            optimizer="AdamW",
+            lr=1e-3,
+            device="cpu",
+        )
+
+    def learned(training: Training) -> float:
+        losses = [float(training.step().loss) for _ in range(150)]
+        return mean(losses[:10]) - mean(losses[-10:])
+
+    own, wider = (target(as_in_the_library=own) for own in (True, False))
+    assert abs(learned(own.build())) < 0.05
+    assert learned(wider.build()) > 0.3
+    errors = {
+        f.name for f in diagnose(own, 50, verify=False).findings if f.severity is Severity.ERROR
+    }
+    assert "vanishing-gradient" in errors

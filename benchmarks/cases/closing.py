@@ -10,8 +10,8 @@ from torch.nn import functional
 from benchmarks.cases import fresh_sources, losses, networks, sources, unseen_sources
 from benchmarks.cases import latest_sources as asked
 from benchmarks.cases.case import healthy, other, vanishing
+from benchmarks.cases.fresh_losses import scheduled
 from benchmarks.cases.fresh_vanishing import photo_net, text_net
-from benchmarks.cases.latest_optimizers import planned
 from benchmarks.cases.networks import Pooled, Skip, he, lecun, mlp, normal, xavier
 from benchmarks.cases.optimizers import adam, adamw, sgd, using
 from benchmarks.cases.unseen_healthy import on
@@ -266,7 +266,7 @@ CASES = (
     ),
     healthy(
         "triangular_rate_prelu",
-        on(sources.digits, mlp(nn.PReLU, 2), planned(sgd(0.1, 0.8), triangle)),
+        on(sources.digits, mlp(nn.PReLU, 2), scheduled(sgd(0.1, 0.8), triangle)),
     ),
     healthy(
         "mirrored_autoencoder",

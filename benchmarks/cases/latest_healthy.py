@@ -11,13 +11,13 @@ from benchmarks.cases import fresh_sources, losses, networks, sources
 from benchmarks.cases import latest_networks as made
 from benchmarks.cases import latest_sources as asked
 from benchmarks.cases.case import healthy
+from benchmarks.cases.fresh_losses import scheduled
 from benchmarks.cases.latest_optimizers import (
     Accumulated,
     Lamb,
     Lookahead,
     averaged,
     cosine,
-    planned,
     private,
 )
 from benchmarks.cases.networks import Apply, Letters, Logits, Pooled, Skip, mlp, xavier
@@ -359,7 +359,7 @@ CASES = (
     ),
     healthy(
         "rate_falls_to_zero_in_40",
-        on(sources.digits, mlp(nn.ReLU, 2), planned(adamw(5e-3), cosine(40)), steps=100),
+        on(sources.digits, mlp(nn.ReLU, 2), scheduled(adamw(5e-3), cosine(40)), steps=100),
     ),
     healthy(
         "two_slow_units_flowers",

@@ -114,26 +114,6 @@ def private(factory: Factory, norm: float, noise: float) -> Factory:
     return make
 
 
-def planned(factory: Factory, share: Callable[[int], float]) -> Factory:
-    """The same with a learning rate that follows a plan: its share of the peak at each step."""
-
-    def make(model: nn.Module) -> Optimizer:
-        optimizer = factory(model)
-        peaks = [group["lr"] for group in optimizer.param_groups]
-        taken = 0
-
-        def follow(*_: object) -> None:
-            nonlocal taken
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * share(taken)
-            taken += 1
-
-        optimizer.register_step_pre_hook(follow)
-        return optimizer
-
-    return make
-
-
 def cosine(steps: int) -> Callable[[int], float]:
     """Fall to 0 along half a cosine, and stay there."""
     return lambda taken: 0.5 * (1 + math.cos(math.pi * min(1.0, taken / steps)))

@@ -4,7 +4,7 @@ from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
 from gradcheck_cli.causes.circumstances import input_size
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import depths, first, typical
+from gradcheck_cli.rules.profile import CONSTANT, depths, first, typical
 
 
 @cause(
@@ -60,7 +60,7 @@ def degenerate_data(seen: Evidence) -> Support | None:
     weighing.add(
         0.95,
         f"{number(100 * (data.constant_features or 0))} % of the input features never vary",
-        when=(data.constant_features or 0) > 0.999,
+        when=(data.constant_features or 0) > CONSTANT,
     )
     weighing.add(0.9, "samples repeat each other", when=(data.duplicate_inputs or 0) > 0.9)
     weighing.add(

@@ -6,7 +6,7 @@ from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
 from gradcheck_cli.causes.circumstances import broke_later
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import late, typical, update_ratio, weights_left
+from gradcheck_cli.rules.profile import DECAYED, late, typical, update_ratio, weights_left
 from gradcheck_cli.rules.zeros import uses_half
 
 _NARROW = {"float16", "fp16"}
@@ -92,7 +92,9 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
         "units died or saturated only after the first steps",
         when=broke_later(trace) and middle > 0.01,
     )
-    weighing.add(-0.4, "but weight decay takes the weights away", when=weights_left(trace) < 0.7)
+    weighing.add(
+        -0.4, "but weight decay takes the weights away", when=weights_left(trace) < DECAYED
+    )
     weighing.add(-0.3, "but the loss does not fit the output", when=seen.has("mismatched-loss"))
     weighing.add(-0.35, "but the network was in trouble from the first step on", when=not sane)
     return weighing.support(trace.weight_layers)
@@ -172,7 +174,7 @@ def weight_decay_too_strong(seen: Evidence) -> Support | None:
     weighing.add(
         0.85,
         f"weights shrank to {number(factor)} of their size under a decay of {number(max(decays))}",
-        when=factor < 0.7,
+        when=factor < DECAYED,
     )
     weighing.add(
         0.4, f"decay takes {number(100 * per_step)} % of each weight per step", when=per_step > 5e-3

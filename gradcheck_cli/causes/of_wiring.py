@@ -83,7 +83,7 @@ def _by_elimination(seen: Evidence, silent: list[Layer]) -> Support | None:
         f"{len(silent)} layers ran and get no gradient, and nothing detaches them: what follows them has "
         "no derivative (a comparison, a choice, a cast to whole numbers)",
     )
-    compared = next((c for c in seen.trace.flat_spots if "clamp" not in c.operation), None)
+    compared = next(iter(seen.trace.comparisons), None)
     if compared is None:
         return weighing.support(silent)
     where = f" at {compared.at}" if compared.at else ""

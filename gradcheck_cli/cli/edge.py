@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gradcheck_cli.cli.consoles import err
 from gradcheck_cli.cli.user_frames import told
-from gradcheck_cli.errors import ExitCode, GradcheckError, UserCodeError
+from gradcheck_cli.errors import ExitCode, GradcheckError, ToldElsewhereError, UserCodeError
 from gradcheck_cli.renderers.words import clean
 
 P = ParamSpec("P")
@@ -38,9 +38,10 @@ def code_of(call: Callable[[], int]) -> int:
         if error.hint:
             _say("hint", error.hint)
         return error.exit_code
+    except ToldElsewhereError as error:
+        return error.exit_code
     except GradcheckError as error:
-        if str(error):  # else another process tells it
-            _say("error", str(error))
+        _say("error", str(error))
         return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted", "nothing was measured yet")

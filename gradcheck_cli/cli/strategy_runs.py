@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.cli.edge import code_of
-from gradcheck_cli.errors import ExitCode, GradcheckError, UsageError
+from gradcheck_cli.errors import ExitCode, GradcheckError, ToldElsewhereError, UsageError
 from gradcheck_cli.probe.places import Ranks, ranks
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def meet(strategy: str | None) -> "Meeting | None":
         if place is None or place.leads:
             raise UsageError(problem)
         time.sleep(1.0)  # torchrun ends all when one ends: rank 0 speaks first
-        raise UsageError("")
+        raise ToldElsewhereError
     if place is None:
         return None
     place.announce()

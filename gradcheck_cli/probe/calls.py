@@ -33,6 +33,7 @@ COMPARISONS = frozenset(
 ADDS = frozenset("add add_ __add__ __iadd__ __radd__".split())
 DIFFERENCES = frozenset("sub subtract __sub__ __rsub__ rsub".split())
 CLAMPS = frozenset("clamp clamp_min clamp_ clamp_min_".split())
+ENDS = CUTS | COMPARISONS | CLAMPS  # where a gradient ends, always or somewhere
 KEEP = frozenset(
     "view reshape flatten squeeze unsqueeze transpose permute contiguous float to t double mean "
     "__getitem__ T mT unflatten expand swapaxes movedim clone type_as select narrow".split()

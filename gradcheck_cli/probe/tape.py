@@ -50,7 +50,8 @@ class Tape:
     on_unscaling: Callable[[torch.Tensor, torch.Tensor], None]
     calls: list[Call] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
-    flat_spots: list[Cut] = field(default_factory=list)
+    comparisons: list[Cut] = field(default_factory=list)
+    clamps: list[Cut] = field(default_factory=list)
     losses: list[LossCall] = field(default_factory=list)
     loss_reads: frozenset[int] = frozenset()
     merges: bool = False
@@ -166,10 +167,8 @@ class Tape:
                 again = calls.repeated(function, args, kwargs)
                 self._nonlinearity(name, given, result, again, after=layer.call)
             return
-        if name in calls.CUTS:
-            self._cut(name, given, self.cuts)
-        if name in calls.COMPARISONS or name in calls.CLAMPS:
-            self._cut(name, given, self.flat_spots)
+        if name in calls.ENDS:
+            self._cut(name, given)
         if name in calls.LOSSES:
             before = self.origin(given[0]).last
             self.losses.extend(calls.loss_call(function, args, kwargs, result, before))
@@ -276,10 +275,12 @@ class Tape:
         for tensor in tensors_in(result):
             self.set_origin(tensor, origin)
 
-    def _cut(self, name: str, given: list[torch.Tensor], noted: list[Cut]) -> None:
+    def _cut(self, name: str, given: list[torch.Tensor]) -> None:
         if not self._stack or not given[0].requires_grad:
             return  # outside the model, cuts are the training loop's business
         if self.origin(given[0]).calls:
+            perhaps = self.comparisons if name in calls.COMPARISONS else self.clamps
+            noted = self.cuts if name in calls.CUTS else perhaps
             noted.append(Cut(operation=name, layer=self.inside, at=user_site()))
 
     def _difference(self, given: list[torch.Tensor], result: Any) -> None:

@@ -221,9 +221,8 @@ class Trace:
     data: DataFacts = field(default_factory=DataFacts)
     loss: LossFacts = field(default_factory=LossFacts)
     cuts: tuple[Cut, ...] = ()
-    flat_spots: tuple[
-        Cut, ...
-    ] = ()  # comparisons and clamps: no way for a gradient, but mostly meant
+    comparisons: tuple[Cut, ...] = ()  # of what layers computed: no way for a gradient, but masks
+    clamps: tuple[Cut, ...] = ()  # beyond their limits no gradient passes
     gaps: tuple[Gap, ...] = ()
     optimizer: str | None = None
     adaptive: bool = False  # the optimizer rescales each element (Adam and kin)

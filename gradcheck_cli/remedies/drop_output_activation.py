@@ -51,8 +51,8 @@ def drop_output_activation(case: Case) -> Iterator[Draft]:
     softmaxes = tuple(reachable(x for x in case.trace.layers if spelled(x.kind) in SOFTMAXES))
     if case.cause.name == "double-softmax" and set(softmaxes) - set(layers):
         yield _without(softmaxes, "wherever it stands")
-    for cut in dict.fromkeys(case.trace.flat_spots):
-        if "clamp" in cut.operation and cut.at is not None:
+    for cut in dict.fromkeys(case.trace.clamps):
+        if cut.at is not None:
             yield _unclamped(cut.at, cut.operation.strip("_"))
 
 

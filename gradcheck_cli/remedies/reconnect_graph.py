@@ -133,8 +133,8 @@ def reconnect_graph(case: Case) -> Iterator[Draft]:
     if case.cause.name == "non-differentiable-operation":
         drafts += [
             _compared(cut, cut.at, _operation(cut))
-            for cut in dict.fromkeys(case.trace.flat_spots)
-            if cut.at is not None and "clamp" not in cut.operation
+            for cut in dict.fromkeys(case.trace.comparisons)
+            if cut.at is not None
         ]
     healed = [d for d in drafts if d.change is not None]
     if len(healed) > 1:

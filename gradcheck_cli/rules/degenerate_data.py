@@ -12,12 +12,13 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
+from gradcheck_cli.rules.profile import CONSTANT
 from gradcheck_cli.rules.progress import progress
 
 
 @rule("GC701", "degenerate-data")
 def degenerate_data(
-    trace: Trace, *, constant: float = 0.999, duplicates: float = 0.9, peak: float = 100.0
+    trace: Trace, *, constant: float = CONSTANT, duplicates: float = 0.9, peak: float = 100.0
 ) -> Iterator[Hit]:
     """The data can not be learned from: constant inputs, one class, or values of a wild scale.
 

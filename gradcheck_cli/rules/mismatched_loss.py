@@ -59,7 +59,7 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
 
 def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, ...]] | None:
     """Return what does not fit, in a sentence with its numbers, or None."""
-    loss, _data = trace.loss, trace.data
+    loss = trace.loss
     before = loss.activation_before
     if loss.broadcast:
         return (

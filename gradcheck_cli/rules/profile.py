@@ -134,6 +134,10 @@ def whole_signal(trace: Trace, steps: Sequence[Step] | None = None) -> float | N
     return median(values) if values else None
 
 
+CONSTANT = 0.999  # share of input features that never vary, above which the data holds nothing
+DECAYED = 0.7  # of the weight norms: where less is left of them, weight decay takes them away
+
+
 def weights_left(trace: Trace) -> float:
     """Return what is left of the weight norms under a weight decay (median over layers), 1 without one."""
     ratios = []

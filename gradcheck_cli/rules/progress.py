@@ -10,6 +10,7 @@ from gradcheck_cli.records.trace import Reading, Trace
 from gradcheck_cli.rules.profile import first, late, typical, update_ratio
 
 FALLING = -2.3  # z of a falling trend, one-sided at 1 %
+POINTING_DOWN = -1.0  # z of a trend that may be falling, one-sided at 16 %
 FEWEST = 10  # steps below which nothing is said about progress
 ENOUGH = 0.12  # share of the loss above its reference that has to be gone in a run that learns
 
@@ -201,7 +202,7 @@ def _state(
     if certain and (learned >= 0.5 or (learned >= enough and falling)):
         return State.LEARNING
     fell = start - end > 3 * noise and start - end > little * abs(start)
-    unclear = learned >= enough or (learned >= little and (certain or trend < -1.0))
+    unclear = learned >= enough or (learned >= little and (certain or trend < POINTING_DOWN))
     if unclear or blurred or (falling and fell):
         return State.SLOW
     return State.STALLED

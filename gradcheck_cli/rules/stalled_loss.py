@@ -14,13 +14,19 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.mismatched_loss import mismatch
-from gradcheck_cli.rules.profile import late, typical, update_ratio, whole_signal
-from gradcheck_cli.rules.progress import FALLING, State, progress, promising
+from gradcheck_cli.rules.profile import CONSTANT, late, typical, update_ratio, whole_signal
+from gradcheck_cli.rules.progress import FALLING, POINTING_DOWN, State, progress, promising
 
 
 @rule("GC403", "stalled-loss")
 def stalled_loss(
-    trace: Trace, *, least_steps: int = 20, least_samples: int = 500, little: float = 0.03
+    trace: Trace,
+    *,
+    least_steps: int = 20,
+    least_samples: int = 500,
+    little: float = 0.03,
+    moving: float = 1e-4,
+    acting: float = 1e-2,
 ) -> Iterator[Hit]:
     """The loss does not fall.
 
@@ -31,8 +37,8 @@ def stalled_loss(
               and `least_samples` samples; where output and target are stretched over each other, so that
               a constant is the best there is, also a fall that only noise leaves possible.
     Matters   whatever the gradients look like, nothing is learned.
-    Severity  error; warning while weights move at a usual pace, the network acts on its loss and nothing
-              is known to be wrong: labels without a signal look like that, and so does a plateau that
+    Severity  error; warning while weights move by more than `moving` of their size per step, the
+              network's effect on its loss is above `acting` and nothing is known to be wrong: labels without a signal look like that, and so does a plateau that
               ends later. Note while the learning rate is still warming up, the loss comes down again from
               a higher level (a falling trend that has not yet passed the reference), the features come
               apart, coherent gradients move the weights, or the loss points down and its noise leaves room
@@ -52,13 +58,14 @@ def stalled_loss(
     rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
     warming = len(rates) > 1 and rates[-1] >= 2 * rates[0]
     coming_down = state.trend < FALLING
-    unclear = state.learned + state.error > little and state.trend < -1.0
+    unclear = state.learned + state.error > little and state.trend < POINTING_DOWN
     open_end = warming or (not wrong and (coming_down or unclear or promising(trace)))
-    known_cause = wrong or (trace.data.constant_features or 0.0) > 0.999 or not _sound(trace)
+    constant = (trace.data.constant_features or 0.0) > CONSTANT
+    sure = wrong or constant or not _sound(trace, moving, acting)
     known = state.baseline is not None
     evidence = [
         Evidence("loss at the end", state.end, state.baseline if known else state.start),
-        Evidence("share of the reference that is gone", state.learned, 0.03),
+        Evidence("share of the reference that is gone", state.learned, little),
         Evidence("trend of the loss (z of Mann-Kendall)", state.trend, FALLING),
         Evidence("noise of a single step's loss", state.noise, None),
     ]
@@ -68,9 +75,7 @@ def stalled_loss(
         else "its beginning"
     )
     yield Hit(
-        severity=Severity.NOTE
-        if open_end
-        else (Severity.ERROR if known_cause else Severity.WARNING),
+        severity=Severity.NOTE if open_end else Severity.ERROR if sure else Severity.WARNING,
         confidence=Confidence.HIGH
         if known and len(trace.losses) >= 2 * least_steps
         else Confidence.MEDIUM,
@@ -79,7 +84,7 @@ def stalled_loss(
     )
 
 
-def _sound(trace: Trace) -> bool:
+def _sound(trace: Trace, moving: float, acting: float) -> bool:
     """Do weights move at a usual pace, in a network that acts on its loss?"""
     moves = [
         u
@@ -87,4 +92,4 @@ def _sound(trace: Trace) -> bool:
         if (u := typical(late(trace), x.path, update_ratio)) is not None
     ]
     signal = whole_signal(trace)
-    return bool(moves) and median(moves) > 1e-4 and signal is not None and signal > 1e-2
+    return bool(moves) and median(moves) > moving and signal is not None and signal > acting

@@ -16,6 +16,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import (
+    DECAYED,
     Depth,
     depths,
     first,
@@ -42,6 +43,7 @@ def vanishing_gradient(
     attenuation_when_stuck: float = 1e-2,
     through_time: float = 1e-4,
     weak_network: float = 1e-2,
+    faded: float = 0.1,
     wall: float = 5e-2,
 ) -> Iterator[Hit]:
     """The lower layers hardly take part in learning: their gradient is lost on the way down.
@@ -54,8 +56,8 @@ def vanishing_gradient(
               and the slope of each hidden bounded nonlinearity relative to its steepest.
     Reports   a ratio below `attenuation`, or below `attenuation_when_stuck` while the loss does not
               fall under an optimizer that is not adaptive (there also for the gradient at the outputs);
-              below `through_time` along time; a tenth of what it was, under a weight decay that shrinks
-              the weights while the loss does not fall; below `weak_network` for the whole network while the loss
+              below `through_time` along time; below `weak_network` for the whole network, or below
+              `faded` of what it was under a weight decay that shrinks the weights, while the loss
               does not fall; below `wall` for a hidden nonlinearity that saturates.
     Matters   upper layers learn to read random features, lower layers keep their initial weights.
     Severity  error when something follows from it: the lower layers do not move or the loss does not
@@ -84,7 +86,7 @@ def vanishing_gradient(
         yield hit
     elif weak is not None and weak < weak_network and state.stuck:
         yield _everywhere(rows, weak, weak_network, state)
-    elif hit := _fading(trace, rows, state):
+    elif hit := _fading(trace, rows, state, faded):
         yield hit
     elif wall_hit is not None:
         yield wall_hit
@@ -124,11 +126,7 @@ def _along_depth(
     moved = median(upper) if upper else 0.0
     idle = [r for r in lost if r.update is not None and r.update < max(1e-2 * moved, 1e-7)]
     masked = trace.adaptive and len(idle) < len(lost) / 2
-    some = 3 * len(lost) < 2 * len(
-        rows
-    )  # where nearly all are passed by, little is left that learns
-    beside = masked and (some or not state.stuck)
-    beside = beside and all(_passed_by(trace, rows, row, limit * top) for row in lost)
+    beside = masked and all(_passed_by(trace, rows, row, limit * top) for row in lost)
     severity = Severity.NOTE if beside else _severity(state, ratio, masked=masked, idle=bool(idle))
     evidence = [
         Evidence("sensitivity of the weakest layer relative to the upper layers", ratio, limit),
@@ -250,14 +248,14 @@ def _everywhere(rows: list[Depth], weak: float, limit: float, state: Progress) -
     )
 
 
-def _fading(trace: Trace, rows: list[Depth], state: Progress) -> Hit | None:
+def _fading(trace: Trace, rows: list[Depth], state: Progress, limit: float) -> Hit | None:
     """Weight decay takes the signal away while the loss does not fall: it goes on until nothing is left.
 
     Weights that decay shrink by a constant factor per step, and the signal by its power of the depth.
     """
     before, after = whole_signal(trace, first(trace)), whole_signal(trace)
     left = weights_left(trace)
-    if not (state.stuck and before and after) or after > 0.1 * before or left > 0.7:
+    if not (state.stuck and before and after) or after > limit * before or left > DECAYED:
         return None
     return Hit(
         severity=Severity.ERROR,
@@ -266,8 +264,8 @@ def _fading(trace: Trace, rows: list[Depth], state: Progress) -> Hit | None:
         f"on its loss to {number(after / before)}, and the loss is {state.state.value}.",
         layers=in_order([row.layer for row in rows]),
         evidence=(
-            Evidence("effect on the loss relative to the first steps", after / before, 0.1),
-            Evidence("size of the weights relative to the first steps", left, 0.7),
+            Evidence("effect on the loss relative to the first steps", after / before, limit),
+            Evidence("size of the weights relative to the first steps", left, DECAYED),
             _learned(state),
         ),
     )

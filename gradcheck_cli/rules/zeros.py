@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gradcheck_cli.records.trace import Layer, Step, Trace
-from gradcheck_cli.rules.profile import late, typical
+from gradcheck_cli.rules.profile import CONSTANT, late, typical
 
 SLOPELESS = frozenset(
     {"argmax", "argmin", "round", "sign", "sgn", "floor", "ceil", "trunc", "heaviside"}
@@ -28,7 +28,7 @@ def zeroed(trace: Trace, steps: Sequence[Step] | None = None) -> bool:
     dead = [x for x in trace.layers if (typical(steps, x.path, lambda r: r.dead) or 0.0) > 0.9]
     if any(not fed_a_constant(trace, x, steps) for x in dead):
         return True
-    if (trace.data.constant_features or 0.0) > 0.999 or uses_half(trace):
+    if (trace.data.constant_features or 0.0) > CONSTANT or uses_half(trace):
         return True
     return any(c.operation in SLOPELESS for c in trace.cuts) or any(
         all_zero(trace, x) for x in trace.weight_layers

@@ -97,6 +97,7 @@ def narrowed(batches: Iterator[Any], most: int | None) -> Iterator[Any]:
     """
     if most is None:
         yield from batches
+        return
     for batch in batches:
         if samples_in(batch) is None:
             raise UsageError(

@@ -52,6 +52,13 @@ def estimate(seconds_per_step: float, candidates: int, budget: float) -> float:
     return min(budget, (search + confirm + repeat) * seconds_per_step)
 
 
+def forecast(proposals: Sequence[Proposal], seconds_per_step: float, budget: float) -> str:
+    """Return what is said before fixes are tried: how many, and how long it will take."""
+    tries = sum(p.change is not None for p in proposals)
+    seconds = estimate(seconds_per_step, tries, budget)
+    return f"trying {tries} fixes, about {seconds:.0f} s"
+
+
 def verify(
     target: "Target",
     proposals: Sequence[Proposal],

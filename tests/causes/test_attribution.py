@@ -90,7 +90,7 @@ def without_gradient(**facts: object) -> Trace:
 def test_a_graph_that_ends_without_a_call_that_ends_it_was_cut_by_an_operation() -> None:
     assert causes(without_gradient())[0] == "non-differentiable-operation"
     at = SourceSite(file="model.py", line=7)
-    compared = without_gradient(flat_spots=(Cut(operation="gt", layer="", at=at),))
+    compared = without_gradient(comparisons=(Cut(operation="gt", layer="", at=at),))
     assert rank(compared, judge(compared).findings)[0].at == at
     cut = without_gradient(cuts=(Cut(operation="detach", layer="l1"),))
     assert causes(cut)[0] == "detached-graph"

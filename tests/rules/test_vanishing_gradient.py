@@ -189,10 +189,6 @@ def test_a_branch_that_the_gradient_passes_by_is_a_note_while_an_optimizer_makes
     assert [f.severity for f in found(gc101, alone)] == [Severity.ERROR]
     below = a_trace((1e-8, 1e-8, 1e-2, 1e-2), adaptive=True, skips=True)
     assert [f.severity for f in found(gc101, below)] == [Severity.ERROR]
-    most = a_trace((1e-2, 1e-8, 1e-8, 1e-8, 1e-2), adaptive=True, skips=True)
-    assert [f.severity for f in found(gc101, most)] == [Severity.NOTE]
-    nearly_all = a_trace((1e-2, 1e-8, 1e-8, 1e-8, 1e-8, 1e-2), adaptive=True, skips=True)
-    assert [f.severity for f in found(gc101, nearly_all)] == [Severity.ERROR]
     tied = with_parameter(trace, "l0", shared_with=("head.weight",))
     assert [f.severity for f in found(gc101, tied)] == [Severity.ERROR]
 

@@ -145,7 +145,7 @@ def main() -> int:
     parser.add_argument("--half", default="all", choices=["all", *HALVES])
     parser.add_argument("--kind", default="all", choices=["all", "sick", "healthy"])
     parser.add_argument("--only", default="", help="part of a case's name")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th case only")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th case of a kind only")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds per case")
     parser.add_argument(
         "--kept", type=Path, help="JSON lines, one per case; those in it are not run again"
@@ -154,7 +154,11 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(1)
     kinds = ["sick", "healthy"] if options.kind == "all" else [options.kind]
-    cases = chosen(options.only, options.half, kinds)[:: options.every]
+    cases = [
+        case
+        for kind in kinds
+        for case in chosen(options.only, options.half, [kind])[:: options.every]
+    ]
     known = kept(options.kept)
     results = []
     for number, case in enumerate(cases, 1):

@@ -72,7 +72,7 @@ def _helper(paths: list[str]) -> str:
         "def close_branches(model: nn.Module) -> nn.Module:\n"
         '    """Start every residual block as the identity."""\n'
         f"    for name in {listed(paths)}:\n"
-        "        for parameter in model.get_submodule(name).parameters():\n"
+        "        for parameter in model.get_submodule(name).parameters(recurse=False):\n"
         "            nn.init.zeros_(parameter)\n"
         "    return model\n"
     )

@@ -1,8 +1,9 @@
-"""Take away the nonlinearity between the last weights and the loss.
+"""Take away a nonlinearity that does not belong there: before the loss, a softmax, a clamp.
 
 Works because  Cross-entropy and BCE-with-logits apply softmax and sigmoid themselves: a second one
                bounds the scores, so the loss cannot come down and the gradient shrinks. A bounded
-               output cannot reach targets beyond its bounds.
+               output cannot reach targets beyond its bounds. A softmax between layers flattens what
+               it hands on, and beyond its limits a clamp has no slope.
 Costs          The model returns scores; call softmax or sigmoid where probabilities are shown.
 Not for        NLLLoss after log_softmax, BCELoss after sigmoid: there it belongs.
 Sources        PyTorch documentation of CrossEntropyLoss and BCEWithLogitsLoss; Bridle 1990.
@@ -51,7 +52,8 @@ def drop_output_activation(case: Case) -> Iterator[Draft]:
     softmaxes = tuple(reachable(x for x in case.trace.layers if spelled(x.kind) in SOFTMAXES))
     if case.cause.name == "double-softmax" and set(softmaxes) - set(layers):
         yield _without(softmaxes, "wherever it stands")
-    for cut in dict.fromkeys(case.trace.clamps):
+    clamps = case.trace.clamps if case.cause.name == "wrong-output-activation" else ()
+    for cut in dict.fromkeys(clamps):
         if cut.at is not None:
             yield _unclamped(cut.at, cut.operation.strip("_"))
 

@@ -36,7 +36,7 @@ def _draft(
         edits += swap_activation.edits(acts, CHOICE)
     after = AFTER if acts else None
     matrices = {name: after or activation for name, activation in written(case).items()}
-    if drawn:
+    if drawn or matrices:
         said.append("matching initial weights")
         changes += initialise.changes(drawn, matrices, after)
         code += [initialise.code(drawn, after), initialise.written_code(matrices)]
@@ -79,9 +79,10 @@ def rebuild_layers(case: Case) -> Iterator[Draft]:
     acts = tuple(reachable(hidden(case.trace, kinds)))
     drawn = drawable(case)
     normed = insert_normalisation.targets(case)
-    if acts and drawn:
+    weights = bool(drawn or written(case))
+    if acts and weights:
         yield _draft(case, acts, drawn, ())
-    if acts and drawn and normed:
+    if acts and weights and normed:
         yield _draft(case, acts, drawn, normed)
-    if drawn and normed:
+    if weights and normed:
         yield _draft(case, (), drawn, normed)

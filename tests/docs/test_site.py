@@ -35,6 +35,18 @@ def test_every_page_of_a_folder_is_in_the_table_of_contents() -> None:
     assert pages - listed(SITE["nav"]) == set()
 
 
+WRITTEN = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", ROOT / "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_page_says_nothing_twice_and_ends_what_it_begins(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^## .+$", text, re.MULTILINE)
+    assert len(headings) == len(set(headings)) > 1
+    assert len(re.findall(r"^```", text, re.MULTILINE)) % 2 == 0
+    assert text.count("<!-- generated:") == text.count("<!-- end -->")
+
+
 @pytest.mark.heavy
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs")

@@ -345,3 +345,15 @@ def test_softmaxes_within_the_network_are_taken_away_together() -> None:
     [proposal] = proposals(case, "drop-output-activation")
     assert proposal.fix.layers == ("1", "3", "5")
     assert not modules(treated(target, proposal).model, nn.Softmax)
+
+
+def test_a_network_of_the_users_own_layers_alone_is_rebuilt_too() -> None:
+    def own() -> nn.Module:
+        return nn.Sequential(Own(8, 16), nn.Sigmoid(), Own(16, 16), nn.Sigmoid(), Own(16, 3))
+
+    target, case = case_of(own, "saturating-activation")
+    proposal = proposals(case, "rebuild-layers")[0]
+    model = treated(target, proposal).model
+    assert len(modules(model, nn.LeakyReLU)) == 2
+    assert model[2].matrix.std().item() > 0.1
+    assert proposal.edits == ()

@@ -1,15 +1,18 @@
 """What happens to gradients between the backward pass and the update: unscaling, clipping."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
 
 from gradcheck_cli.probe.gauges import Ledger
-from gradcheck_cli.probe.hooking import unheard
-from gradcheck_cli.probe.picking import flat, is_lazy, plain, unreadable
+from gradcheck_cli.probe.hooking import graph_task, unheard
+from gradcheck_cli.probe.picking import LIMIT, flat, is_lazy, plain, unreadable
+
+_ENGINE: Any = torch.autograd.Variable._execution_engine  # noqa: SLF001 - as torch's own DDP and FSDP
 
 
 @dataclass(slots=True)
@@ -17,7 +20,9 @@ class ClipWatch:
     """Compares gradients as they arrived with gradients as the optimizer used them."""
 
     ledger: Ledger
-    _raw: dict[int, torch.Tensor] = field(default_factory=dict)
+    _raw: dict[int, torch.Tensor] = field(default_factory=dict)  # norms, by id of the parameter
+    _arriving: list[torch.Tensor] = field(default_factory=list)
+    _task: int | None = None  # the backward pass at whose end they are read
     _inverse_scale: torch.Tensor | None = None
 
     def begin(self, parameters: Iterable[nn.Parameter], stack: ExitStack) -> None:
@@ -31,7 +36,8 @@ class ClipWatch:
     def forget(self) -> None:
         """The step is over."""
         self._raw.clear()
-        self._inverse_scale = None
+        self._arriving.clear()
+        self._task = self._inverse_scale = None
 
     def unscaled(self, inverse_scale: torch.Tensor, infinite: torch.Tensor | None = None) -> None:
         """A gradient scaler multiplied the gradients by this number and looked for infinite ones."""
@@ -39,10 +45,19 @@ class ClipWatch:
         if infinite is not None:
             self.ledger.add(("", "infinite"), infinite.detach().double().sum())
 
-    @unheard
     def _arrives(self, parameter: torch.Tensor) -> None:
-        if parameter.grad is not None and unreadable(parameter.grad) is None:
-            self._raw[id(parameter)] = _norm(parameter.grad)
+        self._arriving.append(parameter)
+        if self._task != graph_task():
+            self._task = graph_task()
+            _ENGINE.queue_callback(self._have_arrived)
+
+    @unheard
+    def _have_arrived(self) -> None:
+        """The backward pass is over: read all gradients in one go."""
+        held = [p for p in self._arriving if p.grad is not None and unreadable(p.grad) is None]
+        self._arriving.clear()
+        with torch.no_grad():
+            self._raw.update(zip(map(id, held), _norms(held), strict=True))
 
     def before_update(self, optimizer: torch.optim.Optimizer) -> None:
         """A fused optimizer unscales by itself."""
@@ -52,27 +67,26 @@ class ClipWatch:
 
     def after_update(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer has used the gradients."""
-        seen = [(self._raw[id(p)], _norm(p.grad)) for p in _held(optimizer) if id(p) in self._raw]
-        if not seen:
+        held = [p for g in optimizer.param_groups for p in g["params"] if id(p) in self._raw]
+        held = [p for p in held if p.grad is not None]
+        if not held:
             return
-        both = (torch.stack([n.double() for n in x]) for x in zip(*seen, strict=True))
-        raw, used = (torch.dot(norms, norms) for norms in both)
+        both = [self._raw[id(p)] for p in held], _norms(held)
+        raw, used = (torch.dot(x, x) for x in (torch.stack(norms).double() for norms in both))
         if self._inverse_scale is not None:
             raw = raw * self._inverse_scale.to(raw).square().sum()
             self.ledger.add(("", "scale"), self._inverse_scale.to(raw).reciprocal().sum())
         self.ledger.add(("", "clip"), used, raw)
 
 
-def _held(optimizer: torch.optim.Optimizer) -> Iterator[nn.Parameter]:
-    return (p for g in optimizer.param_groups for p in g["params"] if p.grad is not None)
-
-
-def _norm(grad: torch.Tensor | None) -> torch.Tensor:
-    """Return []: the norm of a gradient, judged by the same elements before and after clipping."""
-    if grad is None:
-        return torch.zeros(())
-    own = plain(grad)
-    values = flat(own)
-    wide = torch.float64 if own.device.type != "mps" else torch.float32
-    norm: torch.Tensor = torch.linalg.vector_norm(values, dtype=wide)
-    return norm if values.numel() == own.numel() else norm * (own.numel() / values.numel()) ** 0.5
+def _norms(parameters: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return [] for each: the norm of its gradient, always judged by the same elements."""
+    if not parameters:
+        return []
+    grads = [plain(p.grad) for p in parameters if p.grad is not None]
+    read = [flat(grad) if grad.numel() > LIMIT else grad for grad in grads]
+    wide = torch.float32 if grads[0].device.type == "mps" else torch.float64
+    norms = list(torch._foreach_norm(read, 2, dtype=wide))  # noqa: SLF001 - not public
+    pairs = zip(grads, read, strict=True)
+    torch._foreach_mul_(norms, [(g.numel() / max(r.numel(), 1)) ** 0.5 for g, r in pairs])
+    return norms

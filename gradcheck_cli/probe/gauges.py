@@ -1,6 +1,6 @@
 """From tensors to a few sums on their own device; nothing here waits for an accelerator.
 
-What is read of a tensor is copied, as float64, into a row of a sheet; full sheets are reduced many
+What is read of a tensor is copied into a row of a sheet; full sheets are reduced, in float64, many
 rows at a time. So a reading costs three small calls instead of a dozen, memory does not grow with the
 number of layers, and numbers cross from the device once a step.
 """
@@ -13,6 +13,7 @@ from math import isfinite, isinf, isnan
 from typing import Any
 
 import torch
+from torch.linalg import vector_norm
 
 from gradcheck_cli.probe import picking
 from gradcheck_cli.records.moments import Moments
@@ -21,11 +22,15 @@ Key = tuple[Hashable, ...]
 Number = torch.Tensor | float
 Numbers = tuple[float, ...]
 _WIDTHS = (64, 512, picking.LIMIT)
-_SHEET, _ROWS = 64 * picking.LIMIT, 256  # elements of one sheet, and at most so many rows
+_SHEET, _ROWS = 128 * picking.LIMIT, 256  # elements of one sheet, and at most so many rows
 # Of so many elements at a time it is reduced on a CPU: they stay in the cache, and torch splits no
 # operation among its threads, which on busy cores costs more than the work.
 _PART = 7 * picking.LIMIT
 _COLUMNS = 7  # numbers of one row
+_PLACES = 2_048  # views of rows that are kept, since making one costs as much as writing to it
+# The error of a norm in float32 grows with the squares added up, to 1e-4 for ten million: of more than
+# so many elements it is taken in pieces.
+_MOST_ADDED, _PIECE = 131_072, 1_024
 # A norm in float32 is trusted where squares neither vanish, above so much per element, nor overflow.
 _LEAST_TRUSTED, _MOST_TRUSTED = 1e-17, 1e18
 
@@ -45,10 +50,21 @@ class Entry:
 
 @dataclass(slots=True)
 class Sheet:
-    """Rows of samples of one width on one device."""
+    """Rows of samples of one width on one device; a row is zero behind its sample."""
 
     rows: torch.Tensor
     entries: list[Entry] = field(default_factory=list)
+    _filled: list[int] = field(
+        default_factory=list
+    )  # elements of each row that are not zero for sure
+    _places: dict[tuple[int, torch.Size], torch.Tensor] = field(default_factory=dict)
+    # Two copies of some rows, allocated once: pages are slow when new.
+    _scratch: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        size = (2, self._many(), self.rows.shape[1])
+        device = self.rows.device
+        self._scratch = torch.empty(size, dtype=_wide(device), device=device)
 
     def free(self) -> int:
         """How many rows are still free."""
@@ -56,15 +72,25 @@ class Sheet:
 
     def place(self, entry: Entry, size: torch.Size) -> torch.Tensor:
         """Return the next row as a tensor of this size, to be written."""
-        at = len(self.entries) * self.rows.shape[1]
+        row, count = len(self.entries), size.numel()
         self.entries.append(entry)
-        stride = (size[1], 1) if len(size) == 2 else (1,)
-        return self.rows.as_strided(size, stride, at)
+        if row == len(self._filled):
+            self._filled.append(0)
+        if self._filled[row] > count:
+            self.rows[row, count : self._filled[row]].zero_()
+        self._filled[row] = count
+        place = self._places.get((row, size))
+        if place is None:
+            if len(self._places) == _PLACES:
+                self._places.clear()  # batches of ever other shapes
+            stride = (size[1], 1) if len(size) == 2 else (1,)
+            place = self.rows.as_strided(size, stride, row * self.rows.shape[1])
+            self._places[row, size] = place
+        return place
 
     def reduce(self) -> torch.Tensor:
         """Return [rows, 7] and empty the sheet; `_sums` says what stands in a row."""
-        many = _PART // self.rows.shape[1] if self.rows.device.type == "cpu" else len(self.entries)
-        parts, end = [], 0
+        many, parts, end = self._many(), [], 0
         while end < len(self.entries):
             begin, end = end, min(end + many, len(self.entries))
             if end < len(self.entries) and self.entries[end].lost:
@@ -75,30 +101,37 @@ class Sheet:
 
     def empty(self) -> None:
         """Make all rows free again."""
-        self.rows[: len(self.entries)].zero_()
         self.entries.clear()
 
+    def _many(self) -> int:
+        """How many rows are reduced at a time."""
+        rows, width = self.rows.shape
+        return min(rows, _PART // width) if self.rows.device.type == "cpu" else rows
+
     def _sums(self, first: int, last: int) -> torch.Tensor:
-        """Return [rows, 7] of some rows, which are spoilt.
+        """Return [rows, 7] of some rows.
 
         In a row: non-finite, not zero, sum, norm, peak, norm of differences from the mean over samples,
         not zero here and in the row before.
         """
-        rows, entries = self.rows[first:last], self.entries[first:last]
-        alive = torch.ne(rows, 0, out=torch.empty_like(rows))
-        norm = torch.linalg.vector_norm(rows, dim=1)
+        entries = self.entries[first:last]
+        rows, scratch = self._scratch[:, : last - first]
+        rows.copy_(self.rows[first:last])
+        alive = torch.ne(rows, 0, out=scratch)
+        moving = alive.sum(1)
+        norm = vector_norm(rows, dim=1)
         bad = both = torch.zeros_like(norm)
         if rows.device.type != "cpu" or not all(map(isfinite, norm.tolist())):
             bad = (~rows.isfinite()).sum(1).to(norm.dtype)
             rows.nan_to_num_(0.0, 0.0, 0.0)
-            norm = torch.linalg.vector_norm(rows, dim=1)
+            norm = vector_norm(rows, dim=1)
         if any(entry.lost for entry in entries):
             both = torch.cat([both[:1], (alive[1:] * alive[:-1]).sum(1)])
-        total, apart, peak = rows.sum(1), _apart(rows, entries), rows.abs_().amax(1)
-        return torch.stack([bad, alive.sum(1), total, norm, peak, apart, both], dim=1)
+        total, apart, peak = rows.sum(1), _apart(rows, entries, scratch), rows.abs_().amax(1)
+        return torch.stack([bad, moving, total, norm, peak, apart, both], dim=1)
 
 
-def _apart(rows: torch.Tensor, entries: list[Entry]) -> torch.Tensor:
+def _apart(rows: torch.Tensor, entries: list[Entry], scratch: torch.Tensor) -> torch.Tensor:
     """Return [rows]: the norm of differences from the mean over samples; 0 where none is asked."""
     shapes: dict[tuple[int, int] | None, list[int]] = {}
     for i, entry in enumerate(entries):
@@ -108,9 +141,11 @@ def _apart(rows: torch.Tensor, entries: list[Entry]) -> torch.Tensor:
         if shape is not None:
             first, last = indices[0], indices[-1] + 1
             run: Any = slice(first, last) if last - first == len(indices) else indices
-            block = rows[run, : shape[0] * shape[1]].view(-1, *shape)
-            block = block - block.mean(1, keepdim=True)
-            apart[run] = torch.linalg.vector_norm(block, dim=(1, 2))
+            size = shape[0] * shape[1]
+            block = rows[run, :size].view(-1, *shape)
+            room = scratch[: len(indices), :size].view(block.shape)
+            block = torch.sub(block, block.mean(1, keepdim=True), out=room)
+            apart[run] = vector_norm(block, dim=(1, 2))
     return apart
 
 
@@ -126,7 +161,7 @@ class Fetched:
 class Ledger:
     """Numbers still on their devices, fetched together once a step."""
 
-    _sheets: dict[tuple[torch.device, int], Sheet] = field(default_factory=dict)
+    _sheets: dict[tuple[torch.device, torch.dtype, int], Sheet] = field(default_factory=dict)
     _reduced: list[tuple[list[Entry], torch.Tensor]] = field(default_factory=list)
     _exact: list[torch.Tensor] = field(default_factory=list)
     _numbers: list[Number] = field(default_factory=list)
@@ -180,19 +215,22 @@ class Ledger:
         """
         entry = Entry(key, now.numel(), count, count, lost=lost)
         place = self._sheet(now, 1).place(entry, now.shape)
-        place.copy_(now).sub_(before)
+        if now.dtype is place.dtype:
+            torch.sub(now, before, out=place)
+        else:
+            place.copy_(now).sub_(before)
 
     def _sheet(self, values: torch.Tensor, room: int) -> Sheet:
         """Return the sheet for these values, with free rows."""
         count = values.numel()
         width = _WIDTHS[bisect_left(_WIDTHS, count)]
         device = values.device
-        sheet = self._sheets.get((device, width))
+        dtype = torch.float64 if values.dtype is torch.float64 else torch.float32
+        sheet = self._sheets.get((device, dtype, width))
         if sheet is None:
-            dtype = torch.float32 if device.type == "mps" else torch.float64
             size = (min(_SHEET // width, _ROWS), width)
             rows = torch.zeros(size, dtype=dtype, device=device)
-            sheet = self._sheets[device, width] = Sheet(rows)
+            sheet = self._sheets[device, dtype, width] = Sheet(rows)
         elif sheet.free() < room:
             self._reduced.append((list(sheet.entries), sheet.reduce()))
         return sheet
@@ -221,11 +259,17 @@ class Ledger:
     def _values(self) -> tuple[list[list[float]], list[float], list[tuple[Key, Numbers]]]:
         """Return the tables of reduced rows, the exact norms, and the numbers by key."""
         loose = [x for x in self._numbers if isinstance(x, torch.Tensor)]
-        lists = _to_host([*(t for _, t in self._reduced), *self._exact, *loose])
-        tables, singles = lists[: len(self._reduced)], [x[0] for x in lists[len(self._reduced) :]]
-        exact, fetched = singles[: len(self._exact)], iter(singles[len(self._exact) :])
-        values = (next(fetched) if isinstance(x, torch.Tensor) else x for x in self._numbers)
-        return tables, exact, [(key, tuple(islice(values, n))) for key, n in self._keys]
+        pieces = _alike(self._exact)
+        norms = [vector_norm(rows, dim=1, dtype=_wide(rows.device)) for _, rows in pieces]
+        lists = _to_host([*(table for _, table in self._reduced), *norms, *loose])
+        tables, rest = lists[: len(self._reduced)], lists[len(self._reduced) :]
+        exact = [0.0] * len(self._exact)
+        for (where, _), values in zip(pieces, rest, strict=False):
+            for i, value in zip(where, values, strict=True):
+                exact[i] = value
+        fetched = (values[0] for values in rest[len(pieces) :])
+        numbers = (next(fetched) if isinstance(x, torch.Tensor) else x for x in self._numbers)
+        return tables, exact, [(key, tuple(islice(numbers, n))) for key, n in self._keys]
 
     def forget(self) -> None:
         """Drop what was noted."""
@@ -244,27 +288,46 @@ def _is_quick(own: torch.Tensor) -> bool:
 
 
 def _norm(own: torch.Tensor) -> torch.Tensor:
+    """Return [n]: norms of the pieces of a tensor, which make up its norm."""
     wide = torch.float32 if own.dtype in {torch.float16, torch.bfloat16} else None
-    norm: torch.Tensor = torch.linalg.vector_norm(own, dtype=wide)
-    return norm
+    if own.numel() < _MOST_ADDED or own.dtype is torch.float64:
+        norm: torch.Tensor = vector_norm(own, dtype=wide)
+        return norm.view(1)
+    dense = picking.in_memory(own)
+    rest = dense.numel() % _PIECE
+    pieces: torch.Tensor = vector_norm(
+        dense[: dense.numel() - rest].view(-1, _PIECE), dim=1, dtype=wide
+    )
+    if not rest:
+        return pieces
+    return torch.cat([pieces, vector_norm(dense[-rest:], dtype=wide).view(1)])
+
+
+def _alike(tensors: list[torch.Tensor]) -> list[tuple[list[int], torch.Tensor]]:
+    """Return tensors of one device, type and shape stacked, with where they stood in the list."""
+    groups: dict[tuple[torch.device, torch.dtype, torch.Size], list[int]] = {}
+    for i, tensor in enumerate(tensors):
+        groups.setdefault((tensor.device, tensor.dtype, tensor.shape), []).append(i)
+    return [(where, torch.stack([tensors[i] for i in where])) for where in groups.values()]
+
+
+def _wide(device: torch.device) -> torch.dtype:
+    """Return the type in which is added up."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _to_host(tensors: list[torch.Tensor]) -> list[list[float]]:
     """Return the numbers of each tensor; each device is waited for once."""
-    alike: dict[tuple[torch.device, torch.dtype, torch.Size], list[int]] = {}
-    for i, tensor in enumerate(tensors):
-        alike.setdefault((tensor.device, tensor.dtype, tensor.shape), []).append(i)
     by_device: dict[torch.device, list[tuple[list[int], torch.Tensor]]] = {}
-    for (device, _, _), indices in alike.items():
-        flat = torch.stack([tensors[i] for i in indices]).reshape(-1)
-        wide = flat.float() if device.type == "mps" else flat.double()
-        by_device.setdefault(device, []).append((indices, wide))
+    for where, stacked in _alike(tensors):
+        flat = stacked.reshape(-1).to(_wide(stacked.device))
+        by_device.setdefault(stacked.device, []).append((where, flat))
     lists: list[list[float]] = [[] for _ in tensors]
     for groups in by_device.values():
-        numbers = iter(torch.cat([wide for _, wide in groups]).tolist())
-        for indices, wide in groups:
-            for i in indices:
-                lists[i] = list(islice(numbers, len(wide) // len(indices)))
+        numbers = iter(torch.cat([flat for _, flat in groups]).tolist())
+        for where, flat in groups:
+            for i in where:
+                lists[i] = list(islice(numbers, len(flat) // len(where)))
     return lists
 
 

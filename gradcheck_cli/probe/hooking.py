@@ -21,9 +21,14 @@ def unheard(hook: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def graph_task() -> int:
+    """Return the number of the running backward pass, -1 outside of one."""
+    return torch._C._current_graph_task_id()  # noqa: SLF001 - no public way to ask
+
+
 def in_backward() -> bool:
     """Is a backward pass running? Then a forward call is a recomputation, not a new one."""
-    return torch._C._current_graph_task_id() != -1  # noqa: SLF001 - no public way to ask
+    return graph_task() != -1
 
 
 def is_traced() -> bool:

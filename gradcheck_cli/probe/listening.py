@@ -23,20 +23,28 @@ class Listening(TorchFunctionMode):
         self._tape = tape
         self._below: int | None = None  # how many modes were on the stack when it was left
 
-    def update_begins(self) -> None:
-        """An optimizer computes, not the model: its calls are not even heard, which would cost most."""
-        self._tape.deaf = True
+    def rest(self) -> None:
+        """Hear nothing until `go_on`: hearing costs most where calls are small and many."""
         stack = _get_current_function_mode_stack()
         if stack and stack[-1] is self:
             _pop_mode()
             self._below = len(stack) - 1
 
-    def update_ends(self) -> None:
+    def go_on(self) -> None:
         """Hear again, unless the user entered or left modes in the meantime."""
-        self._tape.deaf = False
-        if self._below == len(_get_current_function_mode_stack()):
+        if self._below is not None and self._below == len(_get_current_function_mode_stack()):
             _push_mode(self)
         self._below = None
+
+    def update_begins(self) -> None:
+        """An optimizer computes, not the model."""
+        self._tape.deaf = True
+        self.rest()
+
+    def update_ends(self) -> None:
+        """What is computed from here on may be the model's."""
+        self._tape.deaf = False
+        self.go_on()
 
     def __exit__(self, *_: object) -> None:
         """Leave the stack of modes; the user may have entered others above since."""

@@ -103,6 +103,14 @@ def flat(tensor: torch.Tensor, limit: int = LIMIT) -> torch.Tensor:
     return gathered
 
 
+def in_memory(tensor: torch.Tensor) -> torch.Tensor:
+    """Return [n]: all elements in the order they lie in memory; a view where nothing lies between."""
+    if tensor.is_contiguous():
+        return tensor.view(-1)
+    strides = tensor.stride()
+    return tensor.permute(sorted(range(tensor.dim()), key=lambda i: -strides[i])).reshape(-1)
+
+
 def by_sample(tensor: torch.Tensor, axis: int, limit: int = LIMIT) -> torch.Tensor:
     """Return [samples, units] of a plain tensor whose samples lie along `axis`, thinned out."""
     samples = tensor.shape[axis]

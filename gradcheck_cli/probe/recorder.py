@@ -214,12 +214,20 @@ class Recorder:
         if tape is not None and tape.open:
             if tape.depth == 0 and torch.is_grad_enabled():
                 self._data.saw(args)
-            leaf = not any(True for _ in module.children())
-            layer = anatomy.call_of(module, owner)
-            tape.enter(path, layer=layer, native=is_native(module), leaf=leaf)
+            self._enter(tape, path, module, owner)
         if recurs and torch.is_grad_enabled():
             return self._outputs.watch_time(module, path, args)
         return None
+
+    def _enter(self, tape: Tape, path: str, module: nn.Module, owner: Owner | None) -> None:
+        """Note that a module begins; what torch's own layers do inside is not listened to."""
+        leaf, native = not any(True for _ in module.children()), is_native(module)
+        layer = anatomy.call_of(module, owner)
+        tape.enter(path, layer=layer, native=native, leaf=leaf)
+        if self._listening is not None:
+            self._listening.go_on()  # the module before may have ended with an exception
+            if layer is not None and native and leaf:
+                self._listening.rest()
 
     @unheard
     def _after_forward(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
@@ -228,6 +236,8 @@ class Recorder:
             return
         again, tape = in_backward(), self._tape
         if not again and tape is not None and tape.open:
+            if self._listening is not None:
+                self._listening.go_on()
             tape.leave(path, (args, kwargs), output)
             if tape.depth == 0 and not args and torch.is_grad_enabled():
                 self._data.saw(kwargs)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import nn
 
-from gradcheck_cli.records.trace import Layer, Role, Trace
+from gradcheck_cli.records.trace import Layer, Role
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import CONVOLUTIONS, exchange, like
@@ -38,12 +38,24 @@ def targets(case: Case) -> tuple[Layer, ...]:
     )
 
 
-def by_batch(trace: Trace) -> bool:
-    """Can statistics be taken over the batch?"""
-    sequential = {Role.RECURRENT, Role.ATTENTION, Role.EMBEDDING}
-    return (trace.data.batch_size or 0) >= SMALL_BATCH and not any(
-        x.role in sequential for x in trace.layers
+def by_batch(case: Case, layers: Sequence[Layer]) -> bool:
+    """Can statistics of these layers' outputs be taken over the batch?"""
+    trace, sequential = case.trace, {Role.RECURRENT, Role.ATTENTION, Role.EMBEDDING}
+    return (
+        (trace.data.batch_size or 0) >= SMALL_BATCH
+        and not any(x.role in sequential for x in trace.layers)
+        and not any(_at_many_places(case, x) for x in layers)
     )
+
+
+def _at_many_places(case: Case, layer: Layer) -> bool:
+    """Is it a linear layer of which a sample has several outputs? BatchNorm1d takes them for channels."""
+    module, observed = case.module(layer), case.trace.observed
+    reading = observed[-1].readings.get(layer.path) if observed else None
+    if not isinstance(module, nn.Linear) or reading is None or reading.output is None:
+        return False
+    once = (case.trace.data.batch_size or 1) * module.out_features * layer.calls
+    return reading.output.count > once
 
 
 def norm_for(module: nn.Module, *, batch: bool) -> tuple[nn.Module, str]:
@@ -124,7 +136,7 @@ def insert_normalisation(case: Case) -> Iterator[Draft]:
     layers = targets(case)
     if not layers:
         return
-    for batch in (True, False) if by_batch(case.trace) else (False,):
+    for batch in (True, False) if by_batch(case, layers) else (False,):
         module = case.module(layers[0])
         assert module is not None
         kind = norm_for(module, batch=batch)[1].partition("(")[0].removeprefix("nn.")

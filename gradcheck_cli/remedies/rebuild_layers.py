@@ -44,7 +44,7 @@ def _draft(
         complete = bool(made)
         edits += made
     if normed:
-        batch = insert_normalisation.by_batch(case.trace)
+        batch = insert_normalisation.by_batch(case, normed)
         said.append(f"normalisation after {names([x.path for x in normed])}")
         changes.append(insert_normalisation.normalised(normed, batch=batch))
         code.append(insert_normalisation.code(case, normed, batch=batch))

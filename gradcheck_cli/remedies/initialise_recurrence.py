@@ -19,6 +19,7 @@ from gradcheck_cli.records.trace import Layer
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import touch
+from gradcheck_cli.remedies.weights import drawable
 from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
@@ -77,6 +78,7 @@ def _helper(fill: str) -> str:
 )
 def initialise_recurrence(case: Case) -> Iterator[Draft]:
     """Draft a rotation, then the identity."""
+    yield from _of_repeated(repeated(case))
     layers = recurrent(case)
     if not layers:
         return
@@ -97,3 +99,43 @@ def initialise_recurrence(case: Case) -> Iterator[Draft]:
                 Edit(act=Act.FINISH, new="{model}.apply(start_recurrence)", needs=_helper(fill)),
             ),
         )
+
+
+def repeated(case: Case) -> tuple[Layer, ...]:
+    """Return the square linear layers that a loop of the user's calls again and again."""
+    suspects = case.cause.layers if case.cause.name == "long-recurrence" else ()
+    return tuple(
+        x
+        for x in drawable(case)
+        if x.path in suspects and x.calls > 1 and x.fan_in is not None and x.fan_in == x.fan_out
+    )
+
+
+def _of_repeated(layers: tuple[Layer, ...]) -> Iterator[Draft]:
+    """Draft for layers that turn a state over and over as for those of torch that do."""
+    paths = [x.path for x in layers]
+    fills: tuple[tuple[str, Callable[[torch.Tensor], Any]], ...] = (
+        ("orthogonal", nn.init.orthogonal_),
+        ("identity", nn.init.eye_),
+    )
+    for said, fill in fills if layers else ():
+        yield Draft(
+            summary=f"Start {names(paths)}, called again and again, as {said} matrices.",
+            code=paste(
+                where(layers),
+                f"for name in {listed(paths)}:\n"
+                f"    nn.init.{fill.__name__}(model.get_submodule(name).weight)",
+            ),
+            change=Change(summary=f"{said} recurrence", model=touch(paths, _filled(fill))),
+            layers=tuple(paths),
+            at=first_site(layers),
+            size=2,
+        )
+
+
+def _filled(fill: Callable[[torch.Tensor], Any]) -> Callable[[nn.Module], None]:
+    def act(module: nn.Module) -> None:
+        assert isinstance(module.weight, torch.Tensor)
+        fill(module.weight)
+
+    return act

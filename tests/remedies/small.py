@@ -33,6 +33,7 @@ def case_of(
     optimizer: object = sgd,
     loss: object = None,
     batch_size: int = 32,
+    layers: tuple[str, ...] = (),
 ) -> tuple[Target, Case]:
     """Observe a small model for a few steps and suspect one cause."""
     target = Target.of(
@@ -45,7 +46,7 @@ def case_of(
     )
     training = target.build()
     trace = observe(training, 4)
-    return target, Case(training, trace, Cause(name=cause, explains=(), score=1.0))
+    return target, Case(training, trace, Cause(name=cause, explains=(), score=1.0, layers=layers))
 
 
 def proposals(case: Case, name: str) -> list[Proposal]:

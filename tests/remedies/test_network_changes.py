@@ -132,6 +132,16 @@ def test_the_normalisation_suits_the_batch(batch_size: int, kind: type[nn.Module
     assert isinstance(model[4], nn.Linear)
 
 
+def test_a_layer_at_many_places_of_a_sample_is_normalised_over_its_features() -> None:
+    target, case = case_of(
+        lambda: nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 4, 3)),
+        "depth-without-normalization",
+        data=TensorDataset(torch.randn(64, 4, 2), torch.randint(3, (64,))),
+    )
+    [layer] = proposals(case, "insert-normalisation")
+    assert len(modules(treated(target, layer).model, nn.LayerNorm)) == 1
+
+
 def test_convolutions_get_the_normalisation_of_their_dimension() -> None:
     target, case = case_of(
         lambda: nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 36, 3)),
@@ -181,6 +191,27 @@ def test_recurrent_weights_become_rotations_and_forget_gates_open() -> None:
         assert torch.allclose(block @ block.T, torch.eye(16), atol=1e-5)
     assert lstm.bias_ih_l0.chunk(4)[1].eq(1).all()
     assert not lstm.bias_ih_l0.chunk(4)[0].any()
+
+
+def test_a_layer_that_a_loop_calls_again_and_again_becomes_a_rotation() -> None:
+    class Turning(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.turn, self.last = nn.Linear(8, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            state = self.first(x)
+            for _ in range(12):
+                state = self.turn(state).tanh()
+            return self.last(state)
+
+    target, case = case_of(Turning, "long-recurrence", layers=("turn",))
+    rotation, identity = proposals(case, "initialise-recurrence")
+    assert rotation.change is not None
+    turned = target.build([rotation.change]).model.turn.weight
+    assert torch.allclose(turned @ turned.T, torch.eye(6), atol=1e-5)
+    assert identity.change is not None
+    assert torch.equal(target.build([identity.change]).model.turn.weight, torch.eye(6))
 
 
 def test_a_plain_recurrence_is_replaced_by_a_gated_one_of_the_same_shape() -> None:

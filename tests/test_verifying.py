@@ -15,6 +15,7 @@ from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.diagnosis import Cause, Fix, Status, Verification
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.remedies.base import Proposal
+from gradcheck_cli.remedies.change_learning_rate import scaled
 from gradcheck_cli.targets.batches import narrowed
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.target import Target
@@ -167,6 +168,20 @@ def test_combinations_are_tried_when_single_changes_fail() -> None:
     placebo = proposal("placebo", Change(summary="nothing", model=lambda _: None))
     best, _ = only(placebo, both, budget=30)
     assert (best.name, best.verification.status) == ("both", Status.VERIFIED)
+
+
+def test_a_change_is_tried_with_the_rate_that_helps_where_neither_is_enough_alone() -> None:
+    def wild(model: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(model.parameters(), lr=3.0)
+
+    target = Target.of(model=deep_sigmoid, data=load(), optimizer=wild, device="cpu")
+    slow = [
+        proposal(f"Learning rate {3 * factor:g}.", scaled(factor), part="rate")
+        for factor in (1e-3, 1e-6)
+    ]
+    best, *_ = only(*slow, CURE, target=target, budget=60)
+    assert best.summary == "cure With learning rate 0.003."
+    assert best.verification.status is Status.VERIFIED
 
 
 def test_advice_is_kept_with_the_reason_why_it_was_not_tried() -> None:

@@ -47,16 +47,21 @@ def drafts(case: Case, factors: tuple[float, ...]) -> Iterator[Draft]:
         return
     highest = HIGHEST[case.trace.adaptive]
     for factor in factors:
-        new = float(f"{now * factor:.3g}")
-        if factor > 1 and new > highest:
+        if factor > 1 and float(f"{now * factor:.3g}") > highest:
             continue
-        yield Draft(
-            summary=f"Learning rate {new:g} instead of {now:g}.",
-            code=f"for group in optimizer.param_groups:\n    group['lr'] = {new:g}  # was {now:g}",
-            change=scaled(factor),
-            size=1,
-            edits=(Edit(act=Act.ARGUMENT, name="lr", old=repr(now), new=f"{new:g}"),),
-        )
+        yield draft(now, factor)
+
+
+def draft(now: float, factor: float) -> Draft:
+    """Return the draft that multiplies the learning rate `now`."""
+    new = float(f"{now * factor:.3g}")
+    return Draft(
+        summary=f"Learning rate {new:g} instead of {now:g}.",
+        code=f"for group in optimizer.param_groups:\n    group['lr'] = {new:g}  # was {now:g}",
+        change=scaled(factor),
+        size=1,
+        edits=(Edit(act=Act.ARGUMENT, name="lr", old=repr(now), new=f"{new:g}"),),
+    )
 
 
 @remedy("raise-learning-rate", treats=("learning-rate-too-low",), risk=SAFE, part="rate")

@@ -9,7 +9,7 @@ from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.remedies.base import Case, Proposal, Remedy
 from gradcheck_cli.remedies.catalogue import all_remedies
-from gradcheck_cli.remedies.slower import slower
+from gradcheck_cli.remedies.with_rate import slower
 from gradcheck_cli.targets.training import Training
 
 CAUSES = 4  # that are treated; the others are too unlikely beside them

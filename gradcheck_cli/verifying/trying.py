@@ -9,15 +9,17 @@ could be verified.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.records.diagnosis import Fix, Status, Verification
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.remedies.base import Proposal
+from gradcheck_cli.remedies.with_rate import at_rate
 from gradcheck_cli.verifying.bench import Bench, Trial
 from gradcheck_cli.verifying.memory import fitting
+from gradcheck_cli.verifying.verdicts import MATERIAL
 
 if TYPE_CHECKING:
     from gradcheck_cli.targets.target import Target
@@ -29,6 +31,7 @@ LENGTHS = (100, 300, 1000)  # steps
 SEEDS = 3
 MOST_SEEDS = 6  # for the fix that is to be recommended
 SEARCH_SHARE = 0.5  # of the time that is left; the rest confirms
+RATE = "rate"  # the part of a proposal that changes the learning rate
 COMBINED = "all"  # the part of a proposal that changes several parts at once
 RIVALS = 3  # control, sham and the candidate that is being run
 KEPT = 6  # candidates that are always lengthened
@@ -97,7 +100,7 @@ def prove(
         bench = Bench(target, tuple(baseline), seeds, 0.0, observed, copies)
         _all(able, reason or "no time was left to try it")
         if not reason:
-            _try(bench, able, lengths, time.monotonic() + budget, say)
+            trials += _try(bench, able, lengths, time.monotonic() + budget, say)
     return _ranked(trials)
 
 
@@ -108,25 +111,71 @@ def _all(trials: Sequence[Trial], reason: str) -> None:
 
 def _try(
     bench: Bench, trials: Sequence[Trial], lengths: Sequence[int], end: float, say: Progress
-) -> None:
-    """Try single changes, and the combinations if none of those was verified."""
+) -> list[Trial]:
+    """Try single changes, and the combinations if none of those is promising or is verified.
+
+    Returns combinations that came to mind on the way, with the learning rate that helped most.
+    """
     single = [t for t in trials if t.proposal.part != COMBINED]
-    combined = [t for t in trials if t.proposal.part == COMBINED]
-    for group in filter(None, (single, combined)):
-        now = time.monotonic()
-        bench.deadline = now + SEARCH_SHARE * (end - now)
-        left = [steps for steps in lengths if steps >= bench.steps] or [bench.steps]
-        promising = _search(bench, group, left, say)
-        bench.deadline = end
-        bench.steps = _affordable(bench, left, end - time.monotonic())
-        _confirm(bench, promising, say)
-        _insist(bench, group, say)
-        if any(t.verification.status is Status.VERIFIED for t in group):
-            if group is single:
-                _all(combined, "not tried, because a simpler change suffices")
-            return
-        if bench.late:
-            return
+    waiting = [t for t in trials if t.proposal.part == COMBINED]
+    promising = _searched(bench, single, lengths, end, say)
+    known = {t.proposal.fix.summary for t in trials}
+    more = [Trial(p) for p in _at_best_rate(single) if p.fix.summary not in known]
+    waiting = [*more, *waiting]
+    _all(more, "no time was left to try it")
+    if not any(bench.merit(t)[0] for t in promising):  # no use in asking other seeds
+        promising += _searched(bench, waiting, lengths, end, say)
+        promising.sort(key=bench.merit, reverse=True)
+        waiting = []
+    _judge(bench, promising, [*trials, *more], lengths, end, say)
+    if any(t.verification.status is Status.VERIFIED for t in single):
+        _all(waiting, "not tried, because a simpler change suffices")
+    elif waiting and not bench.late:
+        promising = _searched(bench, waiting, lengths, end, say)
+        _judge(bench, promising, waiting, lengths, end, say)
+    return more
+
+
+def _searched(
+    bench: Bench, trials: Sequence[Trial], lengths: Sequence[int], end: float, say: Progress
+) -> list[Trial]:
+    """Search among these in a share of the time that is left."""
+    now = time.monotonic()
+    bench.deadline = now + SEARCH_SHARE * (end - now)
+    return _search(bench, trials, _lengths_left(bench, lengths), say) if trials else []
+
+
+def _judge(
+    bench: Bench,
+    promising: Sequence[Trial],
+    trials: Sequence[Trial],
+    lengths: Sequence[int],
+    end: float,
+    say: Progress,
+) -> None:
+    """Confirm what promises most, and repeat the best of all these trials."""
+    bench.deadline = end
+    left = _lengths_left(bench, lengths)
+    bench.steps = _affordable(bench, left, end - time.monotonic())
+    _confirm(bench, promising, say)
+    _insist(bench, trials, say)
+
+
+def _lengths_left(bench: Bench, lengths: Sequence[int]) -> list[int]:
+    return [steps for steps in lengths if steps >= bench.steps] or [bench.steps]
+
+
+def _at_best_rate(single: Sequence[Trial]) -> Iterator[Proposal]:
+    """Yield changes together with the learning rate that helped most, though not enough by itself.
+
+    Of rates that help alike the one nearest to the present is taken: where nothing learns yet, the
+    smallest of them lose least.
+    """
+    rates = [(t, t.verification.effect or 0.0) for t in single if t.proposal.part == RATE]
+    most = max((effect for _, effect in rates), default=0.0)
+    if most >= MATERIAL:
+        nearest = next(trial for trial, effect in rates if effect >= most - ALIKE)
+        yield from at_rate(nearest.proposal, [t.proposal for t in single])
 
 
 def _search(

@@ -295,12 +295,9 @@ def _norm(own: torch.Tensor) -> torch.Tensor:
         return norm.view(1)
     dense = picking.in_memory(own)
     rest = dense.numel() % _PIECE
-    pieces: torch.Tensor = vector_norm(
-        dense[: dense.numel() - rest].view(-1, _PIECE), dim=1, dtype=wide
-    )
-    if not rest:
-        return pieces
-    return torch.cat([pieces, vector_norm(dense[-rest:], dtype=wide).view(1)])
+    whole = dense[:-rest] if rest else dense
+    pieces: torch.Tensor = vector_norm(whole.view(-1, _PIECE), dim=1, dtype=wide)
+    return torch.cat([pieces, vector_norm(dense[-rest:], dtype=wide).view(1)]) if rest else pieces
 
 
 def _alike(tensors: list[torch.Tensor]) -> list[tuple[list[int], torch.Tensor]]:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.probe.gauges import Ledger
-from gradcheck_cli.probe.hooking import graph_task, unheard
+from gradcheck_cli.probe.hooking import graph_task, in_backward, unheard
 from gradcheck_cli.probe.picking import LIMIT, flat, is_lazy, plain, unreadable
 
 _ENGINE: Any = torch.autograd.Variable._execution_engine  # noqa: SLF001 - as torch's own DDP and FSDP
@@ -47,13 +47,20 @@ class ClipWatch:
 
     def _arrives(self, parameter: torch.Tensor) -> None:
         self._arriving.append(parameter)
-        if self._task != graph_task():
+        if not in_backward():  # some calls these hooks themselves
+            self._have_arrived()
+        elif self._task != graph_task():
             self._task = graph_task()
-            _ENGINE.queue_callback(self._have_arrived)
+            _ENGINE.queue_callback(self._all_arrive)
+
+    def _all_arrive(self) -> None:
+        """Queue behind what others do when a backward pass ends: DDP and FSDP finish reducing then."""
+        _ENGINE.queue_callback(self._have_arrived)
 
     @unheard
     def _have_arrived(self) -> None:
         """The backward pass is over: read all gradients in one go."""
+        self._task = None
         held = [p for p in self._arriving if p.grad is not None and unreadable(p.grad) is None]
         self._arriving.clear()
         with torch.no_grad():
@@ -71,12 +78,18 @@ class ClipWatch:
         held = [p for p in held if p.grad is not None]
         if not held:
             return
-        both = [self._raw[id(p)] for p in held], _norms(held)
-        raw, used = (torch.dot(x, x) for x in (torch.stack(norms).double() for norms in both))
         if self._inverse_scale is not None:
-            raw = raw * self._inverse_scale.to(raw).square().sum()
-            self.ledger.add(("", "scale"), self._inverse_scale.to(raw).reciprocal().sum())
-        self.ledger.add(("", "clip"), used, raw)
+            scale = self._inverse_scale.double().reciprocal()
+            self.ledger.add(("", "scale"), scale.sum())
+        by_device: dict[torch.device, list[torch.Tensor]] = {}
+        for parameter in held:
+            by_device.setdefault(parameter.device, []).append(parameter)
+        for parameters in by_device.values():
+            both = [self._raw[id(p)] for p in parameters], _norms(parameters)
+            raw, used = (torch.dot(x, x) for x in map(torch.stack, both))
+            if self._inverse_scale is not None:
+                raw = raw * self._inverse_scale.to(raw).square().sum()
+            self.ledger.add(("", "clip"), used, raw)
 
 
 def _norms(parameters: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -85,7 +98,7 @@ def _norms(parameters: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         return []
     grads = [plain(p.grad) for p in parameters if p.grad is not None]
     read = [flat(grad) if grad.numel() > LIMIT else grad for grad in grads]
-    wide = torch.float32 if grads[0].device.type == "mps" else torch.float64
+    wide = torch.float32 if any(g.device.type == "mps" for g in grads) else torch.float64
     norms = list(torch._foreach_norm(read, 2, dtype=wide))  # noqa: SLF001 - not public
     pairs = zip(grads, read, strict=True)
     torch._foreach_mul_(norms, [(g.numel() / max(r.numel(), 1)) ** 0.5 for g, r in pairs])

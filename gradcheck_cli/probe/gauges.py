@@ -293,10 +293,14 @@ def _norm(own: torch.Tensor) -> torch.Tensor:
     if own.numel() < _MOST_ADDED or own.dtype is torch.float64:
         norm: torch.Tensor = vector_norm(own, dtype=wide)
         return norm.view(1)
+    pieces: torch.Tensor
     dense = picking.in_memory(own)
+    if dense is None:  # expanded or cut out: a copy could be larger than memory
+        pieces = vector_norm(own, dim=own.shape.index(max(own.shape)), dtype=wide)
+        return pieces.reshape(-1)
     rest = dense.numel() % _PIECE
     whole = dense[:-rest] if rest else dense
-    pieces: torch.Tensor = vector_norm(whole.view(-1, _PIECE), dim=1, dtype=wide)
+    pieces = vector_norm(whole.view(-1, _PIECE), dim=1, dtype=wide)
     return torch.cat([pieces, vector_norm(dense[-rest:], dtype=wide).view(1)]) if rest else pieces
 
 

@@ -1,6 +1,7 @@
 """The torch function mode that lets a tape hear every call."""
 
-from typing import Any
+from threading import get_ident
+from typing import Any, Self
 
 import torch
 from torch.overrides import (
@@ -16,25 +17,29 @@ _BACKWARD: Any = torch.Tensor.backward
 
 
 class Listening(TorchFunctionMode):
-    """Passes every call through unchanged and shows it to the tape."""
+    """Passes every call through unchanged and shows it to the tape.
+
+    It lies below the modes of the user, who may leave in a step what was entered before it: leaving
+    takes the topmost mode away, whichever it is.
+    """
 
     def __init__(self, tape: Tape) -> None:
         super().__init__()
         self._tape = tape
-        self._below: int | None = None  # how many modes were on the stack when it was left
+        self._thread = get_ident()  # every thread has a stack of its own
+        self._resting = False
 
     def rest(self) -> None:
         """Hear nothing until `go_on`: hearing costs most where calls are small and many."""
-        stack = _get_current_function_mode_stack()
-        if stack and stack[-1] is self:
-            _pop_mode()
-            self._below = len(stack) - 1
+        if get_ident() == self._thread and self in _get_current_function_mode_stack():
+            self._leave()
+            self._resting = True
 
     def go_on(self) -> None:
-        """Hear again, unless the user entered or left modes in the meantime."""
-        if self._below is not None and self._below == len(_get_current_function_mode_stack()):
-            _push_mode(self)
-        self._below = None
+        """Hear again."""
+        if self._resting and get_ident() == self._thread:
+            self._resting = False
+            self._join()
 
     def update_begins(self) -> None:
         """An optimizer computes, not the model."""
@@ -46,10 +51,27 @@ class Listening(TorchFunctionMode):
         self._tape.deaf = False
         self.go_on()
 
+    def __enter__(self) -> Self:
+        """Join the stack of modes, at its bottom."""
+        self._join()
+        return self
+
     def __exit__(self, *_: object) -> None:
-        """Leave the stack of modes; the user may have entered others above since."""
-        if self not in _get_current_function_mode_stack():
-            return
+        """Leave the stack of modes, wherever it lies there now."""
+        self._resting = False
+        if self in _get_current_function_mode_stack():
+            self._leave()
+
+    def _join(self) -> None:
+        stack = _get_current_function_mode_stack()
+        # What `torch.set_default_device` enters insists on being the lowest.
+        own = torch._GLOBAL_DEVICE_CONTEXT  # noqa: SLF001 - no public way to ask
+        lowest = bool(stack) and stack[0] is getattr(own, "device_context", None)
+        above = [_pop_mode() for _ in stack[lowest:]]
+        for mode in (self, *reversed(above)):
+            _push_mode(mode)
+
+    def _leave(self) -> None:
         above = []
         while (mode := _pop_mode()) is not self:
             above.append(mode)

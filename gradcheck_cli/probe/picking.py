@@ -103,12 +103,13 @@ def flat(tensor: torch.Tensor, limit: int = LIMIT) -> torch.Tensor:
     return gathered
 
 
-def in_memory(tensor: torch.Tensor) -> torch.Tensor:
-    """Return [n]: all elements in the order they lie in memory; a view where nothing lies between."""
+def in_memory(tensor: torch.Tensor) -> torch.Tensor | None:
+    """Return [n]: a view of all elements in the order they lie in memory, None where gaps lie between."""
     if tensor.is_contiguous():
         return tensor.view(-1)
     strides = tensor.stride()
-    return tensor.permute(sorted(range(tensor.dim()), key=lambda i: -strides[i])).reshape(-1)
+    ordered = tensor.permute(sorted(range(tensor.dim()), key=lambda i: -strides[i]))
+    return ordered.view(-1) if ordered.is_contiguous() else None
 
 
 def by_sample(tensor: torch.Tensor, axis: int, limit: int = LIMIT) -> torch.Tensor:

@@ -107,7 +107,10 @@ def repeated(case: Case) -> tuple[Layer, ...]:
     return tuple(
         x
         for x in drawable(case)
-        if x.path in suspects and x.calls > 1 and x.fan_in is not None and x.fan_in == x.fan_out
+        if x.path in suspects
+        and x.calls > 1
+        and isinstance(module := case.module(x), nn.Linear)
+        and module.in_features == module.out_features
     )
 
 

@@ -50,12 +50,14 @@ def by_batch(case: Case, layers: Sequence[Layer]) -> bool:
 
 def _at_many_places(case: Case, layer: Layer) -> bool:
     """Is it a linear layer of which a sample has several outputs? BatchNorm1d takes them for channels."""
-    module, observed = case.module(layer), case.trace.observed
-    reading = observed[-1].readings.get(layer.path) if observed else None
-    if not isinstance(module, nn.Linear) or reading is None or reading.output is None:
+    module = case.module(layer)
+    if not isinstance(module, nn.Linear):
         return False
-    once = (case.trace.data.batch_size or 1) * module.out_features * layer.calls
-    return reading.output.count > once
+    readings = [step.readings.get(layer.path) for step in case.trace.observed]
+    most = max(
+        (r.output.count for r in readings if r is not None and r.output is not None), default=0
+    )
+    return most > (case.trace.data.batch_size or 1) * module.out_features * layer.calls
 
 
 def norm_for(module: nn.Module, *, batch: bool) -> tuple[nn.Module, str]:

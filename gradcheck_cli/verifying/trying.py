@@ -123,8 +123,9 @@ def _try(
     more = [Trial(p) for p in _at_best_rate(single) if p.fix.summary not in known]
     waiting = [*more, *waiting]
     _all(more, "no time was left to try it")
-    if not any(bench.merit(t)[0] for t in promising):  # no use in asking other seeds
-        promising += _searched(bench, waiting, lengths, end, say)
+    hopeful = any(bench.merit(t)[0] for t in promising)
+    if not hopeful and time.monotonic() < end:  # no use in asking other seeds
+        promising += _searched(bench, waiting, [bench.steps] if single else lengths, end, say)
         promising.sort(key=bench.merit, reverse=True)
         waiting = []
     _judge(bench, promising, [*trials, *more], lengths, end, say)
@@ -175,7 +176,8 @@ def _at_best_rate(single: Sequence[Trial]) -> Iterator[Proposal]:
     most = max((effect for _, effect in rates), default=0.0)
     if most >= MATERIAL:
         nearest = next(trial for trial, effect in rates if effect >= most - ALIKE)
-        yield from at_rate(nearest.proposal, [t.proposal for t in single])
+        able = [t.proposal for t in single if not (t.runs and t.runs[0].failed)]
+        yield from at_rate(nearest.proposal, able)
 
 
 def _search(

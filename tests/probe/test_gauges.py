@@ -1,6 +1,7 @@
 """Every gauge agrees with a slow, obvious computation in float64."""
 
 import copy
+from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gradcheck_cli.probe.clipping import ClipWatch
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.records.moments import Moments
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Reading
@@ -255,6 +257,36 @@ def test_clip_factor(limit: float) -> None:
     assert close(trace.steps[0].clip, min(1.0, limit / (norm + 1e-6)))
 
 
+def test_gradients_that_others_accumulate_are_not_taken_for_clipped_ones() -> None:
+    """Sharded training calls these hooks itself, some of them when a backward pass has ended."""
+    model = nn.Linear(4, 2)
+    late = nn.Parameter(torch.ones(3))
+    held = torch.nn.ParameterList([*model.parameters(), late])
+    optimizer = torch.optim.SGD(held, lr=0.1)
+    ledger = Ledger()
+    watch = ClipWatch(ledger)
+
+    def hand_over() -> None:
+        late.grad = torch.full((3,), 7.0)
+        for hook in late._post_accumulate_grad_hooks.values():
+            hook(late)
+
+    def ends(_: torch.Tensor) -> None:
+        torch.autograd.Variable._execution_engine.queue_callback(hand_over)
+
+    for during in (True, False):
+        with ExitStack() as stack:
+            watch.begin(held, stack)
+            if during:
+                handle = model.weight.register_post_accumulate_grad_hook(ends)
+            model(torch.ones(3, 4)).sum().backward()
+            handle.remove() if during else hand_over()
+            optimizer.step()
+            watch.after_update(optimizer)
+        (((_, pair)),) = ledger.fetch().numbers
+        assert pair[0] == pair[1] > 3 * 49
+
+
 class Attends(nn.Module):
     """Attention written by hand or through torch, over 6 positions."""
 
@@ -313,7 +345,9 @@ def test_float32_neither_underflows_nor_overflows(scale: float, width: int) -> N
     assert close(trace.steps[0].readings["Linear"].weight_grad.norm, expected.norm, 2e-2)
 
 
-@pytest.mark.parametrize("layout", ["contiguous", "transposed", "channels last", "every other"])
+@pytest.mark.parametrize(
+    "layout", ["contiguous", "transposed", "channels last", "every other", "expanded"]
+)
 def test_norms_of_millions_of_elements_are_as_exact_as_those_of_few(layout: str) -> None:
     torch.manual_seed(0)
     values = torch.randn(2, 3, 1001, 500).pow(5)
@@ -322,6 +356,7 @@ def test_norms_of_millions_of_elements_are_as_exact_as_those_of_few(layout: str)
         "transposed": lambda: values.mT,
         "channels last": lambda: values.contiguous(memory_format=torch.channels_last),
         "every other": lambda: values[..., ::2],
+        "expanded": lambda: values[:, :1].expand(-1, 3, -1, -1),
     }[layout]()
     ledger = Ledger()
     ledger.read(("layer", "weight"), values)

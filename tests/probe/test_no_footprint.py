@@ -6,6 +6,7 @@ import io
 import pickle
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.nn.modules import module as global_hooks
 from torch.optim import optimizer as optimizer_hooks
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
+from gradcheck_cli.probe.listening import Listening
 from gradcheck_cli.probe.recorder import Recorder
 from tests.probe.architectures import ARCHITECTURES, Training
 
@@ -175,6 +177,49 @@ def test_modes_of_the_users_stay_where_they_are(around: str, fails: bool) -> Non
     assert _get_current_function_mode_stack() == before
     if handle is not None:
         handle.remove()
+
+
+@pytest.mark.parametrize("mode", [Counting(), torch.device("cpu")])
+def test_a_mode_entered_before_a_step_is_the_one_that_is_left_in_it(mode: Any) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder([model], [optimizer]) as recorder:
+        step = recorder.step(inspect=True)
+        with mode:
+            step.__enter__()
+            loss = model(torch.ones(2, 3)).sum()
+        [listening] = _get_current_function_mode_stack()
+        assert isinstance(listening, Listening)
+        loss.backward()
+        optimizer.step()
+        step.__exit__(None, None, None)
+    assert _get_current_function_mode_stack() == []
+
+
+def test_a_default_device_set_in_a_step_can_be_taken_back() -> None:
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder([model], [optimizer]) as recorder, recorder.step(inspect=True):
+        torch.set_default_device("cpu")
+        model(torch.ones(2, 3)).sum().backward()
+        optimizer.step()
+        torch.set_default_device(None)
+    assert _get_current_function_mode_stack() == []
+
+
+def test_branches_that_run_in_threads_leave_no_mode_there_and_lose_none() -> None:
+    branches = [nn.Sequential(*[nn.Linear(64, 64) for _ in range(4)]) for _ in range(2)]
+    model = nn.ModuleList(branches)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ThreadPoolExecutor(1) as pool, Recorder([model], [optimizer]) as recorder:
+        for _ in range(10):
+            with recorder.step(inspect=True):
+                other = pool.submit(branches[1], torch.ones(64, 64))
+                loss = (branches[0](torch.ones(64, 64)) + other.result()).sum()
+                assert len(_get_current_function_mode_stack()) == 1
+                loss.backward()
+                optimizer.step()
+        assert pool.submit(_get_current_function_mode_stack).result() == []
 
 
 def test_the_calls_of_an_update_are_not_heard() -> None:

@@ -63,6 +63,12 @@ def test_two_ranks_say_what_one_process_says_of_the_same_batches(
     assert not list(tmp_path.glob("gradcheck-*")), "the ranks' files are gone"
 
 
+@pytest.mark.heavy
+def test_gradients_that_are_averaged_over_ranks_are_not_taken_for_clipped(tmp_path: Path) -> None:
+    done = started(tmp_path, "ddp", str(SCRIPT.with_name("unclipped.py")))
+    assert done.stdout.strip() == "[1.0, 1.0, 1.0]", done.stderr
+
+
 def test_replicas_that_drifted_apart_are_named(tmp_path: Path) -> None:
     report, _ = trained(tmp_path, "ddp", "drift")
     [finding] = [f for f in report["findings"] if f["name"] == "drifted-replicas"]

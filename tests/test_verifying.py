@@ -170,6 +170,14 @@ def test_combinations_are_tried_when_single_changes_fail() -> None:
     assert (best.name, best.verification.status) == ("both", Status.VERIFIED)
 
 
+def test_combinations_are_not_begun_when_the_time_is_spent() -> None:
+    both = proposal("both", Change(summary="leaky", model=rectify), part="all")
+    placebo = proposal("placebo", Change(summary="nothing", model=lambda _: None))
+    tried = {fix.name: fix.verification for fix in only(placebo, both, budget=0.0)}
+    assert tried["placebo"].seeds
+    assert tried["both"].reason == "no time was left to try it"
+
+
 def test_a_change_is_tried_with_the_rate_that_helps_where_neither_is_enough_alone() -> None:
     def wild(model: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.Adam(model.parameters(), lr=3.0)

@@ -214,6 +214,22 @@ def test_a_layer_that_a_loop_calls_again_and_again_becomes_a_rotation() -> None:
     assert torch.equal(target.build([identity.change]).model.turn.weight, torch.eye(6))
 
 
+def test_a_convolution_that_a_loop_calls_is_no_rotation() -> None:
+    class Turning(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.turn, self.last = nn.Conv1d(1, 1, 3, padding=1), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            state = x[:, None]
+            for _ in range(12):
+                state = self.turn(state).tanh()
+            return self.last(state[:, 0])
+
+    _, case = case_of(Turning, "long-recurrence", layers=("turn",))
+    assert proposals(case, "initialise-recurrence") == []
+
+
 def test_a_plain_recurrence_is_replaced_by_a_gated_one_of_the_same_shape() -> None:
     class Reader(nn.Module):
         def __init__(self) -> None:

@@ -1,152 +1,31 @@
 """From tensors to a few sums on their own device; nothing here waits for an accelerator.
 
-What is read of a tensor is copied into a row of a sheet; full sheets are reduced, in float64, many
-rows at a time. So a reading costs three small calls instead of a dozen, memory does not grow with the
+What is read of a tensor is copied into a row of a sheet (`sheets.py`); full sheets are reduced, in
+float64, many rows at a time. So a reading costs three small calls instead of a dozen, memory does not grow with the
 number of layers, and numbers cross from the device once a step.
 """
 
 from bisect import bisect_left
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from itertools import islice
-from math import isfinite, isinf, isnan
-from typing import Any
+from math import isinf, isnan
 
 import torch
 from torch.linalg import vector_norm
 
 from gradcheck_cli.probe import picking
+from gradcheck_cli.probe.sheets import COLUMNS, Entry, Key, Sheet, wide
 from gradcheck_cli.records.moments import Moments
 
-Key = tuple[Hashable, ...]
 Number = torch.Tensor | float
 Numbers = tuple[float, ...]
 _WIDTHS = (64, 512, picking.LIMIT)
 _SHEET, _ROWS = 128 * picking.LIMIT, 256  # elements of one sheet, and at most so many rows
-# Of so many elements at a time it is reduced on a CPU: they stay in the cache, and torch splits no
-# operation among its threads, which on busy cores costs more than the work.
-_PART = 7 * picking.LIMIT
-_COLUMNS = 7  # numbers of one row
-_PLACES = 2_048  # views of rows that are kept, since making one costs as much as writing to it
 # The error of a norm in float32 grows with the squares added up, to 1e-4 for ten million: of more than
 # so many elements it is taken in pieces.
 _MOST_ADDED, _PIECE = 131_072, 1_024
 # A norm in float32 is trusted where squares neither vanish, above so much per element, nor overflow.
 _LEAST_TRUSTED, _MOST_TRUSTED = 1e-17, 1e18
-
-
-@dataclass(slots=True)
-class Entry:
-    """One reading: whose it is, how much was read of how much, and whether the norm is exact."""
-
-    key: Key
-    read: int
-    count: int  # elements, stored or not
-    stored: int  # all but the zeros that a sparse layout leaves out
-    shape: tuple[int, int] | None = None  # samples x units, where their spread is asked for
-    exact: int | None = None  # position among the exact norms
-    lost: Key | None = None  # where it is asked what is zero here and not in the row before
-
-
-@dataclass(slots=True)
-class Sheet:
-    """Rows of samples of one width on one device; a row is zero behind its sample."""
-
-    rows: torch.Tensor
-    entries: list[Entry] = field(default_factory=list)
-    _filled: list[int] = field(
-        default_factory=list
-    )  # elements of each row that are not zero for sure
-    _places: dict[tuple[int, torch.Size], torch.Tensor] = field(default_factory=dict)
-    # Two copies of some rows, allocated once: pages are slow when new.
-    _scratch: torch.Tensor = field(init=False)
-
-    def __post_init__(self) -> None:
-        size = (2, self._many(), self.rows.shape[1])
-        device = self.rows.device
-        self._scratch = torch.empty(size, dtype=_wide(device), device=device)
-
-    def free(self) -> int:
-        """How many rows are still free."""
-        return self.rows.shape[0] - len(self.entries)
-
-    def place(self, entry: Entry, size: torch.Size) -> torch.Tensor:
-        """Return the next row as a tensor of this size, to be written."""
-        row, count = len(self.entries), size.numel()
-        self.entries.append(entry)
-        if row == len(self._filled):
-            self._filled.append(0)
-        if self._filled[row] > count:
-            self.rows[row, count : self._filled[row]].zero_()
-        self._filled[row] = count
-        place = self._places.get((row, size))
-        if place is None:
-            if len(self._places) == _PLACES:
-                self._places.clear()  # batches of ever other shapes
-            stride = (size[1], 1) if len(size) == 2 else (1,)
-            place = self.rows.as_strided(size, stride, row * self.rows.shape[1])
-            self._places[row, size] = place
-        return place
-
-    def reduce(self) -> torch.Tensor:
-        """Return [rows, 7] and empty the sheet; `_sums` says what stands in a row."""
-        many, parts, end = self._many(), [], 0
-        while end < len(self.entries):
-            begin, end = end, min(end + many, len(self.entries))
-            if end < len(self.entries) and self.entries[end].lost:
-                end -= 1  # it is compared with the row before
-            parts.append(self._sums(begin, end))
-        self.empty()
-        return torch.cat(parts)
-
-    def empty(self) -> None:
-        """Make all rows free again."""
-        self.entries.clear()
-
-    def _many(self) -> int:
-        """How many rows are reduced at a time."""
-        rows, width = self.rows.shape
-        return min(rows, _PART // width) if self.rows.device.type == "cpu" else rows
-
-    def _sums(self, first: int, last: int) -> torch.Tensor:
-        """Return [rows, 7] of some rows.
-
-        In a row: non-finite, not zero, sum, norm, peak, norm of differences from the mean over samples,
-        not zero here and in the row before.
-        """
-        entries = self.entries[first:last]
-        rows, scratch = self._scratch[:, : last - first]
-        rows.copy_(self.rows[first:last])
-        alive = torch.ne(rows, 0, out=scratch)
-        moving = alive.sum(1)
-        norm = vector_norm(rows, dim=1)
-        bad = both = torch.zeros_like(norm)
-        if rows.device.type != "cpu" or not all(map(isfinite, norm.tolist())):
-            bad = (~rows.isfinite()).sum(1).to(norm.dtype)
-            rows.nan_to_num_(0.0, 0.0, 0.0)
-            norm = vector_norm(rows, dim=1)
-        if any(entry.lost for entry in entries):
-            both = torch.cat([both[:1], (alive[1:] * alive[:-1]).sum(1)])
-        total, apart, peak = rows.sum(1), _apart(rows, entries, scratch), rows.abs_().amax(1)
-        return torch.stack([bad, moving, total, norm, peak, apart, both], dim=1)
-
-
-def _apart(rows: torch.Tensor, entries: list[Entry], scratch: torch.Tensor) -> torch.Tensor:
-    """Return [rows]: the norm of differences from the mean over samples; 0 where none is asked."""
-    shapes: dict[tuple[int, int] | None, list[int]] = {}
-    for i, entry in enumerate(entries):
-        shapes.setdefault(entry.shape, []).append(i)
-    apart = rows.new_zeros(rows.shape[0])
-    for shape, indices in shapes.items():
-        if shape is not None:
-            first, last = indices[0], indices[-1] + 1
-            run: Any = slice(first, last) if last - first == len(indices) else indices
-            size = shape[0] * shape[1]
-            block = rows[run, :size].view(-1, *shape)
-            room = scratch[: len(indices), :size].view(block.shape)
-            block = torch.sub(block, block.mean(1, keepdim=True), out=room)
-            apart[run] = vector_norm(block, dim=(1, 2))
-    return apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,14 +123,14 @@ class Ledger:
         moments: list[tuple[Key, Moments]] = []
         for (entries, _), table in zip(self._reduced, tables, strict=True):
             for i, entry in enumerate(entries):
-                row = table[_COLUMNS * i : _COLUMNS * (i + 1)]
+                row = table[COLUMNS * i : COLUMNS * (i + 1)]
                 moments.append((entry.key, _moments(entry, row, exact)))
                 if entry.shape is not None:
                     apart, norm = row[5], row[3]
                     pair = apart**2 / entry.shape[0], norm**2 / entry.shape[0]
                     numbers.append(((*entry.key, "spread"), pair))
                 if entry.lost is not None:
-                    moving = table[_COLUMNS * (i - 1) + 1]
+                    moving = table[COLUMNS * (i - 1) + 1]
                     numbers.append((entry.lost, (moving - row[6], float(entry.read))))
         self._clear()
         return Fetched(tuple(moments), tuple(numbers))
@@ -260,7 +139,7 @@ class Ledger:
         """Return the tables of reduced rows, the exact norms, and the numbers by key."""
         loose = [x for x in self._numbers if isinstance(x, torch.Tensor)]
         pieces = _alike(self._exact)
-        norms = [vector_norm(rows, dim=1, dtype=_wide(rows.device)) for _, rows in pieces]
+        norms = [vector_norm(rows, dim=1, dtype=wide(rows.device)) for _, rows in pieces]
         lists = _to_host([*(table for _, table in self._reduced), *norms, *loose])
         tables, rest = lists[: len(self._reduced)], lists[len(self._reduced) :]
         exact = [0.0] * len(self._exact)
@@ -289,19 +168,19 @@ def _is_quick(own: torch.Tensor) -> bool:
 
 def _norm(own: torch.Tensor) -> torch.Tensor:
     """Return [n]: norms of the pieces of a tensor, which make up its norm."""
-    wide = torch.float32 if own.dtype in {torch.float16, torch.bfloat16} else None
+    dtype = torch.float32 if own.dtype in {torch.float16, torch.bfloat16} else None
     if own.numel() < _MOST_ADDED or own.dtype is torch.float64:
-        norm: torch.Tensor = vector_norm(own, dtype=wide)
+        norm: torch.Tensor = vector_norm(own, dtype=dtype)
         return norm.view(1)
     pieces: torch.Tensor
     dense = picking.in_memory(own)
     if dense is None:  # expanded or cut out: a copy could be larger than memory
-        pieces = vector_norm(own, dim=own.shape.index(max(own.shape)), dtype=wide)
+        pieces = vector_norm(own, dim=own.shape.index(max(own.shape)), dtype=dtype)
         return pieces.reshape(-1)
     rest = dense.numel() % _PIECE
     whole = dense[:-rest] if rest else dense
-    pieces = vector_norm(whole.view(-1, _PIECE), dim=1, dtype=wide)
-    return torch.cat([pieces, vector_norm(dense[-rest:], dtype=wide).view(1)]) if rest else pieces
+    pieces = vector_norm(whole.view(-1, _PIECE), dim=1, dtype=dtype)
+    return torch.cat([pieces, vector_norm(dense[-rest:], dtype=dtype).view(1)]) if rest else pieces
 
 
 def _alike(tensors: list[torch.Tensor]) -> list[tuple[list[int], torch.Tensor]]:
@@ -312,16 +191,11 @@ def _alike(tensors: list[torch.Tensor]) -> list[tuple[list[int], torch.Tensor]]:
     return [(where, torch.stack([tensors[i] for i in where])) for where in groups.values()]
 
 
-def _wide(device: torch.device) -> torch.dtype:
-    """Return the type in which is added up."""
-    return torch.float32 if device.type == "mps" else torch.float64
-
-
 def _to_host(tensors: list[torch.Tensor]) -> list[list[float]]:
     """Return the numbers of each tensor; each device is waited for once."""
     by_device: dict[torch.device, list[tuple[list[int], torch.Tensor]]] = {}
     for where, stacked in _alike(tensors):
-        flat = stacked.reshape(-1).to(_wide(stacked.device))
+        flat = stacked.reshape(-1).to(wide(stacked.device))
         by_device.setdefault(stacked.device, []).append((where, flat))
     lists: list[list[float]] = [[] for _ in tensors]
     for groups in by_device.values():

@@ -1,7 +1,7 @@
 """How functional calls inside a forward are exchanged in memory: torch.sigmoid(x), x.detach()."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -14,16 +14,32 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.records.trace import SourceSite
 
 Substitute = Callable[..., Any]
-SKIPPED = (str(Path(torch.__file__).parent), __file__)
+SKIPPED = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 
 
-class Exchange(TorchFunctionMode):
-    """While active, a call by this name written on this line goes to a substitute."""
+class Placed(TorchFunctionMode):
+    """A mode that knows whether a call is written on its line."""
 
-    def __init__(self, site: SourceSite, name: str, substitute: Substitute) -> None:
+    def __init__(self, site: SourceSite) -> None:
         super().__init__()
         self.file = Path(site.file).resolve()
         self.line = site.line
+
+    def is_here(self) -> bool:
+        """Was the call that `__torch_function__` handles made on the line?"""
+        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the only way to know who calls
+        while frame is not None and frame.f_code.co_filename.startswith(SKIPPED):
+            frame = frame.f_back
+        if frame is None or frame.f_lineno != self.line:
+            return False
+        return Path(frame.f_code.co_filename).resolve() == self.file
+
+
+class Exchange(Placed):
+    """While active, a call by this name written on this line goes to a substitute."""
+
+    def __init__(self, site: SourceSite, name: str, substitute: Substitute) -> None:
+        super().__init__(site)
         self.name = name
         self.substitute = substitute
 
@@ -35,34 +51,35 @@ class Exchange(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Call the substitute when the call is the one that is meant."""
-        if getattr(func, "__name__", "").strip("_") == self.name and self._is_here():
+        if name_of(func) == self.name and self.is_here():
             return self.substitute(*args)
         return func(*args, **(kwargs or {}))
 
-    def _is_here(self) -> bool:
-        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the only way to know who calls
-        while frame is not None and frame.f_code.co_filename.startswith(SKIPPED):
-            frame = frame.f_back
-        if frame is None or frame.f_lineno != self.line:
-            return False
-        return Path(frame.f_code.co_filename).resolve() == self.file
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return what a call of torch's API is called, without underscores around it."""
+    return getattr(function, "__name__", "").strip("_")
 
 
 def exchange_calls(
     exchanges: Mapping[tuple[SourceSite, str], Substitute],
 ) -> Callable[[nn.Module], None]:
     """Return an edit after which the calls at these places, by name, go to the substitutes."""
-    modes = [Exchange(site, name, to) for (site, name), to in exchanges.items()]
+    return within([Exchange(site, name, to) for (site, name), to in exchanges.items()])
+
+
+def within(modes: Sequence[TorchFunctionMode]) -> Callable[[nn.Module], None]:
+    """Return an edit after which the model's forward runs while these are active."""
 
     def edit(model: nn.Module) -> None:
         forward = model.forward
 
-        def exchanged(*args: Any, **kwargs: Any) -> Any:
+        def watched(*args: Any, **kwargs: Any) -> Any:
             with ExitStack() as stack:
                 for mode in modes:
                     stack.enter_context(mode)
                 return forward(*args, **kwargs)
 
-        model.forward = exchanged
+        model.forward = watched
 
     return edit

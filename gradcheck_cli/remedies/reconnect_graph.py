@@ -1,10 +1,12 @@
-"""Let the gradient pass where the graph is cut: detach, no_grad, round, a comparison, argmax.
+"""Let the gradient pass where the graph is cut: detach, numpy, round, a comparison, argmax.
 
-Works because  Layers below a cut receive no gradient at all. detach() can be left out; a step
-               function can hand the gradient through as if it were the identity (straight-through).
+Works because  Layers below a cut receive no gradient at all. detach() and the way through numpy or
+               lists can be left out; a step function can hand the gradient through as if it were the
+               identity, a choice as if it were a softmax (straight-through).
 Costs          A straight-through gradient is biased.
 Not for        Cuts that are meant: targets, teachers, statistics.
-Sources        Bengio et al. 2013, arXiv:1308.3432, section 4 (straight-through).
+Sources        Bengio et al. 2013, arXiv:1308.3432, section 4 (straight-through); Jang et al. 2017,
+               arXiv:1611.01144, section 2.2 (of a choice).
 """
 
 import linecache
@@ -14,8 +16,9 @@ from torch import Tensor
 
 from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
-from gradcheck_cli.remedies.calls import exchange_calls
+from gradcheck_cli.remedies.calls import exchange_calls, within
 from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.returning import LEAVING, HardChoice, RoundTrip
 from gradcheck_cli.remedies.straight_through import COMPARED, SHORT, SIGNS, STEPS, through
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.targets.change import Change
@@ -25,6 +28,7 @@ HELPER = '''def {name}_straight_through(value: torch.Tensor) -> torch.Tensor:
     return value + (torch.{name}(value) - value).detach()
 '''
 DETACHING = frozenset({"detach", "data"})
+_SOON = 10  # lines
 
 
 def _keep(value: Tensor, *_: object) -> Tensor:
@@ -43,6 +47,10 @@ def _is_written(cut: Cut) -> bool:
 
 def _draft(cut: Cut) -> Draft:
     name = _operation(cut)
+    if cut.at is not None and _leaves(cut.at, name):
+        return _round_trip(cut, cut.at)
+    if cut.at is not None and name in {"argmax", "argmin"} and _coded(cut.at):
+        return _hard_choice(cut, cut.at, name)
     if cut.at is not None and name in DETACHING:
         return _kept_attached(cut, cut.at, name)
     if cut.at is not None and name in STEPS:
@@ -55,6 +63,46 @@ def _draft(cut: Cut) -> Draft:
         layers=_layers(cut),
         at=cut.at,
         size=4,
+    )
+
+
+def _leaves(at: SourceSite, name: str) -> bool:
+    """Do numbers leave torch here, by this call or by one after it on the line?"""
+    line = linecache.getline(at.file, at.line)
+    return name in LEAVING or (name == "detach" and any(f"{call}(" in line for call in LEAVING))
+
+
+def _coded(at: SourceSite) -> bool:
+    """Is the choice made one-hot, here or soon after?"""
+    lines = linecache.getlines(at.file)[at.line - 1 : at.line - 1 + _SOON]
+    return any("one_hot(" in line for line in lines)
+
+
+def _round_trip(cut: Cut, at: SourceSite) -> Draft:
+    return Draft(
+        summary=f"Keep the tensor: at {at} its numbers leave torch, and they come back without a gradient.",
+        code=f"# {at}\ncode = self.encoder(x)  # no numpy, no list, no torch.tensor() of it on the way",
+        change=Change(summary="no way round torch", model=within([RoundTrip(at)])),
+        layers=_layers(cut),
+        at=at,
+        size=1,
+    )
+
+
+def _hard_choice(cut: Cut, at: SourceSite, name: str) -> Draft:
+    sign = "" if name == "argmax" else "-"
+    return Draft(
+        summary=f"Let the gradient pass {name}() at {at} as if it were a softmax.",
+        code=(
+            f"# {at}\n"
+            f"soft = torch.softmax({sign}scores, dim=-1)\n"
+            "hard = F.one_hot(soft.argmax(dim=-1), soft.shape[-1])\n"
+            "y = hard + soft - soft.detach()  # forward the choice, backward the softmax"
+        ),
+        change=Change(summary=f"softmax behind {name}()", model=within([HardChoice(at)])),
+        layers=_layers(cut),
+        at=at,
+        size=1,
     )
 
 

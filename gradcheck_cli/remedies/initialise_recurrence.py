@@ -1,8 +1,8 @@
-"""Start the recurrence as a rotation or the identity, and open the forget gates.
+"""Start the recurrence as a rotation or the identity, and let the gates keep the state.
 
 Works because  The gradient through k time steps is a product of k recurrent matrices: with an
-               orthogonal one no direction is lost, and a forget gate that starts near 1 keeps the
-               cell as it is.
+               orthogonal one no direction is lost. A gate that keeps 1 - 1/k of the state remembers
+               for k steps: its bias is log(k - 1), drawn for every k up to the sequence's length.
 Costs          Nothing at run time; a network that must forget takes longer to learn it.
 Not for        Pretrained recurrent weights.
 Sources        Le et al. 2015, arXiv:1504.00941; Jozefowicz et al. 2015, section 2.4; Tallec &
@@ -10,6 +10,7 @@ Sources        Le et al. 2015, arXiv:1504.00941; Jozefowicz et al. 2015, section
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,6 +26,23 @@ from gradcheck_cli.targets.change import Change
 
 RECURRENT = (nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell)
 GATES = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3}
+SHORTEST = 8  # steps: what need not be remembered for longer needs no gates that do
+_REMEMBER = '''def start_gates(layer: nn.Module, steps: int) -> None:
+    """Let the gates of a recurrent layer forget over 1 to `steps` steps."""
+    if isinstance(layer, (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell)):
+        size = layer.hidden_size
+        for name, weight in layer.named_parameters():
+            if "weight_hh" in name:
+                for block in weight.data.split(size):
+                    nn.init.orthogonal_(block)
+            elif "bias" in name:
+                nn.init.zeros_(weight)
+            if "bias_ih" in name:
+                keep = torch.empty(size, device=weight.device).uniform_(1, steps - 1).log_()
+                weight.data[size : 2 * size] = keep  # forget gate of an LSTM, update gate of a GRU
+                if isinstance(layer, (nn.LSTM, nn.LSTMCell)):
+                    weight.data[:size] = -keep  # and its input gate
+'''
 
 
 def recurrent(case: Case) -> tuple[Layer, ...]:
@@ -54,6 +72,65 @@ def _start(module: nn.Module, fill: Callable[[torch.Tensor], Any]) -> None:
                 parameter.chunk(gates)[1].fill_(1.0)  # order of gates: input, forget, cell, output
 
 
+def remember(module: nn.Module, steps: int) -> None:
+    """Start as a rotation whose gates forget over 1 to `steps` steps.
+
+    The bias of the gate that keeps the state is log(u), u uniform in [1, steps - 1]; an LSTM's input
+    gate gets its negative (Tallec & Ollivier 2018, section 2).
+    """
+    rotate(module)
+    gates = GATES[type(module).__name__]
+    for name, bias in module.named_parameters(recurse=False):
+        if "bias_ih" in name:
+            keep = torch.empty_like(bias.chunk(gates)[1]).uniform_(1, steps - 1).log_()
+            bias.chunk(gates)[1].copy_(keep)  # an LSTM's forget gate, a GRU's update gate
+            if gates == 4:
+                bias.chunk(gates)[0].copy_(-keep)
+
+
+def _length(case: Case, layers: tuple[Layer, ...]) -> int:
+    """Return how many steps the longest of the recurrences takes, from the size of its outputs."""
+    batch = case.trace.data.batch_size or 0
+    longest = 0
+    for layer in layers:
+        module = case.module(layer)
+        ways = 2 if getattr(module, "bidirectional", False) else 1
+        width = ways * int(getattr(module, "hidden_size", 0)) * batch
+        readings = [step.readings.get(layer.path) for step in case.trace.observed]
+        counts = [r.output.count for r in readings if r is not None and r.output is not None]
+        longest = max(longest, layer.calls, *(count // width for count in counts if width))
+    return longest
+
+
+def _to_remember(case: Case, layers: tuple[Layer, ...]) -> Iterator[Draft]:
+    gated = tuple(x for x in layers if type(case.module(x)).__name__ in GATES)
+    steps = _length(case, gated) if gated else 0
+    if steps < SHORTEST:
+        return
+    paths = [x.path for x in gated]
+    yield Draft(
+        summary=f"Start the gates of {names(paths)} so that they remember for up to {steps} steps.",
+        code=paste(
+            where(gated),
+            _REMEMBER,
+            f"for name in {listed(paths)}:\n    start_gates(model.get_submodule(name), {steps})",
+        ),
+        change=Change(
+            summary="gates that remember", model=touch(paths, partial(remember, steps=steps))
+        ),
+        layers=tuple(paths),
+        at=first_site(gated),
+        size=2,
+        edits=(
+            Edit(
+                act=Act.FINISH,
+                new=f"{{model}}.apply(lambda layer: start_gates(layer, {steps}))",
+                needs=_REMEMBER,
+            ),
+        ),
+    )
+
+
 def _helper(fill: str) -> str:
     return (
         "def start_recurrence(layer: nn.Module) -> None:\n"
@@ -77,12 +154,13 @@ def _helper(fill: str) -> str:
     part="initialisation",
 )
 def initialise_recurrence(case: Case) -> Iterator[Draft]:
-    """Draft a rotation, then the identity."""
+    """Draft gates that keep the state, a rotation, then the identity."""
     yield from _of_repeated(repeated(case))
     layers = recurrent(case)
     if not layers:
         return
     paths = [x.path for x in layers]
+    yield from _to_remember(case, layers)
     for said, act, fill in (("orthogonal", rotate, "orthogonal_"), ("identity", stay, "eye_")):
         yield Draft(
             summary=f"Start the recurrent weights of {names(paths)} as {said} matrices.",

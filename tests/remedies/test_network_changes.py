@@ -193,6 +193,45 @@ def test_recurrent_weights_become_rotations_and_forget_gates_open() -> None:
     assert not lstm.bias_ih_l0.chunk(4)[0].any()
 
 
+class Waiting(nn.Module):
+    """Reads one step and 19 empty ones."""
+
+    def __init__(self, kind: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.memory = kind(8, 16, batch_first=True)
+        self.last = nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = torch.cat([x[:, None], x.new_zeros(len(x), 19, 8)], dim=1)
+        return self.last(self.memory(steps)[0][:, -1])
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_gates_are_started_so_that_they_remember_for_the_length_of_the_sequence(
+    kind: type[nn.RNNBase],
+) -> None:
+    target, case = case_of(lambda: Waiting(kind), "long-recurrence")
+    [proposal] = [p for p in proposals(case, "initialise-recurrence") if "gates" in p.fix.summary]
+    assert "up to 20 steps" in proposal.fix.summary
+    assert proposal.change is not None
+    memory = target.build([proposal.change]).model.memory
+    gates = memory.bias_ih_l0.unflatten(0, (-1, 16))
+    kept = torch.sigmoid(gates[1])  # of the state in each step
+    lengths = 1 / (1 - kept)
+    assert lengths.min() >= 2 - 1e-4
+    assert lengths.max() <= 20 + 1e-3
+    assert lengths.std() > 1
+    if kind is nn.LSTM:
+        assert torch.equal(gates[0], -gates[1])
+    assert not gates[2:].any()
+    assert not memory.bias_hh_l0.any()
+
+
+def test_what_need_not_be_remembered_for_long_gets_no_gates_for_it() -> None:
+    _, case = case_of(Gated, "long-recurrence")
+    assert not any("gates" in p.fix.summary for p in proposals(case, "initialise-recurrence"))
+
+
 def test_a_layer_that_a_loop_calls_again_and_again_becomes_a_rotation() -> None:
     class Turning(nn.Module):
         def __init__(self) -> None:

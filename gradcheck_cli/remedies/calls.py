@@ -57,8 +57,11 @@ class Exchange(Placed):
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Return what a call of torch's API is called, without underscores around it."""
-    return getattr(function, "__name__", "").strip("_")
+    """Return what a call of torch's API is called, without underscores; `data` for reading `x.data`."""
+    name = getattr(function, "__name__", "")
+    if name == "__get__":
+        name = getattr(function.__self__, "__name__", "")  # type: ignore[attr-defined]
+    return str(name).strip("_")
 
 
 def exchange_calls(

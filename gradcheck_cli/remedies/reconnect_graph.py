@@ -18,7 +18,7 @@ from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls, within
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.returning import LEAVING, HardChoice, RoundTrip
+from gradcheck_cli.remedies.returning import DETACHING, LEAVING, HardChoice, RoundTrip
 from gradcheck_cli.remedies.straight_through import COMPARED, SHORT, SIGNS, STEPS, through
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.targets.change import Change
@@ -27,7 +27,6 @@ HELPER = '''def {name}_straight_through(value: torch.Tensor) -> torch.Tensor:
     """Apply {name}; the gradient passes as if it were the identity."""
     return value + (torch.{name}(value) - value).detach()
 '''
-DETACHING = frozenset({"detach", "data"})
 _SOON = 10  # lines
 
 
@@ -69,7 +68,7 @@ def _draft(cut: Cut) -> Draft:
 def _leaves(at: SourceSite, name: str) -> bool:
     """Do numbers leave torch here, by this call or by one after it on the line?"""
     line = linecache.getline(at.file, at.line)
-    return name in LEAVING or (name == "detach" and any(f"{call}(" in line for call in LEAVING))
+    return name in LEAVING or (name in DETACHING and any(f"{call}(" in line for call in LEAVING))
 
 
 def _coded(at: SourceSite) -> bool:
@@ -107,10 +106,11 @@ def _hard_choice(cut: Cut, at: SourceSite, name: str) -> Draft:
 
 
 def _kept_attached(cut: Cut, at: SourceSite, name: str) -> Draft:
+    said = f".{name}" if name == "data" else f"{name}()"
     return Draft(
-        summary=f"Remove {name}() at {at}.",
-        code=f"# {at}\ncode = self.encoder(x)  # without .{name}()",
-        change=Change(summary=f"no {name}()", model=exchange_calls({(at, name): _keep})),
+        summary=f"Remove {said} at {at}.",
+        code=f"# {at}\ncode = self.encoder(x)  # without .{said.lstrip('.')}",
+        change=Change(summary=f"no {said}", model=exchange_calls({(at, name): _keep})),
         layers=_layers(cut),
         at=at,
         size=1,

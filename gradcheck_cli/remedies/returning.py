@@ -11,6 +11,7 @@ from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.calls import Placed, name_of
 
 LEAVING = frozenset({"numpy", "numpy_force", "tolist", "array"})  # a tensor becomes plain numbers
+DETACHING = frozenset({"detach", "data"})
 
 
 class RoundTrip(Placed):
@@ -22,7 +23,7 @@ class RoundTrip(Placed):
 
     def __init__(self, site: SourceSite) -> None:
         super().__init__(site)
-        self._held: Tensor | None = None  # what `detach` on the line was called on
+        self._held: Tensor | None = None  # what was detached on the line
         self._left: list[Tensor] = []
 
     def __exit__(self, *raised: object) -> None:
@@ -40,7 +41,7 @@ class RoundTrip(Placed):
     ) -> Any:
         """Note what leaves on the line; hand on everywhere what comes back."""
         name = name_of(func)
-        if name in LEAVING or name == "detach":
+        if name in LEAVING | DETACHING:
             if self.is_here():
                 self._leaves(name, args[0])
         elif self._left:
@@ -48,7 +49,7 @@ class RoundTrip(Placed):
         return func(*args, **(kwargs or {}))
 
     def _leaves(self, name: str, value: Tensor) -> None:
-        if name == "detach":
+        if name in DETACHING:
             self._held = value
         elif value.requires_grad:
             self._left.append(value)

@@ -410,6 +410,28 @@ def test_files_outside_the_project_and_in_packages_are_refused(project: Path) ->
         patch(proposal.edits, training, target.labels, root=elsewhere)
 
 
+def test_an_attribute_that_cuts_the_graph_is_left_out(project: Path) -> None:
+    file = write(
+        project,
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.data = nn.Linear(8, 8)
+                self.last = nn.Linear(8, 3)
+
+            def forward(self, x):
+                return self.last(self.data(x).data)
+
+        model = Net
+        """,
+    )
+    before = file.read_text()
+    training, target, proposal = drafted("detached-graph", "reconnect-graph")
+    [change] = patch(proposal.edits, training, target.labels).files
+    assert change.after.decode() == before.replace("self.data(x).data", "self.data(x)")
+
+
 def test_a_change_without_a_safe_edit_is_refused(project: Path) -> None:
     write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0"))
     training, target, _ = drafted("learning-rate-too-high", "lower-learning-rate")

@@ -51,6 +51,21 @@ def calls_on(editor: Editor, line: int, name: str) -> cst.Call:
     return tight[0]
 
 
+def read_on(editor: Editor, line: int, name: str) -> cst.Attribute | None:
+    """Return the only place on this line where an attribute is read, as in `x.data`."""
+    nodes = list(descendants(editor.module))
+    called = {id(node.func) for node in nodes if isinstance(node, cst.Call)}
+    found = [
+        node
+        for node in nodes
+        if isinstance(node, cst.Attribute)
+        and node.attr.value == name
+        and id(node) not in called
+        and editor.positions[node].start.line <= line <= editor.positions[node].end.line
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 def called_name(call: cst.Call) -> str:
     """Return the last part of what is called."""
     return called_attribute(call.func)

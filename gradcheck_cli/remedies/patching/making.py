@@ -17,6 +17,7 @@ from gradcheck_cli.remedies.patching.locating import (
     definition,
     descendants,
     is_function_of,
+    read_on,
 )
 from gradcheck_cli.remedies.patching.names import meant
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
@@ -129,9 +130,19 @@ def call(editor: Editor, edit: Edit) -> None:
     editor.act(node, exchanged)
 
 
+def attribute_of(read: cst.CSTNode) -> cst.CSTNode:
+    """Return what an attribute is read from."""
+    assert isinstance(read, cst.Attribute)
+    return read.value
+
+
 def unwrap(editor: Editor, edit: Edit) -> None:
-    """Leave a functional call out and keep what it was called on."""
+    """Leave a call, or an attribute like `.data`, out and keep what it was called on."""
     assert edit.at is not None
+    read = read_on(editor, edit.at.line, edit.old)
+    if read is not None:
+        editor.act(read, attribute_of)
+        return
     node = calls_on(editor, edit.at.line, edit.old)
     free = is_function_of(editor, node)
 

@@ -9,7 +9,7 @@ from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.remedies.base import Case, Proposal, Remedy
 from gradcheck_cli.remedies.catalogue import all_remedies
-from gradcheck_cli.remedies.with_rate import slower
+from gradcheck_cli.remedies.with_rate import paced
 from gradcheck_cli.targets.training import Training
 
 CAUSES = 4  # that are treated; the others are too unlikely beside them
@@ -43,7 +43,7 @@ def propose(
     for _, _, proposal in ranked:
         made.setdefault((proposal.fix.name, proposal.fix.summary), proposal)
     proposals = tuple(made.values())
-    return (*proposals, *slower(training, proposals))
+    return (*proposals, *paced(training, proposals, adaptive=trace.adaptive))
 
 
 def likely(causes: Sequence[Cause]) -> tuple[Cause, ...]:

@@ -9,21 +9,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gradcheck_cli.remedies.base import Draft, Proposal
-from gradcheck_cli.remedies.change_learning_rate import draft, rate
+from gradcheck_cli.remedies.change_learning_rate import HIGHEST, draft, rate
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.remedies.wording import paste
 from gradcheck_cli.targets.training import Training
 
 MOST = 2  # changes, the best guesses
-FACTOR = 0.1
+SLOWER, FASTER = 0.1, 10.0
+WIRING = "wiring"  # the part whose repair lets parameters move that did not
 
 
-def slower(training: Training, proposals: Sequence[Proposal]) -> Iterator[Proposal]:
-    """Yield the first changes again, each with a tenth of the learning rate."""
+def paced(
+    training: Training, proposals: Sequence[Proposal], *, adaptive: bool
+) -> Iterator[Proposal]:
+    """Yield the first changes again, each with a tenth of the learning rate.
+
+    A rate that was chosen while parts of the network could not move says nothing about the whole:
+    repairs of the wiring come with ten times the rate, too.
+    """
     now = rate(training)
     if now:
         for proposal in _first(proposals):
-            yield _joined(proposal, draft(now, FACTOR))
+            if proposal.part == WIRING and FASTER * now <= HIGHEST[adaptive]:
+                yield _joined(proposal, draft(now, FASTER))
+            yield _joined(proposal, draft(now, SLOWER))
 
 
 def at_rate(chosen: Proposal, proposals: Sequence[Proposal]) -> Iterator[Proposal]:

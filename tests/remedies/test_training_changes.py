@@ -43,6 +43,15 @@ def test_adaptive_optimizers_are_not_offered_rates_that_never_work() -> None:
     assert len(proposals(case, "raise-learning-rate")) == 1
 
 
+@pytest.mark.parametrize(("rate", "tried"), [(1e-3, ["0.0001", "0.01"]), (0.5, ["0.05"])])
+def test_repairs_of_the_wiring_come_with_a_larger_rate_too(rate: float, tried: list[str]) -> None:
+    heads = lambda model: torch.optim.SGD(model[2].parameters(), lr=rate)  # noqa: E731
+    _, case = case_of(small, "optimizer-misses-parameters", optimizer=heads)
+    found = propose(case.training, case.trace, [case.cause], [finding(Severity.ERROR)])
+    rates = [p.fix.summary.split("rate ")[1].split()[0] for p in found if "With" in p.fix.summary]
+    assert sorted(rates) == tried
+
+
 def test_the_rate_grows_over_the_first_steps() -> None:
     target, case = case_of(small, "learning-rate-too-high")
     change = proposals(case, "warm-up")[0].change
@@ -213,6 +222,8 @@ class Cut(nn.Module):
         x = self.first(x)
         if self.how == "detach":
             x = x.detach()
+        elif self.how == "data":
+            x = x.data
         elif self.how == "round":
             x = torch.round(x)
         elif self.how == "detached by a function":
@@ -228,7 +239,7 @@ class Cut(nn.Module):
         return self.last(x)
 
 
-@pytest.mark.parametrize("how", ["detach", "round"])
+@pytest.mark.parametrize("how", ["detach", "data", "round"])
 def test_the_gradient_passes_where_it_was_cut(how: str) -> None:
     target, case = case_of(lambda: Cut(how), "detached-graph")
     healing = [p for p in proposals(case, "reconnect-graph") if how in p.fix.summary]

@@ -1,5 +1,6 @@
 """Planted vanishing: through time, in attention, at the inputs, at the output, in a graph."""
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -145,7 +146,7 @@ def ended(
     """Return a builder of a shallow network with something at its end and a bias before it."""
 
     def build() -> nn.Module:
-        model = mlp(nn.Tanh, 2, inputs=source_width, outputs=outputs, end=(end,))()
+        model = mlp(nn.Tanh, 2, inputs=source_width, outputs=outputs, end=(deepcopy(end),))()
         with torch.no_grad():
             model.get_parameter("4.bias").fill_(bias)
         return model
@@ -157,7 +158,7 @@ def sure(spread: float, end: nn.Module, inputs: int = 64, outputs: int = 10) -> 
     """Return a builder of a network whose last weights begin this large."""
 
     def build() -> nn.Module:
-        model = mlp(nn.Tanh, 2, inputs=inputs, outputs=outputs, end=(end,))()
+        model = mlp(nn.Tanh, 2, inputs=inputs, outputs=outputs, end=(deepcopy(end),))()
         nn.init.normal_(model.get_parameter("4.weight"), std=spread)
         return model
 

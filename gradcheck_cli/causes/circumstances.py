@@ -8,7 +8,6 @@ from gradcheck_cli.rules.profile import (
     begun,
     depths,
     late,
-    output_std,
     reference,
     typical,
     whole_signal,
@@ -46,12 +45,6 @@ def pinned_output(trace: Trace) -> bool:
     last = [x for x in trace.layers if x.role is Role.ACTIVATION and x.depth == 0]
     shares = [typical(late(trace), x.path, lambda r: r.saturated) or 0.0 for x in last]
     return max(shares, default=0.0) > 0.5
-
-
-def first_logits(trace: Trace) -> float:
-    """Return the standard deviation of the last layer's outputs before the first update."""
-    last = [x for x in trace.weight_layers if x.depth == 0]
-    return max((typical(begun(trace), x.path, output_std) or 0.0 for x in last), default=0.0)
 
 
 def flat_end(trace: Trace) -> bool:

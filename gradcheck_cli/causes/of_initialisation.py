@@ -6,7 +6,6 @@ from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
     beyond_initialisation,
-    first_logits,
     flat_end,
     input_size,
     lost_at_start,
@@ -15,11 +14,7 @@ from gradcheck_cli.causes.circumstances import (
 )
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import (
-    begun,
-    output_std,
-    typical,
-)
+from gradcheck_cli.rules.profile import begun, first_logits, output_std, typical
 
 
 @cause(
@@ -93,23 +88,19 @@ def _weigh_against(weighing: Weighing, trace: Trace, gain: float) -> None:
 def init_too_large(seen: Evidence) -> Support | None:
     """Initial weights are larger than what keeps the variance of signals.
 
-    Speaks for it  a weight gain well above 1 in the first steps; outputs that grow along the depth; units
-                   that are saturated from the first step on.
+    Speaks for it  a weight gain well above 1 in the first steps; outputs that grow along the depth or are
+                   large at the end before anything was learned (residual sums); units that are saturated
+                   from the first step on.
     Against it     inputs that are large themselves.
     Sources        He et al. 2015, eq. 10 and 14; Glorot & Bengio 2010.
     """
     trace = seen.trace
-    start = budget(trace)
-    large = [x for x in start.links if x.gain > 1.6 or _forward_gain(x.layer) > 2.2]
-    tables = [
-        x
-        for x in trace.weight_layers
-        if x.role is not Role.EMBEDDING and _forward_gain(x) > _LARGE.get(x.role, 2.2)
-    ]
-    layers = list(dict.fromkeys([*(x.layer for x in large), *tables]))
+    layers = _oversized(trace)
     at_once = saturated_at_start(trace) and input_size(trace) < 5
     chosen = sharp(crossings(trace))
-    if not (layers or at_once or chosen) or not seen.noted(*init_too_large_explains):
+    logits = first_logits(trace)
+    blown = logits > 20 and input_size(trace) < 5
+    if not (layers or at_once or chosen or blown) or not seen.noted(*init_too_large_explains):
         return None
     gain = max((_forward_gain(x) for x in layers), default=1.0)
     weighing = Weighing()
@@ -134,9 +125,23 @@ def init_too_large(seen: Evidence) -> Support | None:
         f"take {number(sum(x.lost for x in chosen))} decades of the gradient",
         when=bool(chosen),
     )
-    logits = first_logits(trace)
-    weighing.add(0.35, f"the first outputs have a size of {number(logits)}", when=logits > 20)
+    weighing.add(
+        0.35 if layers else 0.7,
+        f"the first outputs have a size of {number(logits)}",
+        when=logits > 20 if layers else blown,
+    )
     return weighing.support(layers, first=layers[0] if layers else None)
+
+
+def _oversized(trace: Trace) -> list[Layer]:
+    """Return the layers whose weights are larger than what keeps the variance."""
+    large = [x.layer for x in budget(trace).links if x.gain > 1.6 or _forward_gain(x.layer) > 2.2]
+    tables = [
+        x
+        for x in trace.weight_layers
+        if x.role is not Role.EMBEDDING and _forward_gain(x) > _LARGE.get(x.role, 2.2)
+    ]
+    return list(dict.fromkeys([*large, *tables]))
 
 
 init_too_large_explains = (

@@ -2,11 +2,11 @@
 
 from gradcheck_cli.causes.attenuation import crossings, sharp
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
-from gradcheck_cli.causes.circumstances import first_logits, flat_end, pinned_output
+from gradcheck_cli.causes.circumstances import flat_end, pinned_output
 from gradcheck_cli.records.trace import Cut, Layer
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.mismatched_loss import REGRESSION
-from gradcheck_cli.rules.profile import whole_signal
+from gradcheck_cli.rules.profile import first_logits, whole_signal
 
 _DETACHING = {"detach", "detach_", "data", "no_grad", "item", "tolist", "numpy", "numpy_force"}
 _STUCK = "stalled-loss disconnected-parameter zero-gradient"

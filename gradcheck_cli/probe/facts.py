@@ -106,6 +106,7 @@ class LossWatch:
     total: torch.Tensor | None = None  # per output column
     baselines: list[float] = field(default_factory=list)
     scales: list[float] = field(default_factory=list)  # loss / value of the function it was seen in
+    score_scale: float | None = None
 
     def saw(self, calls: list[LossCall], value: torch.Tensor | None) -> None:
         """The losses of one inspected step, and the tensor that backward began from."""
@@ -120,6 +121,8 @@ class LossWatch:
         if call.activation_before == "log_softmax" and _over_the_batch(output):
             self.activation_before = OVER_THE_BATCH
         self.output_shape, self.target_shape = tuple(output.shape), tuple(target.shape)
+        if self.score_scale is None:
+            self.score_scale = _score_scale(call.kind, output)
         self._range(target)
         if output.numel() > _LARGE and len(self.baselines) >= _ENOUGH:
             return
@@ -196,6 +199,7 @@ class LossWatch:
             classes=self.width,
             baseline=self._baseline(),
             broadcast=same_kind and self.kind in _ELEMENTWISE and _is_stretched(*shapes),
+            score_scale=self.score_scale,
         )
 
     def _is_multiple(self) -> bool:
@@ -209,6 +213,17 @@ class LossWatch:
         if self.low == self.high and self.target_kind == "values":
             return None  # to predict the one target there is says nothing
         return sum(self.baselines) / len(self.baselines)
+
+
+def _score_scale(kind: str, output: torch.Tensor) -> float | None:
+    """Return the rms of scores: around the mean over classes, or around 0 for yes or no."""
+    if kind == "cross_entropy" and output.dim():
+        axis = min(1, output.dim() - 1)
+        output = output - output.mean(axis, keepdim=True)
+    elif kind != "binary_cross_entropy_with_logits":
+        return None
+    rms = float(output.float().square().mean().sqrt())
+    return rms if isfinite(rms) else None
 
 
 def _over_the_batch(output: torch.Tensor) -> bool:

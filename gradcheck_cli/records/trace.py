@@ -191,6 +191,9 @@ class LossFacts:
     classes: int | None = None
     baseline: float | None = None  # the loss of the best constant prediction on the targets seen
     broadcast: bool = False  # output and target had different shapes and were stretched
+    # Of the first scores that were compared with targets: rms of what sets the chances, which is the
+    # distance from the mean over classes (binary: from 0). None for other losses.
+    score_scale: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from gradcheck_cli.remedies.rebuild_layers import rebuild_layers
 from gradcheck_cli.remedies.reconnect_graph import reconnect_graph
 from gradcheck_cli.remedies.register_modules import register_modules
 from gradcheck_cli.remedies.revive_dead_relu import revive_dead_relu
+from gradcheck_cli.remedies.scale_scores import scale_scores
 from gradcheck_cli.remedies.standardise_inputs import standardise_inputs
 from gradcheck_cli.remedies.swap_activation import swap_activation
 from gradcheck_cli.remedies.unfreeze import unfreeze
@@ -44,6 +45,7 @@ REMEDIES: tuple[Remedy, ...] = (
     gate_recurrence,
     standardise_inputs,
     drop_output_activation,
+    scale_scores,
     match_target_shape,
     raise_learning_rate,
     lower_learning_rate,

@@ -82,6 +82,12 @@ def output_std(reading: Reading) -> float | None:
     return None if reading.output is None else reading.output.std
 
 
+def first_logits(trace: Trace) -> float:
+    """Return the standard deviation of the last layer's outputs before the first update."""
+    last = [x for x in trace.weight_layers if x.depth == 0]
+    return max((typical(begun(trace), x.path, output_std) or 0.0 for x in last), default=0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Depth:
     """A weight layer's place and strength in the late part of the run."""

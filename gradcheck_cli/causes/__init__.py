@@ -5,7 +5,11 @@ from gradcheck_cli.causes.base import CauseRule
 from gradcheck_cli.causes.of_data import degenerate_data, labels_without_signal, unnormalized_input
 from gradcheck_cli.causes.of_depth import depth_without_normalization, long_recurrence
 from gradcheck_cli.causes.of_initialisation import init_too_large, init_too_small
-from gradcheck_cli.causes.of_nonlinearities import dead_relu, saturating_activation
+from gradcheck_cli.causes.of_nonlinearities import (
+    dead_relu,
+    infinite_slope,
+    saturating_activation,
+)
 from gradcheck_cli.causes.of_training import (
     clipping_too_strong,
     learning_rate_too_high,
@@ -31,6 +35,7 @@ CAUSES: tuple[CauseRule, ...] = (
     init_too_large,
     depth_without_normalization,
     dead_relu,
+    infinite_slope,
     long_recurrence,
     learning_rate_too_low,
     learning_rate_too_high,

@@ -1,4 +1,6 @@
-"""Causes at nonlinearities: units that are flat, units that are dead."""
+"""Causes at nonlinearities: units that are flat, units that are dead, slopes that are infinite."""
+
+from math import isfinite
 
 from gradcheck_cli.causes.attenuation import BOUNDED, budget
 from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
@@ -7,6 +9,7 @@ from gradcheck_cli.causes.circumstances import (
     broke_later,
     saturated_at_start,
 )
+from gradcheck_cli.records.trace import Step
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import (
     first,
@@ -94,3 +97,45 @@ def dead_relu(seen: Evidence) -> Support | None:
         when=any(fed_a_constant(trace, x) for x in dead),
     )
     return weighing.support(dead)
+
+
+@cause(
+    "infinite-slope",
+    "non-finite",
+    "Keep what the function is given away from the point, with clamp_min(1e-6).",
+)
+def infinite_slope(seen: Evidence) -> Support | None:
+    """A function was evaluated where it has a value but no finite slope: the square root at 0.
+
+    Speaks for it  such a call on what layers computed, and a gradient that is no number in a step whose
+                   loss and outputs still are.
+    Against it     a loss or an output that is no number first; steps so large that anything breaks.
+    Sources        IEEE 754: 0 * inf is NaN; PyTorch notes, Autograd mechanics (non-differentiable
+                   functions).
+    """
+    calls = seen.trace.steep
+    broken = next((s for s in seen.trace.observed if _has_broken_gradient(s)), None)
+    if not calls or broken is None or not isfinite(broken.loss) or _has_broken_output(broken):
+        return None
+    call = calls[0]
+    where = f" at {call.at}" if call.at else ""
+    name = call.operation.strip("_")
+    weighing = Weighing()
+    weighing.add(
+        0.7,
+        f"in step {broken.index + 1} loss and outputs are numbers and a gradient is not, and {name}(){where} "
+        "has no finite slope at the end of its range",
+    )
+    weighing.add(0.2, "it did from the first step on", when=broken.index == 0)
+    return weighing.support(at=call.at)
+
+
+def _has_broken_gradient(step: Step) -> bool:
+    moments = (
+        m for r in step.readings.values() for m in (r.output_grad, r.weight_grad, r.bias_grad)
+    )
+    return any(m is not None and m.nonfinite for m in moments)
+
+
+def _has_broken_output(step: Step) -> bool:
+    return any(r.output is not None and r.output.nonfinite for r in step.readings.values())

@@ -309,6 +309,7 @@ class Recorder:
             cuts=tuple(self.cuts.values()),
             comparisons=tuple(dict.fromkeys(c for t in self._tapes for c in t.comparisons)),
             clamps=tuple(dict.fromkeys(c for t in self._tapes for c in t.clamps)),
+            steep=tuple(dict.fromkeys(c for t in self._tapes for c in t.steep)),
             gaps=(*self.gaps.values(), *anatomy.gaps(layers)),
             optimizer=", ".join(dict.fromkeys(names)) or None,
             adaptive=any(is_adaptive(o) for o in self.optimizers),

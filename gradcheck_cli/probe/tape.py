@@ -52,6 +52,7 @@ class Tape:
     cuts: list[Cut] = field(default_factory=list)
     comparisons: list[Cut] = field(default_factory=list)
     clamps: list[Cut] = field(default_factory=list)
+    steep: list[Cut] = field(default_factory=list)
     losses: list[LossCall] = field(default_factory=list)
     loss_reads: frozenset[int] = frozenset()
     merges: bool = False
@@ -169,6 +170,8 @@ class Tape:
             return
         if name in calls.ENDS:
             self._cut(name, given)
+        elif calls.is_steep(name.removesuffix("_"), args, kwargs) and self.reads_of(given[:1]):
+            self.steep.append(Cut(operation=name, layer=self.inside, at=user_site()))
         if name in calls.LOSSES:
             before = self.origin(given[0]).last
             self.losses.extend(calls.loss_call(function, args, kwargs, result, before))

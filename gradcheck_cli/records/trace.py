@@ -226,6 +226,7 @@ class Trace:
     cuts: tuple[Cut, ...] = ()
     comparisons: tuple[Cut, ...] = ()  # of what layers computed: no way for a gradient, but masks
     clamps: tuple[Cut, ...] = ()  # beyond their limits no gradient passes
+    steep: tuple[Cut, ...] = ()  # calls with points where the slope is infinite: sqrt at 0
     gaps: tuple[Gap, ...] = ()
     optimizer: str | None = None
     adaptive: bool = False  # the optimizer rescales each element (Adam and kin)

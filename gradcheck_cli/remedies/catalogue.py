@@ -9,6 +9,7 @@ from gradcheck_cli.remedies.clip_gradients import clip_gradients
 from gradcheck_cli.remedies.close_branches import close_branches
 from gradcheck_cli.remedies.drop_output_activation import drop_output_activation
 from gradcheck_cli.remedies.gate_recurrence import gate_recurrence
+from gradcheck_cli.remedies.guard_slope import guard_slope
 from gradcheck_cli.remedies.initialise import initialise
 from gradcheck_cli.remedies.initialise_on_data import initialise_on_data
 from gradcheck_cli.remedies.initialise_orthogonally import initialise_orthogonally
@@ -45,6 +46,7 @@ REMEDIES: tuple[Remedy, ...] = (
     gate_recurrence,
     standardise_inputs,
     drop_output_activation,
+    guard_slope,
     scale_scores,
     match_target_shape,
     raise_learning_rate,

@@ -132,7 +132,9 @@ def test_a_signal_of_exactly_zero_behind_a_bounded_output_is_weak_not_unknown() 
     assert causes(trace)[0] == "wrong-output-activation"
 
 
-def test_first_outputs_in_the_hundreds_of_usual_inputs_speak_for_large_weights_by_themselves() -> None:
+def test_first_outputs_in_the_hundreds_of_usual_inputs_speak_for_large_weights_by_themselves() -> (
+    None
+):
     trace = with_reading(a_trace(loss="diverging", update=1.0), "l3", output=moments(300.0))
     assert "init-too-large" in causes(trace)
     assert "init-too-large" not in causes(a_trace(loss="diverging", update=1.0))

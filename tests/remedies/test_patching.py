@@ -410,6 +410,34 @@ def test_files_outside_the_project_and_in_packages_are_refused(project: Path) ->
         patch(proposal.edits, training, target.labels, root=elsewhere)
 
 
+def test_a_root_is_guarded_where_it_is_called(project: Path) -> None:
+    file = write(
+        project,
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first = nn.Linear(8, 8)
+                self.last = nn.Linear(1, 3)
+
+            def forward(self, x):
+                length = self.first(x).square().sum(1, keepdim=True)
+                return self.last(length.sqrt())
+
+        model = Net
+        """,
+    )
+    before = file.read_text()
+    training, target, proposal = drafted("infinite-slope", "guard-slope")
+    [change] = patch(proposal.edits, training, target.labels).files
+    after = change.after.decode()
+    assert "self.last(guarded_sqrt(length))" in after
+    assert "return torch.sqrt(value.clamp_min(1e-06))" in after
+    gone = [line for line in before.splitlines() if line not in after.splitlines()]
+    assert gone == ["        return self.last(length.sqrt())"]
+    compile(after, "net.py", "exec")
+
+
 def test_an_attribute_that_cuts_the_graph_is_left_out(project: Path) -> None:
     file = write(
         project,

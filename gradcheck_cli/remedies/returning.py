@@ -100,12 +100,12 @@ class HardChoice(Placed):
         """Note what is chosen on the line, and soften its one-hot code."""
         result = func(*args, **(kwargs or {}))
         name = name_of(func)
-        if name in {"argmax", "argmin"} and self.is_here():
+        if name in {"argmax", "argmin"} and args and self.is_here():
             sign = 1 if name == "argmax" else -1
             soft = _softmax(sign * args[0], *args[1:], **(kwargs or {}))
             if soft is not None:
                 self._chosen.append((result, soft))
-        elif name == "one_hot":
+        elif name == "one_hot" and args:
             return _softened(result, args[0], self._chosen)
         return result
 

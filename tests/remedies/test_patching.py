@@ -1,5 +1,6 @@
 """The source is edited at the exact place, and nowhere else."""
 
+import runpy
 import stat
 import sys
 import textwrap
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.diagnosis import Cause
@@ -49,6 +51,13 @@ def write(project: Path, body: str, *, newline: str = "\n") -> Path:
     file = project / "net.py"
     file.write_bytes(text.replace("\n", newline).encode())
     return file
+
+
+def built_from(text: str, file: Path) -> torch.nn.Module:
+    """The model that a file of this text builds."""
+    file.write_text(text)
+    made: torch.nn.Module = runpy.run_path(str(file))["model"]()
+    return made
 
 
 def drafted(cause: str, name: str, *, pick: int = 0) -> tuple[Training, Target, Proposal]:
@@ -408,6 +417,37 @@ def test_files_outside_the_project_and_in_packages_are_refused(project: Path) ->
     elsewhere.mkdir()
     with pytest.raises(CannotPatchError, match="outside the project"):
         patch(proposal.edits, training, target.labels, root=elsewhere)
+
+
+def test_scores_are_multiplied_by_wrapping_the_finished_model(project: Path) -> None:
+    file = write(
+        project,
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first = nn.Linear(8, 16)
+                self.last = nn.Linear(16, 3)
+
+            def forward(self, x):
+                return self.last(torch.tanh(self.first(x))) / 10_000
+
+        def model():
+            return Net()
+        """,
+    )
+    before = file.read_text()
+    training, target, proposal = drafted("init-too-small", "scale-scores")
+    [change] = patch(proposal.edits, training, target.labels).files
+    after = change.after.decode()
+    gone = [line for line in before.splitlines() if line not in after.splitlines()]
+    assert gone == ["    return Net()"]
+    x = torch.randn(64, 8)
+    factor = float(proposal.fix.summary.split(" by ")[1].split(";")[0])
+    torch.manual_seed(0)
+    bare = built_from(before, project / "before.py")(x)
+    torch.manual_seed(0)
+    assert torch.allclose(built_from(after, project / "after.py")(x), factor * bare)
 
 
 def test_a_root_is_guarded_where_it_is_called(project: Path) -> None:

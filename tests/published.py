@@ -157,7 +157,9 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, object], object]] = {
     "mobilevitv2": ("MobileViTV2Config", "MobileViTV2ForImageClassification", {"num_labels": 10, "image_size": 32, "patch_size": 2, "width_multiplier": 0.1, "base_attn_unit_dims": [16, 16, 16], "output_stride": 8}, images),
     "regnet": ("RegNetConfig", "RegNetForImageClassification", {"embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 1], "groups_width": 8, "num_labels": 10}, images),
     "efficientnet": ("EfficientNetConfig", "EfficientNetForImageClassification", {"num_labels": 10, "image_size": 32, "width_coefficient": 0.25, "depth_coefficient": 0.3, "hidden_dim": 320}, images),
-    "mobilenet_v1": ("MobileNetV1Config", "MobileNetV1ForImageClassification", {"num_labels": 10, "image_size": 32, "depth_multiplier": 0.25}, images),
+    # The library's default drops 99.9 % of the features before the classifier: the paper's 0.999 is what
+    # is kept. With it some seeds do not learn, and are rightly called sick.
+    "mobilenet_v1": ("MobileNetV1Config", "MobileNetV1ForImageClassification", {"num_labels": 10, "image_size": 32, "depth_multiplier": 0.25, "classifier_dropout_prob": 0.001}, images),
     "mobilenet_v2": ("MobileNetV2Config", "MobileNetV2ForImageClassification", {"num_labels": 10, "image_size": 32, "depth_multiplier": 0.25}, images),
     "bit": ("BitConfig", "BitForImageClassification", {"num_labels": 10, "embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 1], "num_groups": 4}, images),
     "convnextv2": ("ConvNextV2Config", "ConvNextV2ForImageClassification", {"hidden_sizes": [8, 16, 16, 32], "depths": [1, 1, 2, 1], "num_labels": 10, "patch_size": 2}, images),

@@ -16,7 +16,9 @@ from gradcheck_cli.rules.profile import (
     late,
     typical,
 )
-from gradcheck_cli.rules.zeros import fed_a_constant
+from gradcheck_cli.rules.zeros import fed_a_constant, uses_half
+
+_NAMED = 3  # calls in a sentence
 
 
 @cause(
@@ -102,14 +104,15 @@ def dead_relu(seen: Evidence) -> Support | None:
 @cause(
     "infinite-slope",
     "non-finite",
-    "Keep what the function is given away from the point, with clamp_min(1e-6).",
+    "Keep what the function is given a little away from the point.",
 )
 def infinite_slope(seen: Evidence) -> Support | None:
     """A function was evaluated where it has a value but no finite slope: the square root at 0.
 
     Speaks for it  such a call on what layers computed, and a gradient that is no number in a step whose
                    loss and outputs still are.
-    Against it     a loss or an output that is no number first; steps so large that anything breaks.
+    Against it     a loss or an output that is no number first; sixteen bits, which overflow; steps so
+                   large that anything breaks.
     Sources        IEEE 754: 0 * inf is NaN; PyTorch notes, Autograd mechanics (non-differentiable
                    functions).
     """
@@ -117,24 +120,31 @@ def infinite_slope(seen: Evidence) -> Support | None:
     broken = next((s for s in seen.trace.observed if _has_broken_gradient(s)), None)
     if not calls or broken is None or not isfinite(broken.loss) or _has_broken_output(broken):
         return None
-    call = calls[0]
-    where = f" at {call.at}" if call.at else ""
-    name = call.operation.strip("_")
+    named = (
+        f"{c.operation.strip('_')}()" + (f" at {c.at}" if c.at else "") for c in calls[:_NAMED]
+    )
     weighing = Weighing()
     weighing.add(
         0.7,
-        f"in step {broken.index + 1} loss and outputs are numbers and a gradient is not, and {name}(){where} "
-        "has no finite slope at the end of its range",
+        f"in step {broken.index + 1} loss and outputs are numbers and a gradient is not, and there is "
+        f"no finite slope at the end of the range of {', '.join(named)}",
     )
-    weighing.add(0.2, "it did from the first step on", when=broken.index == 0)
-    return weighing.support(at=call.at)
+    weighing.add(0.2, "it was so from the first step on", when=broken.index == 0)
+    weighing.add(-0.5, "but sixteen bits overflow", when=uses_half(seen.trace))
+    weighing.add(
+        -0.5,
+        "but steps so large break anything",
+        when=broken.index > 0 and seen.has("update-too-large", "diverging-loss"),
+    )
+    return weighing.support(at=calls[0].at)
 
 
 def _has_broken_gradient(step: Step) -> bool:
+    """Is a gradient no number, in a step that no scaler skipped on purpose?"""
     moments = (
         m for r in step.readings.values() for m in (r.output_grad, r.weight_grad, r.bias_grad)
     )
-    return any(m is not None and m.nonfinite for m in moments)
+    return not step.skipped and any(m is not None and m.nonfinite for m in moments)
 
 
 def _has_broken_output(step: Step) -> bool:

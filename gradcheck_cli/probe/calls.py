@@ -34,7 +34,7 @@ ADDS = frozenset("add add_ __add__ __iadd__ __radd__".split())
 DIFFERENCES = frozenset("sub subtract __sub__ __rsub__ rsub".split())
 CLAMPS = frozenset("clamp clamp_min clamp_ clamp_min_".split())
 # Functions with points where they have a value and no finite slope.
-STEEP = frozenset("sqrt rsqrt log log2 log10 acos arccos asin arcsin pow __pow__".split())
+STEEP = frozenset("sqrt sqrt_ acos acos_ arccos asin asin_ arcsin pow pow_ __pow__".split())
 ENDS = CUTS | COMPARISONS | CLAMPS  # where a gradient ends, always or somewhere
 KEEP = frozenset(
     "view reshape flatten squeeze unsqueeze transpose permute contiguous float to t double mean "
@@ -118,11 +118,9 @@ def is_relu(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 
 def is_steep(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Has this call a point without a finite slope? Of powers only those below the first."""
-    if name not in STEEP:
-        return False
-    power = args[1] if len(args) > 1 else kwargs.get("exponent", 0.5)
-    return "pow" not in name or (isinstance(power, (int, float)) and power < 1)
+    """Has this call of `STEEP` a point without a finite slope? Of powers those between 0 and 1."""
+    power = args[1] if len(args) > 1 else kwargs.get("exponent")
+    return "pow" not in name or (isinstance(power, (int, float)) and 0 < power < 1)
 
 
 def is_relu6(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from gradcheck_cli.records.trace import OVER_THE_BATCH, DataFacts, LossFacts
 
 _LARGE = 1_000_000  # outputs of this size are compared with a constant in the first looks only
 _ENOUGH = 3
+_READ = 65_536  # elements of which the size of scores is taken
 _FEATURES = 65_536  # at most so many input features are followed
 
 
@@ -122,7 +123,7 @@ class LossWatch:
             self.activation_before = OVER_THE_BATCH
         self.output_shape, self.target_shape = tuple(output.shape), tuple(target.shape)
         if self.score_scale is None:
-            self.score_scale = _score_scale(call.kind, output)
+            self.score_scale = score_scale(call.kind, output)
         self._range(target)
         if output.numel() > _LARGE and len(self.baselines) >= _ENOUGH:
             return
@@ -215,13 +216,20 @@ class LossWatch:
         return sum(self.baselines) / len(self.baselines)
 
 
-def _score_scale(kind: str, output: torch.Tensor) -> float | None:
-    """Return the rms of scores: around the mean over classes, or around 0 for yes or no."""
-    if kind == "cross_entropy" and output.dim():
-        axis = min(1, output.dim() - 1)
-        output = output - output.mean(axis, keepdim=True)
-    elif kind != "binary_cross_entropy_with_logits":
+def score_scale(kind: str, output: torch.Tensor) -> float | None:
+    """Return the rms of scores [N, classes, ...]: around the mean over classes, or around 0 for yes or no.
+
+    A part of large outputs is read: as many samples and places as make up about `_READ` elements. None
+    for other losses, and where the scores are not finite.
+    """
+    if kind not in {"cross_entropy", "binary_cross_entropy_with_logits"} or not output.numel():
         return None
+    if output.dim() > 2:
+        output = output.flatten(2)[..., :: -(-output[0].numel() // _READ)]
+    if output.dim() > 1:
+        output = output[:: -(-output.numel() // _READ)]
+    if kind == "cross_entropy":
+        output = output - output.mean(min(1, output.dim() - 1), keepdim=True)
     rms = float(output.float().square().mean().sqrt())
     return rms if isfinite(rms) else None
 

@@ -170,8 +170,8 @@ class Tape:
             return
         if name in calls.ENDS:
             self._cut(name, given)
-        elif calls.is_steep(name.removesuffix("_"), args, kwargs) and self.reads_of(given[:1]):
-            self.steep.append(Cut(operation=name, layer=self.inside, at=user_site()))
+        elif name in calls.STEEP and calls.is_steep(name, args, kwargs):
+            self._steep(name, given)
         if name in calls.LOSSES:
             before = self.origin(given[0]).last
             self.losses.extend(calls.loss_call(function, args, kwargs, result, before))
@@ -285,6 +285,10 @@ class Tape:
             perhaps = self.comparisons if name in calls.COMPARISONS else self.clamps
             noted = self.cuts if name in calls.CUTS else perhaps
             noted.append(Cut(operation=name, layer=self.inside, at=user_site()))
+
+    def _steep(self, name: str, given: list[torch.Tensor]) -> None:
+        if self.origin(given[0]).calls:
+            self.steep.append(Cut(operation=name, layer=self.inside, at=user_site()))
 
     def _difference(self, given: list[torch.Tensor], result: Any) -> None:
         """Note `output - target` outside the model: the beginning of a loss written by hand."""

@@ -1,6 +1,7 @@
 """How functional calls inside a forward are exchanged in memory: torch.sigmoid(x), x.detach()."""
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,17 +18,44 @@ Substitute = Callable[..., Any]
 SKIPPED = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 
 
-class Placed(TorchFunctionMode):
-    """A mode that knows whether a call is written on its line."""
+class Placed(TorchFunctionMode, ABC):
+    """A mode that handles calls of torch's API and knows which of them are written on its line.
+
+    One instance serves many forward passes; it begins each without memory of the one before.
+    """
 
     def __init__(self, site: SourceSite) -> None:
         super().__init__()
         self.file = Path(site.file).resolve()
         self.line = site.line
 
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Hand the call on to `handle`."""
+        return self.handle(func, name_of(func), args, kwargs or {})
+
+    def __exit__(self, *raised: object) -> None:
+        """Forget what belonged to this forward pass."""
+        self.forget()
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+
+    @abstractmethod
+    def handle(
+        self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Return what the call shall return."""
+
+    def forget(self) -> None:
+        """A forward pass has ended."""
+
     def is_here(self) -> bool:
-        """Was the call that `__torch_function__` handles made on the line?"""
-        frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the only way to know who calls
+        """Was the call that `handle` handles made on the line?"""
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who calls
         while frame is not None and frame.f_code.co_filename.startswith(SKIPPED):
             frame = frame.f_back
         if frame is None or frame.f_lineno != self.line:
@@ -43,17 +71,13 @@ class Exchange(Placed):
         self.name = name
         self.substitute = substitute
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def handle(
+        self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Call the substitute when the call is the one that is meant."""
-        if name_of(func) == self.name and self.is_here():
+        if name == self.name and self.is_here():
             return self.substitute(*args)
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
 def name_of(function: Callable[..., Any]) -> str:

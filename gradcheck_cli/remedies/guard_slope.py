@@ -3,7 +3,7 @@
 Works because  The square root has a value at 0 and no finite slope there: the chain rule multiplies
                infinity by 0, and the NaN spreads to every weight. Just beside the point the slope is
                finite, and what is held at the limit gets a gradient of 0.
-Costs          Values below the limit are changed by up to the limit's image: 0.001 for a root.
+Costs          Arguments below the limit are taken for the limit, and so is what the function makes of them.
 Not for        Functions whose argument stays well inside their range.
 Sources        IEEE 754: 0 * inf is NaN; PyTorch notes, Autograd mechanics.
 """
@@ -22,7 +22,7 @@ from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.targets.change import Change
 
 LEAST = 1e-6
-POSITIVE = frozenset({"sqrt", "rsqrt", "log", "log2", "log10", "pow"})  # from 0 upwards
+POSITIVE = frozenset({"sqrt", "pow"})  # from 0 upwards; the others from -1 to 1
 HELPER = '''def guarded_{name}(value: torch.Tensor) -> torch.Tensor:
     """Apply {name}, kept away from where its slope is infinite."""
     return torch.{name}(value.{kept})

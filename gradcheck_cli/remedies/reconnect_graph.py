@@ -18,8 +18,15 @@ from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls, within
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.returning import DETACHING, LEAVING, HardChoice, RoundTrip
-from gradcheck_cli.remedies.straight_through import COMPARED, SHORT, SIGNS, STEPS, through
+from gradcheck_cli.remedies.returning import DETACHING, LEAVING, RoundTrip
+from gradcheck_cli.remedies.straight_through import (
+    COMPARED,
+    SHORT,
+    SIGNS,
+    STEPS,
+    HardChoice,
+    through,
+)
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.targets.change import Change
 
@@ -38,10 +45,16 @@ def _operation(cut: Cut) -> str:
     return cut.operation.rpartition(".")[2].strip("_()")
 
 
+def _lines(at: SourceSite, many: int = 1) -> list[str]:
+    """Return some lines of the user's source as it is now, none where it cannot be read."""
+    linecache.checkcache(at.file)
+    return linecache.getlines(at.file)[at.line - 1 : at.line - 1 + many]
+
+
 def _is_written(cut: Cut) -> bool:
     """Does the user's line name the operation? Others are made by code that the line calls."""
-    line = linecache.getline(cut.at.file, cut.at.line) if cut.at else ""
-    return not line or _operation(cut) in line
+    lines = _lines(cut.at) if cut.at else []
+    return not lines or _operation(cut) in lines[0]
 
 
 def _draft(cut: Cut) -> Draft:
@@ -67,14 +80,14 @@ def _draft(cut: Cut) -> Draft:
 
 def _leaves(at: SourceSite, name: str) -> bool:
     """Do numbers leave torch here, by this call or by one after it on the line?"""
-    line = linecache.getline(at.file, at.line)
-    return name in LEAVING or (name in DETACHING and any(f"{call}(" in line for call in LEAVING))
+    if name not in DETACHING:
+        return name in LEAVING
+    return any(f"{call}(" in line for line in _lines(at) for call in LEAVING)
 
 
 def _coded(at: SourceSite) -> bool:
     """Is the choice made one-hot, here or soon after?"""
-    lines = linecache.getlines(at.file)[at.line - 1 : at.line - 1 + _SOON]
-    return any("one_hot(" in line for line in lines)
+    return any("one_hot(" in line for line in _lines(at, _SOON))
 
 
 def _round_trip(cut: Cut, at: SourceSite) -> Draft:

@@ -138,3 +138,45 @@ def test_first_outputs_in_the_hundreds_of_usual_inputs_speak_for_large_weights_b
     trace = with_reading(a_trace(loss="diverging", update=1.0), "l3", output=moments(300.0))
     assert "init-too-large" in causes(trace)
     assert "init-too-large" not in causes(a_trace(loss="diverging", update=1.0))
+
+
+def broken_behind_a_root(trace: Trace, since: int = 0) -> Trace:
+    """A gradient that is no number from a step on, and a root that layers feed."""
+    root = Cut(operation="sqrt", layer="", at=SourceSite("net.py", 3))
+    broken = with_reading(trace, "l0", weight_grad=moments(1e-2, nonfinite=1))
+    steps = (*trace.steps[:since], *broken.steps[since:])
+    return replace(broken, steps=steps, steep=(root,))
+
+
+def test_a_root_is_blamed_for_a_broken_gradient_of_a_finite_loss() -> None:
+    assert causes(broken_behind_a_root(a_trace()))[0] == "infinite-slope"
+
+
+def test_what_sixteen_bits_or_huge_steps_may_have_broken_is_not_blamed_on_a_root_for_sure() -> None:
+    def score(trace: Trace) -> float:
+        found = rank(trace, judge(trace).findings)
+        return next((c.score for c in found if c.name == "infinite-slope"), 0.0)
+
+    sure = score(broken_behind_a_root(a_trace()))
+    assert score(broken_behind_a_root(a_trace(precision="float16"))) < sure / 2
+    later = score(broken_behind_a_root(a_trace(), since=5))
+    huge = a_trace(loss="diverging", update=1.0)
+    assert score(broken_behind_a_root(huge, since=5)) < later / 2 < sure / 2
+
+
+def test_a_step_that_the_scaler_skipped_says_nothing_about_a_root() -> None:
+    trace = broken_behind_a_root(a_trace())
+    skipped = replace(trace, steps=tuple(replace(s, skipped=True) for s in trace.steps))
+    assert "infinite-slope" not in causes(skipped)
+
+
+def test_every_root_that_may_have_broken_it_is_named() -> None:
+    trace = broken_behind_a_root(a_trace())
+    other = Cut(operation="acos", layer="", at=SourceSite("net.py", 9))
+    [cause] = [
+        c
+        for c in rank(replace(trace, steep=(*trace.steep, other)), judge(trace).findings)
+        if c.name == "infinite-slope"
+    ]
+    assert "sqrt() at net.py:3" in cause.reasons[0]
+    assert "acos() at net.py:9" in cause.reasons[0]

@@ -1,9 +1,10 @@
 """Small models and what the remedies propose for them."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from gradcheck_cli.probe.stepping import observe
@@ -12,6 +13,8 @@ from gradcheck_cli.remedies.base import Case, Proposal
 from gradcheck_cli.remedies.catalogue import REMEDIES
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
+
+Way = Callable[[Tensor], Tensor]
 
 
 def numbers() -> TensorDataset:
@@ -66,3 +69,26 @@ def treated(target: Target, proposal: Proposal) -> Training:
 def modules(model: nn.Module, kinds: type | tuple[type, ...]) -> Sequence[nn.Module]:
     """Return the modules of these kinds."""
     return [m for m in model.modules() if isinstance(m, kinds)]
+
+
+class Between(nn.Module):
+    """Two layers with something on the way from one to the other."""
+
+    def __init__(self, way: Way) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 8)
+        self.last = nn.Linear(8, 3)
+        self.way = way
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.way(self.first(x)))
+
+
+def reconnected(way: Way, cause: str) -> tuple[Between, Between]:
+    """The model as it was and as treated, of the same weights."""
+    target, case = case_of(lambda: Between(way), cause)
+    [proposal] = [p for p in proposals(case, "reconnect-graph") if p.change is not None]
+    assert proposal.edits == ()  # no call can simply be exchanged in the source
+    assert proposal.fix.at is not None
+    assert proposal.fix.at.file.endswith(Path(way.__code__.co_filename).name)
+    return target.build().model, target.build([proposal.change]).model

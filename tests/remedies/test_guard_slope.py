@@ -71,8 +71,13 @@ def test_away_from_the_point_the_guard_changes_nothing() -> None:
     assert torch.allclose(before[0], after[0], atol=2e-3)
 
 
-def test_powers_that_have_a_slope_everywhere_are_not_noted() -> None:
-    _, case = case_of(lambda: Steep(square), "infinite-slope")
+@pytest.mark.parametrize(
+    "act",
+    [square, lambda x: x**0, lambda x: (x + 1).rsqrt(), lambda x: (x + 1).log()],
+    ids=["square", "ones", "rsqrt", "log"],
+)
+def test_functions_that_have_a_slope_wherever_they_have_a_value_are_not_noted(act: Act) -> None:
+    _, case = case_of(lambda: Steep(act), "infinite-slope")
     assert case.trace.steep == ()
     assert proposals(case, "guard-slope") == []
 

@@ -419,6 +419,27 @@ def test_files_outside_the_project_and_in_packages_are_refused(project: Path) ->
         patch(proposal.edits, training, target.labels, root=elsewhere)
 
 
+def test_a_function_that_is_handed_on_by_name_is_not_taken_for_a_call(project: Path) -> None:
+    write(
+        project,
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first = nn.Linear(8, 8)
+                self.last = nn.Linear(8, 3)
+
+            def forward(self, x):
+                return self.last((lambda f, v: f(v))(torch.Tensor.detach, self.first(x)))
+
+        model = Net
+        """,
+    )
+    training, target, proposal = drafted("detached-graph", "reconnect-graph")
+    with pytest.raises(CannotPatchError, match="has 0 calls of detach"):
+        patch(proposal.edits, training, target.labels)
+
+
 def test_scores_are_multiplied_by_wrapping_the_finished_model(project: Path) -> None:
     file = write(
         project,

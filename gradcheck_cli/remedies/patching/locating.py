@@ -51,7 +51,7 @@ def calls_on(editor: Editor, line: int, name: str) -> cst.Call:
     return tight[0]
 
 
-def read_on(editor: Editor, line: int, name: str) -> cst.Attribute | None:
+def read_on(editor: Editor, line: int, name: str) -> cst.Attribute:
     """Return the only place on this line where an attribute is read, as in `x.data`."""
     nodes = list(descendants(editor.module))
     called = {id(node.func) for node in nodes if isinstance(node, cst.Call)}
@@ -63,7 +63,9 @@ def read_on(editor: Editor, line: int, name: str) -> cst.Attribute | None:
         and id(node) not in called
         and editor.positions[node].start.line <= line <= editor.positions[node].end.line
     ]
-    return found[0] if len(found) == 1 else None
+    if len(found) != 1:
+        raise CannotPatchError(f"{editor.shown}:{line} reads .{name} {len(found)} times, not once")
+    return found[0]
 
 
 def called_name(call: cst.Call) -> str:

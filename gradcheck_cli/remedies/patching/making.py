@@ -22,6 +22,7 @@ from gradcheck_cli.remedies.patching.locating import (
 from gradcheck_cli.remedies.patching.names import meant
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
+ATTRIBUTES = {"data"}  # that are read, not called
 CONTAINERS = {"torch.nn.Sequential"}
 
 
@@ -139,9 +140,8 @@ def attribute_of(read: cst.CSTNode) -> cst.CSTNode:
 def unwrap(editor: Editor, edit: Edit) -> None:
     """Leave a call, or an attribute like `.data`, out and keep what it was called on."""
     assert edit.at is not None
-    read = read_on(editor, edit.at.line, edit.old)
-    if read is not None:
-        editor.act(read, attribute_of)
+    if edit.old in ATTRIBUTES:
+        editor.act(read_on(editor, edit.at.line, edit.old), attribute_of)
         return
     node = calls_on(editor, edit.at.line, edit.old)
     free = is_function_of(editor, node)

@@ -1,0 +1,49 @@
+"""What is noted of outputs and targets once costs no copy of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from gradcheck_cli.probe.facts import score_scale
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the largest tensor that was computed; views compute nothing."""
+
+    def __init__(self, given: torch.Tensor) -> None:
+        super().__init__()
+        self.storage = given.untyped_storage().data_ptr()
+        self.elements = 0
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and result.untyped_storage().data_ptr() != self.storage:
+            self.elements = max(self.elements, result.numel())
+        return result
+
+
+@pytest.mark.parametrize("shape", [(4096, 1000), (2, 1000, 5000), (512, 10), (16, 3, 256, 256)])
+def test_the_size_of_scores_is_that_of_their_distance_from_the_mean_over_classes(
+    shape: tuple[int, ...],
+) -> None:
+    scores = torch.randn(shape, generator=torch.Generator().manual_seed(0)) + 7
+    with Largest(scores) as largest:
+        found = score_scale("cross_entropy", scores)
+    whole = (scores - scores.mean(1, keepdim=True)).square().mean().sqrt().item()
+    assert found == pytest.approx(whole, rel=0.03)
+    assert largest.elements <= 100_000
+
+
+def test_for_yes_or_no_it_is_the_distance_from_zero() -> None:
+    assert score_scale("binary_cross_entropy_with_logits", torch.full((64, 1), -3.0)) == 3.0
+
+
+def test_other_losses_and_broken_scores_have_none() -> None:
+    assert score_scale("mse_loss", torch.ones(4, 4)) is None
+    assert score_scale("cross_entropy", torch.full((4, 4), torch.inf)) is None
+    assert score_scale("cross_entropy", torch.ones(0, 4)) is None

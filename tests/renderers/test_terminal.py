@@ -10,6 +10,7 @@ from rich.console import Console
 from gradcheck_cli.records.diagnosis import Status
 from gradcheck_cli.records.finding import Crash, Severity, Skip
 from gradcheck_cli.records.report import History, LayerSummary, Report
+from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.renderers.terminal import render
 from gradcheck_cli.renderers.terminal.page import render_text
 from gradcheck_cli.renderers.terminal.sections import SAID
@@ -167,3 +168,11 @@ def test_nothing_is_cut_off_on_a_narrow_terminal(width: int) -> None:
     for said in ("2.28", "0.32", "outputs", "left", "confidence", "0.02"):
         assert said in words
     assert "layers" in render_text(a_report.healthy(), width).split()
+
+
+def test_a_cause_in_a_call_has_a_place_and_no_layer_that_was_built_there() -> None:
+    report = a_report.sick()
+    cause = replace(report.causes[0], first_layer=None, at=SourceSite("net.py", 17))
+    page = render_text(replace(report, causes=(cause,)))
+    assert "· at net.py:17" in page
+    assert "begins at" not in page

@@ -127,9 +127,11 @@ def _cause(rank: int, cause: Cause, pen: Pen) -> Iterator[Text]:
         yield from pen.bullet(reason, 5)
     if rank > 1:
         return
-    if cause.first_layer or cause.at:
+    if cause.first_layer:
         built = f", built at {place(cause.at)}" if cause.at else ""
-        yield from pen.bullet(f"begins at {cause.first_layer or 'the model'}{built}", 5)
+        yield from pen.bullet(f"begins at {cause.first_layer}{built}", 5)
+    elif cause.at:
+        yield from pen.bullet(f"at {place(cause.at)}", 5)
     if cause.explains:
         yield from pen.bullet(f"explains {', '.join(cause.explains)}", 5, FAINT)
     if cause.distinguish:

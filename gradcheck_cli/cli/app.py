@@ -55,7 +55,8 @@ class Commands(LazyGroup):
             "Show the settings that count here: from the environment, the config file or by default.",
         ),
         "schema": Entry(
-            "schema:schema", "Print the JSON Schema of the report or of gradcheck.yaml."
+            "schema:schema",
+            "Print the JSON Schema of the report, of its brief form, or of gradcheck.yaml.",
         ),
         "baseline": Entry(
             "baseline:app", "Accept what is found today, so that only what is new or worse fails."

@@ -33,8 +33,9 @@ class Outputs:
 
     @property
     def silences_terminal(self) -> bool:
-        """Was the plain text asked for on stdout, which already is what the terminal shows?"""
-        return any(o.path is None and o.format.name == "text" for o in self.wanted)
+        """Was a form asked for on stdout that stands for what the terminal shows?"""
+        instead = {"text", "brief", "brief-json"}
+        return any(o.path is None and o.format.name in instead for o in self.wanted)
 
     @property
     def annotates_github(self) -> bool:

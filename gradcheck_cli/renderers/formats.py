@@ -75,12 +75,26 @@ def _markdown(report: Report, _: Cards) -> str:
     return markdown.render(report)
 
 
+def _brief(report: Report, _: Cards) -> str:
+    from gradcheck_cli.renderers import brief
+
+    return brief.render(report)
+
+
+def _brief_json(report: Report, _: Cards) -> str:
+    from gradcheck_cli.renderers import brief
+
+    return brief.render_json(report)
+
+
 FORMATS = (
     Format("text", (".txt",), _text, "what the terminal shows, without colours"),
     Format("yaml", (".yaml", ".yml"), _yaml, "the whole report; `gradcheck report` reads it back"),
     Format("json", (".json",), _json, "the same as JSON"),
     Format("html", (".html", ".htm"), _html, "one self-contained page with pictures"),
     Format("markdown", (".md",), _markdown, "for a comment on a change"),
+    Format("brief", (), _brief, "at most 2,000 tokens of Markdown, for coding agents"),
+    Format("brief-json", (), _brief_json, "the same as JSON; `gradcheck schema brief`"),
     Format("sarif", (".sarif",), _sarif, "for code scanning"),
     Format("junit", (".xml",), _junit, "for test reports of CI servers"),
     Format("github", (), _github, "annotations of GitHub Actions, and the job's summary"),

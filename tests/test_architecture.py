@@ -13,7 +13,7 @@ PACKAGE = "gradcheck_cli"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors"}),
+    frozenset({"errors", "demos"}),
     frozenset({"records"}),
     frozenset({"plugins"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 TORCH_ALLOWED = {
+    "demos",
     "targets",
     "probe",
     "remedies",

@@ -31,6 +31,9 @@ class Commands(LazyGroup):
             "Run a training script as it is and say why its model does not learn.",
             THE_SCRIPTS,
         ),
+        "demo": Entry(
+            "demo:demo", "Write a small training script into this folder and diagnose it."
+        ),
         "report": Entry(
             "report:report",
             "Show a saved report again, or write it in another format. Runs no code of yours.",

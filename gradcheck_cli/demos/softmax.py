@@ -1,0 +1,21 @@
+"""A softmax before a cross-entropy, which holds one already: learning is slow and shallow."""
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+inputs = torch.randn(2048, 32)
+labels = (inputs @ torch.randn(32, 8)).argmax(1)
+batches = DataLoader(TensorDataset(inputs, labels), batch_size=64, shuffle=True)
+
+model = nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 8), nn.Softmax(dim=1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+for epoch in range(4):
+    for batch, truth in batches:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(batch), truth)
+        loss.backward()
+        optimizer.step()
+    print(f"epoch {epoch}: loss {loss.item():.3f}")

@@ -61,6 +61,10 @@ class Commands(LazyGroup):
             "schema:schema",
             "Print the JSON Schema of the report, of its brief form, or of gradcheck.yaml.",
         ),
+        "mcp": Entry(
+            "mcp:mcp",
+            "Serve diagnose, run, fix, explain and compare to coding agents, over stdin and stdout.",
+        ),
         "baseline": Entry(
             "baseline:app", "Accept what is found today, so that only what is new or worse fails."
         ),

@@ -9,8 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcheck_cli.probe.launching import Ending, Program, execute, when_imported
-from gradcheck_cli.probe.terminating import SIGTERM_CODE, TerminatedError, terminable
+from gradcheck_cli.probe.arriving import when_imported
+from gradcheck_cli.probe.launching import Ending, Program, execute
+from gradcheck_cli.probe.terminating import (
+    SIGTERM_CODE,
+    Signals,
+    TerminatedError,
+    terminable,
+    undisturbed,
+)
+from gradcheck_cli.probe.unmeasured import why_nothing
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Gap, Trace
 
@@ -55,6 +63,7 @@ class Outcome:
     advice: str = ""
     follows: bool = False  # another rank reports
     recipe: "Recipe | None" = None  # how to describe the training to `diagnose`
+    signals: Signals = field(default_factory=Signals)
 
 
 @dataclass(slots=True)
@@ -67,6 +76,7 @@ class _Run:
     book: Any = None
     ranks: "Ranks | None" = None
     snapshots: "Snapshots | None" = None
+    signals: Signals = field(default_factory=Signals)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     begun: float = field(default_factory=time.monotonic)
 
@@ -90,8 +100,13 @@ class _Run:
             self.snapshots = Snapshots(plan.keep, plan.snapshot_seconds)
 
     def stepped(self, _: "Session") -> None:
-        """Stop the script when every training has taken its steps, or one is far ahead."""
+        """Stop the script when every training has taken its steps, or one is far ahead.
+
+        Also when a SIGTERM was lost: what is raised inside a `__del__` ends nothing.
+        """
         assert self.watcher is not None
+        if self.signals.code == SIGTERM_CODE:
+            raise TerminatedError
         if self.snapshots is not None and self.snapshots.due:
             self.snapshots.take([s for s in self.watcher.sessions if s.steps], _about(self))
         limit = self.plan.stop_after
@@ -102,26 +117,38 @@ class _Run:
             raise EnoughError
 
 
-def run(plan: Plan) -> Outcome:
+def run(plan: Plan, aftermath: ExitStack) -> Outcome:
     """Run the script to its end, or for `stop_after` steps, and report what was seen.
 
-    Raises nothing of the script's: how it ended is in the outcome.
+    From the end of the script until `aftermath` is closed no signal interrupts. Raises nothing of the
+    script's: how it ended is in the outcome.
     """
     this = _Run(plan, ranks=_place())
-    with this.stack, when_imported("torch", this.watch), terminable():
-        ending = execute(plan.program, plan.arguments)
-    if isinstance(ending.error, EnoughError):
-        ending = Ending()
-    elif isinstance(ending.error, TerminatedError):
-        ending = Ending(SIGTERM_CODE, ending.error)
+    with this.stack, when_imported("torch", this.watch):
+        signals = this.signals = aftermath.enter_context(terminable())
+        ending = _ended(execute(plan.program, plan.arguments), signals, aftermath)
+        if this.watcher is not None and ending.is_cut:
+            this.watcher.cut()
     watcher = this.watcher
     if this.ranks is not None and not this.ranks.leads:
         this.ranks.leave(_shards(watcher, this.ranks.world))
-        return Outcome(ending, follows=True)
+        return Outcome(ending, follows=True, signals=signals)
     if watcher is None or not any(s.steps for s in watcher.sessions):
-        return Outcome(ending, advice=_why_nothing(watcher))
+        return Outcome(
+            ending, advice=why_nothing(watcher.seen if watcher else None, ending), signals=signals
+        )
     how = _recipe(plan, next(s for s in watcher.sessions if s.steps))
-    return Outcome(ending, _report(this, ending, how), recipe=how)
+    return Outcome(ending, _report(this, ending, how), recipe=how, signals=signals)
+
+
+def _ended(ending: Ending, signals: Signals, aftermath: ExitStack) -> Ending:
+    """The script has ended: see to it that nothing disturbs what follows, and say why it did."""
+    aftermath.enter_context(undisturbed(signals))
+    if isinstance(ending.error, EnoughError):
+        return Ending()
+    if signals.code == SIGTERM_CODE and ending.error is not None:  # also what died of the signal
+        return Ending(SIGTERM_CODE, TerminatedError())
+    return ending
 
 
 def _about(this: _Run) -> "Circumstances":
@@ -153,7 +180,7 @@ def _report(this: _Run, ending: Ending, how: "Recipe") -> "Report":
     known = _about(this)
     about = replace(
         known,
-        interrupted=isinstance(ending.error, (KeyboardInterrupt, TerminatedError)),
+        interrupted=ending.is_cut,
         gaps=(*missing, *known.gaps, *_untaken(ending)),
         crashed=(*known.crashed, *_crashes(ending)),
         advice=(how.advice,),
@@ -237,6 +264,8 @@ def _gaps(watcher: "Everywhere") -> Iterator[Gap]:
 
 
 def _untaken(ending: Ending) -> Iterator[Gap]:
+    if ending.is_cut:
+        yield Gap(what="the last step", reason="the script was stopped before it ended")
     if isinstance(ending.error, Exception):
         error = ending.error
         yield Gap(what="the steps to come", reason=f"{type(error).__name__}: {error}")
@@ -268,29 +297,3 @@ def _recipe(plan: Plan, session: "Session") -> "Recipe":
     spec = plan.program.spec
     home = plan.program.shown or plan.program.path if spec is None else spec.name
     return recipe(Path(plan.program.path), home, seen)
-
-
-def _why_nothing(watcher: "Everywhere | None") -> str:
-    """Return why no step was measured and what to do about it."""
-    other = "describe it to `gradcheck diagnose MODEL --data DATA` instead"
-    if watcher is None:
-        return (
-            "the script did not import torch in this process; if it starts others that train, run "
-            "those: `gradcheck run` goes before the script that has the training loop"
-        )
-    seen = watcher.seen
-    if seen.backwards and not seen.updates:
-        return (
-            f"{seen.backwards} backward passes but no step of a torch.optim.Optimizer: an optimizer "
-            f"that does not subclass it cannot be seen; {other}"
-        )
-    if seen.updates:
-        return (
-            f"{seen.updates} optimizer steps, but of parameters that are in no module that was "
-            f"called; {other}"
-        )
-    return (
-        "no optimizer stepped in this process; training in processes that the script starts "
-        "(torch.multiprocessing.spawn) cannot be seen: start it with `torchrun -m gradcheck_cli run "
-        f"SCRIPT`, or {other}"
-    )

@@ -26,7 +26,7 @@ class Ran:
         return {f["name"] for f in self.report["findings"] if f["severity"] == "error"}
 
 
-def start(command: list[str], folder: Path) -> subprocess.Popen:
+def start(command: list[str], folder: Path, **more: bool) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, *command],
@@ -35,6 +35,7 @@ def start(command: list[str], folder: Path) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        **more,
     )
 
 
@@ -137,6 +138,40 @@ def test_a_script_that_is_stopped_from_outside_is_reported(
     assert "vanishing-gradient" in ran.found
 
 
+WORKERS = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+if __name__ == "__main__":
+    net = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    data = [(torch.randn(4), 0)] * 10**6
+    for number, (x, y) in enumerate(DataLoader(data, 2, num_workers=2)):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+        if number == 20:
+            print("ready", flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_workers_killed_by_the_same_signal_do_not_take_the_report_with_them(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "s.py").write_text(WORKERS)
+    report = tmp_path / "r.json"
+    command = ["-m", "gradcheck_cli", "run", "-q", "-o", f"json:{report}", "s.py"]
+    process = start(command, tmp_path, start_new_session=True)
+    assert process.stdout.readline() == "ready\n"
+    os.killpg(process.pid, number)
+    ran = finish(process, report)
+    assert ran.code == 128 + number
+    assert ran.report["run"]["interrupted"] is True
+    assert "bug" not in ran.err
+
+
 @pytest.mark.slow
 def test_two_models_against_each_other_are_two_trainings_and_the_exit_code_is_kept(
     tmp_path: Path,
@@ -177,27 +212,31 @@ def test_a_module_is_run_as_python_runs_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "said", "exit_code"),
     [
-        ("print('no torch')", "did not import torch"),
-        ("import torch\nprint(1)", "no optimizer stepped"),
+        ("print('no torch')", "did not import torch", 3),
+        ("import torch\nprint(1)", "no optimizer stepped", 3),
         (
             "import torch\nm = torch.nn.Linear(2, 2)\nm(torch.ones(1, 2)).sum().backward()",
             "does not subclass",
+            3,
         ),
         (
             "import torch\nw = torch.nn.Parameter(torch.ones(2))\no = torch.optim.SGD([w], 0.1)\n"
             "(w * w).sum().backward()\no.step()",
             "in no module that was called",
+            3,
         ),
+        ("import torch\nprint(torch.ones(1) @ torch.ones(2))", "ended with RuntimeError before", 1),
+        ("import sys, torch\nsys.exit(2)", "ended with exit code 2 before", 2),
     ],
 )
-def test_nothing_measured_is_said_with_advice_and_exits_3(
-    tmp_path: Path, code: str, said: str
+def test_nothing_measured_is_said_with_advice_and_the_code_is_3_or_theirs(
+    tmp_path: Path, code: str, said: str, exit_code: int
 ) -> None:
     (tmp_path / "s.py").write_text(code)
     ran = finish(start(["-m", "gradcheck_cli", "run", "s.py"], tmp_path), tmp_path / "none")
-    assert ran.code == 3
+    assert ran.code == exit_code
     assert said in " ".join(ran.err.split())
 
 

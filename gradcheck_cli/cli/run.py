@@ -3,6 +3,7 @@
 import shlex
 import sys
 import traceback
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Annotated
 
@@ -87,16 +88,18 @@ def run(
         every=every,
         keep=wanted.snapshot if wanted.keeps_snapshots else None,
     )
-    with stdout_to_stderr(active=wanted.claims_stdout):
-        outcome = running.run(plan)
-        _tell_ending(outcome)
-        sys.stdout.flush()
-        if verify and outcome.report is not None and outcome.recipe is not None:
-            spent = _BUDGET if budget is None else budget
-            report = with_verdicts(outcome.report, outcome.recipe, spent)
-            outcome = replace(outcome, report=report)
-    _tell(outcome, wanted, quiet=quiet)
-    return _code_of(outcome, fail_on.gate)
+    with ExitStack() as aftermath:
+        with stdout_to_stderr(active=wanted.claims_stdout):
+            outcome = running.run(plan, aftermath)
+            _tell_ending(outcome)
+            sys.stdout.flush()
+            if verify and outcome.report is not None and outcome.recipe is not None:
+                spent = _BUDGET if budget is None else budget
+                with suppress(KeyboardInterrupt, TerminatedError), outcome.signals.obeyed():
+                    report = with_verdicts(outcome.report, outcome.recipe, spent)
+                    outcome = replace(outcome, report=report)
+        _tell(outcome, wanted, quiet=quiet)
+        return _code_of(outcome, fail_on.gate)
 
 
 def _tell_ending(outcome: Outcome) -> None:
@@ -145,6 +148,8 @@ def _code_of(outcome: Outcome, gate: Severity | None) -> int:
     if outcome.ending.code:
         return outcome.ending.code
     report = outcome.report
+    if outcome.signals.code:  # after the script, while the report was made
+        return outcome.signals.code
     if outcome.follows:
         return ExitCode.OK
     if report is None:

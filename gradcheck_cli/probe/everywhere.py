@@ -64,6 +64,7 @@ class Everywhere:
     _depth: int = 0
     _thread: int = 0
     _asleep: bool = False
+    _is_cut: bool = False
     _armed: bool = False
     _forward: ExitStack = field(default_factory=ExitStack)
     _last: ExitStack = field(default_factory=ExitStack)
@@ -91,6 +92,10 @@ class Everywhere:
         if not self._asleep:
             self._end()
         self._exit.close()
+
+    def cut(self) -> None:
+        """The script was stopped from outside: what its last step holds is no reading of a step."""
+        self._is_cut = True
 
     @property
     def strangers(self) -> tuple[Optimizer, ...]:
@@ -178,6 +183,8 @@ class Everywhere:
     def _before_update(self, optimizer: Optimizer, *_: Any) -> None:
         if self._asleep:
             return
+        if self.fixed is None and not self.sessions:
+            self._thread = threading.get_ident()  # a script may train in a thread of its own
         self._updating.append(optimizer)
         session = self._session_of(optimizer)
         if session is not None:
@@ -203,11 +210,15 @@ class Everywhere:
     # ---- details --------------------------------------------------------------------------
 
     def _end(self) -> None:
-        """A last step with a loss but without an update counts: it may be the one that failed."""
+        """A last step with a loss but without an update counts: it may be the one that failed.
+
+        Of one that ended inside an update (the closure of LBFGS) only the loss can be told.
+        """
         for session in self.sessions:
-            if session.backward_seen and self._pending and len(self.sessions) == 1:
-                session.losses.extend(self._pending)
-                session.close(skipped=True)
+            failed = session.backward_seen and self._pending and len(self.sessions) == 1
+            if failed and not self._is_cut:
+                session.losses.extend(self._pending[-1:] if self._updating else self._pending)
+                session.close(skipped=True, read=not self._updating)
             else:
                 session.abandon()
 

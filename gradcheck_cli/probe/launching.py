@@ -4,13 +4,13 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.probe.terminating import TerminatedError
 
 OURS = str(Path(__file__).resolve().parent.parent) + os.sep
 
@@ -32,6 +32,11 @@ class Ending:
     code: int = 0
     error: BaseException | None = None
     message: str = ""  # what `sys.exit("...")` leaves for stderr
+
+    @property
+    def is_cut(self) -> bool:
+        """Was it stopped from outside?"""
+        return isinstance(self.error, (KeyboardInterrupt, TerminatedError))
 
     @property
     def is_our_fault(self) -> bool:
@@ -138,56 +143,3 @@ def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
     for entry in reversed(kept):
         result = TracebackType(result, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return result
-
-
-# ---- waiting for a module -----------------------------------------------------------------------
-
-
-class _Waiting:
-    """Stands first among the finders until the module is looked for."""
-
-    def __init__(self, name: str, then: Callable[[], None]) -> None:
-        self.name = name
-        self.then = then
-
-    def find_spec(
-        self, name: str, _path: object = None, _target: object = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Find the module as everybody does, and hear when it has been executed."""
-        if name != self.name:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            _tell_when_executed(spec.loader, self.then)
-        return spec
-
-
-def _tell_when_executed(loader: object, then: Callable[[], None]) -> None:
-    execute_module = loader.exec_module  # type: ignore[attr-defined] # every modern loader has it
-
-    def exec_module(module: ModuleType) -> None:
-        del loader.exec_module  # type: ignore[attr-defined]
-        execute_module(module)
-        then()
-
-    loader.exec_module = exec_module  # type: ignore[attr-defined]
-
-
-@contextmanager
-def when_imported(name: str, then: Callable[[], None]) -> Iterator[None]:
-    """Call `then` as soon as the module `name` has been imported, now if it has been already.
-
-    So a script still decides with which environment variables torch is loaded.
-    """
-    if name in sys.modules:
-        then()
-        yield
-        return
-    waiting = _Waiting(name, then)
-    sys.meta_path.insert(0, waiting)
-    try:
-        yield
-    finally:
-        if waiting in sys.meta_path:
-            sys.meta_path.remove(waiting)

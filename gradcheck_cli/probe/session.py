@@ -152,27 +152,34 @@ class Session:
             self._open = self.recorder.step(inspect=self.sampling.inspects(self.steps))
             self._open.__enter__()
 
-    def close(self, *, skipped: bool = False) -> None:
-        """The step has ended: in an update, or `skipped` because its gradients were thrown away."""
+    def close(self, *, skipped: bool = False, read: bool = True) -> None:
+        """The step has ended: in an update, or `skipped` because its gradients were thrown away.
+
+        Without `read` only its loss is kept: it ended amid an update.
+        """
         loss = torch.stack([x.float().mean() for x in self.losses]).sum() if self.losses else None
         self._ended.append(Ended(loss, self._rate(), skipped))
         self.steps += 1
         observed = self._open is not None
-        if self._open is not None:
-            self._open.__exit__(None, None, None)
-            self._open = None
+        self._look_away(keep=read)
         if observed or loss is None or loss.device.type == "cpu":
             self._write()
         self._reset()
 
     def abandon(self) -> None:
         """The step that runs did not end in an update: forget it."""
-        if self._open is not None:
-            error = NothingFollowedError()
-            self._open.__exit__(type(error), error, None)
-            self._open = None
-            self.recorder.forget()
+        self._look_away(keep=False)
         self._reset()
+
+    def _look_away(self, *, keep: bool) -> None:
+        """End the observation of the step that runs, if it is observed."""
+        if self._open is None:
+            return
+        error = None if keep else NothingFollowedError()
+        self._open.__exit__(None if keep else NothingFollowedError, error, None)
+        self._open = None
+        if not keep:
+            self.recorder.forget()
 
     def trace(self) -> Trace:
         """Return what was measured so far."""

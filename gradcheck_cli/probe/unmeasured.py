@@ -1,0 +1,41 @@
+"""Why no step of a script was measured, and what to do about it."""
+
+from typing import TYPE_CHECKING
+
+from gradcheck_cli.probe.launching import Ending
+
+if TYPE_CHECKING:
+    from gradcheck_cli.probe.everywhere import Seen
+
+
+def why_nothing(seen: "Seen | None", ending: Ending) -> str:
+    """Return why no step was measured and what to do about it."""
+    if ending.is_cut:
+        return "the script was stopped before its first training step ended; let it run for longer"
+    began = seen is not None and seen.backwards > 0
+    if isinstance(ending.error, Exception) and not began:
+        kind = type(ending.error).__name__
+        return f"the script ended with {kind} before its first training step did; mend that first"
+    if ending.code and not began:
+        return f"the script ended with exit code {ending.code} before its first training step did"
+    other = "describe it to `gradcheck diagnose MODEL --data DATA` instead"
+    if seen is None:
+        return (
+            "the script did not import torch in this process; if it starts others that train, run "
+            "those: `gradcheck run` goes before the script that has the training loop"
+        )
+    if seen.backwards and not seen.updates:
+        return (
+            f"{seen.backwards} backward passes but no step of a torch.optim.Optimizer: an optimizer "
+            f"that does not subclass it cannot be seen; {other}"
+        )
+    if seen.updates:
+        return (
+            f"{seen.updates} optimizer steps, but of parameters that are in no module that was "
+            f"called; {other}"
+        )
+    return (
+        "no optimizer stepped in this process; training in processes that the script starts "
+        "(torch.multiprocessing.spawn) cannot be seen: start it with `torchrun -m gradcheck_cli run "
+        f"SCRIPT`, or {other}"
+    )

@@ -19,7 +19,7 @@ LOSSES = frozenset(
     "cross_entropy nll_loss binary_cross_entropy binary_cross_entropy_with_logits mse_loss l1_loss "
     "smooth_l1_loss huber_loss kl_div gaussian_nll_loss poisson_nll_loss hinge_embedding_loss "
     "multi_margin_loss multilabel_soft_margin_loss multilabel_margin_loss soft_margin_loss ctc_loss "
-    "cosine_embedding_loss triplet_margin_loss margin_ranking_loss".split()
+    "cosine_embedding_loss triplet_margin_loss triplet_margin_with_distance_loss margin_ranking_loss".split()
 )
 SOFTMAX = frozenset("softmax log_softmax gumbel_softmax softmin".split())
 # Calls whose result carries no gradient, or only zeros, back to its argument.
@@ -79,18 +79,6 @@ _NO_TENSORS = frozenset({int, float, bool, str, type(None), torch.dtype, torch.d
 NOWHERE = Origin()
 
 
-@dataclass(slots=True)
-class LossCall:
-    """A call of one of torch's loss functions."""
-
-    kind: str
-    value: torch.Tensor
-    output: torch.Tensor | None
-    target: torch.Tensor | None
-    activation_before: str | None
-    again: Callable[[torch.Tensor], torch.Tensor]  # the same loss of another output
-
-
 def tensors_in(values: Any, depth: int = 3) -> Iterator[torch.Tensor]:
     """Yield the tensors in nested tuples, lists, dicts and objects with fields."""
     if isinstance(values, torch.Tensor):
@@ -148,37 +136,3 @@ def _like(value: Any, other: torch.Tensor) -> Any:
     """A tensor argument (PReLU's slope) in the precision that the other one is read in."""
     floating = isinstance(value, torch.Tensor) and value.is_floating_point()
     return value.detach().to(other.dtype) if floating else value
-
-
-def loss_call(
-    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, before: str | None
-) -> Iterator[LossCall]:
-    """Yield a call of one of torch's loss functions, unless it returned no tensor."""
-    if not isinstance(result, torch.Tensor):
-        return
-    output = args[0] if args else kwargs.get("input")
-    target = args[1] if len(args) > 1 else kwargs.get("target")
-    rest = {k: v for k, v in kwargs.items() if args or k != "input"}
-    yield LossCall(
-        function.__name__,
-        result.detach(),
-        output.detach() if isinstance(output, torch.Tensor) else None,
-        target.detach() if isinstance(target, torch.Tensor) else None,
-        before,
-        lambda other: function(other, *args[1:], **rest),
-    )
-
-
-def difference(
-    output: torch.Tensor, target: torch.Tensor, apart: torch.Tensor, before: str | None
-) -> LossCall:
-    """Return `output - target` as the squared error that it is probably the beginning of."""
-    output, target, apart = output.detach(), target.detach(), apart.detach()
-    return LossCall(
-        "difference",
-        (apart * apart).mean(),
-        output,
-        target,
-        before,
-        lambda other: (other - target).square().mean(),
-    )

@@ -3,15 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite, prod
+from statistics import median
 from typing import Any
 
 import torch
 
-from gradcheck_cli.probe.calls import LossCall, tensors_in
+from gradcheck_cli.probe.calls import tensors_in
+from gradcheck_cli.probe.losses import LossCall
+from gradcheck_cli.probe.terms import NEVER_NEGATIVE, Measured, Terms
 from gradcheck_cli.records.trace import OVER_THE_BATCH, DataFacts, LossFacts
 
 _LARGE = 1_000_000  # outputs of this size are compared with a constant in the first looks only
 _ENOUGH = 3
+_APART = 0.02  # share of the loss that is no comparison, above which it has other terms
+_ELEMENTWISE = frozenset(
+    "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy difference "
+    "binary_cross_entropy_with_logits".split()
+)
 _READ = 65_536  # elements of which the size of scores is taken
 _FEATURES = 65_536  # at most so many input features are followed
 
@@ -89,6 +97,15 @@ class DataWatch:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the comparisons of a step lost, and the factor that makes it a part of the step's loss."""
+
+    loss: float
+    measured: Measured
+    factor: float
+
+
 @dataclass(slots=True)
 class LossWatch:
     """Follows outputs, targets and what a constant prediction would lose."""
@@ -98,23 +115,26 @@ class LossWatch:
     target_shape: tuple[int, ...] | None = None
     target_kind: str | None = None
     activation_before: str | None = None
-    width: int | None = None
     low: float | None = None
     high: float | None = None
     bad: int = 0
-    classes: dict[int, int] = field(default_factory=dict)
-    count: int = 0
-    total: torch.Tensor | None = None  # per output column
-    baselines: list[float] = field(default_factory=list)
-    scales: list[float] = field(default_factory=list)  # loss / value of the function it was seen in
+    width: int | None = None
+    classes: set[int] = field(default_factory=set)
     score_scale: float | None = None
+    _terms: Terms = field(default_factory=Terms)
+    _read: int = 0  # steps with large outputs
+    _pending: tuple[Measured, float] | None = (
+        None  # of the step that runs, and what backward began from
+    )
+    _totals: list[Compared] = field(default_factory=list)
 
     def saw(self, calls: list[LossCall], value: torch.Tensor | None) -> None:
-        """The losses of one inspected step, and the tensor that backward began from."""
+        """The comparisons of one inspected step, and the tensor that backward began from."""
         usable = [c for c in calls if c.output is not None and c.target is not None]
         if not usable:
             return
-        call = usable[-1]
+        reached = [c for c in usable if c.coefficient is not None]
+        call = (reached or usable)[-1]
         output, target = call.output, call.target
         assert output is not None
         assert target is not None
@@ -125,15 +145,30 @@ class LossWatch:
         if self.score_scale is None:
             self.score_scale = score_scale(call.kind, output)
         self._range(target)
-        if output.numel() > _LARGE and len(self.baselines) >= _ENOUGH:
-            return
-        predict = self._best_constant(call.kind, output, target)
-        if predict is None or value is None or call.value.numel() != 1 or len(usable) != 1:
-            return
-        own = float(call.value)
-        if own and isfinite(own):
-            self.scales.append(float(value) / own)
-            self.baselines.append(self.scales[-1] * float(call.again(predict)))
+        self._classes(call.kind, output, target)
+        if max(c.value.numel() + _size(c.output) for c in usable) > _LARGE:
+            self._read += 1
+            if self._read > _ENOUGH:
+                return
+        measured = self._terms.measure(reached)
+        if measured is not None and value is not None and value.numel() == 1:
+            self._pending = (measured, float(value))
+
+    def settle(self, loss: float, loss_scale: float) -> float | None:
+        """The step ended with `loss`: return its part that compares outputs with targets.
+
+        `loss_scale` is the factor of mixed precision, which is in all that backward saw. The part is in
+        units of the comparison itself, however it is weighed in the loss.
+        """
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return None
+        measured, total = pending
+        seen = total / loss_scale
+        unit = loss / seen if seen and isfinite(loss / seen) else 1.0  # several backwards, one loss
+        factor = unit / loss_scale
+        self._totals.append(Compared(loss, measured, factor))
+        return measured.data / measured.weight
 
     def _range(self, target: torch.Tensor) -> None:
         if target.numel() == 0:
@@ -148,72 +183,53 @@ class LossWatch:
                 float(good.max()), self.high if self.high is not None else -float("inf")
             )
 
-    def _best_constant(
-        self, kind: str, output: torch.Tensor, target: torch.Tensor
-    ) -> torch.Tensor | None:
-        """Return the constant prediction, shaped as `output`, that fits the targets seen so far."""
-        if kind in {"cross_entropy", "nll_loss"} and not target.is_floating_point():
-            return self._class_prior(output, target)
-        if output.shape != target.shape or not target.is_floating_point():
-            return None
-        rows = (
-            target.double().reshape(target.shape[0], -1)
-            if target.dim()
-            else target.double().reshape(1, 1)
-        )
-        if self.total is None or self.total.shape[0] != rows.shape[1]:
-            self.total, self.count = torch.zeros_like(rows[0]), 0
-        self.total = self.total + rows.sum(0)
-        self.count += rows.shape[0]
-        mean = (self.total / self.count).reshape(output.shape[1:] if output.dim() else ())
-        transform = _TRANSFORMS.get(kind)
-        return transform(mean).to(output.dtype).expand_as(output) if transform else None
-
-    def _class_prior(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
-        axis = 1 if output.dim() > 1 else 0
-        self.width = width = output.shape[axis]
-        valid = target[(target >= 0) & (target < width)]
-        for label, times in zip(*torch.unique(valid, return_counts=True), strict=True):
-            self.classes[int(label)] = self.classes.get(int(label), 0) + int(times)
-        counts = torch.ones(
-            width, dtype=torch.float64
-        )  # Laplace: few targets must not look certain
-        for label, times in self.classes.items():
-            counts[label] += times
-        prior = (counts / counts.sum()).log().to(output)
-        shape = [1] * output.dim()
-        shape[axis] = width
-        return prior.reshape(shape).expand_as(output)
+    def _classes(self, kind: str, output: torch.Tensor, target: torch.Tensor) -> None:
+        if kind not in {"cross_entropy", "nll_loss"} or not output.dim():
+            return
+        self.width = output.shape[1 if output.dim() > 1 else 0]
+        if not target.is_floating_point():
+            valid = target[(target >= 0) & (target < self.width)]
+            self.classes.update(torch.unique(valid).tolist())
 
     def facts(self) -> LossFacts:
         """Return what was seen so far."""
         shapes = (self.output_shape, self.target_shape)
-        kind = self.kind
-        if kind == "difference":
-            kind = "mse_loss" if self._is_multiple() else "of a difference"
         same_kind = self.target_kind == "values" and None not in shapes
+        apart = self._apart()
         return LossFacts(
-            kind=kind,
+            kind="of a difference" if self.kind == "difference" else self.kind,
             output_shape=self.output_shape,
             target_shape=self.target_shape,
             activation_before=self.activation_before,
             classes=self.width,
-            baseline=self._baseline(),
+            baseline=None if apart else self._baseline(lambda c: c.factor),
+            apart=apart,
+            data_baseline=self._baseline(lambda c: 1 / c.measured.weight) if apart else None,
+            bounded=self.kind in NEVER_NEGATIVE if self.kind else None,
             broadcast=same_kind and self.kind in _ELEMENTWISE and _is_stretched(*shapes),
             score_scale=self.score_scale,
         )
 
-    def _is_multiple(self) -> bool:
-        """Is the loss a constant multiple of the function it was seen in, without other terms?"""
-        low, high = min(self.scales, default=0.0), max(self.scales, default=0.0)
-        return bool(self.scales) and abs(high - low) <= 0.02 * max(abs(low), abs(high))
+    def _apart(self) -> bool:
+        """Are there other terms in the loss beside the comparisons, penalties for instance?"""
+        rests = [
+            abs(c.loss - c.factor * c.measured.data) / abs(c.loss)
+            for c in self._totals
+            if c.loss and isfinite(c.loss)
+        ]
+        return bool(rests) and median(rests) > _APART
 
-    def _baseline(self) -> float | None:
-        if not self.baselines or not self._is_multiple():
+    def _baseline(self, unit: Callable[[Compared], float]) -> float | None:
+        """Return the mean over the steps; later ones count more, whose constant fits more targets."""
+        known = [c for c in self._totals if c.measured.constant is not None]
+        if not known or len(known) < len(self._totals):
             return None
-        if self.low == self.high and self.target_kind == "values":
-            return None  # to predict the one target there is says nothing
-        return sum(self.baselines) / len(self.baselines)
+        weighed = [(n, unit(c) * (c.measured.constant or 0.0)) for n, c in enumerate(known, 1)]
+        return sum(n * lost for n, lost in weighed) / sum(n for n, _ in weighed)
+
+
+def _size(tensor: torch.Tensor | None) -> int:
+    return 0 if tensor is None else tensor.numel()
 
 
 def score_scale(kind: str, output: torch.Tensor) -> float | None:
@@ -251,19 +267,3 @@ def _is_stretched(output: tuple[int, ...] | None, target: tuple[int, ...] | None
         (1,) * (wide - len(output)) + output, (1,) * (wide - len(target)) + target, strict=True
     )
     return prod(output) == prod(target) < prod(max(a, b) for a, b in pairs)
-
-
-def _logit(mean: torch.Tensor) -> torch.Tensor:
-    return torch.logit(mean.clamp(1e-6, 1 - 1e-6))
-
-
-_TRANSFORMS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "mse_loss": lambda mean: mean,
-    "difference": lambda mean: mean,
-    "l1_loss": lambda mean: mean,
-    "smooth_l1_loss": lambda mean: mean,
-    "huber_loss": lambda mean: mean,
-    "binary_cross_entropy": lambda mean: mean.clamp(1e-6, 1 - 1e-6),
-    "binary_cross_entropy_with_logits": _logit,
-}
-_ELEMENTWISE = frozenset(_TRANSFORMS)

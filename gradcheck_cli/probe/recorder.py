@@ -177,6 +177,7 @@ class Recorder:
         step = Step(
             index=self.steps.taken,
             loss=loss,
+            data_loss=self._loss.settle(loss, whole.loss_scale),
             readings=readings,
             learning_rate=learning_rate,
             clip=whole.clip,
@@ -193,7 +194,7 @@ class Recorder:
             if sites:
                 cut = Cut(operation="no_grad", layer=path, at=sites[0])
                 self.cuts.setdefault(("no_grad", path), cut)
-        self._loss.saw(tape.losses, tape.backward_value)
+        self._loss.saw(tape.compared.found, tape.backward_value)
         for cut in tape.cuts:
             self.cuts.setdefault((cut.operation, cut.at), cut)
         tape.close()

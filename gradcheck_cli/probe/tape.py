@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import torch
 
 from gradcheck_cli.probe import attention, calls, nonlinearities
-from gradcheck_cli.probe.calls import NOWHERE, Call, LossCall, Origin, Running, tensors_in
+from gradcheck_cli.probe.calls import NOWHERE, Call, Origin, Running, tensors_in
+from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.sites import calling_place, user_site
 from gradcheck_cli.probe.units import Again
 from gradcheck_cli.records.trace import Cut
@@ -53,7 +54,7 @@ class Tape:
     comparisons: list[Cut] = field(default_factory=list)
     clamps: list[Cut] = field(default_factory=list)
     steep: list[Cut] = field(default_factory=list)
-    losses: list[LossCall] = field(default_factory=list)
+    compared: Comparisons = field(init=False)
     loss_reads: frozenset[int] = frozenset()
     merges: bool = False
     backward_value: torch.Tensor | None = None
@@ -65,6 +66,9 @@ class Tape:
     _places: dict[str, list[Any]] = field(
         default_factory=dict
     )  # owner:name -> places in the source
+
+    def __post_init__(self) -> None:
+        self.compared = Comparisons(self.origin)
 
     def origin(self, tensor: torch.Tensor) -> Origin:
         """Return what is known about where `tensor` came from."""
@@ -115,7 +119,7 @@ class Tape:
     def close(self) -> None:
         """Nothing more is noted; no tensor is kept."""
         self.open = False
-        self.losses.clear()
+        self.compared.found.clear()
         self.backward_value = None
         self._origins.clear()
         self._nodes.clear()
@@ -172,11 +176,7 @@ class Tape:
             self._cut(name, given)
         elif name in calls.STEEP and calls.is_steep(name, args, kwargs):
             self._steep(name, given)
-        if name in calls.LOSSES:
-            before = self.origin(given[0]).last
-            self.losses.extend(calls.loss_call(function, args, kwargs, result, before))
-        if name in calls.DIFFERENCES and not self._stack:
-            self._difference(given, result)
+        self.compared.saw(function, name, args, kwargs, given, result, outside=not self._stack)
         if nonlinearities.find(name) is not None:
             self._nonlinearity(name, given, result, calls.repeated(function, args, kwargs))
         elif name in calls.PRODUCTS:
@@ -289,15 +289,6 @@ class Tape:
     def _steep(self, name: str, given: list[torch.Tensor]) -> None:
         if self.origin(given[0]).calls:
             self.steep.append(Cut(operation=name, layer=self.inside, at=user_site()))
-
-    def _difference(self, given: list[torch.Tensor], result: Any) -> None:
-        """Note `output - target` outside the model: the beginning of a loss written by hand."""
-        outputs = [t for t in given if self.origin(t).calls]
-        targets = [t for t in given if not self.origin(t).calls and not t.requires_grad]
-        if len(given) != 2 or len(outputs) != 1 or len(targets) != 1 or targets[0].numel() < 2:
-            return
-        before = self.origin(outputs[0]).last
-        self.losses.append(calls.difference(outputs[0], targets[0], result, before))
 
     def backward_begins(self, loss: torch.Tensor) -> None:
         """The user calls `loss.backward()`: the forward pass is over."""

@@ -140,6 +140,7 @@ class Step:
 
     index: int
     loss: float
+    data_loss: float | None = None  # its part that compares outputs with targets, in its own unit
     readings: Mapping[str, Reading] = field(
         default_factory=dict
     )  # by layer path; empty = not observed
@@ -190,6 +191,9 @@ class LossFacts:
     )
     classes: int | None = None
     baseline: float | None = None  # the loss of the best constant prediction on the targets seen
+    apart: bool = False  # it has other terms beside those that compare outputs with targets
+    data_baseline: float | None = None  # then: what the constant loses in `Step.data_loss`
+    bounded: bool | None = None  # it is never negative; None where nothing is known of it
     broadcast: bool = False  # output and target had different shapes and were stretched
     # Of the first scores that were compared with targets: rms of what sets the chances, which is the
     # distance from the mean over classes (binary: from 0). None for other losses.

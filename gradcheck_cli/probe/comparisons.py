@@ -1,0 +1,82 @@
+"""Finds the comparisons of outputs with targets among the calls of one step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from gradcheck_cli.probe import calls, losses
+from gradcheck_cli.probe.calls import Origin
+from gradcheck_cli.probe.losses import LossCall
+from gradcheck_cli.probe.sites import calling_place
+
+_PICKS = frozenset({"gather", "__getitem__", "take_along_dim"})
+_PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "multiply"})
+
+
+@dataclass(slots=True)
+class Comparisons:
+    """The comparisons of one step, in the order in which they were made."""
+
+    origin: Callable[[torch.Tensor], Origin]
+    found: list[LossCall] = field(default_factory=list)
+
+    def saw(
+        self,
+        function: Any,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: list[torch.Tensor],
+        result: Any,
+        *,
+        outside: bool,
+    ) -> None:
+        """A call returned; `outside` of all modules it may be a part of a loss written by hand."""
+        call = None
+        if name in calls.LOSSES:
+            call = losses.loss_call(function, args, kwargs, result, self._last)
+        elif not outside or not isinstance(result, torch.Tensor) or not result.requires_grad:
+            return
+        elif name in calls.DIFFERENCES:
+            call = self._difference(given, result)
+        elif name in _PICKS:
+            call = self._pick(name, args, given, result)
+        elif name in _PRODUCTS and len(given) == 2:
+            call = self._against_chances(given, result)
+        if call is not None:
+            call.place = calling_place()
+            self.found.append(call)
+
+    def _last(self, tensor: torch.Tensor) -> str | None:
+        return self.origin(tensor).last
+
+    def _difference(self, given: list[torch.Tensor], result: torch.Tensor) -> LossCall | None:
+        """Return `output - target`, the beginning of a loss written by hand."""
+        outputs = [t for t in given if self.origin(t).calls]
+        targets = [t for t in given if not self.origin(t).calls and not t.requires_grad]
+        if len(given) != 2 or len(outputs) != 1 or len(targets) != 1 or targets[0].numel() < 2:
+            return None
+        return losses.difference(outputs[0], targets[0], result, self._last(outputs[0]))
+
+    def _pick(
+        self, name: str, args: tuple[Any, ...], given: list[torch.Tensor], result: torch.Tensor
+    ) -> LossCall | None:
+        """Return `log_p.gather(1, labels)` or `log_p[rows, labels]`."""
+        scores, labels = given[0], given[-1]
+        if len(given) < 2 or labels.dtype != torch.long or not self.origin(scores).calls:
+            return None
+        if name == "__getitem__":
+            index = args[1]
+            if not isinstance(index, tuple) or index[-1] is not labels or scores.dim() != 2:
+                return None
+        return losses.chosen(scores, labels, result)
+
+    def _against_chances(self, given: list[torch.Tensor], result: torch.Tensor) -> LossCall | None:
+        """Return `targets * log_p`."""
+        logs = [t for t in given if t.requires_grad and self.origin(t).calls]
+        chances = [t for t in given if not t.requires_grad and not self.origin(t).calls]
+        if len(logs) != 1 or len(chances) != 1:
+            return None
+        return losses.against_chances(chances[0], logs[0], result)

@@ -6,7 +6,7 @@ from math import log
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 - as everyone writes it
+from torch.nn import functional as F
 
 from gradcheck_cli.probe.everywhere import Everywhere
 from gradcheck_cli.probe.sampling import Sampling

@@ -13,11 +13,12 @@ import torch
 from gradcheck_cli import __version__, concluding, fixing, plugins
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
+from gradcheck_cli.examine import examine as put_questions, subject_of
 from gradcheck_cli.probe.hanging import HangingError, patience, patiently
 from gradcheck_cli.probe.meeting import Meeting
 from gradcheck_cli.probe.stepping import Interrupted, Progress, observe
 from gradcheck_cli.records.diagnosis import Fix
-from gradcheck_cli.records.finding import Finding
+from gradcheck_cli.records.finding import Crash, Finding
 from gradcheck_cli.records.report import Report, RunFacts, Verdict
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.remedies.base import Proposal
@@ -42,6 +43,7 @@ def diagnose(
     verify: bool = True,
     budget: float = 60.0,
     verify_on: int | None = None,
+    examine: str = "full",
     command: str = "",
     thresholds: Thresholds | None = None,
     on_step: Progress | None = None,
@@ -52,7 +54,7 @@ def diagnose(
     """Observe `steps` training steps of `target` and report; None goes on until it is sure.
 
     `budget` seconds are spent on trying fixes, on `verify_on` samples of each batch where that is
-    given; `thresholds` replace those of rules. After Ctrl-C, or
+    given; `examine` says how many experiments are made beforehand (none, quick, full); `thresholds` replace those of rules. After Ctrl-C, or
     when a step takes longer than `timeout` seconds, the report holds what was measured until then and `run.interrupted` is true. Raises UserCodeError when
     the user's code raises before a step was observed, CannotDiagnoseError when nothing can be trained.
     """
@@ -62,6 +64,7 @@ def diagnose(
     with target.together():
         with patience(timeout):
             training = target.build()
+        subject = subject_of(target, training) if meeting is None else None
         say("training under observation")
         watched = replace(training, step=patiently(timeout, training.step))
         watching = time.monotonic()
@@ -70,8 +73,12 @@ def diagnose(
     missing: tuple[Gap, ...] = ()
     if meeting is not None:
         trace, stopped, missing = _joined(meeting, training, trace, stopped)
+    crashed: list[Crash] = []
+    if stopped is None:
+        answers = put_questions(subject, trace, examine, on_crash=crashed.append, on_stage=say)
+        trace = replace(trace, examination=answers)
     judgement = judge(trace, thresholds=thresholds)
-    crashed = list(judgement.crashed)
+    crashed += judgement.crashed
     causes = rank(trace, judgement.findings, on_crash=crashed.append)
     found = concluding.verdict(trace, judgement)
     fixes: tuple[Fix, ...] = ()
@@ -107,6 +114,7 @@ def diagnose(
         findings=judgement.findings,
         causes=causes,
         fixes=fixes,
+        examination=trace.examination,
         passed=judgement.passed,
         skipped=judgement.skipped,
         crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),

@@ -30,6 +30,7 @@ def diagnose(
     quiet: options.MaybeQuietOption = None,
     verify: options.MaybeVerifyOption = None,
     budget: options.BudgetOption = None,
+    examine: options.ExamineOption = None,
     verify_on: options.VerifyOnOption = None,
     timeout: options.TimeoutOption = None,
     config: options.ConfigOption = None,

@@ -111,6 +111,14 @@ BudgetOption = Annotated[
     float | None,
     typer.Option("--budget", min=0, metavar="SECONDS", help="Time for trying fixes."),
 ]
+ExamineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--examine",
+        metavar="none|quick|full",
+        help="How many experiments are made on the training before it is judged (default: full).",
+    ),
+]
 VerifyOnOption = Annotated[
     int | None,
     typer.Option(

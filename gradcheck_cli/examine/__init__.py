@@ -1,1 +1,6 @@
-"""Small experiments on a training that is sick, on states that are restored (torch)."""
+"""Small experiments on a training: questions that are put to it, each answered by a measurement."""
+
+from gradcheck_cli.examine.battery import DEPTHS, examine
+from gradcheck_cli.examine.of_target import subject_of
+
+__all__ = ["DEPTHS", "examine", "subject_of"]

@@ -8,6 +8,7 @@ A number that is not finite is `.nan`, `.inf` or `-.inf` in YAML and "NaN", "Inf
 from typing import Any
 
 from gradcheck_cli.records.diagnosis import Arm, Cause, Fix, Status, Verification
+from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Confidence, Crash, Evidence, Finding, Severity, Skip
 from gradcheck_cli.records.report import History, LayerSummary, Report, RunFacts, Verdict
 from gradcheck_cli.records.shapes import (
@@ -108,6 +109,20 @@ FIX = Record(
     Key("diff", TEXT),
     Key("verification", VERIFICATION, always=True),
 )
+ANSWER = Record(
+    Answer,
+    Key("name", TEXT, always=True),
+    Key("question", TEXT, always=True),
+    Key("outcome", OneOf(Outcome), always=True),
+    Key("said", TEXT),
+    Key("measured", MAYBE),
+    Key("limit", MAYBE),
+    Key("unit", TEXT),
+    Key("reason", TEXT),
+    Key("supports", NAMES),
+    Key("layers", NAMES),
+    Key("seconds", NUMBER),
+)
 SKIP = Record(
     Skip,
     Key("code", TEXT, always=True),
@@ -171,6 +186,7 @@ REPORT = Record(
     Key("findings", Many(FINDING), always=True),
     Key("causes", Many(CAUSE), always=True),
     Key("fixes", Many(FIX), always=True),
+    Key("examination", Many(ANSWER)),
     Key("passed", LINES, always=True),
     Key("skipped", Many(SKIP), always=True),
     Key("crashed", Many(CRASH)),

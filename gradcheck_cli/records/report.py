@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gradcheck_cli.records.diagnosis import Cause, Fix
+from gradcheck_cli.records.examination import Answer
 from gradcheck_cli.records.finding import Crash, Finding, Severity, Skip
 from gradcheck_cli.records.trace import Gap
 
@@ -88,6 +89,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     causes: tuple[Cause, ...] = ()
     fixes: tuple[Fix, ...] = ()
+    examination: tuple[Answer, ...] = ()  # what was tried on the training, and what it answered
     passed: tuple[str, ...] = ()  # names of rules that looked and found nothing
     skipped: tuple[Skip, ...] = ()
     crashed: tuple[Crash, ...] = ()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.moments import Moments
 
 
@@ -241,6 +242,7 @@ class Trace:
     drifts: tuple[Drift, ...] = ()  # replicas that differ, of a training on several ranks
     looks: int = 0  # steps in which layers were read; of a very long run not all readings are kept
     skips: bool = False  # somewhere a sum joins a branch with its own input
+    examination: tuple[Answer, ...] = ()  # what experiments on the same training answered
 
     @property
     def observed(self) -> tuple[Step, ...]:
@@ -256,6 +258,13 @@ class Trace:
     def losses(self) -> list[float]:
         """The loss of every step that is kept."""
         return [step.loss for step in self.steps]
+
+    def answer(self, name: str) -> Answer | None:
+        """Return what an experiment answered; None where it was not asked or was skipped."""
+        return next(
+            (a for a in self.examination if a.name == name and a.outcome is not Outcome.SKIPPED),
+            None,
+        )
 
     def layer(self, path: str) -> Layer:
         """Return the layer called `path`; raises KeyError."""

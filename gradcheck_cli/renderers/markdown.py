@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from gradcheck_cli.records.diagnosis import Fix, Status
 from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.report import Report, Verdict
+from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
 from gradcheck_cli.renderers.words import (
     clean,
     number,
@@ -67,6 +68,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from (f"- {escape(reason, 400)}" for reason in best.reasons)
     for fix in report.fixes[:MOST_FIXES]:
         yield from _fix(fix)
+    yield from _tried(report)
     yield from _details(report)
 
 
@@ -110,6 +112,23 @@ def _fix(fix: Fix) -> Iterator[str]:
         yield f"{fence}{'diff' if fix.diff else 'python'}"
         yield text
         yield fence
+
+
+def _tried(report: Report) -> Iterator[str]:
+    """Yield the experiments and their answers, folded away."""
+    answers = ordered(report.examination)
+    if not answers:
+        return
+    yield ""
+    yield "<details><summary>What was tried</summary>"
+    yield ""
+    for answer in answers:
+        said = escape(f"{answer.question} {answer.said}", 400)
+        yield f"- {MARKS[answer.outcome]}: {said}"
+    for line in unasked(report.examination):
+        yield f"- not asked: {escape(line, 400)}"
+    yield ""
+    yield "</details>"
 
 
 def _details(report: Report) -> Iterator[str]:

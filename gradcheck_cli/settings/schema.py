@@ -148,6 +148,7 @@ class Config(Entry):
     quiet: bool | None = None
     verify: bool | None = None
     budget: Annotated[float, Field(ge=0)] | None = None
+    examine: Literal["none", "quick", "full"] | None = None
     verify_on: Annotated[int, Field(ge=1)] | None = None
     timeout: Annotated[float, Field(gt=0)] | None = None
     select: Names | None = None

@@ -200,6 +200,8 @@ class Target:
             evaluate=loop.evaluate,
             device=self.device,
             precision=loop.precision,
+            objective=None if loop.manual is not None else loop.objective,
+            clip=loop.clip,
             assumptions=(*self.notes, *notes, *self.parts.data.assumptions, *plan.notes),
             loss_name=plan.objective.name,
             optimizer_name=", ".join(type(entry).__name__ for entry in loop.optimizers),

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.records.trace import SourceSite
+from gradcheck_cli.targets.losses import Objective
 
 
 def unknown_site(_: nn.Module) -> SourceSite | None:
@@ -47,3 +48,5 @@ class Training:
     # the loss of one batch in training mode, with its graph; None where a step is the user's own code
     loss_of: Callable[[Any], torch.Tensor] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    objective: Objective | None = None  # None where the user's hook does everything itself
+    clip: float | None = None  # norm to which gradients are clipped

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gradcheck_cli.records.diagnosis import Fix, Verification
 from gradcheck_cli.records.report import LayerSummary, Report
+from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
 from gradcheck_cli.renderers.html.charts import Chart, Line, chart
 from gradcheck_cli.renderers.html.heat import heat
 from gradcheck_cli.renderers.marks import leading, marks
@@ -54,6 +55,9 @@ def render(report: Report) -> str:
             else (),
             layers=sorted(report.layers, key=lambda x: x.order),
             worst={path: mark.value for path, mark in marks(report).items()},
+            answers=ordered(report.examination),
+            said_of=MARKS,
+            unasked=list(unasked(report.examination)),
             curves=_curves,
             ends=_ends,
             facts=_facts(report),

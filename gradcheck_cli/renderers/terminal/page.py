@@ -10,6 +10,7 @@ from rich.text import Text
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report, Verdict
 from gradcheck_cli.renderers.marks import leading
+from gradcheck_cli.renderers.terminal.examination import examination
 from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
 from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pen, ink
 from gradcheck_cli.renderers.terminal.picture import Picture, strip
@@ -62,6 +63,7 @@ def page(report: Report, pen: Pen) -> Iterator[Text]:
         yield from findings(report, pen)
         yield from causes(report, pen)
         yield from fixes(report, pen)
+    yield from examination(report, pen)
     yield from _listed("Assumed", report.assumptions, pen)
     yield from _not_seen(report, pen)
     yield from _listed("Next", report.next_steps, pen)

@@ -1,0 +1,106 @@
+"""Does the model do better than the best constant prediction?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+from statistics import mean
+
+import torch
+
+from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.constants import Constant, best_constant
+from gradcheck_cli.examine.passes_over import evaluating, losses, paired
+from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.progress import ENOUGH
+
+MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The loss of the fixed batches: of the best constant, at the start, and now in both modes."""
+
+    constant: Constant
+    start: list[float]
+    training: list[float]
+    evaluation: list[float]
+
+    @property
+    def best(self) -> list[float]:
+        """The losses of now, in the mode that does better."""
+        return min(self.training, self.evaluation, key=_mean)
+
+
+@experiment(
+    "against-constant",
+    "Does the model do better than the best constant prediction?",
+    first_loss="Does the model begin near the loss of a constant prediction?",
+)
+def against_constant(scene: Scene) -> Iterator[Said]:
+    """Compare the loss of the same batches with that of the best constant output.
+
+    Procedure  the constant is searched under the user's own loss, at each output position (the same for
+               all positions of a sequence of classes), with what else the loss holds, such as penalties,
+               as it is now; the model is measured on the same batches in training and in evaluation mode.
+    Answers    fine: at least 12 % below the constant, beyond three standard errors over batches. Wrong:
+               not below it. Noted: between the two.
+    Costs      four passes over the fixed batches, and some hundred evaluations of the loss alone.
+    Sources    the constant predictor of R^2 and of the entropy of classes (Cover & Thomas 2006, sec. 2.1).
+    """
+    reference = measured(scene)
+    scene.known["reference"] = reference
+    yield judged(reference, reference.best)
+    first, level = mean(reference.start), mean(reference.constant.losses)
+    if level > 0 and isfinite(first) and first > MUCH * level:
+        yield Said(
+            about="first-loss",
+            outcome=Outcome.NOTED,
+            said=f"the first loss is {number(first)}, {number(first / level)} times that of a constant "
+            f"prediction ({number(level)})",
+            measured=first / level,
+            limit=MUCH,
+            unit="times",
+        )
+
+
+def measured(scene: Scene) -> Reference:
+    """Measure the reference; raises NotApplicableError where the loss is not separate."""
+    subject = scene.subject
+    with subject.at("start"):
+        start = losses(subject)
+    with subject.at("now"):
+        training = losses(subject)
+        with evaluating(subject.model):
+            evaluation = losses(subject)
+            with torch.no_grad():
+                raw = [subject.outputs(batch) for batch in subject.batches]
+            constant = best_constant(subject, raw)
+    if not all(map(isfinite, (*training, *evaluation))):
+        raise NotApplicableError("the loss of the fixed batches is not a finite number")
+    return Reference(constant, start, training, evaluation)
+
+
+def judged(reference: Reference, now: list[float]) -> Said:
+    """Compare losses of now with the constant's."""
+    level = mean(reference.constant.losses)
+    gain, error = paired(now, reference.constant.losses)
+    share = gain / abs(level) if level else 0.0
+    if gain > error and share >= ENOUGH:
+        outcome = Outcome.FINE
+    else:
+        outcome = Outcome.NOTED if gain > error and share > 0 else Outcome.WRONG
+    words = "below" if gain > 0 else "above"
+    return Said(
+        outcome=outcome,
+        said=f"on the same batches the loss is {number(mean(now))} (at the start {number(mean(reference.start))}), "
+        f"{number(abs(100 * share))} % {words} that of the best constant prediction ({number(level)})",
+        measured=100 * share,
+        limit=100 * ENOUGH,
+        unit="%",
+    )
+
+
+def _mean(values: list[float]) -> float:
+    return mean(values)

@@ -1,0 +1,91 @@
+"""What an experiment is: a question put to a training; its docstring is its card.
+
+An experiment is a function of a `Scene` that yields what it measured. It works inside `subject.at`, so
+it leaves no trace, and it raises `NotApplicableError` where the question makes no sense.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.progress import Progress, progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What an experiment measured, before the runner adds its name, question and cost."""
+
+    outcome: Outcome
+    said: str
+    measured: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    supports: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    about: str = ""  # where one experiment answers several questions: which
+
+
+@dataclass(slots=True)
+class Scene:
+    """A subject, the trace of its observed steps, what was answered before, and the clock."""
+
+    subject: Subject
+    trace: Trace
+    deadline: float  # of time.monotonic()
+    answers: list[Answer] = field(default_factory=list)
+    known: dict[str, Any] = field(default_factory=dict)  # what experiments leave to later ones
+    step_seconds: float = 0.0  # of one training step
+
+    @property
+    def progress(self) -> Progress:
+        """What the running loss says."""
+        return progress(self.trace)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that are left."""
+        return self.deadline - time.monotonic()
+
+    def answer(self, name: str) -> Answer | None:
+        """Return an earlier answer."""
+        return next((a for a in self.answers if a.name == name), None)
+
+    def afford(self, steps: int) -> None:
+        """Raise NotApplicableError where so many training steps would take more time than is left."""
+        cost = steps * self.step_seconds
+        if cost > self.remaining:
+            raise NotApplicableError(
+                f"{steps} steps would take about {cost:.0f} s, {max(self.remaining, 0):.0f} s are left"
+            )
+
+
+Procedure = Callable[[Scene], Iterator[Said]]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment in the battery; `doubtful`: only where the run does not clearly learn."""
+
+    name: str
+    question: str
+    procedure: Procedure
+    doubtful: bool = False
+    questions: Mapping[str, str] = field(default_factory=dict)  # by what `Said.about` says
+
+    @property
+    def card(self) -> str:
+        """The manual: Procedure, Answers, Costs, Sources."""
+        return inspect.cleandoc(self.procedure.__doc__ or "")
+
+
+def experiment(
+    name: str, question: str, *, doubtful: bool = False, **questions: str
+) -> Callable[[Procedure], Experiment]:
+    """Make an experiment of a function of a Scene; further questions are named `about` another thing."""
+    spelled = {about.replace("_", "-"): text for about, text in questions.items()}
+    return lambda procedure: Experiment(name, question, procedure, doubtful, spelled)

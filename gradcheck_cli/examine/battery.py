@@ -1,0 +1,121 @@
+"""The experiments in their order, run within a budget; each one costs only itself when it fails."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from enum import StrEnum
+
+import torch
+
+from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
+from gradcheck_cli.examine.base import Experiment, Said, Scene
+from gradcheck_cli.examine.catalogue import EXPERIMENTS
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.finding import Crash
+from gradcheck_cli.records.trace import Trace
+
+
+class Depth(StrEnum):
+    """How much is tried."""
+
+    NONE = "none"
+    QUICK = "quick"
+    FULL = "full"
+
+
+DEPTHS = tuple(depth.value for depth in Depth)
+# Seconds, and training steps where those take longer: what is affordable scales with the training.
+SECONDS = {Depth.QUICK: 4.0, Depth.FULL: 20.0}
+STEPS = {Depth.QUICK: 60, Depth.FULL: 600}
+DECLINED = "declined with --examine none"
+
+
+def examine(
+    subject: Subject | None,
+    trace: Trace,
+    depth: str = "full",
+    *,
+    on_crash: Callable[[Crash], None] | None = None,
+    on_stage: Callable[[str], None] | None = None,
+) -> tuple[Answer, ...]:
+    """Put every question to the training and return the answers, in the order of the battery.
+
+    Without a subject nothing is asked. An experiment that raises is handed to `on_crash` and the
+    others go on; without it, it raises. Raises ValueError for a depth that does not exist.
+    """
+    chosen = Depth(depth)
+    if subject is None or chosen is Depth.NONE:
+        return ()
+    pace = _pace(subject)
+    seconds = max(SECONDS[chosen], STEPS[chosen] * pace)
+    if on_stage is not None:
+        on_stage(f"examining the training, at most {seconds:.0f} s (--examine none leaves it out)")
+    scene = Scene(subject, trace, time.monotonic() + seconds, step_seconds=pace)
+    for entry in EXPERIMENTS:
+        if entry.doubtful and not doubtful(scene):
+            continue
+        began = time.monotonic()
+        try:
+            told = list(_asked(entry, scene))
+        except Exception:
+            if on_crash is None:
+                raise
+            on_crash(Crash(f"experiment {entry.name}", traceback.format_exc()))
+            continue
+        spent = round(time.monotonic() - began, 3)
+        scene.answers += [replace(a, seconds=spent if i == 0 else 0.0) for i, a in enumerate(told)]
+    return tuple(scene.answers)
+
+
+def doubtful(scene: Scene) -> bool:
+    """Is it open whether the training learns?"""
+    against = scene.answer("against-constant")
+    if against is not None and against.outcome is not Outcome.SKIPPED:
+        return against.outcome is not Outcome.FINE
+    return not scene.progress.fine
+
+
+def _asked(entry: Experiment, scene: Scene) -> Iterator[Answer]:
+    if scene.remaining <= 0:
+        yield _skipped(entry, "no time is left")
+        return
+    try:
+        for said in entry.procedure(scene):
+            yield _answer(entry, said)
+    except NotApplicableError as reason:
+        yield _skipped(entry, str(reason))
+    except (UserCodeError, UsageError, CannotDiagnoseError, torch.OutOfMemoryError) as error:
+        yield _skipped(entry, f"the user's code refused it: {str(error).splitlines()[0]}")
+
+
+def _answer(entry: Experiment, said: Said) -> Answer:
+    return Answer(
+        name=said.about or entry.name,
+        question=entry.questions.get(said.about, entry.question),
+        outcome=said.outcome,
+        said=said.said,
+        measured=said.measured,
+        limit=said.limit,
+        unit=said.unit,
+        supports=said.supports,
+        layers=said.layers,
+    )
+
+
+def _skipped(entry: Experiment, reason: str) -> Answer:
+    return Answer(
+        name=entry.name, question=entry.question, outcome=Outcome.SKIPPED, reason=reason
+    )
+
+
+def _pace(subject: Subject) -> float:
+    """Return the seconds that a training step takes."""
+    with subject.at("now"):
+        began = time.monotonic()
+        try:
+            subject.step(subject.batches[0])
+        except (NotApplicableError, UserCodeError, UsageError, CannotDiagnoseError):
+            return 0.0
+        return time.monotonic() - began

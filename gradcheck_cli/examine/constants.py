@@ -1,0 +1,146 @@
+"""The best constant prediction, found under the user's own loss.
+
+Whatever the loss is, a model that has learned costs less than the best output that is the same for
+every sample. It is searched where the model's outputs lie: on the simplex for a softmax, in 0..1 for a
+sigmoid. Of a sequence of classes the same output is taken at each position (a unigram).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+
+_STEPS = 60  # of Adam on the constant
+_RATE = 0.1
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The best constant prediction: what it costs on each fixed batch, and what it is."""
+
+    losses: list[float]
+    value: Tensor
+
+
+Link = Callable[[Tensor], Tensor]
+
+
+def link_of(outputs: Tensor, dim: int) -> tuple[str, Link]:
+    """Return where outputs lie, along the dimension of classes, and a map onto there from anywhere."""
+    values = outputs.detach().float()
+    nonnegative = bool((values >= 0).all())
+    if values.shape[dim] > 1 and nonnegative:
+        total = values.sum(dim)
+        if bool((total - 1).abs().max() < _TOLERANCE):
+            return "probabilities", lambda z: z.softmax(dim)
+    if values.shape[dim] > 1 and bool((values <= 0).all()):
+        if bool(values.logsumexp(dim).abs().max() < _TOLERANCE):
+            return "log-probabilities", lambda z: z.log_softmax(dim)
+    if nonnegative and bool((values <= 1).all()):
+        return "shares", lambda z: z.sigmoid()
+    return "real", lambda z: z
+
+
+def class_dimension(output: Tensor, target: Any) -> int | None:
+    """Return the dimension of classes, where the target holds their numbers; None where it does not."""
+    if not isinstance(target, Tensor) or target.is_floating_point() or target.dtype == torch.bool:
+        return None
+    if not target.numel() or output.ndim < 2:
+        return None
+    most = int(target.max())
+    shape = tuple(output.shape)
+    fitting = [
+        dim
+        for dim in (1, output.ndim - 1)
+        if dim > 0
+        and shape[dim] > max(most, 1)
+        and (*shape[:dim], *shape[dim + 1 :]) == tuple(target.shape)
+    ]
+    if fitting:
+        return fitting[-1] if len(set(fitting)) > 1 and shape[1] == target.shape[-1] else fitting[0]
+    column = target.numel() == shape[0] and output.ndim == 2 and shape[1] > max(most, 1)
+    return 1 if column else None
+
+
+def best_constant(subject: Subject, raw: Sequence[Any]) -> Constant:
+    """Search the best constant for outputs like `raw`, one for each fixed batch.
+
+    Raises NotApplicableError where the loss cannot be computed from other outputs.
+    """
+    mains = [subject.main(entry) for entry in raw]
+    targets = [subject.targets(batch) for batch in subject.batches]
+    dim = class_dimension(mains[0], targets[0])
+    _, link = link_of(torch.cat([m.flatten(0, 0) for m in mains]), dim if dim is not None else -1)
+    best, found = inf, None
+    for start in _starts(mains, targets, dim):
+        constant = _descended(subject, raw, mains, start, link)
+        mean = sum(constant.losses) / len(constant.losses)
+        if isfinite(mean) and mean < best:
+            best, found = mean, constant
+    if found is None:
+        raise NotApplicableError("no constant output has a finite loss")
+    return found
+
+
+def _starts(mains: Sequence[Tensor], targets: Sequence[Any], dim: int | None) -> list[Tensor]:
+    """Return where the search begins: class frequencies, or the mean of the targets, and zero."""
+    like = mains[0].detach()[:1].float()
+    if dim is not None:
+        classes = like.shape[dim]
+        numbers = torch.cat([t.flatten() for t in targets])
+        numbers = numbers[(numbers >= 0) & (numbers < classes)]
+        counts = torch.bincount(numbers, minlength=classes).float()
+        shape = [1] * like.ndim
+        shape[dim] = classes
+        return [((counts + 0.5) / (counts + 0.5).sum()).log().reshape(shape)]
+    starts = [torch.zeros_like(like)]
+    floats = [
+        t.float().reshape(m.shape)
+        for t, m in zip(targets, mains, strict=True)
+        if isinstance(t, Tensor) and t.numel() == m.numel()
+    ]
+    if floats:
+        together = torch.cat(floats)
+        starts += [together.mean(0, keepdim=True), together.median(0, keepdim=True).values]
+        share = together.mean(0, keepdim=True).clamp(1e-3, 1 - 1e-3)
+        if bool((together >= 0).all()) and bool((together <= 1).all()):
+            starts.append(share.logit())
+    else:
+        starts.append(torch.cat([m.detach().float() for m in mains]).mean(0, keepdim=True))
+    return starts
+
+
+def _descended(
+    subject: Subject, raw: Sequence[Any], mains: Sequence[Tensor], start: Tensor, link: Link
+) -> Constant:
+    """Follow the user's loss from `start`; return the best point on the way."""
+    point = start.clone().requires_grad_()
+    scale = max(float(start.abs().max()), 1.0)
+    optimizer = torch.optim.Adam([point], lr=_RATE * min(scale, 1e3))
+    best, kept = inf, Constant([inf], start)
+    for _ in range(_STEPS):
+        value = link(point)
+        costs = [
+            subject.loss(subject.with_main(entry, value.to(main.dtype).expand_as(main)), batch)
+            for entry, main, batch in zip(raw, mains, subject.batches, strict=True)
+        ]
+        total = torch.stack(costs).mean()
+        if not bool(torch.isfinite(total)):
+            break
+        if float(total.detach()) < best:
+            best = float(total.detach())
+            kept = Constant([float(c.detach()) for c in costs], value.detach().clone())
+        if not total.requires_grad:
+            break
+        [slope] = torch.autograd.grad(total, [point], allow_unused=True)
+        if slope is None or not bool(torch.isfinite(slope).all()):
+            break
+        point.grad = slope
+        optimizer.step()
+    return kept

@@ -1,0 +1,75 @@
+"""Ways of running a model over the fixed batches: modes, dropout off, and what they cost."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import sqrt
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from gradcheck_cli.examine.subject import Subject
+
+_DROPOUTS: frozenset[Callable[..., Any]] = frozenset(
+    {
+        functional.dropout,
+        functional.dropout1d,
+        functional.dropout2d,
+        functional.dropout3d,
+        functional.alpha_dropout,
+        functional.feature_alpha_dropout,
+        torch.dropout,
+    }
+)
+
+
+class _NoDropout(TorchFunctionMode):
+    """Lets every dropout pass its input on."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in _DROPOUTS:
+            return args[0] if args else kwargs["input"]
+        if kwargs.get("dropout_p"):
+            kwargs["dropout_p"] = 0.0  # of attention
+        return func(*args, **kwargs)
+
+
+def without_dropout() -> _NoDropout:
+    """Return a context in which nothing is dropped, whatever the modes say."""
+    return _NoDropout()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put the model into evaluation mode; every module gets its own mode back."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def losses(subject: Subject) -> list[float]:
+    """Return the loss of each fixed batch, in the modes that the model is in."""
+    with torch.no_grad():
+        return [float(subject.total(batch)) for batch in subject.batches]
+
+
+def paired(better: list[float], than: list[float]) -> tuple[float, float]:
+    """Return by how much `better` is smaller on average, and three standard errors of that."""
+    gaps = [b - a for a, b in zip(better, than, strict=True)]
+    error = stdev(gaps) / sqrt(len(gaps)) if len(gaps) > 1 else 0.0
+    return mean(gaps), 3 * error
+
+
+def first_dimension(tensor: Tensor) -> int:
+    """Return how many samples a tensor holds."""
+    return len(tensor) if tensor.ndim else 0

@@ -13,7 +13,8 @@ import torch
 from gradcheck_cli import __version__, concluding, fixing, plugins
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
-from gradcheck_cli.examine import examine as put_questions, subject_of
+from gradcheck_cli.examine import examine as put_questions
+from gradcheck_cli.examine import subject_of
 from gradcheck_cli.probe.hanging import HangingError, patience, patiently
 from gradcheck_cli.probe.meeting import Meeting
 from gradcheck_cli.probe.stepping import Interrupted, Progress, observe

@@ -123,7 +123,9 @@ def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
         from gradcheck_cli.targets.target import Target
 
         limits = {
-            name: run[name] for name in ("budget", "examine", "verify_on", "timeout") if name in run.values
+            name: run[name]
+            for name in ("budget", "examine", "verify_on", "timeout")
+            if name in run.values
         }
         with patience(limits.get("timeout")):
             target = Target.from_strings(**run.target(), trust=rules.trust, strategy=rules.strategy)

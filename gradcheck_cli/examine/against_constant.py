@@ -9,6 +9,7 @@ import torch
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant
+from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Outcome
@@ -25,7 +26,24 @@ class Reference:
     constant: Constant
     start: list[float]
     training: list[float]
+    least: float | None  # what outputs made from the targets cost; None where they cannot be made
     evaluation: list[float]
+
+    @property
+    def level(self) -> float:
+        """The mean loss of the best constant."""
+        return mean(self.constant.losses)
+
+    @property
+    def scale(self) -> float:
+        """How far the loss can fall from there: to that of right outputs, or to zero."""
+        known = self.least is not None and self.least < self.level
+        return self.level - (self.least or 0.0) if known else abs(self.level)
+
+    def share(self, now: list[float]) -> tuple[float, float]:
+        """Return which share of that has gone, and three standard errors of it."""
+        gain, error = paired(now, self.constant.losses)
+        return gain / (self.scale or 1.0), error / (self.scale or 1.0)
 
     @property
     def best(self) -> list[float]:
@@ -52,7 +70,7 @@ def against_constant(scene: Scene) -> Iterator[Said]:
     reference = measured(scene)
     scene.known["reference"] = reference
     yield judged(reference, reference.best)
-    first, level = mean(reference.start), mean(reference.constant.losses)
+    first, level = mean(reference.start), reference.level
     if level > 0 and isfinite(first) and first > MUCH * level:
         yield Said(
             about="first-loss",
@@ -79,23 +97,21 @@ def measured(scene: Scene) -> Reference:
             constant = best_constant(subject, raw)
     if not all(map(isfinite, (*training, *evaluation))):
         raise NotApplicableError("the loss of the fixed batches is not a finite number")
-    return Reference(constant, start, training, evaluation)
+    return Reference(constant, start, training, least(subject, raw), evaluation)
 
 
 def judged(reference: Reference, now: list[float]) -> Said:
     """Compare losses of now with the constant's."""
-    level = mean(reference.constant.losses)
-    gain, error = paired(now, reference.constant.losses)
-    share = gain / abs(level) if level else 0.0
-    if gain > error and share >= ENOUGH:
+    share, error = reference.share(now)
+    if share > error and share >= ENOUGH:
         outcome = Outcome.FINE
     else:
-        outcome = Outcome.NOTED if gain > error and share > 0 else Outcome.WRONG
-    words = "below" if gain > 0 else "above"
+        outcome = Outcome.NOTED if share > error and share > 0 else Outcome.WRONG
+    words = "below" if share > 0 else "above"
     return Said(
         outcome=outcome,
         said=f"on the same batches the loss is {number(mean(now))} (at the start {number(mean(reference.start))}), "
-        f"{number(abs(100 * share))} % {words} that of the best constant prediction ({number(level)})",
+        f"{number(abs(100 * share))} % {words} that of the best constant prediction ({number(reference.level)})",
         measured=100 * share,
         limit=100 * ENOUGH,
         unit="%",

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -37,6 +37,7 @@ def examine(
     trace: Trace,
     depth: str = "full",
     *,
+    experiments: Sequence[Experiment] | None = None,
     on_crash: Callable[[Crash], None] | None = None,
     on_stage: Callable[[str], None] | None = None,
 ) -> tuple[Answer, ...]:
@@ -53,7 +54,7 @@ def examine(
     if on_stage is not None:
         on_stage(f"examining the training, at most {seconds:.0f} s (--examine none leaves it out)")
     scene = Scene(subject, trace, time.monotonic() + seconds, step_seconds=pace)
-    for entry in EXPERIMENTS:
+    for entry in EXPERIMENTS if experiments is None else experiments:
         if entry.doubtful and not doubtful(scene):
             continue
         began = time.monotonic()
@@ -105,9 +106,7 @@ def _answer(entry: Experiment, said: Said) -> Answer:
 
 
 def _skipped(entry: Experiment, reason: str) -> Answer:
-    return Answer(
-        name=entry.name, question=entry.question, outcome=Outcome.SKIPPED, reason=reason
-    )
+    return Answer(name=entry.name, question=entry.question, outcome=Outcome.SKIPPED, reason=reason)
 
 
 def _pace(subject: Subject) -> float:

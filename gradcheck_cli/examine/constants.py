@@ -39,9 +39,9 @@ def link_of(outputs: Tensor, dim: int) -> tuple[str, Link]:
         total = values.sum(dim)
         if bool((total - 1).abs().max() < _TOLERANCE):
             return "probabilities", lambda z: z.softmax(dim)
-    if values.shape[dim] > 1 and bool((values <= 0).all()):
-        if bool(values.logsumexp(dim).abs().max() < _TOLERANCE):
-            return "log-probabilities", lambda z: z.log_softmax(dim)
+    negative = values.shape[dim] > 1 and bool((values <= 0).all())
+    if negative and bool(values.logsumexp(dim).abs().max() < _TOLERANCE):
+        return "log-probabilities", lambda z: z.log_softmax(dim)
     if nonnegative and bool((values <= 1).all()):
         return "shares", lambda z: z.sigmoid()
     return "real", lambda z: z
@@ -116,6 +116,10 @@ def _starts(mains: Sequence[Tensor], targets: Sequence[Any], dim: int | None) ->
     return starts
 
 
+def _finite(slope: Tensor | None) -> bool:
+    return slope is not None and bool(torch.isfinite(slope).all())
+
+
 def _descended(
     subject: Subject, raw: Sequence[Any], mains: Sequence[Tensor], start: Tensor, link: Link
 ) -> Constant:
@@ -139,7 +143,7 @@ def _descended(
         if not total.requires_grad:
             break
         [slope] = torch.autograd.grad(total, [point], allow_unused=True)
-        if slope is None or not bool(torch.isfinite(slope).all()):
+        if not _finite(slope):
             break
         point.grad = slope
         optimizer.step()

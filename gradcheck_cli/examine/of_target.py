@@ -38,7 +38,9 @@ def subject_of(target: Target, training: Training) -> "TargetSubject | None":
         number = min(max(-(-SAMPLES // size), 2), MOST_BATCHES)
         drawn = target.parts.data.first(target.seed, number)
     batches = tuple(moved(batch, training.device) for batch in drawn)
-    return TargetSubject(target=target, training=training, objective=training.objective, batches=batches)
+    return TargetSubject(
+        target=target, training=training, objective=training.objective, batches=batches
+    )
 
 
 @dataclass(slots=True)
@@ -88,7 +90,7 @@ class TargetSubject:
 
     def inputs(self, batch: Any) -> Mapping[str, Tensor]:
         """Return the tensors that are handed to the model, each by its name."""
-        return {name: tensor for name, tensor in self._named(batch)}
+        return dict(self._named(batch))
 
     def _named(self, batch: Any) -> Iterator[tuple[str, Tensor]]:
         if self.objective.whole is not None:
@@ -98,7 +100,9 @@ class TargetSubject:
             return
         arranged = self._arranged(batch)
         names, _ = forward_names(self.model)
-        given = {names[i] if i < len(names) else f"input {i}": x for i, x in enumerate(arranged.args)}
+        given = {
+            names[i] if i < len(names) else f"input {i}": x for i, x in enumerate(arranged.args)
+        }
         for name, value in {**given, **arranged.kwargs}.items():
             inside = tensors_in(value)
             for i, tensor in enumerate(inside):
@@ -171,7 +175,7 @@ class TargetSubject:
 
     def _whole_of(self, outputs: Any, batch: Any) -> Tensor:
         """Let the model return these outputs while the user's loss runs."""
-        self.model.forward = lambda *_args, **_kwargs: outputs  # type: ignore[method-assign]
+        self.model.forward = lambda *_args, **_kwargs: outputs
         try:
             return self.objective.compute(self.model, batch).loss
         except GradcheckError as error:
@@ -197,7 +201,7 @@ class TargetSubject:
             nonlocal last
             optimizer.zero_grad()
             loss = self.total(batch)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             if self.training.clip is not None:
                 held = [p for group in optimizer.param_groups for p in group["params"]]
                 nn.utils.clip_grad_norm_(held, self.training.clip)
@@ -230,9 +234,7 @@ class TargetSubject:
             yield
 
 
-def _exchanged(
-    value: Any, now: Mapping[str, Tensor], instead: Mapping[str, Tensor] | None
-) -> Any:
+def _exchanged(value: Any, now: Mapping[str, Tensor], instead: Mapping[str, Tensor] | None) -> Any:
     if not instead:
         return value
     by_identity = {id(now[name]): tensor for name, tensor in instead.items()}

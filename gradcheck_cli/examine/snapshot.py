@@ -11,7 +11,14 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.targets.randomness import State, capture
 
-_PLAIN = (Tensor, int, float, bool, str, type(None))  # attributes a forward may write: a hidden state
+_PLAIN = (
+    Tensor,
+    int,
+    float,
+    bool,
+    str,
+    type(None),
+)  # attributes a forward may write: a hidden state
 
 
 @dataclass(frozen=True, slots=True)

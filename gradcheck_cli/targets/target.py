@@ -165,9 +165,7 @@ class Target:
         chance = seed ^ AFTER_INIT
         if self.options.strategy is not None:
             notes = [*notes, *self._join(loop, objective)]
-            chance += int(
-                os.environ["RANK"]
-            )  # dropout differs between ranks, as in a user's script
+            chance += int(os.environ["RANK"])  # dropout differs between ranks, as in a script
         seed_everything(chance)
         return self._training(loop, plan, notes)
 

@@ -1,0 +1,127 @@
+"""Outputs made from the targets: right ones, wrong ones, and ones that say nothing.
+
+How a loss reads an output is not known beforehand, so each is made in every way that is usual: as
+logits, as probabilities, as their logarithms; as the value itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gradcheck_cli.examine.constants import class_dimension
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+
+_SURE = 0.98  # probability of the class that is meant
+_LOGIT = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One way of writing outputs down, for one batch."""
+
+    name: str
+    right: Tensor
+    wrong: Tensor
+    neutral: Tensor  # the same for every sample
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a family's outputs cost, the mean over batches; inf where that is no number."""
+
+    name: str
+    right: float
+    wrong: float
+    neutral: float
+
+
+def families(output: Tensor, target: Any) -> list[Family]:
+    """Return every way of writing the targets as outputs; none where shapes do not tell."""
+    if not isinstance(target, Tensor) or not target.numel():
+        return []
+    dim = class_dimension(output, target)
+    if dim is not None:
+        return list(_of_classes(output, target, dim))
+    if target.numel() == output.numel() and not target.is_complex():
+        return list(_of_values(target.reshape(output.shape).to(output.dtype)))
+    return []
+
+
+def _of_classes(output: Tensor, target: Tensor, dim: int) -> Iterator[Family]:
+    classes = output.shape[dim]
+    numbers = target.flatten() if output.ndim == 2 else target
+    known = (numbers >= 0) & (numbers < classes)  # others are ignored by a loss
+    numbers = numbers.clamp(0, classes - 1).long()
+
+    def hot(which: Tensor) -> Tensor:
+        made = functional.one_hot(which, classes).movedim(-1, dim).to(output.dtype)
+        return made * known.unsqueeze(dim)
+
+    right, wrong = hot(numbers), hot((numbers + 1) % classes)
+    rest = (1 - _SURE) / max(classes - 1, 1)
+    even = torch.full_like(right, 1 / classes)
+
+    def shares(chosen: Tensor) -> Tensor:
+        return chosen * (_SURE - rest) + rest
+
+    yield Family("logits", _LOGIT * right, _LOGIT * wrong, torch.zeros_like(right))
+    yield Family("probabilities", shares(right), shares(wrong), even)
+    yield Family("log-probabilities", shares(right).log(), shares(wrong).log(), even.log())
+
+
+def _of_values(target: Tensor) -> Iterator[Family]:
+    mean = target.mean(0, keepdim=True).expand_as(target)
+    low, high = float(target.min()), float(target.max())
+    yield Family("values", target, 2 * mean - target, mean)
+    if low == 0 and high == 1:
+        signs = 2 * target - 1
+        zero = torch.zeros_like(target)
+        yield Family("logits", _LOGIT * signs, -_LOGIT * signs, zero)
+        shares = 0.5 + (_SURE - 0.5) * signs
+        yield Family("probabilities", shares, 1 - shares, torch.full_like(target, 0.5))
+
+
+def costs(subject: Subject, raw: Sequence[Any]) -> list[Costs]:
+    """Return what right, wrong and neutral outputs cost, for each family that the loss takes.
+
+    `raw` holds an output for each of the first batches. Raises NotApplicableError where outputs cannot
+    be made from the targets.
+    """
+    batches = list(zip(raw, subject.batches, strict=False))
+    made = [families(subject.main(out), subject.targets(batch)) for out, batch in batches]
+    if not made or not all(made):
+        raise NotApplicableError("right outputs cannot be made from the targets")
+    found = []
+    for members in zip(*made, strict=True):
+        kinds = []
+        for kind in ("right", "wrong", "neutral"):
+            values = [
+                _cost(subject, out, getattr(member, kind), batch)
+                for (out, batch), member in zip(batches, members, strict=True)
+            ]
+            kinds.append(sum(values) / len(values))
+        found.append(Costs(members[0].name, *kinds))
+    return found
+
+
+def least(subject: Subject, raw: Sequence[Any]) -> float | None:
+    """Return what the rightest outputs cost; None where they cannot be made."""
+    try:
+        values = [c.right for c in costs(subject, raw) if isfinite(c.right)]
+    except NotApplicableError:
+        return None
+    return min(values, default=None)
+
+
+def _cost(subject: Subject, raw: Any, instead: Tensor, batch: Any) -> float:
+    try:
+        with torch.no_grad():
+            value = float(subject.loss(subject.with_main(raw, instead), batch))
+    except NotApplicableError:  # logits in a loss of probabilities: it refuses them
+        return inf
+    return value if isfinite(value) else inf

@@ -1,0 +1,92 @@
+"""The best constant prediction, under whatever loss the user wrote."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gradcheck_cli.examine.against_constant import against_constant
+from gradcheck_cli.records.examination import Answer, Outcome
+from tests.examine.trainings import answers, blobs, line, network, sgd
+
+
+def silent(*last: nn.Module) -> nn.Module:
+    """A network whose first outputs are the same for every sample."""
+    model = network(6, 4, *last)
+    nn.init.zeros_(model[2].weight)  # type: ignore[arg-type]
+    return model
+
+
+def answer(**parts: object) -> Answer:
+    """Ask the one question."""
+    return answers(only=against_constant, **parts)["against-constant"]  # type: ignore[arg-type]
+
+
+def test_a_network_that_learns_does_better_than_a_constant() -> None:
+    assert answer().outcome is Outcome.FINE
+
+
+def test_a_network_that_stands_still_does_not() -> None:
+    found = answer(model=silent, optimizer=sgd(1e-6))
+    assert found.outcome is not Outcome.FINE
+    assert "best constant prediction (1.38)" in found.said  # about ln 4
+
+
+def probabilities(output: Tensor, labels: Tensor) -> Tensor:
+    """A loss written by hand, of probabilities."""
+    return -output.clamp(1e-7, 1).gather(1, labels[:, None]).log().mean()
+
+
+def test_the_constant_of_a_softmax_is_searched_among_probabilities() -> None:
+    found = answer(model=lambda: silent(nn.Softmax(dim=1)), loss=probabilities, optimizer=sgd(1e-6))
+    assert found.outcome is not Outcome.FINE
+    assert "best constant prediction (1.38)" in found.said
+
+
+def test_a_regression_is_compared_with_the_mean_of_its_targets() -> None:
+    still = answer(data=line(), model=lambda: network(3, 1), loss="mse_loss", optimizer=sgd(1e-6))
+    level = float(line()[1].var())
+    assert still.outcome is not Outcome.FINE
+    assert still.measured is not None
+    learned = answer(data=line(), model=lambda: network(3, 1), loss="mse_loss")
+    assert learned.outcome is Outcome.FINE
+    assert level > 1
+
+
+def test_a_penalty_is_no_part_of_the_comparison() -> None:
+    def penalized(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        size = torch.stack([p.abs().sum() for p in model.parameters()]).sum()
+        return nn.functional.cross_entropy(model(batch[0]), batch[1]) + 1e-3 * size + 100
+
+    assert answer(loss=penalized).outcome is Outcome.FINE
+    found = answer(model=silent, loss=penalized, optimizer=sgd(1e-6))
+    assert found.outcome is not Outcome.FINE
+
+
+def test_a_large_first_loss_is_noted() -> None:
+    def loud() -> nn.Module:
+        model = network()
+        model[2].weight.data.mul_(300)  # type: ignore[operator, union-attr]
+        return model
+
+    found = answers(only=against_constant, model=loud)["first-loss"]
+    assert found.outcome is Outcome.NOTED
+    assert found.measured is not None
+    assert found.measured > 5
+    assert "first-loss" not in answers(only=against_constant)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_one_position_for_all_steps_of_a_sequence(classes: int) -> None:
+    tokens = torch.arange(256 * 5).reshape(256, 5) % classes
+
+    def model() -> nn.Module:
+        return nn.Sequential(nn.Embedding(classes, 8), nn.Linear(8, classes))
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(output.flatten(0, 1), target.flatten())
+
+    found = answer(data=(tokens, tokens), model=model, loss=loss, optimizer=sgd(1e-6))
+    assert f"best constant prediction ({math.log(classes):.3g})" in found.said
+    assert blobs()[0].shape == (256, 6)

@@ -19,6 +19,7 @@ from docs.markdown import plain, table
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PICTURES = DOCS / "pictures"
+GALLERY = DOCS / "gallery"
 PACKAGE = "gradcheck_cli"
 HEAD = "<!-- Written by docs/generate.py. Edit the code, then run `python -m docs.generate`. -->\n"
 
@@ -362,6 +363,23 @@ def plugin() -> str:
     return "\n" + "\n".join(made) + "\n"
 
 
+def brief(name: str) -> str:
+    """Return the brief report of a demo, which docs/measure.py keeps."""
+    text = (GALLERY / f"{name}.md").read_text(encoding="utf-8")
+    return f"\n~~~~~markdown\n{text}~~~~~\n\n"
+
+
+def gallery() -> str:
+    """Return every demo: its script, and what is said of it."""
+    from gradcheck_cli.cli.demo import scripts
+
+    parts = [
+        f"\n## {name}\n\n<!-- not run: gradcheck demo runs it -->\n```python\n{text}```\n{brief(name)}"
+        for name, text in scripts().items()
+    ]
+    return "".join(parts)
+
+
 def first_table(text: str) -> str:
     """Return the first table of a page. Raises ValueError where there is none."""
     found = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
@@ -387,6 +405,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks,
     "accuracy": accuracy,
     "plugin": plugin,
+    "gallery": gallery,
     "cost": costs.watching,
     "beside": costs.beside,
     "growth": costs.growth,
@@ -402,9 +421,15 @@ KINDS = ("rules", "causes", "remedies", "renderers")  # what a plugin may add
 MARK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
+def part(name: str) -> str:
+    """Return a generated part; `brief-NAME` is the brief report of a demo."""
+    kind, _, demo = name.partition("-")
+    return brief(demo) if kind == "brief" else PARTS[name]()
+
+
 def filled(text: str) -> str:
     """Return a page with its generated parts renewed."""
-    return MARK.sub(lambda m: f"{m[1]}{PARTS[m[2]]()}{m[3]}", text)
+    return MARK.sub(lambda m: f"{m[1]}{part(m[2])}{m[3]}", text)
 
 
 def written_pages() -> list[Path]:
@@ -412,6 +437,7 @@ def written_pages() -> list[Path]:
     pages = [
         *DOCS.glob("*.md"),
         *(DOCS / "how-to").glob("*.md"),
+        *(DOCS / "symptoms").glob("*.md"),
         *ROOT.glob("*.md"),
         *(ROOT / "benchmarks").glob("*.md"),
     ]

@@ -15,7 +15,7 @@ for _ in range(10):
 model = nn.Sequential(*layers, nn.Linear(32, 8))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 
-for epoch in range(4):
+for epoch in range(8):
     for batch, truth in batches:
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(batch), truth)

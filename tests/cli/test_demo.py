@@ -10,11 +10,15 @@ from tests.processes import python
 TRUTH = {
     "vanishing": ("GC101", "saturating-activation"),
     "healthy": ("HEALTHY", ""),
+    "equal": ("SICK", "learning-rate-too-high"),
     "inputs": ("GC101", "unnormalized-input"),
+    "lora": ("zero-gradient", "symmetric-init"),
+    "nan": ("non-finite", "infinite-slope"),
+    "none": ("disconnected-parameter", "encoder.0"),
     "loop": ("SICK", ""),
     "softmax": ("mismatched-loss", "double-softmax"),
 }
-SLOW = {"vanishing", "inputs", "loop"}
+SLOW = {"vanishing", "inputs", "loop", "equal", "lora", "nan", "none"}
 
 
 def test_the_list_has_a_line_for_each_demo(tmp_path: Path) -> None:

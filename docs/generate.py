@@ -65,9 +65,10 @@ def anchor(name: str) -> str:
 def rules() -> str:
     """Return the page of all rules."""
     from gradcheck_cli.causes import CAUSES
+    from gradcheck_cli.remedies.cards import CARDS
     from gradcheck_cli.rules import RULES
 
-    text = "# Rules\n\nHundreds group them: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 numbers, 6 wiring, 7 data.\n\n"
+    text = "# Rules\n\nHundreds group them: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 numbers, 6 wiring, 7 data, 8 the loop.\n\n"
     rows = [
         (f"[{r.code}](#{anchor(f'{r.code} {r.name}')})", r.name, str(r.severity), plain(r.summary))
         for r in RULES
@@ -80,6 +81,7 @@ def rules() -> str:
             text += table(("threshold", "value"), values) + "\n"
         why = [c.name for c in CAUSES if {rule.code, rule.name} & {*c.explains}]
         text += _list("Can be caused by", why, "causes.md")
+        text += _list("Mended by", [c.name for c in CARDS if rule.name in c.treats], "remedies.md")
     return text
 
 
@@ -105,14 +107,19 @@ def causes() -> str:
 def remedies() -> str:
     """Return the page of all remedies."""
     from gradcheck_cli.remedies.cards import CARDS
+    from gradcheck_cli.rules import RULES
+    from gradcheck_cli.rules.base import OF_THE_LOOP
 
+    facts = {r.name: f"{r.code} {r.name}" for r in RULES if r.code.startswith(OF_THE_LOOP)}
     text = (
         "# Remedies\n\n*safe* keeps what the model computes in principle. *review* changes the "
         "architecture or the meaning of the training, so a person should look.\n"
     )
     for remedy in CARDS:
         text += f"\n## {remedy.name}\n\n*{remedy.risk}*\n\n" + "".join(card(remedy.text))
-        text += _list("Treats", list(remedy.treats), "causes.md")
+        weighed = [name for name in remedy.treats if name not in facts]
+        text += _list("Treats", weighed, "causes.md")
+        text += _list("Mends", [facts[n] for n in remedy.treats if n in facts], "rules.md")
     return text
 
 

@@ -52,9 +52,11 @@ def headline(
         longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
         return f"Not sure yet: nothing is wrong with the gradients, but {_told(state)}; {longer}."
     serious = [f for f in findings if f.severity is not Severity.NOTE]
+    facts = {c.name for c in causes[:1] if c.kind == "fact"}
+    serious.sort(key=lambda f: f.name not in facts)
     names = list(dict.fromkeys(f.name for f in serious))
     what = names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
-    if not causes:
+    if not causes or causes[0].kind == "fact":
         return f"{what}: {serious[0].message}"
     best = causes[0]
     where = f" at {best.first_layer}" if best.first_layer else ""

@@ -252,14 +252,16 @@ def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[s
 
 def _gaps(watcher: "Everywhere") -> Iterator[Gap]:
     from gradcheck_cli.probe.ranks import unread
+    from gradcheck_cli.probe.subjects import scripted
 
+    models = [m for s in watcher.sessions for m in s.group.models]
     for optimizer in watcher.strangers:
         yield Gap(
             what=f"what {type(optimizer).__name__} trains",
             reason="its parameters are in no module that was called",
         )
-    yield from unread([m for s in watcher.sessions for m in s.group.models])
-    for name in watcher.scripted:
+    yield from unread(models)
+    for name in scripted(models):
         yield Gap(what=f"inside {name}", reason="TorchScript runs without calling hooks")
 
 

@@ -9,6 +9,7 @@ from gradcheck_cli.causes.base import CauseRule, Evidence
 from gradcheck_cli.records.diagnosis import Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import OF_THE_LOOP
 
 _LESSER = 0.6  # weight of a cause that explains only the less serious findings
 _LEAST = 0.15  # a score below it is not worth a line
@@ -24,6 +25,8 @@ def rank(
     on_crash: OnCrash | None = None,
 ) -> tuple[Cause, ...]:
     """Return the causes that explain at least one finding above a note, best first.
+
+    A mistake that was seen in the loop is a fact: it comes before all that is weighed.
 
     A cause that raises is handed to `on_crash` and the others go on; without it, it raises.
     """
@@ -59,4 +62,23 @@ def rank(
                 distinguish=rule.distinguish,
             )
         )
-    return tuple(sorted(found, key=lambda c: (-c.score, c.name)))
+    return (*facts(findings), *sorted(found, key=lambda c: (-c.score, c.name)))
+
+
+def facts(findings: Sequence[Finding]) -> tuple[Cause, ...]:
+    """Return the mistakes of the loop as causes, the gravest first; they explain what else was found."""
+    serious = [f for f in findings if f.severity is not Severity.NOTE]
+    found = [f for f in serious if f.code.startswith(OF_THE_LOOP)]
+    codes = tuple(sorted({f.code for f in serious}))
+    return tuple(
+        Cause(
+            name=f.name,
+            explains=codes,
+            score=1.0 if f.severity is Severity.ERROR else 0.9,
+            reasons=(f.message,),
+            layers=f.layers,
+            at=f.at,
+            kind="fact",
+        )
+        for f in sorted(found, key=lambda f: -f.severity.rank)
+    )

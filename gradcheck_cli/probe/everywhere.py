@@ -26,7 +26,9 @@ from torch.optim.optimizer import (
 )
 
 from gradcheck_cli.probe.anatomy import SiteOf
+from gradcheck_cli.probe.homes import Seen, home_of
 from gradcheck_cli.probe.hooking import in_backward
+from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.patches import eager, losses_seen, optimizers_seen
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
@@ -34,16 +36,6 @@ from gradcheck_cli.probe.subjects import Group, group_of, names_of
 
 _PATIENCE = 200  # updates after which optimizers without models are given up
 OnStep = Callable[[Session], None]
-
-
-@dataclass(slots=True)
-class Seen:
-    """What happened at all, to give advice from when nothing could be measured."""
-
-    forwards: int = 0
-    backwards: int = 0
-    updates: int = 0
-    compiled: bool = False
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -56,6 +48,7 @@ class Everywhere:
     fixed: Group | None = None
     sessions: list[Session] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
+    loop: LoopWatch = field(default_factory=LoopWatch)
     _optimizers: list[Optimizer] = field(default_factory=list)  # without a session
     _updating: list[Optimizer] = field(default_factory=list)
     _pending: list[torch.Tensor] = field(default_factory=list)
@@ -79,7 +72,8 @@ class Everywhere:
         add(self._last.close)
         add(self._disarm)
         enter(losses_seen(self._backward))
-        enter(eager(self._compiles))
+        enter(eager(self.seen.compiles))
+        enter(self.loop)
         if self.fixed is None:
             enter(optimizers_seen(self._optimizers.append))
         else:
@@ -101,13 +95,6 @@ class Everywhere:
     def strangers(self) -> tuple[Optimizer, ...]:
         """Optimizers that stepped and whose models were not found."""
         return tuple(o for o in self._optimizers if id(o) in self._foreign)
-
-    @property
-    def scripted(self) -> tuple[str, ...]:
-        """Names of TorchScript modules in what was watched."""
-        models = (m for s in self.sessions for m in s.group.models)
-        found = (x for model in models for x in model.modules() if _is_scripted(x))
-        return tuple(dict.fromkeys(type(x).__name__ for x in found))
 
     # ---- what is hooked -------------------------------------------------------------------
 
@@ -176,9 +163,19 @@ class Everywhere:
         if self._asleep:
             return
         self.seen.backwards += 1
+        if len(self.sessions) == 1 and not self._updating and self.sessions[0].never_updates:
+            self._close_without_update(self.sessions[0])
         self._pending.append(loss)
         for session in self.sessions:
             session.backward_seen = True
+
+    def _close_without_update(self, session: Session) -> None:
+        """The gradients of the last pass were thrown away, in a loop that has never updated."""
+        session.losses.extend(self._pending)
+        self._pending.clear()
+        session.close(skipped=True)
+        self._settle()
+        self.on_step(session)
 
     def _before_update(self, optimizer: Optimizer, *_: Any) -> None:
         if self._asleep:
@@ -200,12 +197,12 @@ class Everywhere:
         session = self._session_of(optimizer)
         self._hand_losses(session)
         ended = session is not None and session.after_update(optimizer)
+        if session is None and self.fixed is None:
+            home = home_of(optimizer, self.loop.account(optimizer), self.seen.called)
+            session = self._begin_to_watch(home) if home is not None else None
         self._settle()
         if session is not None and ended:
             self.on_step(session)
-
-    def _compiles(self) -> None:
-        self.seen.compiled = True
 
     # ---- details --------------------------------------------------------------------------
 
@@ -217,6 +214,9 @@ class Everywhere:
         for session in self.sessions:
             failed = session.backward_seen and self._pending and len(self.sessions) == 1
             if failed and not self._is_cut:
+                if not self.seen.updates:  # each of them is a step of its own
+                    session.close_each(self._pending[:-1])
+                    del self._pending[:-1]
                 session.losses.extend(self._pending[-1:] if self._updating else self._pending)
                 session.close(skipped=True, read=not self._updating)
             else:
@@ -254,17 +254,24 @@ class Everywhere:
         taken = [o for s in self.sessions for o in s.recorder.optimizers]
         group = group_of(module, self._optimizers, taken)
         if group is None:
+            self.seen.called.add(module)
             return None
-        self._optimizers = [o for o in self._optimizers if o not in group.optimizers]
-        session = self._open_session(group, None)
-        self._come_last()
-        self._arm()
+        session = self._begin_to_watch(group)
         if id(module) not in session.modules:
             return None
         session.enters(module)
         for optimizer in self._updating:
             session.recorder.joins_update(optimizer)
         return session.recorder.joins_call(module, args)
+
+    def _begin_to_watch(self, group: Group) -> Session:
+        """Open a session in the middle of what goes on."""
+        self._optimizers = [o for o in self._optimizers if o not in group.optimizers]
+        self._foreign.difference_update(map(id, group.optimizers))
+        session = self._open_session(group, None)
+        self._come_last()
+        self._arm()
+        return session
 
     def _open_session(self, group: Group, names: Sequence[str] | None) -> Session:
         several = bool(self.sessions or self._optimizers or len(group.models) > 1)
@@ -275,15 +282,12 @@ class Everywhere:
             self.sampling,
             self.site_of,
             subject=", ".join(found) if self.sessions or self._optimizers else None,
+            loop=self.loop,
         )
         session.recorder.__enter__()
         self._exit.callback(session.recorder.__exit__)
         self.sessions.append(session)
         return session
-
-
-def _is_scripted(module: nn.Module) -> bool:
-    return isinstance(module, torch.jit.ScriptModule)
 
 
 def _sleep(everywhere: Everywhere | None) -> None:

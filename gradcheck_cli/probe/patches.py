@@ -1,4 +1,4 @@
-"""What has no hook in torch: reversible patches of four functions, all of which pass through.
+"""What has no hook in torch: reversible patches of a few functions, all of which pass through.
 
 `torch.autograd.backward` shows every loss (`Tensor.backward` ends there too), `GradScaler.scale` what
 it was before it was scaled, `Optimizer.__init__` every optimizer before its first step, and
@@ -32,6 +32,34 @@ def _replaced(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[Non
     finally:
         if getattr(owner, name) is ours:
             setattr(owner, name, original)
+
+
+@contextmanager
+def backwards_seen(
+    begins: Callable[[tuple[torch.Tensor, ...]], None], ends: Callable[[], None]
+) -> Iterator[None]:
+    """Call `begins` with what each backward pass begins from, and `ends` when it returned."""
+    running = False
+
+    def watch(original: Any) -> Any:
+        def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal running
+            if running:  # a function mode hands the call back, or a hook begins another pass
+                return original(tensors, *args, **kwargs)
+            one = isinstance(tensors, torch.Tensor)
+            begins((tensors,) if one else tuple(tensors))
+            running = True
+            try:
+                result = original(tensors, *args, **kwargs)
+            finally:
+                running = False
+            ends()
+            return result
+
+        return backward
+
+    with _replaced(torch.autograd, "backward", watch):
+        yield
 
 
 @contextmanager
@@ -85,6 +113,22 @@ def optimizers_seen(on_optimizer: Callable[[Optimizer], None]) -> Iterator[None]
         return init
 
     with _replaced(Optimizer, "__init__", watch_init):
+        yield
+
+
+@contextmanager
+def scaled_updates_seen(on_update: Callable[[Optimizer], None]) -> Iterator[None]:
+    """Call `on_update` before a gradient scaler steps an optimizer, or skips its step."""
+
+    def watch_step(original: Any) -> Any:
+        def step(scaler: GradScaler, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(optimizer, Optimizer):
+                on_update(optimizer)
+            return original(scaler, optimizer, *args, **kwargs)
+
+        return step
+
+    with _replaced(GradScaler, "step", watch_step):
         yield
 
 

@@ -5,6 +5,7 @@ closure, and ends when all its optimizers have stepped. What runs without a grap
 evaluation, and is looked away from.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -14,6 +15,7 @@ from torch import nn
 
 from gradcheck_cli.probe.anatomy import SiteOf
 from gradcheck_cli.probe.history import History
+from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.recorder import Recorder
 from gradcheck_cli.probe.sampling import Alarm, Sampling
 from gradcheck_cli.probe.subjects import Group, ids_of
@@ -46,6 +48,7 @@ class Session:
     site_of: SiteOf
     subject: str | None = None
     precision: str = "float32"
+    loop: LoopWatch = field(default_factory=LoopWatch)
     recorder: Recorder = field(init=False)
     modules: set[int] = field(init=False)
     steps: int = 0
@@ -143,6 +146,13 @@ class Session:
         held = (p for o in self.recorder.optimizers for g in o.param_groups for p in g["params"])
         return all(p.grad is None for p in islice(held, _PROBED))
 
+    @property
+    def never_updates(self) -> bool:
+        """Does a backward pass begin after one whose gradients no update ever used?"""
+        accounts = [self.loop.account(o) for o in self.recorder.optimizers]
+        thrown = any(a.just_thrown for a in accounts)
+        return thrown and self.backward_seen and not any(a.updates for a in accounts)
+
     # ---- one step -------------------------------------------------------------------------
 
     def begin(self) -> None:
@@ -166,6 +176,12 @@ class Session:
             self._write()
         self._reset()
 
+    def close_each(self, losses: Sequence[torch.Tensor]) -> None:
+        """Close a step for each of these losses, none of which was followed by an update."""
+        for loss in losses:
+            self.losses.append(loss)
+            self.close(skipped=True)
+
     def abandon(self) -> None:
         """The step that runs did not end in an update: forget it."""
         self._look_away(keep=False)
@@ -184,7 +200,8 @@ class Session:
     def trace(self) -> Trace:
         """Return what was measured so far."""
         self._write()
-        return self.recorder.trace(self.precision)
+        seen = self.loop.facts(self.recorder.optimizers)
+        return replace(self.recorder.trace(self.precision), loop=seen)
 
     # ---- details --------------------------------------------------------------------------
 

@@ -82,6 +82,12 @@ def _smallest(module: nn.Module, wanted: set[int], called: nn.Module) -> nn.Modu
     return module
 
 
+def scripted(models: Iterable[nn.Module]) -> tuple[str, ...]:
+    """Return the class names of TorchScript modules in these models."""
+    found = (x for m in models for x in m.modules() if isinstance(x, torch.jit.ScriptModule))
+    return tuple(dict.fromkeys(type(x).__name__ for x in found))
+
+
 def names_of(models: Sequence[nn.Module], taken: Iterable[str] = ()) -> tuple[str, ...]:
     """Return a name for each: the variable of the script that holds it, else its class."""
     variables = vars(sys.modules["__main__"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from gradcheck_cli.probe.launching import Ending
 
 if TYPE_CHECKING:
-    from gradcheck_cli.probe.everywhere import Seen
+    from gradcheck_cli.probe.homes import Seen
 
 
 def why_nothing(seen: "Seen | None", ending: Ending) -> str:

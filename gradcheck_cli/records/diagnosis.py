@@ -18,6 +18,7 @@ class Cause:
     first_layer: str | None = None  # where the signal is lost
     at: SourceSite | None = None
     distinguish: str = ""  # the experiment that would tell it from its rivals
+    kind: str = "weighed"  # or "fact": it was seen, and needs no weights
 
 
 class Status(StrEnum):

@@ -80,7 +80,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one run has to say. Findings are sorted by severity, then by code."""
+    """What one run has to say. Findings are sorted by severity, mistakes of the loop first, then by code."""
 
     verdict: Verdict
     headline: str

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.loop import LoopFacts
 from gradcheck_cli.records.moments import Moments
+from gradcheck_cli.records.site import SourceSite as SourceSite  # noqa: PLC0414 - found here, too
 
 
 class Role(StrEnum):
@@ -25,20 +27,6 @@ class Role(StrEnum):
 
 
 OVER_THE_BATCH = "log_softmax over the batch"  # what an output went through, on the wrong axis
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSite:
-    """Where in the user's source something was built or called; columns count from 1."""
-
-    file: str
-    line: int
-    column: int = 1
-    end_line: int = 0
-    end_column: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +231,7 @@ class Trace:
     looks: int = 0  # steps in which layers were read; of a very long run not all readings are kept
     skips: bool = False  # somewhere a sum joins a branch with its own input
     examination: tuple[Answer, ...] = ()  # what experiments on the same training answered
+    loop: LoopFacts | None = None  # None where nobody watched the loop
 
     @property
     def observed(self) -> tuple[Step, ...]:

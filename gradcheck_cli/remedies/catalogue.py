@@ -19,6 +19,7 @@ from gradcheck_cli.remedies.keep_full_precision import keep_full_precision
 from gradcheck_cli.remedies.loosen_clipping import loosen_clipping
 from gradcheck_cli.remedies.lower_weight_decay import lower_weight_decay
 from gradcheck_cli.remedies.match_target_shape import match_target_shape
+from gradcheck_cli.remedies.mend_loop import mend_loop
 from gradcheck_cli.remedies.open_gates import open_gates
 from gradcheck_cli.remedies.optimise_all_parameters import optimise_all_parameters
 from gradcheck_cli.remedies.rebuild_layers import rebuild_layers
@@ -32,6 +33,7 @@ from gradcheck_cli.remedies.unfreeze import unfreeze
 from gradcheck_cli.remedies.warm_up import warm_up
 
 REMEDIES: tuple[Remedy, ...] = (
+    mend_loop,
     open_gates,
     swap_activation,
     revive_dead_relu,

@@ -47,7 +47,8 @@ def propose(
 
 
 def likely(causes: Sequence[Cause]) -> tuple[Cause, ...]:
-    """Return the causes worth treating, in the order given."""
+    """Return the causes worth treating, in the order given; where one is a fact, only facts."""
+    causes = [c for c in causes if c.kind == "fact"] or causes
     best = max((c.score for c in causes), default=0.0)
     return tuple(c for c in causes if c.score >= UNLIKELY * best)[:CAUSES]
 

@@ -1,6 +1,6 @@
 """What is wrong: pure functions of a trace, one file each; no torch.
 
-Codes by hundreds: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 numbers, 6 wiring, 7 data.
+Codes by hundreds: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 numbers, 6 wiring, 7 data, 8 the loop.
 """
 
 from gradcheck_cli import plugins
@@ -13,10 +13,14 @@ from gradcheck_cli.rules.drifted_replicas import drifted_replicas
 from gradcheck_cli.rules.dying_relu import dying_relu
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient
 from gradcheck_cli.rules.frozen_parameter import frozen_parameter
+from gradcheck_cli.rules.gradients_cleared_too_early import gradients_cleared_too_early
+from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss
 from gradcheck_cli.rules.never_called import never_called
 from gradcheck_cli.rules.non_finite import non_finite
 from gradcheck_cli.rules.not_in_optimizer import not_in_optimizer
+from gradcheck_cli.rules.optimizer_never_steps import optimizer_never_steps
+from gradcheck_cli.rules.optimizer_of_another_model import optimizer_of_another_model
 from gradcheck_cli.rules.poor_initialization import poor_initialization
 from gradcheck_cli.rules.precision_underflow import precision_underflow
 from gradcheck_cli.rules.saturated_activation import saturated_activation
@@ -49,6 +53,10 @@ RULES: tuple[Rule, ...] = (
     never_called,  # GC604
     drifted_replicas,  # GC605
     degenerate_data,  # GC701
+    gradients_not_cleared,  # GC801
+    optimizer_never_steps,  # GC802
+    optimizer_of_another_model,  # GC803
+    gradients_cleared_too_early,  # GC817
 )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gradcheck_cli.records.finding import Confidence, Evidence, Finding, Severity, Skip
-from gradcheck_cli.records.trace import Layer, Trace
+from gradcheck_cli.records.loop import LoopFacts
+from gradcheck_cli.records.trace import Layer, SourceSite, Trace
 
 
 class CannotTellError(Exception):
@@ -24,8 +25,10 @@ class Hit:
     layers: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     first_step: int | None = None
+    at: SourceSite | None = None  # else where the first of the layers was built
 
 
+OF_THE_LOOP = "GC8"  # how the codes of mistakes in the loop begin: they explain the others
 RuleFunction = Callable[..., Iterator[Hit]]
 
 
@@ -87,13 +90,20 @@ class Rule:
             layers=hit.layers,
             evidence=hit.evidence,
             first_step=hit.first_step,
-            at=site,
+            at=hit.at or site,
         )
 
 
 def rule(code: str, name: str) -> Callable[[RuleFunction], Rule]:
     """Make a rule of a function `(trace, *, threshold=...)` that yields hits."""
     return lambda function: Rule(code, name, function)
+
+
+def loop_of(trace: Trace) -> LoopFacts:
+    """Return what was seen of the loop. Raises CannotTellError where nobody watched it."""
+    if trace.loop is None:
+        raise CannotTellError("the loop was not watched")
+    return trace.loop
 
 
 def with_severity(finding: Finding, severity: Severity) -> Finding:
@@ -112,6 +122,7 @@ def number(value: float) -> str:
 
 
 __all__ = [
+    "OF_THE_LOOP",
     "CannotTellError",
     "Confidence",
     "Evidence",
@@ -119,6 +130,7 @@ __all__ = [
     "Rule",
     "Severity",
     "in_order",
+    "loop_of",
     "number",
     "rule",
     "with_severity",

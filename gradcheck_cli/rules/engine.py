@@ -9,12 +9,12 @@ from gradcheck_cli import plugins
 from gradcheck_cli.records.finding import Crash, Finding, Skip
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules import all_rules
-from gradcheck_cli.rules.base import Rule
+from gradcheck_cli.rules.base import OF_THE_LOOP, Rule
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the rules say of one trace. Findings are sorted by severity, then by code."""
+    """What the rules say of one trace. Findings are sorted by severity, mistakes of the loop first, then by code."""
 
     findings: tuple[Finding, ...] = ()
     passed: tuple[str, ...] = ()  # names
@@ -50,7 +50,7 @@ def judge(
             findings.extend(answer)
         else:
             passed.append(rule.name)
-    findings.sort(key=lambda f: (-f.severity.rank, f.code))
+    findings.sort(key=lambda f: (-f.severity.rank, not f.code.startswith(OF_THE_LOOP), f.code))
     if rules is None:
         crashed += plugins.broken(plugins.RULES)
     return Judgement(tuple(findings), tuple(passed), tuple(skipped), tuple(crashed))

@@ -1,0 +1,179 @@
+"""Are gradients cleared between updates? One account for each optimizer.
+
+A gradient is known by its tensor and the number of in-place changes of it, so a look costs no
+arithmetic. Values are asked for only where both say that a used gradient is still there.
+"""
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from gradcheck_cli.probe.picking import local, plain, unreadable
+from gradcheck_cli.probe.sites import user_site
+from gradcheck_cli.records.loop import Habit, Kind
+from gradcheck_cli.records.site import SourceSite
+
+_PROBED = 8  # parameters of an optimizer whose gradients are looked at
+_SURE = 8  # times after which values are no longer asked for
+
+Mark = tuple[int, int]  # a gradient: which tensor, changed how often
+
+
+@dataclass(slots=True)
+class Probe:
+    """The gradient of one parameter, as it was after the last backward pass or update."""
+
+    parameter: weakref.ref[torch.Tensor]
+    mark: Mark | None = None
+    used: bool = False  # by an update since it was last cleared
+    added: bool = False  # to, by a backward pass, since the last update
+
+    @property
+    def grad(self) -> torch.Tensor | None:
+        """The gradient that is there now."""
+        parameter = self.parameter()
+        return None if parameter is None else parameter.grad
+
+
+@dataclass(slots=True)
+class Account:
+    """What happened to the gradients of one optimizer."""
+
+    backwards: int = 0  # that gave its parameters a gradient
+    updates: int = 0
+    uncleared: int = 0
+    thrown: int = 0
+    wiped: int = 0
+    idle: int = 0
+    just_thrown: bool = False  # as the backward pass that runs began
+    update_at: SourceSite | None = None
+    backward_at: SourceSite | None = None
+    built_at: SourceSite | None = None
+    _probes: list[Probe] = field(default_factory=list)
+    _start: list[torch.Tensor | None] = field(default_factory=list)  # values at the first backward
+    _pending: bool = False  # a gradient that no update has used
+
+    def choose(self, optimizer: torch.optim.Optimizer) -> None:
+        """Choose the parameters to look at, evenly among all that ask for a gradient."""
+        held = [p for g in optimizer.param_groups for p in g["params"] if p.requires_grad]
+        stride = max(1, -(-len(held) // _PROBED))
+        self._probes = [Probe(weakref.ref(p), _mark(p.grad)) for p in held[::stride]]
+        self._start = [_few(p) for p in held[::stride]]
+
+    @property
+    def moved(self) -> bool:
+        """Are the parameters no longer what they were when they were chosen, whoever changed them?"""
+        for probe, start in zip(self._probes, self._start, strict=True):
+            parameter = probe.parameter()
+            now = _few(parameter) if parameter is not None else None
+            if start is not None and now is not None and not torch.equal(start, now.to(start)):
+                return True
+        return False
+
+    def asked(self) -> None:
+        """A gradient scaler was asked for an update, and may skip it on purpose."""
+        self._pending = False
+
+    def backward_begins(self) -> None:
+        """Look at what is left of the gradients before a pass adds to them."""
+        cleared = [self._is_cleared(p) for p in self._probes]
+        self.just_thrown = self._pending and bool(cleared) and all(cleared)
+        self.thrown += self.just_thrown
+        self._pending = self._pending and not self.just_thrown
+
+    def _is_cleared(self, probe: Probe) -> bool:
+        """Is the gradient gone or zero? Then what comes is new."""
+        grad = probe.grad
+        if grad is None:
+            probe.used, probe.mark = False, None
+            return True
+        if _mark(grad) != probe.mark:  # zeroed, or changed on purpose
+            gone = not _has_values(grad)
+            probe.used = False
+            return gone
+        if probe.used and self.uncleared < _SURE and not _has_values(grad):
+            probe.used = False  # zeroed through `.data`
+            return True
+        return False
+
+    def backward_ended(self) -> None:
+        """Note which gradients the pass has added to."""
+        reached = False
+        for probe in self._probes:
+            mark = _mark(probe.grad)
+            if mark is not None and mark != probe.mark:
+                probe.added = reached = True
+            probe.mark = mark
+        if reached:
+            self.backwards += 1
+            self._pending = True
+            if self.backward_at is None:
+                self.backward_at = user_site()
+
+    def updated(self, optimizer: torch.optim.Optimizer) -> None:
+        """The optimizer has stepped."""
+        self.updates += 1
+        if self.update_at is None:
+            self.update_at = user_site()
+        if self._pending and all(self._is_wiped(p) for p in self._probes):
+            self.wiped += 1
+        elif any(p.used and p.added for p in self._probes):
+            self.uncleared += 1
+        elif not any(p.grad is not None for p in self._probes) and _has_none(optimizer):
+            self.idle += 1
+        if self.updates & (self.updates - 1) == 0:  # 1, 2, 4, ...: what is frozen may change
+            self.choose(optimizer)
+        for probe in self._probes:
+            grad = probe.grad
+            probe.mark, probe.used, probe.added = _mark(grad), grad is not None, False
+        self._pending = False
+
+    def _is_wiped(self, probe: Probe) -> bool:
+        """Is the gradient of the last pass gone, or zeroed? Values are asked for a few times only."""
+        grad = probe.grad
+        if grad is None:
+            return True
+        changed = probe.added and _mark(grad) != probe.mark
+        return changed and self.updates <= _SURE and not _has_values(grad)
+
+    def habits(self) -> Iterator[Habit]:
+        """Say what was counted."""
+        moved = {"moved": float(self.moved)} if self.thrown or not self.updates else {}
+        at, built = self.update_at, self.built_at or self.update_at
+        yield Habit(kind=Kind.UNCLEARED, times=self.uncleared, of=self.updates, at=at)
+        yield Habit(
+            kind=Kind.THROWN,
+            times=self.thrown,
+            of=self.backwards,
+            at=self.backward_at,
+            numbers=moved,
+        )
+        yield Habit(kind=Kind.WIPED, times=self.wiped, of=self.updates, at=at)
+        yield Habit(kind=Kind.IDLE, times=self.idle, of=self.updates, at=built)
+
+
+def _has_none(optimizer: torch.optim.Optimizer) -> bool:
+    return all(p.grad is None for g in optimizer.param_groups for p in g["params"])
+
+
+def _few(parameter: torch.Tensor) -> torch.Tensor | None:
+    """Return a copy of the first few values, None where there are none to read."""
+    if unreadable(parameter) is not None or local(parameter).layout is not torch.strided:
+        return None
+    return plain(parameter).flatten()[:16].detach().clone()
+
+
+def _mark(grad: torch.Tensor | None) -> Mark | None:
+    if grad is None:
+        return None
+    return id(grad), -1 if grad.is_inference() else grad._version  # noqa: SLF001 - no public twin
+
+
+def _has_values(grad: torch.Tensor) -> bool:
+    """Is any element not zero? What cannot be read is taken to be there."""
+    if unreadable(grad) is not None:
+        return True
+    values = grad.coalesce().values() if grad.layout is torch.sparse_coo else grad
+    return bool(values.any())

@@ -1,0 +1,48 @@
+"""What the loop around the steps did, as it was seen at backward passes and updates.
+
+The probe counts, the rules judge: an entry here is an observation, and no mistake yet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gradcheck_cli.records.site import SourceSite
+
+
+class Kind(StrEnum):
+    """What a habit is about."""
+
+    UNCLEARED = "uncleared"  # updates by gradients that an earlier update had already used
+    THROWN = "thrown"  # gradients cleared before any update used them; of all backward passes
+    WIPED = "wiped"  # updates without a gradient because it was cleared after its backward pass
+    IDLE = "idle"  # updates by an optimizer none of whose parameters ever had a gradient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habit:
+    """Something that the loop did `times` out of `of` occasions, first at `at`."""
+
+    kind: Kind
+    times: int = 0
+    of: int = 0
+    at: SourceSite | None = None
+    names: tuple[str, ...] = ()  # layers, classes of schedulers, ... as the kind says
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopFacts:
+    """One training's loop, over the whole run."""
+
+    backwards: int = 0
+    updates: int = 0
+    habits: tuple[Habit, ...] = ()
+
+    def habits_of(self, kind: Kind) -> tuple[Habit, ...]:
+        """Return all habits of this kind."""
+        return tuple(h for h in self.habits if h.kind == kind)
+
+    def habit(self, kind: Kind) -> Habit:
+        """Return the first habit of this kind; one that never happened when there is none."""
+        return next(iter(self.habits_of(kind)), Habit(kind=kind))

@@ -1,0 +1,50 @@
+"""Change the lines of the loop that were seen to be wrong.
+
+Works because  The mistake was seen when it happened, and the network is not to blame for what follows.
+Costs          Nothing.
+Not for        Loops that do it on purpose.
+Sources        PyTorch documentation, torch.optim.
+"""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+
+STEP = """\
+optimizer.zero_grad()
+loss = loss_fn(model(x), y)
+loss.backward()
+optimizer.step()"""
+# By the name of the finding: what to do, and the lines as they should be.
+MENDED: dict[str, tuple[str, str]] = {
+    "gradients-not-cleared": ("Clear the gradients once per update.", STEP),
+    "gradients-cleared-too-early": ("Clear the gradients before backward(), not after it.", STEP),
+    "optimizer-never-steps": ("Call optimizer.step() after backward().", STEP),
+    "optimizer-of-another-model": (
+        "Make the optimizer from the parameters of the model that is called.",
+        "optimizer = torch.optim.Adam(model.parameters(), lr=...)  # the model that is called below",
+    ),
+}
+
+
+@remedy(
+    "mend-loop",
+    treats=(
+        "gradients-not-cleared",
+        "gradients-cleared-too-early",
+        "optimizer-never-steps",
+        "optimizer-of-another-model",
+    ),
+    risk=REVIEW,
+    part="loop",
+)
+def mend_loop(case: Case) -> Iterator[Draft]:
+    """Show the lines as they should be."""
+    summary, code = MENDED[case.cause.name]
+    yield Draft(
+        summary=summary,
+        code=code,
+        cannot="the loop is in the script, and only the script can run it",
+        at=case.cause.at,
+        size=1,
+    )

@@ -1,0 +1,48 @@
+"""GC803 optimizer-of-another-model."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.trace import Parameter, Trace
+from gradcheck_cli.rules.base import (
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    loop_of,
+    rule,
+)
+
+
+@rule("GC803", "optimizer-of-another-model")
+def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]:
+    """None of the optimizer's parameters ever has a gradient, while another model gets them.
+
+    Measures  at every update, whether any parameter of the optimizer has a gradient.
+    Reports   none in all of at least `least` updates, while layers that run receive gradients.
+    Matters   the optimizer moves nothing, and the model that runs is trained by nobody.
+    Severity  error.
+    Not for   optimizers whose turn has not come yet, as in alternating updates.
+    Sources   PyTorch documentation, torch.optim, constructing it.
+    """
+    habit = loop_of(trace).habit(Kind.IDLE)
+    running = [x for x in trace.layers if x.parameters and x.trainable and _reached(x.parameters)]
+    if habit.times < least or habit.times < habit.of or not running:
+        return
+    name = trace.optimizer or "the optimizer"
+    built = f", made at {habit.at}," if habit.at else ""
+    yield Hit(
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH,
+        message=f"In all {habit.of} updates the parameters of {name}{built} had no gradient: they belong to "
+        f"another model than the one that runs, whose {len(running)} layers with parameters get gradients that no "
+        "optimizer uses. Make the optimizer from the parameters of the model that is called.",
+        layers=in_order(running),
+        evidence=(Evidence("share of updates without any gradient", habit.times / habit.of, 0.0),),
+        at=habit.at,
+    )
+
+
+def _reached(parameters: tuple[Parameter, ...]) -> bool:
+    return any(p.reached and not p.optimised for p in parameters)

@@ -1,0 +1,198 @@
+"""GC801: updates by gradients that earlier updates had already used."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared as gc801
+from tests.loops import adam, findings, loss_of, mistakes, report, small
+from tests.rules.a_trace import a_trace, skipped
+
+NAME = "gradients-not-cleared"
+
+
+def never(steps: int = 12) -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    for _ in range(steps):
+        loss_of(model).backward()
+        optimizer.step()
+
+
+def once_per_epoch() -> None:
+    model = small()
+    optimizer = adam(model)
+    for _ in range(3):
+        optimizer.zero_grad()
+        for _ in range(6):
+            loss_of(model).backward()
+            optimizer.step()
+
+
+def only_half_of_the_parameters() -> None:
+    body, head = small(6, 16), nn.Linear(16, 3)
+    optimizer = adam(nn.ModuleList([body, head]))
+    for _ in range(12):
+        body.zero_grad()
+        x = torch.randn(32, 6)
+        nn.functional.cross_entropy(head(body(x)), x[:, :3].argmax(1)).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("loop", [never, once_per_epoch, only_half_of_the_parameters])
+def test_gradients_that_stay_are_found_at_the_line_of_the_update(
+    loop: Callable[[], None],
+) -> None:
+    found = findings(loop)[NAME]
+    assert (found.code, found.severity) == ("GC801", Severity.ERROR)
+    assert found.at is not None
+    assert found.at.file.endswith("test_gradients_not_cleared.py")
+    assert found.evidence[0].measured > 0.8
+
+
+def test_it_leads_the_report_and_explains_what_else_was_found() -> None:
+    told = report(lambda: never(40))
+    assert told.headline.startswith(NAME)
+    assert told.causes[0].name == NAME
+    assert told.causes[0].kind == "fact"
+    assert set(told.causes[0].explains) == {
+        f.code for f in told.findings if f.severity is not Severity.NOTE
+    }
+    assert [f.name for f in told.fixes] == ["mend-loop"]
+    assert "zero_grad" in told.fixes[0].code
+
+
+def clearing(clear: Callable[[nn.Module, torch.optim.Optimizer], object]) -> Callable[[], None]:
+    def loop() -> None:
+        model = small()
+        optimizer = adam(model)
+        for _ in range(8):
+            clear(model, optimizer)
+            loss_of(model).backward()
+            optimizer.step()
+
+    return loop
+
+
+def zero_data(model: nn.Module, _: object) -> None:
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.grad.data.zero_()
+
+
+def forget(model: nn.Module, _: object) -> None:
+    for parameter in model.parameters():
+        parameter.grad = None
+
+
+def accumulation() -> None:
+    model = small()
+    optimizer = adam(model)
+    for i in range(24):
+        (loss_of(model) / 4).backward()
+        if i % 4 == 3:
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def several_losses() -> None:
+    model = small()
+    optimizer = adam(model)
+    for _ in range(8):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        loss_of(model).backward()
+        optimizer.step()
+
+
+def gan() -> None:
+    generator, critic = small(4, 6), small(6, 1)
+    for_generator, for_critic = adam(generator), adam(critic)
+    for _ in range(8):
+        for_critic.zero_grad()
+        (
+            critic(generator(torch.randn(16, 4))).mean() - critic(torch.randn(16, 6)).mean()
+        ).backward()
+        for_critic.step()
+        for_generator.zero_grad()
+        (-critic(generator(torch.randn(16, 4))).mean()).backward()
+        for_generator.step()
+
+
+def gradient_penalty() -> None:
+    model = small()
+    optimizer = adam(model)
+    for _ in range(8):
+        optimizer.zero_grad()
+        x = torch.randn(16, 6, requires_grad=True)
+        y = model(x).square().mean()
+        [slope] = torch.autograd.grad(y, x, create_graph=True)
+        (y + slope.square().sum()).backward()
+        optimizer.step()
+
+
+def second_order() -> None:
+    model = small()
+    optimizer = adam(model)
+    for _ in range(8):
+        optimizer.zero_grad()
+        loss_of(model).backward(create_graph=True)
+        penalty = sum(p.grad.square().sum() for p in model.parameters())
+        optimizer.zero_grad()
+        penalty.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def lbfgs() -> None:
+    model = small()
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
+    x = torch.randn(32, 6)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), x[:, :3].argmax(1))
+        loss.backward()
+        return loss
+
+    for _ in range(5):
+        optimizer.step(closure)
+
+
+def alternating() -> None:
+    model = small()
+    body = torch.optim.SGD(model[0].parameters(), lr=0.1)
+    head = torch.optim.SGD(model[2].parameters(), lr=0.1)
+    for i in range(12):
+        model.zero_grad()
+        loss_of(model).backward()
+        (head if i % 2 else body).step()
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(clearing(lambda _, o: o.zero_grad()), id="to none"),
+        pytest.param(clearing(lambda _, o: o.zero_grad(set_to_none=False)), id="to zero"),
+        pytest.param(clearing(lambda m, _: m.zero_grad()), id="by the model"),
+        pytest.param(clearing(zero_data), id="data.zero_"),
+        pytest.param(clearing(forget), id="grad = None"),
+        accumulation,
+        several_losses,
+        gan,
+        gradient_penalty,
+        second_order,
+        lbfgs,
+        alternating,
+    ],
+)
+def test_every_way_to_clear_and_every_intended_pattern_is_fine(loop: Callable[[], None]) -> None:
+    assert mistakes(loop) == set()
+
+
+def test_says_so_where_nobody_watched_the_loop() -> None:
+    assert "not watched" in skipped(gc801, a_trace()).reason

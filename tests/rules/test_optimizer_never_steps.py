@@ -1,0 +1,109 @@
+"""GC802: gradients that no update ever uses."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from tests.loops import adam, findings, loss_of, mistakes, quiet, report, small
+
+NAME = "optimizer-never-steps"
+
+
+def forgotten() -> None:
+    model = small()
+    optimizer = adam(model)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+
+
+def scheduler_instead() -> None:
+    model = small()
+    optimizer = adam(model)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 10)
+    for _ in range(20):
+        loss_of(model).backward()
+        scheduler.step()
+        optimizer.zero_grad(set_to_none=False)
+
+
+def never_cleared_either() -> None:
+    model = small()
+    adam(model)
+    optimizer = adam(model)
+    for _ in range(80):
+        loss_of(model, 4).backward()
+    assert optimizer.state == {}
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [forgotten, pytest.param(quiet(scheduler_instead), id="scheduler"), never_cleared_either],
+)
+def test_a_loop_that_never_updates_is_named_with_its_line(loop: Callable[[], None]) -> None:
+    found = findings(loop)[NAME]
+    assert found.at is not None
+    assert found.at.file.endswith("test_optimizer_never_steps.py")
+
+
+def test_every_loss_of_such_a_loop_is_seen() -> None:
+    told = report(forgotten)
+    assert told.headline.startswith(NAME)
+    assert told.run.steps == 20
+
+
+def ordinary() -> None:
+    model = small()
+    optimizer = adam(model)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        optimizer.step()
+
+
+def before_the_first_update() -> None:
+    model = small()
+    adam(model)
+    for _ in range(8):
+        loss_of(model).backward()
+
+
+def by_hand_beside_an_optimizer() -> None:
+    model = small()
+    optimizer = adam(model)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        for parameter in model.parameters():
+            parameter.data -= 0.1 * parameter.grad
+
+
+def a_scaler_that_skips() -> None:
+    model = small()
+    optimizer = adam(model)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**100)
+    for _ in range(6):
+        optimizer.zero_grad()
+        scaler.scale(loss_of(model) * 1e20).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+
+@pytest.mark.parametrize(
+    "loop", [ordinary, before_the_first_update, by_hand_beside_an_optimizer, a_scaler_that_skips]
+)
+def test_updates_of_any_kind_and_accumulation_are_fine(loop: Callable[[], None]) -> None:
+    assert NAME not in mistakes(loop)
+
+
+def test_a_look_at_gradients_without_an_optimizer_is_no_training() -> None:
+    def saliency() -> None:
+        model: nn.Module = small()
+        x = torch.randn(4, 6, requires_grad=True)
+        for _ in range(5):
+            model.zero_grad()
+            model(x).sum().backward()
+
+    assert mistakes(saliency) == set()

@@ -1,0 +1,96 @@
+"""GC803: an optimizer whose parameters never have a gradient."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from tests.loops import adam, findings, loss_of, mistakes, report, small
+
+NAME = "optimizer-of-another-model"
+
+
+def other_model() -> None:
+    model, forgotten = small(), small()
+    optimizer = adam(forgotten)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        optimizer.step()
+
+
+def a_copy_that_was_moved() -> None:
+    model = small()
+    optimizer = torch.optim.SGD([p.detach().clone().requires_grad_() for p in model.parameters()])
+    for _ in range(20):
+        model.zero_grad()
+        loss_of(model).backward()
+        optimizer.step()
+
+
+def made_anew_afterwards() -> None:
+    model = small()
+    optimizer = adam(model)
+    model = small()
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("loop", [other_model, a_copy_that_was_moved, made_anew_afterwards])
+def test_the_idle_optimizer_is_named_with_the_line_that_made_it(loop: Callable[[], None]) -> None:
+    found = findings(loop)[NAME]
+    assert found.layers == ("0", "2")
+    assert found.at is not None
+    assert found.at.file.endswith(("test_optimizer_of_another_model.py", "loops.py"))
+
+
+def test_the_model_that_runs_is_reported_with_its_losses() -> None:
+    told = report(other_model)
+    assert told.headline.startswith(NAME)
+    assert told.run.model == "Sequential"
+    assert told.run.steps >= 18
+
+
+def turns() -> None:
+    """The second model's turn comes late, as in progressive or adversarial training."""
+    first, second = small(), small()
+    optimizers = [adam(first), adam(second)]
+    for i in range(20):
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss_of(first if i < 10 else second).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+
+def frozen_backbone() -> None:
+    model = small()
+    model[0].requires_grad_(requires_grad=False)
+    optimizer = adam(model)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        optimizer.step()
+
+
+def target_network() -> None:
+    model, target = small(), small()
+    target.requires_grad_(requires_grad=False)
+    optimizer = adam(model)
+    for _ in range(20):
+        x = torch.randn(32, 6)
+        with torch.no_grad():
+            goal = target(x)
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), goal).backward()
+        optimizer.step()
+        for ours, theirs in zip(target.parameters(), model.parameters(), strict=True):
+            ours.data.lerp_(theirs.data, 0.1)
+
+
+@pytest.mark.parametrize("loop", [turns, frozen_backbone, target_network])
+def test_optimizers_whose_turn_comes_are_fine(loop: Callable[[], None]) -> None:
+    assert NAME not in mistakes(loop)

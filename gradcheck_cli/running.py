@@ -260,9 +260,7 @@ def _gaps(watcher: "Everywhere") -> Iterator[Gap]:
             what=f"what {type(optimizer).__name__} trains",
             reason="its parameters are in no module that was called",
         )
-    yield from unread(models)
-    for name in scripted(models):
-        yield Gap(what=f"inside {name}", reason="TorchScript runs without calling hooks")
+    yield from (*unread(models), *scripted(models))
 
 
 def _untaken(ending: Ending) -> Iterator[Gap]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from gradcheck_cli.records.trace import Gap
+
 Optimizers = Sequence[torch.optim.Optimizer]
 
 
@@ -82,10 +84,12 @@ def _smallest(module: nn.Module, wanted: set[int], called: nn.Module) -> nn.Modu
     return module
 
 
-def scripted(models: Iterable[nn.Module]) -> tuple[str, ...]:
-    """Return the class names of TorchScript modules in these models."""
+def scripted(models: Iterable[nn.Module]) -> tuple[Gap, ...]:
+    """Return a gap for each class of TorchScript modules in these models."""
     found = (x for m in models for x in m.modules() if isinstance(x, torch.jit.ScriptModule))
-    return tuple(dict.fromkeys(type(x).__name__ for x in found))
+    names = dict.fromkeys(type(x).__name__ for x in found)
+    reason = "TorchScript runs without calling hooks"
+    return tuple(Gap(what=f"inside {name}", reason=reason) for name in names)
 
 
 def names_of(models: Sequence[nn.Module], taken: Iterable[str] = ()) -> tuple[str, ...]:

@@ -148,6 +148,11 @@ class Everywhere:
                 session.losses.extend(self._pending)
                 self._pending.clear()
                 session.close(skipped=True)
+            if len(self.sessions) == 1 and session.unused:
+                session.close_each(self._pending[: session.unused])
+                del self._pending[: session.unused]
+                session.unused = 0
+                self.on_step(session)
             session.enters(module)
         return None
 
@@ -163,19 +168,10 @@ class Everywhere:
         if self._asleep:
             return
         self.seen.backwards += 1
-        if len(self.sessions) == 1 and not self._updating and self.sessions[0].never_updates:
-            self._close_without_update(self.sessions[0])
-        self._pending.append(loss)
         for session in self.sessions:
+            session.unused += not self._updating and session.never_updates
             session.backward_seen = True
-
-    def _close_without_update(self, session: Session) -> None:
-        """The gradients of the last pass were thrown away, in a loop that has never updated."""
-        session.losses.extend(self._pending)
-        self._pending.clear()
-        session.close(skipped=True)
-        self._settle()
-        self.on_step(session)
+        self._pending.append(loss)
 
     def _before_update(self, optimizer: Optimizer, *_: Any) -> None:
         if self._asleep:

@@ -56,6 +56,7 @@ class Session:
     unseen_losses: int = 0  # steps without a backward() that could be seen
     losses: list[torch.Tensor] = field(default_factory=list)  # of the step that runs
     backward_seen: bool = False  # in the step that runs
+    unused: int = 0  # backward passes whose gradients were thrown away, in a loop without updates
     _open: AbstractContextManager[None] | None = None
     _depth: int = 0
     _paused: bool = False
@@ -133,6 +134,7 @@ class Session:
         if isinstance(optimizer, torch.optim.LBFGS):
             del self.losses[1:]  # each call of its closure is the whole loss again
         self._stepped.add(id(optimizer))
+        self.unused = 0
         if len(self._stepped) < len(self.recorder.optimizers):
             return False
         self.close()

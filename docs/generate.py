@@ -24,10 +24,10 @@ PACKAGE = "gradcheck_cli"
 HEAD = "<!-- Written by docs/generate.py. Edit the code, then run `python -m docs.generate`. -->\n"
 
 EXITS = {
-    "OK": "nothing at or above `--fail-on` (default: error)",
+    "OK": "measured and judged, with nothing at or above `--fail-on` (default: error); never anything else",
     "FINDINGS": "findings at or above it; of `fix`: something is wrong and no proven fix can be written",
     "USAGE": "usage: a path, name or option does not exist or does not fit",
-    "CANNOT_DIAGNOSE": "could not diagnose: your code raised, or no step ran",
+    "CANNOT_DIAGNOSE": "could not diagnose: your code raised, hung or ended the program, or no step ran; what was measured before is still reported",
     "BUG": "a bug of gradcheck",
     "INTERRUPTED": "interrupted; what was measured is still reported",
 }

@@ -17,9 +17,9 @@ def _explain(name: str) -> int:
     """Answer at once: the parser of the command line takes as long to import as all the rest."""
     from gradcheck_cli.cli.cards import show
     from gradcheck_cli.cli.edge import code_of
-    from gradcheck_cli.cli.streams import tolerate_any_encoding
+    from gradcheck_cli.cli.streams import settle
 
-    tolerate_any_encoding()
+    settle()
     return code_of(lambda: show(name))
 
 

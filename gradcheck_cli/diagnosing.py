@@ -109,6 +109,7 @@ def diagnose(
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - begun, 3),
             interrupted=isinstance(stopped, KeyboardInterrupt),
+            stopped=_reason(stopped),
             world_size=1 if meeting is None else meeting.place.world,
         ),
         assumptions=(*training.assumptions, *_where_tried(meeting, verify_on, fixes)),
@@ -234,8 +235,14 @@ def _facts(target: Target, training: Training, trace: Trace, command: str) -> Ru
     )
 
 
+def _reason(stopped: BaseException | None) -> str:
+    """Return what ended it early, other than Ctrl-C."""
+    return "" if stopped is None or isinstance(stopped, KeyboardInterrupt) else str(stopped)
+
+
 def _stopped_early(trace: Trace, stopped: BaseException | None) -> tuple[Gap, ...]:
     if stopped is None:
         return ()
-    why = "Ctrl-C" if isinstance(stopped, KeyboardInterrupt) else str(stopped)
-    return (Gap(what=f"whatever came after step {trace.taken}", reason=why),)
+    return (
+        Gap(what=f"whatever came after step {trace.taken}", reason=_reason(stopped) or "Ctrl-C"),
+    )

@@ -4,11 +4,15 @@ GradcheckError
 |-- UsageError        2  what was asked for does not exist or does not fit
 |   `-- ToldElsewhere 2  the same, and another process says so
 |-- CannotDiagnose    3  nothing could be measured
-|   `-- UserCodeError 3  the user's own code raised; carries their exception
+|   `-- UserCodeError 3  the user's own code raised or ended the program; carries what it raised
 `-- (anything else)   4  a bug of ours
 """
 
 from enum import IntEnum
+
+# What the user's code may raise when it is called: an error, or an end of the program that would else
+# pass for ours. Ctrl-C, SIGTERM and our own stops are none of its.
+THEIRS = (Exception, SystemExit, GeneratorExit)
 
 
 class ExitCode(IntEnum):
@@ -48,7 +52,21 @@ class UserCodeError(CannotDiagnoseError):
     """The user's own code raised `cause` while `doing`; shown with their frames only."""
 
     def __init__(self, doing: str, cause: BaseException, hint: str = "") -> None:
-        super().__init__(f"{doing}: {type(cause).__name__}: {cause}")
+        self.ends = _ending(cause)  # how it ended the program, where it did
+        super().__init__(f"{doing}: {self.ends or f'{type(cause).__name__}: {cause}'}")
         self.doing = doing
         self.cause = cause
         self.hint = hint
+
+
+class HardExit(SystemExit):
+    """`os._exit` was called in the user's code: the same to us as `sys.exit`, and it can be reported."""
+
+
+def _ending(cause: BaseException) -> str:
+    if isinstance(cause, HardExit):
+        return f"your code ended the program with os._exit({cause.code})"
+    if isinstance(cause, SystemExit):
+        said = "" if cause.code is None else repr(cause.code)
+        return f"your code ended the program with sys.exit({said})"
+    return "your code raised GeneratorExit" if isinstance(cause, GeneratorExit) else ""

@@ -35,11 +35,10 @@ class Policy:
     per_module: tuple[ModuleIgnore, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()
 
-    def selects(self, finding: Finding) -> bool:
+    def selects(self, code: str, name: str) -> bool:
         """Is the rule asked for? The longest prefix decides; of equals, `ignore` does."""
-        wanted = _closeness(finding, (*self.select, *self.extend_select))
-        unwanted = _closeness(finding, self.ignore)
-        return wanted > unwanted
+        wanted = _closeness(code, name, (*self.select, *self.extend_select))
+        return wanted > _closeness(code, name, self.ignore)
 
 
 @dataclass(slots=True)
@@ -53,7 +52,7 @@ class _Sieve:
 
     def take(self, finding: Finding) -> None:
         """Sort one finding."""
-        if not self.policy.selects(finding):
+        if not self.policy.selects(finding.code, finding.name):
             self.left_out.append(Skip(finding.code, finding.name, "found, but not selected"))
             return
         layers, reasons = self._counting_layers(finding)
@@ -67,7 +66,7 @@ class _Sieve:
     def _counting_layers(self, finding: Finding) -> tuple[tuple[str, ...], list[str]]:
         layers, reasons = finding.layers, []
         for i, ignore in enumerate(self.policy.per_module):
-            if not _closeness(finding, ignore.rules):
+            if not _closeness(finding.code, finding.name, ignore.rules):
                 continue
             rest = tuple(path for path in layers if not _matches(path, ignore.modules))
             if rest != layers:
@@ -90,6 +89,17 @@ def gate(report: Report, policy: Policy) -> tuple[Report, tuple[str, ...]]:
     if tuple(sieve.kept) == report.findings:
         return report, warnings
     return _without(report, sieve), warnings
+
+
+def check_selection(policy: Policy, known: Sequence[tuple[str, str]]) -> None:
+    """Raise UsageError where nothing is selected: by a selector that fits no rule, or by all of them."""
+    for text in (*policy.select, *policy.extend_select):
+        if check_rules([text], known):
+            raise UsageError(f"select: no rule fits {text!r}; `gradcheck rules` lists them")
+    if not any(policy.selects(code, name) for code, name in known):
+        raise UsageError(
+            "select and ignore leave no rule; what is judged by no rule is not healthy"
+        )
 
 
 def check_rules(given: Sequence[str], known: Sequence[tuple[str, str]]) -> list[str]:
@@ -127,13 +137,13 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _closeness(finding: Finding, selectors: Sequence[str]) -> int:
+def _closeness(code: str, name: str, selectors: Sequence[str]) -> int:
     """Return how closely the best selector names the rule; 0 where none does."""
     best = 0
     for text in selectors:
         if text.upper() == ALL:
             best = max(best, 1)
-        elif finding.code.startswith(text.upper()) or text.lower() == finding.name:
+        elif code.startswith(text.upper()) or text.lower() == name:
             best = max(best, 1 + len(text))
     return best
 

@@ -181,6 +181,7 @@ def _report(this: _Run, ending: Ending, how: "Recipe") -> "Report":
     about = replace(
         known,
         interrupted=ending.is_cut,
+        stopped=ending.reason,
         gaps=(*missing, *known.gaps, *_untaken(ending)),
         crashed=(*known.crashed, *_crashes(ending)),
         advice=(how.advice,),
@@ -266,9 +267,8 @@ def _gaps(watcher: "Everywhere") -> Iterator[Gap]:
 def _untaken(ending: Ending) -> Iterator[Gap]:
     if ending.is_cut:
         yield Gap(what="the last step", reason="the script was stopped before it ended")
-    if isinstance(ending.error, Exception):
-        error = ending.error
-        yield Gap(what="the steps to come", reason=f"{type(error).__name__}: {error}")
+    if ending.reason:
+        yield Gap(what="the steps to come", reason=ending.reason)
 
 
 def _crashes(ending: Ending) -> Iterator[Crash]:

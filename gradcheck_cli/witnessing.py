@@ -40,6 +40,7 @@ class Circumstances:
     started: str = ""
     seconds: float = 0.0
     interrupted: bool = False
+    stopped: str = ""  # why it ended early, other than by Ctrl-C
     snapshot: bool = False  # of a run that goes on: no fixes are looked for
     world_size: int = 1
     assumptions: tuple[str, ...] = ()
@@ -241,6 +242,7 @@ def _facts(heard: Heard, about: Circumstances) -> RunFacts:
         started=about.started,
         seconds=about.seconds,
         interrupted=about.interrupted,
+        stopped=about.stopped,
     )
 
 

@@ -13,7 +13,7 @@ PACKAGE = "gradcheck_cli"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "demos"}),
+    frozenset({"errors", "blame", "demos"}),
     frozenset({"records"}),
     frozenset({"plugins"}),
     frozenset({"targets", "rules", "renderers", "settings"}),

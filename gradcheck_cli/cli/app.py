@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from gradcheck_cli.cli.lazy import Entry, LazyGroup
-from gradcheck_cli.cli.streams import tolerate_any_encoding
+from gradcheck_cli.cli.streams import settle
 from gradcheck_cli.errors import ExitCode
 
 # Everything after the script is the script's.
@@ -105,13 +105,21 @@ def front(
 
 
 def main() -> int:
-    """Run the command that `sys.argv` asks for and return its exit code."""
-    tolerate_any_encoding()
+    """Run the command that `sys.argv` asks for and return its exit code.
+
+    A command's own code comes through `edge.command`; 0 is nothing's default here.
+    """
+    settle()
     try:
         app(prog_name="gradcheck")
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else ExitCode.OK
+        if isinstance(stop.code, int):
+            return stop.code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return ExitCode.INTERRUPTED
-    return ExitCode.OK
+    except OSError as error:  # stdout did not take the help
+        sys.stderr.write(f"error: can not write to stdout: {error.strerror}\n")
+        sys.stdout = None  # nor would it when the process ends
+        return ExitCode.USAGE
+    return ExitCode.BUG

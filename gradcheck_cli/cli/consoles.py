@@ -2,17 +2,33 @@
 
 import os
 import sys
+from typing import IO, Any
 
 from rich.console import Console
 
+from gradcheck_cli.errors import UsageError
+
 
 class _Patient(Console):
-    """Goes on in silence when the reader leaves, so that the exit code stays what it is."""
+    """Goes on in silence when the reader leaves, so that the exit code stays what it is.
+
+    Raises UsageError where the system refuses what is printed on stdout, as a full disk does.
+    """
 
     def on_broken_pipe(self) -> None:
         """Print nowhere from here on."""
         self.quiet = True
-        _discard_stdout()
+        _discard(self.file)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; raises UsageError as said above."""
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            self.quiet = True
+            _discard(self.file)
+            if not self.stderr:  # of what stderr refuses nobody can be told
+                raise _refused(error) from error
 
 
 def out() -> Console:
@@ -26,17 +42,28 @@ def err() -> Console:
 
 
 def write_out(text: str) -> None:
-    """Write to stdout as it is; a reader that leaves early changes nothing."""
+    """Write to stdout as it is; a reader that leaves early changes nothing.
+
+    Raises UsageError where the system refuses it.
+    """
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard_stdout()
+        _discard(sys.stdout)
+    except OSError as error:
+        _discard(sys.stdout)
+        raise _refused(error) from error
 
 
-def _discard_stdout() -> None:
+def _refused(error: OSError) -> UsageError:
+    return UsageError(f"can not write to stdout: {error.strerror or error}")
+
+
+def _discard(stream: IO[str]) -> None:
+    """Let a stream lead nowhere: what is left in its buffer must not fail when the process ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 

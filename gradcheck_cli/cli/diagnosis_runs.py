@@ -15,7 +15,7 @@ from gradcheck_cli.cli.gate_options import Counts
 from gradcheck_cli.cli.joint_runs import HERE, own_specs, run_several
 from gradcheck_cli.cli.outputs import Outputs, confine, parse
 from gradcheck_cli.cli.progress import Steps
-from gradcheck_cli.cli.streams import no_workflow_commands, stdout_to_stderr
+from gradcheck_cli.cli.streams import lent, no_workflow_commands
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.records.report import Report
@@ -46,6 +46,7 @@ def _all(
 ) -> int:
     found = loaded(given, config, "diagnose")
     rules = replace(_rules(found, trust=trust), met=met, strategy=strategy)
+    gate_options.check_selection(rules.policy)
     gate_options.check_baseline(rules.baseline)
     _confine_outputs(found)
     if met is not None and len(found.runs) > 1:
@@ -115,7 +116,7 @@ def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
     with ExitStack() as stack:
         if wanted.annotates_github:
             stack.enter_context(no_workflow_commands())
-        stack.enter_context(stdout_to_stderr(active=wanted.claims_stdout))
+        stack.enter_context(lent(stdout_to_stderr=wanted.claims_stdout))
         progress = stack.enter_context(Steps(quiet=bool(run["quiet"])))
 
         from gradcheck_cli import diagnosing
@@ -145,7 +146,7 @@ def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
 def _followed(run: "Run", wanted: Outputs, rules: Counts, met: "Meeting") -> None:
     """Train beside rank 0 and say nothing."""
     steps = _steps(run, rules)
-    with stdout_to_stderr(active=wanted.claims_stdout):
+    with lent(stdout_to_stderr=wanted.claims_stdout):
         from gradcheck_cli import diagnosing
         from gradcheck_cli.targets.target import Target
 

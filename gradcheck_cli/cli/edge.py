@@ -1,16 +1,24 @@
 """The edge: every exception becomes one clear message on stderr and its exit code."""
 
 import functools
-import sys
+import os
 import traceback
 from collections.abc import Callable
 from typing import ParamSpec
 
 from rich.text import Text
 
+from gradcheck_cli.blame import Fault, blame
 from gradcheck_cli.cli.consoles import err
-from gradcheck_cli.cli.user_frames import told
-from gradcheck_cli.errors import ExitCode, GradcheckError, ToldElsewhereError, UserCodeError
+from gradcheck_cli.cli.leaving import exits_heard
+from gradcheck_cli.cli.user_frames import place, told
+from gradcheck_cli.errors import (
+    THEIRS,
+    ExitCode,
+    GradcheckError,
+    ToldElsewhereError,
+    UserCodeError,
+)
 from gradcheck_cli.renderers.words import clean
 
 P = ParamSpec("P")
@@ -29,33 +37,59 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
 
 
 def code_of(call: Callable[[], int]) -> int:
-    """Return the exit code of `call`; what it raises is told on stderr."""
+    """Return the exit code of `call`, which returned it after its verdict was told.
+
+    Whatever else ends it, be it an exit of the user's code, is told on stderr and is never 0.
+    """
     try:
-        return call()
-    except UserCodeError as error:
-        _say("error", error.doing)
-        _plain(told(error.cause))
-        if error.hint:
-            _say("hint", error.hint)
-        return error.exit_code
-    except ToldElsewhereError as error:
-        return error.exit_code
+        with exits_heard():
+            return call()
     except GradcheckError as error:
-        _say("error", str(error))
+        _tell(error)
         return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted", "nothing was measured yet")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; nobody is left to tell
-        return ExitCode.OK
-    except Exception as error:  # noqa: BLE001  # the last edge: nothing may leave as a bare traceback
-        _plain("".join(traceback.format_exception(error)))
-        _say(
-            "bug", f"this is a bug in gradcheck, not in your model: {type(error).__name__}: {error}"
-        )
-        _plain("Please report it with the lines above.\n")
-        return ExitCode.BUG
+    except BaseException as error:  # noqa: BLE001  # the last edge: nothing may leave as a bare traceback
+        return _unforeseen(error)
+
+
+def _tell(error: GradcheckError) -> None:
+    if isinstance(error, ToldElsewhereError):
+        return
+    if not isinstance(error, UserCodeError):
+        _say("error", str(error))
+        return
+    if error.ends:
+        at = place(error.cause)
+        _say("error", f"{error}, at {at}" if at else str(error))
+    else:
+        _say("error", error.doing)
+        _plain(told(error.cause))
+    if error.hint:
+        _say("hint", error.hint)
+
+
+def _unforeseen(error: BaseException) -> int:
+    """Tell of an exception that nobody expected; whose fault it is decides how, and the exit code."""
+    found = blame(error)
+    said = f"{type(error).__name__}: {error}"
+    if found.fault is Fault.THEIRS or isinstance(error, THEIRS[1:]):
+        _tell(UserCodeError("gradcheck could not go on, because your code raised", error))
+        return ExitCode.CANNOT_DIAGNOSE
+    if found.fault is Fault.SYSTEM:
+        named = getattr(error, "filename", None)
+        what = getattr(error, "strerror", None) or said
+        _say("error", f"{os.fsdecode(named)}: {what}" if named else what)
+        return ExitCode.USAGE
+    if found.fault is Fault.INPUT:
+        _say("error", f"your model or data do not allow what gradcheck does with them: {said}")
+        _say("hint", f"it happened at {found.where}")
+        return ExitCode.CANNOT_DIAGNOSE
+    _plain("".join(traceback.format_exception(error)))
+    _say("bug", f"this is a bug in gradcheck, not in your model: {said}")
+    _plain("Please report it with the lines above.\n")
+    return ExitCode.BUG
 
 
 def _say(label: str, message: str) -> None:

@@ -7,11 +7,11 @@ import typer
 from rich.text import Text
 
 from gradcheck_cli.cli import options, training_options
-from gradcheck_cli.cli.consoles import err
+from gradcheck_cli.cli.consoles import err, write_out
 from gradcheck_cli.cli.diagnosis_runs import loaded
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.cli.progress import Steps
-from gradcheck_cli.cli.streams import stdout_to_stderr
+from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.records.diagnosis import Fix, Status
 from gradcheck_cli.renderers.words import clean
@@ -71,7 +71,7 @@ def fix(
         raise UsageError(f"the config names several models ({names}); say gradcheck fix MODEL")
     [run] = runs
     silent = bool(run["quiet"])
-    with Steps(quiet=silent) as progress, stdout_to_stderr(active=True):
+    with Steps(quiet=silent) as progress, lent(stdout_to_stderr=True):
         from gradcheck_cli import fixing
         from gradcheck_cli.targets.target import Target
 
@@ -110,7 +110,7 @@ def _measured(entry: Fix) -> str:
 
 def _finish(cure: "Cure", *, write: bool) -> int:
     if cure.patch is not None:
-        typer.echo(cure.patch.diff, nl=False)
+        write_out(cure.patch.diff)
         if write:
             from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
@@ -123,13 +123,13 @@ def _finish(cure: "Cure", *, write: bool) -> int:
     proven = [f for f in cure.fixes if f.verification.status is Status.VERIFIED]
     if proven:
         _say("the proven change, to be made by hand:")
-        typer.echo(proven[0].code)
+        write_out(proven[0].code + "\n")
         return ExitCode.FINDINGS
     if not cure.fixes:
         _say("nothing to fix")
         return ExitCode.OK
     _say("no fix could be proven; the best guess first:")
-    typer.echo(cure.fixes[0].code)
+    write_out(cure.fixes[0].code + "\n")
     return ExitCode.FINDINGS
 
 

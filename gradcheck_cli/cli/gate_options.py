@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradcheck_cli import gating
+from gradcheck_cli.cli.deciding import code_of_report
 from gradcheck_cli.errors import ExitCode
 from gradcheck_cli.records.comparison import Comparison
 from gradcheck_cli.records.finding import Finding, Severity
@@ -133,15 +134,8 @@ class Gated:
         return self.comparison.regressed if self.comparison else self.report.findings
 
     def code(self, gate: Severity | None, *, exit_zero: bool) -> ExitCode:
-        """Return the exit code: partial and failed runs first, then findings, then our own bugs."""
-        if self.report.run.interrupted:
-            return ExitCode.INTERRUPTED
-        if self.report.run.steps == 0:
-            return ExitCode.CANNOT_DIAGNOSE  # what measured nothing is never fine
-        fails = gate is not None and any(f.severity.rank >= gate.rank for f in self.failing)
-        if fails and not exit_zero:
-            return ExitCode.FINDINGS
-        return ExitCode.BUG if self.report.crashed else ExitCode.OK
+        """Return the exit code of the report, of which `failing` may fail it."""
+        return code_of_report(self.report, gate, failing=self.failing, exit_zero=exit_zero)
 
 
 def policy_of(
@@ -159,14 +153,23 @@ def policy_of(
     )
 
 
-def warnings_of(policy: gating.Policy) -> list[str]:
-    """Return a warning for each selector that fits no rule."""
-    from gradcheck_cli.rules import all_rules
+def check_selection(policy: gating.Policy, found: Sequence[Finding] = ()) -> None:
+    """Raise UsageError where the policy selects no rule, neither of ours nor of those that `found`."""
+    gating.check_selection(policy, [*_known(), *((f.code, f.name) for f in found)])
 
-    given = [*policy.select, *policy.extend_select, *policy.ignore]
+
+def warnings_of(policy: gating.Policy) -> list[str]:
+    """Return a warning for each ignore and severity that fits no rule."""
+    given = [*policy.ignore]
     given += [*(code for code, _ in policy.severities)]
     given += [text for ignore in policy.per_module for text in ignore.rules]
-    return gating.check_rules(given, [(rule.code, rule.name) for rule in all_rules()])
+    return gating.check_rules(given, _known())
+
+
+def _known() -> list[tuple[str, str]]:
+    from gradcheck_cli.rules import all_rules
+
+    return [(rule.code, rule.name) for rule in all_rules()]
 
 
 def check_baseline(baseline: Path | None) -> None:

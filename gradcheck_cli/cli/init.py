@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gradcheck_cli.cli.consoles import err
+from gradcheck_cli.cli.consoles import err, write_out
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode, UsageError
 
@@ -37,7 +37,7 @@ def init_command(
     found = survey(folder)
     text = draft(found)
     if show:
-        typer.echo(text, nl=False)
+        write_out(text)
         return ExitCode.OK
     target.write_text(text, encoding="utf-8")
     for kind in ("model", "data", "loss", "optimizer", "training_step"):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.cli.streams import stdout_to_stderr
+from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.records.diagnosis import Verification
 from gradcheck_cli.records.report import Report
@@ -30,7 +30,7 @@ def _diagnosed_again(recipe: "Recipe", budget: float) -> Report:
     from gradcheck_cli import diagnosing
     from gradcheck_cli.targets.target import Target
 
-    with stdout_to_stderr(active=True):  # the script's stdout is its own
+    with lent(stdout_to_stderr=True):  # the script's stdout is its own
         target = Target.from_strings(**recipe.parts, **recipe.options)
         return diagnosing.diagnose(target, budget=budget, command=recipe.command)
 

@@ -35,6 +35,8 @@ def report(
 
     from gradcheck_cli.records.yamlfile import read
 
-    result = gate_options.gated(read(file), policy, baseline)
+    saved = read(file)
+    gate_options.check_selection(policy, saved.findings)
+    result = gate_options.gated(saved, policy, baseline)
     tell(result.report, wanted, quiet=quiet, notes=result.notes)
     return result.code(fail_on.gate, exit_zero=exit_zero) if fail_on.gate else ExitCode.OK

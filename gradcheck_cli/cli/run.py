@@ -12,10 +12,12 @@ from rich.text import Text
 
 from gradcheck_cli.cli import options, outputs
 from gradcheck_cli.cli.consoles import err
+from gradcheck_cli.cli.deciding import code_of_report
 from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.leaving import end_at_once
 from gradcheck_cli.cli.rebuilt_runs import with_verdicts
-from gradcheck_cli.cli.streams import stdout_to_stderr
-from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.cli.streams import lent
+from gradcheck_cli.errors import THEIRS, ExitCode, UsageError
 from gradcheck_cli.probe.places import ranks
 from gradcheck_cli.probe.terminating import TerminatedError
 from gradcheck_cli.records.finding import Severity
@@ -89,17 +91,20 @@ def run(
         keep=wanted.snapshot if wanted.keeps_snapshots else None,
     )
     with ExitStack() as aftermath:
-        with stdout_to_stderr(active=wanted.claims_stdout):
+        with lent(stdout_to_stderr=wanted.claims_stdout):
             outcome = running.run(plan, aftermath)
+        with lent(stdout_to_stderr=wanted.claims_stdout):
             _tell_ending(outcome)
-            sys.stdout.flush()
             if verify and outcome.report is not None and outcome.recipe is not None:
                 spent = _BUDGET if budget is None else budget
                 with suppress(KeyboardInterrupt, TerminatedError), outcome.signals.obeyed():
                     report = with_verdicts(outcome.report, outcome.recipe, spent)
                     outcome = replace(outcome, report=report)
         _tell(outcome, wanted, quiet=quiet)
-        return _code_of(outcome, fail_on.gate)
+        code = _code_of(outcome, fail_on.gate)
+    if outcome.ending.hard:
+        end_at_once(code)
+    return code
 
 
 def _tell_ending(outcome: Outcome) -> None:
@@ -116,7 +121,10 @@ def _tell_ending(outcome: Outcome) -> None:
         _line("bug", "this is a bug in gradcheck, not in your script; please report it")
         return
     error = tidy(ending.error)
-    sys.excepthook(type(error), error, error.__traceback__)
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except THEIRS:  # a hook of the script's that fails must not take the report with it
+        sys.__excepthook__(type(error), error, error.__traceback__)
 
 
 def _tell(outcome: Outcome, wanted: outputs.Outputs, *, quiet: bool) -> None:
@@ -147,16 +155,13 @@ def _code_of(outcome: Outcome, gate: Severity | None) -> int:
         return ExitCode.BUG
     if outcome.ending.code:
         return outcome.ending.code
-    report = outcome.report
     if outcome.signals.code:  # after the script, while the report was made
         return outcome.signals.code
     if outcome.follows:
-        return ExitCode.OK
-    if report is None:
+        return ExitCode.OK  # rank 0 knows better
+    if outcome.report is None:
         return ExitCode.CANNOT_DIAGNOSE
-    if report.fails(gate):
-        return ExitCode.FINDINGS
-    return ExitCode.BUG if report.crashed else ExitCode.OK
+    return code_of_report(outcome.report, gate)
 
 
 def _line(label: str, message: str) -> None:

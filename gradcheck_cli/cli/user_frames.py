@@ -1,12 +1,10 @@
 """A user's exception told with their own frames: neither ours nor torch's, and no local values."""
 
 import os
-import site
-import sysconfig
 import traceback
-from pathlib import Path
 
-OURS = str(Path(__file__).resolve().parent.parent) + os.sep
+from gradcheck_cli.blame import is_theirs
+
 MOST_FRAMES = 8
 
 
@@ -15,20 +13,16 @@ def told(error: BaseException) -> str:
     summary = traceback.TracebackException.from_exception(error, capture_locals=False)
     lines = []
     if summary.stack:
-        frames = [frame for frame in summary.stack if _is_theirs(frame.filename)]
+        frames = [frame for frame in summary.stack if is_theirs(frame.filename)]
         lines = traceback.StackSummary.from_list(frames[-MOST_FRAMES:]).format()
     return "".join([*lines, *summary.format_exception_only()])
 
 
-def _is_theirs(filename: str) -> bool:
-    if filename.startswith("<"):
-        return False
-    path = os.path.realpath(filename)
-    return not path.startswith((OURS, *_libraries()))
-
-
-def _libraries() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    folders = {paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]}
-    folders |= {*site.getsitepackages(), site.getusersitepackages()}
-    return tuple(os.path.realpath(folder) + os.sep for folder in folders)
+def place(error: BaseException) -> str:
+    """Return `FILE:LINE` of the user's innermost frame, nothing where there is none."""
+    found = [f for f in traceback.extract_tb(error.__traceback__) if is_theirs(f.filename)]
+    if not found:
+        return ""
+    file = found[-1].filename
+    here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - prefixes are strings
+    return f"{file.removeprefix(here)}:{found[-1].lineno}"

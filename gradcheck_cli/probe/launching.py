@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
-from gradcheck_cli.errors import UsageError
+from gradcheck_cli.blame import Fault, blame
+from gradcheck_cli.errors import HardExit, UsageError
 from gradcheck_cli.probe.terminating import TerminatedError
 
 OURS = str(Path(__file__).resolve().parent.parent) + os.sep
@@ -32,6 +33,7 @@ class Ending:
     code: int = 0
     error: BaseException | None = None
     message: str = ""  # what `sys.exit("...")` leaves for stderr
+    hard: bool = False  # by os._exit, which runs no exit handlers
 
     @property
     def is_cut(self) -> bool:
@@ -39,12 +41,15 @@ class Ending:
         return isinstance(self.error, (KeyboardInterrupt, TerminatedError))
 
     @property
+    def reason(self) -> str:
+        """What the script raised that ended it early, nothing where it raised nothing."""
+        error = self.error
+        return f"{type(error).__name__}: {error}" if isinstance(error, Exception) else ""
+
+    @property
     def is_our_fault(self) -> bool:
         """Was the exception raised by gradcheck, inside the user's call?"""
-        if not isinstance(self.error, Exception) or self.error.__traceback__ is None:
-            return False
-        frames = list(_frames(self.error.__traceback__))
-        return frames[-1].tb_frame.f_code.co_filename.startswith(OURS)
+        return isinstance(self.error, Exception) and blame(self.error).fault is Fault.OURS
 
 
 def find_script(name: str) -> Program:
@@ -107,10 +112,11 @@ def _code(program: Program) -> CodeType:
 
 
 def _of_exit(stop: SystemExit) -> Ending:
+    hard = isinstance(stop, HardExit)
     if stop.code is None:
-        return Ending()
+        return Ending(hard=hard)
     if isinstance(stop.code, int):
-        return Ending(stop.code & 0xFF)
+        return Ending(stop.code & 0xFF, hard=hard)
     return Ending(1, message=str(stop.code))
 
 

@@ -145,6 +145,7 @@ RUN = Record(
     *(Key(name, TEXT, always=True) for name in ("gradcheck", "torch", "python", "started")),
     Key("seconds", NUMBER, always=True),
     Key("interrupted", Truth(), always=True),
+    Key("stopped", TEXT),
 )
 LAYER = Record(
     LayerSummary,

@@ -66,4 +66,5 @@ def _run_of_all(first: RunFacts, runs: Sequence[RunFacts]) -> RunFacts:
         loss=", ".join(dict.fromkeys(r.loss for r in runs if r.loss)),
         parameters=sum(r.parameters for r in runs),
         interrupted=any(r.interrupted for r in runs),
+        stopped=next((r.stopped for r in runs if r.stopped), ""),
     )

@@ -28,6 +28,7 @@ def over_models(reports: Mapping[str, Report], missing: Mapping[str, str]) -> Re
     gone = f"Not diagnosed: {', '.join(missing)}."
     return replace(
         whole,
+        run=replace(whole.run, stopped=whole.run.stopped or gone),
         verdict=Verdict.UNSURE if calm else whole.verdict,
         headline=f"{gone} {headline}" if calm else f"{headline} {gone}",
         gaps=(

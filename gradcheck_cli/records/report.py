@@ -76,6 +76,7 @@ class RunFacts:
     started: str = ""
     seconds: float = 0.0
     interrupted: bool = False
+    stopped: str = ""  # why it ended before the steps that were asked for, other than by Ctrl-C
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
 from gradcheck_cli.renderers.words import (
     clean,
     number,
+    partial,
     percent,
     place,
     plural,
@@ -55,9 +56,9 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"### {SIGN[report.verdict]} gradcheck: {escape(report.headline, 400)}"
     yield ""
     yield f"{escape(title(report)[0])} · {escape(title(report)[1])}"
-    if report.run.interrupted:
+    if said := partial(report.run):
         yield ""
-        yield f"Interrupted after {plural(report.run.steps, 'step')}: what follows is partial."
+        yield said
     if report.findings:
         yield from _findings(report)
     if report.causes:

@@ -15,7 +15,7 @@ from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.renderers.edits import replacements
 from gradcheck_cli.renderers.places import by_place, key_of, plain_path, relative
-from gradcheck_cli.renderers.words import clean, number, shorten, some_layers
+from gradcheck_cli.renderers.words import clean, number, partial, shorten, some_layers
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -41,7 +41,7 @@ def render(report: Report, cards: Mapping[str, str]) -> str:
         },
         "automationDetails": {"id": f"gradcheck/{_text(report.run.model) or 'model'}/"},
         "columnKind": "unicodeCodePoints",
-        "invocations": [{"executionSuccessful": not report.run.interrupted and not report.crashed}],
+        "invocations": [{"executionSuccessful": not partial(report.run) and not report.crashed}],
         "results": [_result(site, found, codes, report) for site, found in groups],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}

@@ -6,7 +6,7 @@ from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradcheck_cli.records.report import Report
+    from gradcheck_cli.records.report import Report, RunFacts
     from gradcheck_cli.records.trace import SourceSite
 
 SHARE_UNITS = {"share", "fraction", "%"}
@@ -104,3 +104,11 @@ def title(report: "Report") -> tuple[str, str]:
     if run.device:
         parts.append(run.device)
     return clean(run.model or "a model"), clean(" · ".join(parts))
+
+
+def partial(run: "RunFacts") -> str:
+    """Return the sentence that says that the run ended before its steps were taken, nothing where not."""
+    if not (run.interrupted or run.stopped):
+        return ""
+    word = "Interrupted" if run.interrupted else "Stopped"
+    return f"{word} after {plural(run.steps, 'step')}: what follows is partial."

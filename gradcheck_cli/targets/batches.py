@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from gradcheck_cli.errors import CannotDiagnoseError, GradcheckError, UsageError, UserCodeError
+from gradcheck_cli.errors import (
+    THEIRS,
+    CannotDiagnoseError,
+    GradcheckError,
+    UsageError,
+    UserCodeError,
+)
 from gradcheck_cli.targets.randomness import Stream
 from gradcheck_cli.targets.wording import describe, map_tensors, tensors_in
 
@@ -116,7 +122,7 @@ def _guarded(read: Callable[[], Any], doing: str, stream: Stream) -> Any:
             return read()
     except GradcheckError:
         raise
-    except Exception as cause:
+    except THEIRS as cause:
         raise UserCodeError(doing, cause) from cause
 
 

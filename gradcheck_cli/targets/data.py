@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
+from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.batches import END, Shuffled, Source, divider
 from gradcheck_cli.targets.importing import check_arguments
 from gradcheck_cli.targets.lightning_modules import is_lightning, train_loader
@@ -77,7 +77,7 @@ def call_for_data(function: Callable[[], Any], said: str) -> Any:
     """Call the user's function. Raises UserCodeError with what it raised."""
     try:
         return function()
-    except Exception as cause:
+    except THEIRS as cause:
         raise UserCodeError(f"calling {said}", cause) from cause
 
 
@@ -154,7 +154,7 @@ def _length(data: Sized, said: str) -> int:
     """Ask the user's data for its length. Raises UserCodeError with what that raised."""
     try:
         return len(data)
-    except Exception as cause:
+    except THEIRS as cause:
         raise UserCodeError(f"asking {said} for its length", cause) from cause
 
 

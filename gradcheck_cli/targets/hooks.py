@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradcheck_cli.errors import CannotDiagnoseError, UsageError
+from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError
 from gradcheck_cli.targets.calling import loss_in
 from gradcheck_cli.targets.locating import forward_error
 from gradcheck_cli.targets.wording import describe
@@ -32,7 +32,7 @@ class Manual:
         given = optimizers[0] if len(optimizers) == 1 else optimizers
         try:
             returned = self.step(model, batch, given)
-        except Exception as cause:
+        except THEIRS as cause:
             hint = f"the batch is {describe(batch)}"
             raise forward_error(model, cause, hint, otherwise=self.name) from cause
         return reported(returned, self.name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from gradcheck_cli.errors import UsageError, UserCodeError
+from gradcheck_cli.errors import THEIRS, UsageError, UserCodeError
 
 PREFIX = "hf:"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -39,7 +39,7 @@ def factory(text: str) -> tuple[Callable[[], nn.Module], str]:
                     folder, local_files_only=True, trust_remote_code=False
                 )
                 model = kind._from_config(settings)  # noqa: SLF001 - the public name is from_config of Auto classes only
-        except Exception as cause:
+        except THEIRS as cause:
             raise UserCodeError(f"building {kind.__name__} from {folder}", cause) from cause
         trained: nn.Module = model.train()
         return trained

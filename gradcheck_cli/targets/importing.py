@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gradcheck_cli.errors import UsageError, UserCodeError
+from gradcheck_cli.errors import THEIRS, UsageError, UserCodeError
 from gradcheck_cli.targets.references import Reference
 
 
@@ -156,7 +156,7 @@ def _run_import(run: Callable[[], ModuleType], label: str, dotted: str) -> Modul
     except SystemExit as cause:
         hint = 'the file ends the program while it is imported; put that below `if __name__ == "__main__":`'
         raise UserCodeError(f"importing {label}", cause, hint) from cause
-    except Exception as cause:
+    except THEIRS as cause:
         raise UserCodeError(f"importing {label}", cause) from cause
 
 

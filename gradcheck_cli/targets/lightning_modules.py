@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from gradcheck_cli.errors import UserCodeError
+from gradcheck_cli.errors import THEIRS, UserCodeError
 from gradcheck_cli.targets.hooks import Manual
 
 PACKAGES = ("lightning", "pytorch_lightning")
@@ -61,7 +61,7 @@ def configure_optimizers(model: Any) -> Any:
     """Call the module's own function. Raises UserCodeError with what to give instead."""
     try:
         return model.configure_optimizers()
-    except Exception as cause:
+    except THEIRS as cause:
         hint = TRAINER_HINT if "trainer" in str(cause).lower() else ""
         raise UserCodeError("configure_optimizers of the LightningModule", cause, hint) from cause
 

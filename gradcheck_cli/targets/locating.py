@@ -8,7 +8,7 @@ from gradcheck_cli.errors import UserCodeError
 
 
 def forward_error(
-    model: nn.Module, cause: Exception, hint: str, *, otherwise: str
+    model: nn.Module, cause: BaseException, hint: str, *, otherwise: str
 ) -> UserCodeError:
     """Return the error that says in which layer's forward `cause` was raised."""
     found = innermost_layer(model, cause.__traceback__)

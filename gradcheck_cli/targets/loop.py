@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gradcheck_cli.errors import CannotDiagnoseError, GradcheckError, UserCodeError
+from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, GradcheckError, UserCodeError
 from gradcheck_cli.targets.hooks import Manual
 from gradcheck_cli.targets.losses import Computed, Objective
 from gradcheck_cli.targets.optimizers import Optimised
@@ -218,7 +218,7 @@ def told(doing: str) -> Iterator[None]:
         yield
     except GradcheckError:
         raise
-    except Exception as cause:
+    except THEIRS as cause:
         raise UserCodeError(doing, cause) from cause
 
 

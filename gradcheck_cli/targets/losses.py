@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
+from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.calling import TARGET_NAMES, Arranged, Calling, loss_in, main_output
 from gradcheck_cli.targets.hooks import losses_in
 from gradcheck_cli.targets.importing import nearest
@@ -92,7 +92,7 @@ class Objective:
     def _judge(self, criterion: Criterion, output: Any, target: Any) -> Any:
         try:
             return criterion(output, target)
-        except Exception as cause:
+        except THEIRS as cause:
             hint = f"the output is {describe(output)}, the target {describe(target)}"
             raise UserCodeError(f"loss {self.name}", cause, hint) from cause
 
@@ -103,7 +103,7 @@ class Objective:
             batch = _with_inputs(batch, on_floats(self.inputs))
         try:
             loss = whole(model, batch)
-        except Exception as cause:
+        except THEIRS as cause:
             hint = f"the batch is {describe(batch)}"
             raise forward_error(model, cause, hint, otherwise=f"loss {self.name}") from cause
         target = batch[-1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
@@ -118,7 +118,7 @@ def call_model(model: nn.Module, arranged: Arranged) -> Any:
     """Run forward. Raises UserCodeError that names the innermost layer that raised."""
     try:
         return model(*arranged.args, **arranged.kwargs)
-    except Exception as cause:
+    except THEIRS as cause:
         inputs = arranged.kwargs or arranged.args
         hint = f"the model was given {describe(inputs)}"
         raise forward_error(model, cause, hint, otherwise="forward of the model") from cause

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from gradcheck_cli.errors import GradcheckError, UsageError, UserCodeError
+from gradcheck_cli.errors import THEIRS, GradcheckError, UsageError, UserCodeError
 from gradcheck_cli.targets.importing import check_arguments
 from gradcheck_cli.targets.optimizers import belongs_to
 
@@ -49,7 +49,7 @@ def _called(factory: Callable[[], Any], said: str) -> nn.Module:
         made = factory()
     except GradcheckError:
         raise
-    except Exception as cause:
+    except THEIRS as cause:
         raise UserCodeError(f"building {said}", cause) from cause
     if not isinstance(made, nn.Module):
         raise UsageError(f"{said} returned {type(made).__name__}, not an nn.Module")
@@ -69,7 +69,7 @@ def _from_instance(model: nn.Module, said: str, optimizer: Optimizer | None) -> 
 def _copied(made: MadeModel, said: str) -> MadeModel:
     try:
         model, optimizer = copy.deepcopy((made.model, made.optimizer))
-    except Exception as cause:
+    except THEIRS as cause:
         hint = (
             "the model is copied for every run; give its class or a function that builds it instead"
         )

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
+from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.importing import nearest
 
 DEFAULT = "AdamW"
@@ -94,7 +94,7 @@ def _guarded(make: Callable[..., Any], said: str) -> MakeOptimizer:
     def guarded(model: nn.Module) -> Any:
         try:
             return make(model)
-        except Exception as cause:
+        except THEIRS as cause:
             raise UserCodeError(f"building the optimizer with {said}", cause) from cause
 
     return guarded

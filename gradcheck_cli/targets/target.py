@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from gradcheck_cli.errors import UserCodeError
+from gradcheck_cli.errors import THEIRS, UserCodeError
 from gradcheck_cli.targets.batches import narrowed
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.devices import choose_device
@@ -291,7 +291,7 @@ def _changed_objective(objective: Objective, changes: Sequence[Change]) -> Objec
 def _scheduled(make: Callable[[Any], Any], optimizer: torch.optim.Optimizer) -> Any:
     try:
         return make(optimizer)
-    except Exception as cause:
+    except THEIRS as cause:
         raise UserCodeError("building the scheduler", cause) from cause
 
 

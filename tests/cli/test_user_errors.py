@@ -5,6 +5,7 @@ import linecache
 import pytest
 import typer
 
+from gradcheck_cli.blame import OURS
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.cli.user_frames import told
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
@@ -78,7 +79,7 @@ def test_our_errors_are_one_line(capsys, error, code) -> None:
 
 
 def test_a_bug_says_that_it_is_ours(capsys) -> None:
-    assert code_of(KeyError("x")) == 4
+    assert code_of(raised_by("raise KeyError('x')", f"{OURS}rules/some.py")) == 4
     assert (
         "bug: this is a bug in gradcheck, not in your model: KeyError: 'x'"
         in capsys.readouterr().err

@@ -68,6 +68,19 @@ for _ in range(30):
 thread.join()
 """
 )
+LEAVES = SCRIPT + "\nimport os\nos._exit(0)\n"
+CLOSES = MODEL.replace(
+    "import time", "import os, sys, time\nos.closerange(1, 3)\nsys.stdout = None"
+)
+
+
+def leaving(how: str, after: int) -> str:
+    """A loss that ends the program in this way when it is asked for the loss again."""
+    return NO_MEMORY.replace("torch.ones(2**50)", f"import os, sys; {how}").replace(
+        "> 20", f"> {after}"
+    )
+
+
 DIAGNOSE = "diagnose m.py --no-verify --steps 25 -o yaml:r.yaml"
 
 
@@ -83,21 +96,31 @@ class Scene:
     full: bool = False  # is b.yaml on a full disk?
     allowed: str = ""  # a traceback that is to be shown
     ranks: int = 0  # that torchrun starts
+    shown_elsewhere: bool = False  # by a test of its own
 
 
 SCENES = (
     Scene("a rule crashes", BREAKS_A_RULE, DIAGNOSE, frozenset({4})),
     Scene("a renderer crashes", BREAKS_A_RENDERER, DIAGNOSE.replace("-o", "-o html:r.html -o"),
           frozenset({4}), allowed="Traceback"),
-    Scene("no memory is left", NO_MEMORY, f"{DIAGNOSE} --loss m.py:loss_fn", frozenset({0, 1})),
+    Scene("no memory is left", NO_MEMORY, f"{DIAGNOSE} --loss m.py:loss_fn", frozenset({1, 3})),
     Scene("a worker dies", DEAD_WORKER, DIAGNOSE, frozenset({3}), reports=False),
     Scene("a disk is full", MODEL, DIAGNOSE.replace("-o", "-o yaml:b.yaml -o"), frozenset({2}), full=True),
     Scene("nothing can be written", MODEL, "diagnose m.py --no-verify -o yaml:/proc/r.yaml",
           frozenset({2}), reports=False),
     Scene("the data hangs", HANGING.replace("FROM", "40").replace("WORKERS", "0"),
-          f"{DIAGNOSE} --timeout 6", frozenset({0, 1})),
+          f"{DIAGNOSE} --timeout 6", frozenset({1, 3})),
     Scene("a rank dies", (ROOT / "tests/scripts/parallel.py").read_text(encoding="utf-8"),
           "run -o yaml:r.yaml m.py ddp dies", frozenset({1}), allowed="Traceback", ranks=2),
+    Scene("a loss calls sys.exit(0)", leaving("sys.exit(0)", 0), f"{DIAGNOSE} --loss m.py:loss_fn",
+          frozenset({3}), reports=False, shown_elsewhere=True),
+    Scene("a loss raises GeneratorExit", leaving("raise GeneratorExit", 0),
+          f"{DIAGNOSE} --loss m.py:loss_fn", frozenset({3}), reports=False, shown_elsewhere=True),
+    Scene("a loss calls os._exit(0) after some steps", leaving("os._exit(0)", 20),
+          f"{DIAGNOSE} --loss m.py:loss_fn", frozenset({3}), shown_elsewhere=True),
+    Scene("the script calls os._exit(0)", LEAVES, "run -o yaml:r.yaml m.py 40 0", frozenset({0, 1}), shown_elsewhere=True),
+    Scene("the model closes stdout", CLOSES, DIAGNOSE, frozenset({0, 1}), shown_elsewhere=True),
+    Scene("no rule is selected", MODEL, f"{DIAGNOSE} --select GC999", frozenset({2}), reports=False, shown_elsewhere=True),
     Scene("the script forks", FORKS, "run -o yaml:r.yaml m.py 40 0", frozenset({0, 1})),
     Scene("two threads train", THREADS, "run -o yaml:r.yaml m.py 5 0", frozenset({0, 1})),
 )  # fmt: skip

@@ -6,9 +6,15 @@ import pytest
 
 from tests.faults.scenes import SCENES, Scene, played
 
+# Those that a test of this folder shows by itself are left to `make faults` and to the heavy tests.
+ELSEWHERE = pytest.mark.heavy
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+@pytest.mark.parametrize(
+    "scene",
+    [pytest.param(s, marks=ELSEWHERE if s.shown_elsewhere else (), id=s.name) for s in SCENES],
+)
 def test_a_scene_ends_with_its_code_and_its_report(scene: Scene, tmp_path: Path) -> None:
     code, said, report = played(scene, tmp_path)
     assert code in scene.codes, said

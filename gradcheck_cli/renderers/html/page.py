@@ -19,6 +19,7 @@ from gradcheck_cli.renderers.words import (
     clean,
     mean,
     number,
+    partial,
     percent,
     place,
     plural,
@@ -77,6 +78,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": number,
         "percent": percent,
+        "partial": partial,
         "plural": plural,
         "place": place,
         "name": lambda text: shorten(clean(str(text)), LONGEST_NAME),

@@ -16,7 +16,7 @@ from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pe
 from gradcheck_cli.renderers.terminal.picture import Picture, strip
 from gradcheck_cli.renderers.terminal.rows import Row, rows_of
 from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes, remarks
-from gradcheck_cli.renderers.words import number, percent, plural, some_layers, title
+from gradcheck_cli.renderers.words import number, partial, percent, plural, some_layers, title
 
 STYLE = {Verdict.SICK: BAD, Verdict.HEALTHY: GOOD, Verdict.UNSURE: WARN}
 DEEP = 20  # layers from which the strip is drawn above the table
@@ -87,8 +87,7 @@ def _head(report: Report, pen: Pen) -> Iterator[Text]:
     indent = len(report.verdict.value) + 5
     for line in title(report):
         yield from pen.paragraph(line, indent, FAINT)
-    if report.run.interrupted:
-        said = f"Interrupted after {plural(report.run.steps, 'step')}: what follows is partial."
+    if said := partial(report.run):
         yield from pen.paragraph(said, indent, WARN)
 
 

@@ -1,0 +1,115 @@
+"""Whose fault an exception is that nobody foresaw: decided here alone, by frames and by what was in play.
+
+Read from the innermost frame outward, over the frames of installed packages, to the first of the user's
+or of ours:
+
+    the user's                                      theirs
+    ours, and it was the system that refused        the system's: a path, a device, a full disk
+    ours, and memory or the stack ran out           the input's: it was as large or deep as that
+    ours, in a room that holds the user's objects,
+        and torch raised                            the input's: torch does not do that with it
+    ours, anywhere else                             ours: a bug
+"""
+
+import os
+import site
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+
+OURS = str(Path(__file__).resolve().parent) + os.sep
+HOLD_THEIR_OBJECTS = (
+    "targets",
+    "probe",
+    "remedies",
+    "verifying",
+    "witnessing",
+    "examine",
+    "replay",
+)
+
+
+class Fault(Enum):
+    """Who has to mend it."""
+
+    THEIRS = "the user's code raised"
+    INPUT = "the user's model or data do not allow it"
+    SYSTEM = "the system refused"
+    OURS = "a bug of ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Whose fault, and the line of the user's or of ours that it is read from."""
+
+    fault: Fault
+    where: str = ""  # FILE:LINE
+
+
+def blame(error: BaseException) -> Blame:
+    """Return whose fault `error` is; it reached a place where no error was expected."""
+    frames = list(_frames(error.__traceback__))
+    mine = [entry for entry in frames if is_theirs(_file(entry)) or _is_ours(_file(entry))]
+    if not mine:
+        return Blame(Fault.SYSTEM if isinstance(error, OSError) else Fault.OURS)
+    last = mine[-1]
+    where = f"{_shown(_file(last))}:{last.tb_lineno}"
+    if not _is_ours(_file(last)):
+        return Blame(Fault.THEIRS, where)
+    return Blame(_of_ours(error, last, deeper=last is not frames[-1]), where)
+
+
+def _of_ours(error: BaseException, last: TracebackType, *, deeper: bool) -> Fault:
+    if isinstance(error, OSError):
+        return Fault.SYSTEM
+    if isinstance(error, (MemoryError, RecursionError)):
+        return Fault.INPUT
+    room = Path(_file(last).removeprefix(OURS)).parts[0].removesuffix(".py")
+    held = room in HOLD_THEIR_OBJECTS
+    return Fault.INPUT if held and (deeper or _of_torch(error)) else Fault.OURS
+
+
+def _of_torch(error: BaseException) -> bool:
+    """Did torch's C++ raise it? Its errors leave no frame, and are plain RuntimeErrors or kin."""
+    return type(error) in {RuntimeError, NotImplementedError} or (
+        type(error).__module__.partition(".")[0] == "torch"
+    )
+
+
+def is_theirs(file: str) -> bool:
+    """Is it a file of the user's: neither ours nor of an installed package?"""
+    if file.startswith("<"):
+        return False
+    path = os.path.realpath(file)
+    return not path.startswith((OURS, *_libraries()))
+
+
+def _is_ours(file: str) -> bool:
+    return os.path.realpath(file).startswith(OURS)
+
+
+def _file(entry: TracebackType) -> str:
+    return entry.tb_frame.f_code.co_filename
+
+
+def _shown(file: str) -> str:
+    ours = str(Path(OURS).parent) + os.sep
+    return file.removeprefix(ours).removeprefix(os.getcwd() + os.sep)  # noqa: PTH109 - a string
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
+
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = {paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]}
+    folders |= {*site.getsitepackages(), site.getusersitepackages()}
+    return tuple(os.path.realpath(folder) + os.sep for folder in folders)

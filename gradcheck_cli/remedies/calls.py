@@ -2,8 +2,8 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,6 +16,20 @@ from gradcheck_cli.records.trace import SourceSite
 
 Substitute = Callable[..., Any]
 SKIPPED = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+
+
+_PLAYED: list[tuple[Path, int]] = []  # where the call that is played again was made
+
+
+@contextmanager
+def played_at(site: SourceSite | None) -> Iterator[None]:
+    """Inside, every call counts as made there: it is played again, not made by the user's code."""
+    place = (Path(), 0) if site is None else (Path(site.file).resolve(), site.line)
+    _PLAYED.append(place)
+    try:
+        yield
+    finally:
+        _PLAYED.pop()
 
 
 class Placed(TorchFunctionMode, ABC):
@@ -55,6 +69,8 @@ class Placed(TorchFunctionMode, ABC):
 
     def is_here(self) -> bool:
         """Was the call that `handle` handles made on the line?"""
+        if _PLAYED:
+            return _PLAYED[-1] == (self.file, self.line)
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who calls
         while frame is not None and frame.f_code.co_filename.startswith(SKIPPED):
             frame = frame.f_back
@@ -107,6 +123,7 @@ def within(modes: Sequence[TorchFunctionMode]) -> Callable[[nn.Module], None]:
                     stack.enter_context(mode)
                 return forward(*args, **kwargs)
 
+        watched.modes = (*modes, *getattr(forward, "modes", ()))  # type: ignore[attr-defined]
         model.forward = watched
 
     return edit

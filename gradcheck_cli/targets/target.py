@@ -117,6 +117,11 @@ class Target:
         """The seed of a build that names none."""
         return self.options.seed
 
+    @property
+    def varies(self) -> bool:
+        """Other seeds draw other weights and batches."""
+        return True
+
     @cached_property
     def plan(self) -> Plan:
         """How the loss is computed; found out on a model of its own, leaving chance as it was."""

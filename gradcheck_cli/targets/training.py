@@ -1,6 +1,7 @@
 """A training that can be watched: the one shape in which every other floor sees the user's code."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,3 +51,6 @@ class Training:
     extra: dict[str, Any] = field(default_factory=dict)
     objective: Objective | None = None  # None where the user's hook does everything itself
     clip: float | None = None  # norm to which gradients are clipped
+    in_place: Callable[[], AbstractContextManager[Any]] = (
+        nullcontext  # inside, the model is this training's
+    )

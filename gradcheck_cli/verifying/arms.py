@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -15,10 +14,8 @@ from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.randomness import State, capture, unchanged
+from gradcheck_cli.targets.repeatable import Repeatable
 from gradcheck_cli.targets.training import Training
-
-if TYPE_CHECKING:
-    from gradcheck_cli.targets.target import Target
 
 HELD_OUT_BATCHES = 8
 POINTS = 60  # of a curve that is kept
@@ -49,13 +46,14 @@ class Run:
         self.state = None
 
 
-def start(target: "Target", changes: Sequence[Change], seed: int, watch: int = 0) -> Run:
+def start(target: Repeatable, changes: Sequence[Change], seed: int, watch: int = 0) -> Run:
     """Build a run. What the change breaks is part of the result."""
     run = Run(seed, watch)
     with unchanged():
         try:
             run.training = target.build(changes, seed=seed, hold_out=True)
-            run.untrained = run.training.evaluate(HELD_OUT_BATCHES)
+            with run.training.in_place():
+                run.untrained = run.training.evaluate(HELD_OUT_BATCHES)
         except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way
             run.failed = _said(error)
         run.state = capture()
@@ -66,7 +64,7 @@ def advance(run: Run, steps: int) -> None:
     """Train until `steps` are done or the loss is no number any more."""
     if run.failed or run.training is None or run.state is None or len(run.curve) >= steps:
         return
-    with unchanged():
+    with unchanged(), run.training.in_place():
         run.state.restore()
         try:
             if run.watch and not run.curve:

@@ -2,17 +2,14 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from gradcheck_cli.records.diagnosis import Verification
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.remedies.base import Proposal
+from gradcheck_cli.targets.repeatable import Repeatable
 from gradcheck_cli.verifying.arms import Run, advance, start
 from gradcheck_cli.verifying.sham import sham
 from gradcheck_cli.verifying.verdicts import Trio, effects, learns, verdict
-
-if TYPE_CHECKING:
-    from gradcheck_cli.targets.target import Target
 
 WATCHED = 2  # seeds on which a promising candidate is observed and judged by the rules
 
@@ -30,7 +27,7 @@ class Trial:
 class Bench:
     """Runs candidates beside the same control and sham, built when first needed."""
 
-    target: "Target"
+    target: Repeatable
     baseline: tuple[Finding, ...]
     seeds: tuple[int, ...]
     deadline: float

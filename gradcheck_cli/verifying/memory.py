@@ -1,15 +1,12 @@
 """Whether copies of a training fit into memory beside the user's own."""
 
 import os
-from typing import TYPE_CHECKING
 
 import torch
 
 from gradcheck_cli.targets.randomness import unchanged
+from gradcheck_cli.targets.repeatable import Repeatable
 from gradcheck_cli.targets.training import Training
-
-if TYPE_CHECKING:
-    from gradcheck_cli.targets.target import Target
 
 COPIES = 4  # weights, gradients, and two moments of an optimizer
 TOGETHER = 3  # control, sham and treated
@@ -32,7 +29,7 @@ def free(device: torch.device) -> int | None:
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def fitting(target: "Target") -> tuple[int, str]:
+def fitting(target: Repeatable) -> tuple[int, str]:
     """Return how many copies of the training fit, and why that is too few ('' where it is not)."""
     with unchanged():
         training = target.build()

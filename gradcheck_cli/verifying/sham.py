@@ -3,29 +3,26 @@
 A new draw is sometimes luck. A remedy that draws weights again must do better than this.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.randomness import unchanged
-
-if TYPE_CHECKING:
-    from gradcheck_cli.targets.target import Target
+from gradcheck_cli.targets.repeatable import Repeatable
 
 OTHER_SEED = 7919  # added to the seed of the run
 
 
-def sham(target: "Target", seed: int) -> Change:
+def sham(target: Repeatable, seed: int) -> Change:
     """Return the change that gives the model the weights of another seed.
 
     A model that comes out the same from every seed has its elements shuffled within each tensor,
     which keeps their distribution.
     """
     with unchanged():
-        other = target.build((), seed=seed + OTHER_SEED).model
-    drawn = {name: p.detach().clone() for name, p in other.named_parameters()}
+        other = target.build((), seed=seed + OTHER_SEED)
+        with other.in_place():
+            drawn = {name: p.detach().clone() for name, p in other.model.named_parameters()}
 
     def redraw(model: nn.Module) -> None:
         own = dict(model.named_parameters())

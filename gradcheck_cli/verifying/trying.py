@@ -11,18 +11,15 @@ could be verified.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from gradcheck_cli.records.diagnosis import Fix, Status, Verification
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.remedies.with_rate import at_rate
+from gradcheck_cli.targets.repeatable import Repeatable
 from gradcheck_cli.verifying.bench import Bench, Trial
 from gradcheck_cli.verifying.memory import fitting
 from gradcheck_cli.verifying.verdicts import MATERIAL
-
-if TYPE_CHECKING:
-    from gradcheck_cli.targets.target import Target
 
 Progress = Callable[[str], None]
 
@@ -63,7 +60,7 @@ def forecast(proposals: Sequence[Proposal], seconds_per_step: float, budget: flo
 
 
 def verify(
-    target: "Target",
+    target: Repeatable,
     proposals: Sequence[Proposal],
     *,
     budget: float = 60.0,
@@ -76,7 +73,7 @@ def verify(
 
 
 def prove(
-    target: "Target",
+    target: Repeatable,
     proposals: Sequence[Proposal],
     *,
     budget: float = 60.0,
@@ -95,7 +92,7 @@ def prove(
     able = [t for t in trials if t.proposal.change is not None]
     if able:
         first = target.seed if seed is None else seed
-        seeds = tuple(first + i for i in range(MOST_SEEDS))
+        seeds = tuple(first + i for i in range(MOST_SEEDS if target.varies else 1))
         copies, reason = fitting(target)
         bench = Bench(target, tuple(baseline), seeds, 0.0, observed, copies)
         _all(able, reason or "no time was left to try it")

@@ -1,0 +1,166 @@
+"""Which recorded thing a tensor is: made by an event, a parameter, a view of one, or data."""
+
+import gc
+import types
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Placeholder
+
+
+class Unknown(Exception):  # noqa: N818 - not an error: where the recording has to end
+    """A tensor whose computation was not seen."""
+
+
+@dataclass(slots=True)
+class Identities:
+    """Looks tensors up by identity. A tensor is only referred to weakly: it may be freed meanwhile."""
+
+    made: dict[int, tuple["weakref.ref[Tensor]", int]] = field(default_factory=dict)
+    owned: dict[int, Owned] = field(default_factory=dict)
+    storages: dict[int, Owned] = field(default_factory=dict)  # by address
+    data: dict[int, tuple["weakref.ref[Tensor]", int, Given]] = field(default_factory=dict)
+    holders: list[tuple[Any, Any]] = field(default_factory=list)  # where attributes were found
+    slots: int = 0
+
+    def add_module(self, root: nn.Module) -> None:
+        """Know the parameters and buffers of a module."""
+        for module in root.modules():
+            for name, tensor in (*module._parameters.items(), *module._buffers.items()):  # noqa: SLF001
+                if tensor is None:
+                    continue
+                known = self.owned.get(id(tensor))
+                if known is None:
+                    self._own(Owned(tensor, module, name))
+                elif known.module is None:
+                    known.module, known.name = module, name
+
+    def add_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Know what an optimizer trains, whoever holds it."""
+        for group in optimizer.param_groups:
+            for tensor in group["params"]:
+                if id(tensor) not in self.owned:
+                    self._own(Owned(tensor))
+
+    def _own(self, owned: Owned) -> None:
+        tensor = owned.tensor
+        self.owned[id(tensor)] = owned
+        if _has_memory(tensor):
+            self.storages[tensor.untyped_storage().data_ptr()] = owned
+
+    def is_followed(self, tensor: Tensor) -> bool:
+        """Is it a parameter, a buffer, or made by something recorded?"""
+        if id(tensor) in self.owned or isinstance(tensor, nn.Parameter):
+            return True
+        entry = self.made.get(id(tensor))
+        if entry is not None and entry[0]() is tensor:
+            return True
+        if not tensor.is_leaf and tensor.requires_grad:
+            return True  # made by something that was not seen: to be found out
+        return _has_memory(tensor) and tensor.untyped_storage().data_ptr() in self.storages
+
+    def is_state(self, tensor: Tensor) -> bool:
+        """Does it lie in the memory of a parameter or buffer, or of its gradient?"""
+        if id(tensor) in self.owned:
+            return True
+        return _has_memory(tensor) and tensor.untyped_storage().data_ptr() in self.storages
+
+    def slot_of(self, tensor: Tensor) -> int | None:
+        """Return the slot of a tensor that was made by something recorded."""
+        entry = self.made.get(id(tensor))
+        return entry[1] if entry is not None and entry[0]() is tensor else None
+
+    def make(self, tensor: Tensor) -> int:
+        """Give a tensor that came out of an event a slot."""
+        self.slots += 1
+        self.made[id(tensor)] = (weakref.ref(tensor), self.slots)
+        return self.slots
+
+    def placeholder(self, tensor: Tensor, *, written: bool = False) -> Placeholder:
+        """Return what stands for a tensor. Raises Unknown where that cannot be said."""
+        if id(tensor) in self.owned:
+            return self.owned[id(tensor)]
+        slot = self.slot_of(tensor)
+        if slot is not None:
+            return Made(slot)
+        if isinstance(tensor, nn.Parameter):
+            self._own(Owned(tensor))
+            return self.owned[id(tensor)]
+        if tensor.requires_grad and not tensor.is_leaf:
+            return self._kept(tensor)
+        if _has_memory(tensor) and tensor.numel():
+            owner = self.storages.get(tensor.untyped_storage().data_ptr())
+            if owner is not None:
+                offset = int(tensor.storage_offset())
+                return Alias(owner, tuple(tensor.size()), tuple(tensor.stride()), offset)
+        return self._given(tensor, written=written)
+
+    def _given(self, tensor: Tensor, *, written: bool) -> Given:
+        known = self.data.get(id(tensor))
+        same = known is not None and known[0]() is tensor and known[1] == _version(tensor)
+        if known is not None and same and (not written or known[2].fresh):
+            return known[2]
+        copy = tensor.detach().clone()
+        fresh = written or tensor.requires_grad
+        given = Given(copy.requires_grad_() if tensor.requires_grad else copy, fresh)
+        self.data[id(tensor)] = (weakref.ref(tensor), _version(tensor), given)
+        return given
+
+    def _kept(self, tensor: Tensor) -> Kept:
+        """Find the attribute, list or dict that holds what came out of a module by the side."""
+        for holder, key in self.holders:
+            if _held(holder, key) is tensor:
+                return Kept(holder, key)
+        found = [f for holder in gc.get_referrers(tensor) if (f := _key_in(holder, tensor))]
+        lasting = next((f for f in found if _lasts(f[0])), None)
+        if lasting is None:
+            raise Unknown
+        self.holders.append(lasting)
+        return Kept(*lasting)
+
+    def sweep(self) -> None:
+        """Forget tensors that are gone."""
+        self.made = {key: entry for key, entry in self.made.items() if entry[0]() is not None}
+        self.data = {key: entry for key, entry in self.data.items() if entry[0]() is not None}
+
+    @property
+    def live_slots(self) -> set[int]:
+        """Slots of tensors that somebody still holds."""
+        return {slot for reference, slot in self.made.values() if reference() is not None}
+
+
+def _has_memory(tensor: Tensor) -> bool:
+    plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout is torch.strided
+    return plain and not isinstance(
+        tensor, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer
+    )
+
+
+def _lasts(holder: Any) -> bool:
+    """Does anything but a running function refer to it? The arguments of a call do not last."""
+    return any(not isinstance(x, types.FrameType) for x in gc.get_referrers(holder))
+
+
+def _version(tensor: Tensor) -> int:
+    return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001 - as autograd itself asks
+
+
+def _held(holder: Any, key: Any) -> Any:
+    if isinstance(holder, list):
+        return holder[key] if key < len(holder) else None
+    return holder.get(key)
+
+
+def _key_in(holder: Any, tensor: Tensor) -> tuple[Any, Any] | None:
+    """Return the dict or list, and the key, at which a holder has the tensor."""
+    if isinstance(holder, nn.Module):
+        holder = vars(holder)
+    if isinstance(holder, list):
+        return next(((holder, i) for i, entry in enumerate(holder) if entry is tensor), None)
+    if isinstance(holder, dict) and "__builtins__" not in holder:
+        return next(((holder, key) for key, entry in holder.items() if entry is tensor), None)
+    return None

@@ -1,0 +1,290 @@
+"""Records the first steps of a training while it runs, and changes nothing in it.
+
+A torch function mode notes the functions of torch outside modules that work on something computed;
+a call of a module by something that is no module is one event, whatever happens inside. Outside the
+recorded steps nothing is hooked.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from gradcheck_cli.probe.hooking import in_backward, is_traced
+from gradcheck_cli.probe.patches import optimizers_seen
+from gradcheck_cli.records.trace import SourceSite
+from gradcheck_cli.replay import patches
+from gradcheck_cli.replay.events import (
+    Applied,
+    Backward,
+    Call,
+    Event,
+    Method,
+    Update,
+    update_of,
+)
+from gradcheck_cli.replay.functions import (
+    clip_in_progress,
+    is_random,
+    is_transparent,
+    name_of,
+    place_of_call,
+    versions,
+    written_by,
+)
+from gradcheck_cli.replay.keeping import LEVELS, Keeper, Unknown
+from gradcheck_cli.replay.modes import modes_now
+from gradcheck_cli.replay.recording import Recording, site_text
+from gradcheck_cli.replay.updates import Updates
+from gradcheck_cli.replay.values import leaves
+from gradcheck_cli.targets.randomness import capture
+
+STEPS = 50
+MEMORY = 2**29  # bytes of data that are kept
+MOST_EVENTS = 200_000
+AHEAD = 4  # one optimizer may take so many more steps than another before the recording ends
+LEAVES_TORCH = {"numpy": "numpy", "__array__": "numpy", "tolist": "Python numbers"}
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Records while it is entered, until `steps` steps were taken or the memory is full."""
+
+    steps: int = STEPS
+    memory: int = MEMORY
+    keeper: Keeper = field(default_factory=Keeper)
+    is_over: bool = False
+    _unscaled: dict[int, tuple[int, Tensor]] = field(default_factory=dict)  # by slot of the scaled
+    _left: dict[str, SourceSite | None] = field(default_factory=dict)
+    _lost: SourceSite | None = None  # where something was not recorded
+    updates: Updates = field(default_factory=Updates)
+    inside: int = 0  # calls that are one event as a whole
+    _thread: int = 0
+    _active: bool = False
+    _mode: "Noting | None" = None
+    _exit: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def recording(self) -> Recording:
+        """What was recorded."""
+        return self.keeper.recording
+
+    def __enter__(self) -> Self:
+        self._thread = threading.get_ident()
+        enter = self._exit.enter_context
+        enter(patches.calls_seen(self.called))
+        enter(patches.methods_seen(self.method))
+        enter(patches.custom_functions_seen(self.custom))
+        enter(self.updates.seen(self))
+        enter(optimizers_seen(self.keeper.identities.add_optimizer))
+        self._mode = Noting(self)
+        patches.push_mode(self._mode)
+        self._active = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        self._take_off()
+
+    def end(self, obstacle: str = "") -> None:
+        """End the recording, with the reason if it could not go on."""
+        if not self.is_over:
+            self.is_over, self._active = True, False
+            self.keeper.finish(obstacle)
+            self._exit.close()
+            self._take_off()
+
+    def _take_off(self) -> None:
+        """Take the mode off the stack, which somebody else's mode may lie on for now."""
+        if self._mode is not None and patches.top_mode() is self._mode:
+            patches.pop_mode()
+            self._mode = None
+
+    # ---- what happens ---------------------------------------------------------------------
+
+    @property
+    def is_listening(self) -> bool:
+        """Is this the training's own thread, outside of everything that is one event as a whole?"""
+        return (
+            self._active
+            and not self.inside
+            and threading.get_ident() == self._thread
+            and not in_backward()
+            and not is_traced()
+        )
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Inside, nothing is noted; modules and optimizers run without the mode."""
+        self.inside += 1
+        mode = self._mode
+        off = mode is not None and patches.top_mode() is mode
+        if off:
+            patches.pop_mode()
+        try:
+            yield
+        finally:
+            if off and self._mode is not None:
+                patches.push_mode(mode)
+            self.inside -= 1
+
+    def called(
+        self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
+    ) -> Any:
+        """A module is called."""
+        if not self.is_listening or is_transparent(module):
+            return original(module, *args, **kwargs)
+        self.keeper.know_module(module)
+        event = Call(
+            module=module,
+            training=tuple((part, part.training) for part in module.modules()),
+            modes=modes_now(),
+            chance=capture(),
+            site=place_of_call(),
+        )
+        if not self._give(event, args, kwargs):
+            return original(module, *args, **kwargs)
+        before = versions(module)
+        with self._whole():
+            result = original(module, *args, **kwargs)
+        event.lasting = module.training and versions(module) != before
+        self.keeper.take(event, result, args, kwargs)
+        return result
+
+    def function(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A function of torch is called outside modules."""
+        if not self.is_listening:
+            return func(*args, **kwargs)
+        name = name_of(func)
+        if name == "backward":
+            return self._backward(func, args, kwargs)
+        if not self.keeper.is_followed(args, kwargs):
+            return func(*args, **kwargs)
+        if name in LEAVES_TORCH:
+            self._left[LEAVES_TORCH[name]] = place_of_call()
+        return self._applied(func, name, args, kwargs)
+
+    def custom(self, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """An autograd.Function of the user's is applied."""
+        if not self.is_listening or not self.keeper.is_followed(args, kwargs):
+            return original(*args, **kwargs)
+        with self._whole():
+            return self._applied(original, "apply", args, kwargs)
+
+    def _applied(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
+        """Run a function and note it, unless nothing comes of it."""
+        written = written_by(name, args, kwargs)
+        lasting = bool(written) or name.startswith("register_")
+        event = Applied(function=func, name=name, modes=modes_now(), lasting=lasting)
+        event.chance = capture() if is_random(name) else None
+        event.of_state = any(map(self.keeper.is_state, written))
+        if lasting and not self._give(event, args, kwargs, written):
+            return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        if not lasting and next(leaves(result, depth=LEVELS), None) is None:
+            return result
+        event.site, event.clips = place_of_call(), clip_in_progress()
+        if lasting or self._give(event, args, kwargs):
+            self.keeper.take(event, result, args, kwargs, written)
+            if name == "get grad":
+                self.keeper.state_slots |= event.writes
+        return result
+
+    def _backward(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        event = Backward(function=func, modes=modes_now(), site=place_of_call(), lasting=True)
+        roots = [tensor for _, tensor in leaves(args[:1] or tuple(kwargs.values())[:1])]
+        slots = [slot for root in roots if (slot := self.keeper.slot_of(root)) is not None]
+        if len(slots) < len(roots):
+            self.end(self._why_unfollowed(event.site))
+        elif self._give(event, args, kwargs):
+            pairs = zip(slots, roots, strict=True)
+            plain = [self._unscaled.get(s, (s, root.detach().clone())) for s, root in pairs]
+            event.losses = tuple(slot for slot, _ in plain)
+            event.values = tuple(value for _, value in plain)
+            self.keeper.events.append(event)
+        return func(*args, **kwargs)
+
+    def method(
+        self, function: Callable[..., Any], owner: Any, name: str, args: Any, kwargs: Any
+    ) -> Any:
+        """A gradient scaler works, or gradients are set to zero."""
+        if not self.is_listening or not self.keeper.knows_owner(owner):
+            return function(owner, *args, **kwargs)
+        event: Event
+        if name == "step":
+            optimizer = args[0] if args else kwargs["optimizer"]
+            self.keeper.know_optimizer(optimizer)
+            event = update_of(optimizer, owner, place_of_call())
+        else:
+            event = Method(owner=owner, name=name, function=function, modes=modes_now())
+            event.lasting = name != "scale"
+        if not self._give(event, args, kwargs):
+            return function(owner, *args, **kwargs)
+        with self._whole():
+            result = function(owner, *args, **kwargs)
+        self.keeper.take(event, result, args, kwargs)
+        if name == "scale":
+            self._note_scaled(args, result)
+        if isinstance(event, Update):
+            self.updates.count(event.optimizer)
+        return result
+
+    def _note_scaled(self, args: Any, result: Any) -> None:
+        for (_, plain), (_, scaled) in zip(leaves(args[0]), leaves(result), strict=False):
+            one, other = self.keeper.slot_of(plain), self.keeper.slot_of(scaled)
+            if one is not None and other is not None:
+                self._unscaled[other] = (one, plain.detach().clone())
+
+    # ---- what is kept ---------------------------------------------------------------------
+
+    def _give(self, event: Event, args: Any, kwargs: Any, written: Any = ()) -> bool:
+        """Write down what an event is given; False where it cannot be recorded."""
+        try:
+            self.keeper.give(event, args, kwargs, written)
+        except Unknown:
+            self._lost = self._lost or event.site or place_of_call()
+            if event.lasting:
+                self.end(self._why_unfollowed(self._lost))
+            return False
+        return True
+
+    def stepped(self) -> None:
+        """An optimizer has stepped: is that enough, and what can be forgotten?"""
+        counts, keeper = self.updates.counts.values(), self.keeper
+        if min(counts) >= self.steps or max(counts) >= AHEAD * self.steps:
+            self.end()
+            return
+        keeper.settle()
+        self._left.clear()
+        self._unscaled.clear()
+        if keeper.nbytes > self.memory or keeper.number > MOST_EVENTS:
+            self.recording.notes.append(
+                f"{max(counts)} steps were recorded: more of them take more than "
+                f"{self.memory / 2**20:.0f} MiB"
+            )
+            self.end()
+
+    def _why_unfollowed(self, site: SourceSite | None) -> str:
+        if self._left:
+            way, place = next(reversed(self._left.items()))
+            return f"the loss went through {way}{site_text(place)}"
+        where = site_text(self._lost or site)
+        return f"what the loss is computed from{where} could not be followed"
+
+
+class Noting(TorchFunctionMode):
+    """Hands every function of torch to the recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Note it, and run it."""
+        return self.recorder.function(func, args, kwargs or {})

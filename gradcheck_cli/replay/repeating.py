@@ -1,0 +1,295 @@
+"""A training that was recorded, as one that can be repeated with a change."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from gradcheck_cli.errors import CannotDiagnoseError
+from gradcheck_cli.records.trace import SourceSite
+from gradcheck_cli.replay.playing import Player, Variation
+from gradcheck_cli.replay.recording import Recording, Unit
+from gradcheck_cli.replay.redrawing import is_drawn, redrawn
+from gradcheck_cli.replay.settings import Settings
+from gradcheck_cli.replay.state import Holdings, State, added
+from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.loop import eager
+from gradcheck_cli.targets.optimizers import follow_model
+from gradcheck_cli.targets.randomness import unchanged
+from gradcheck_cli.targets.training import Outcome, Training, unknown_site
+
+HELD_OUT = 0.2  # of the recorded steps, the last ones
+FEWEST = 5  # steps from which some are held out
+
+
+@dataclass(slots=True)
+class Arm:
+    """One training on the live objects: what they hold while it is its turn."""
+
+    replay: "Replay"
+    state: State
+    player: Player
+    order: Iterator[Unit]
+    unseen: tuple[Unit, ...]
+
+    def step(self) -> Outcome:
+        """Play the next step."""
+        with eager():
+            loss = self.player.play(next(self.order))
+            return Outcome(torch.tensor(loss, dtype=torch.float64))
+
+    def evaluate(self, number: int) -> float:
+        """Return the mean loss over steps that were held out; nothing is changed by it."""
+        with ExitStack() as stack:
+            stack.enter_context(unchanged())
+            stack.enter_context(eager())
+            stack.enter_context(_buffers_kept(self.replay.holdings))
+            losses = [self.player.loss_of(unit) for unit in self.unseen[:number]]
+        return sum(losses) / len(losses) if losses else math.nan
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Inside, the live objects hold this training."""
+        self.replay.put_in_place(self)
+        yield
+
+
+@dataclass
+class Replay:
+    """Builds trainings from recorded steps while it is entered; then all is put back as it was.
+
+    `model` is what changes are applied to: the called module, or one that holds all that were called.
+    """
+
+    recording: Recording
+    model: nn.Module
+    site_of: Callable[[nn.Module], SourceSite | None] = unknown_site
+    precision: str = "fp32"
+    seed: int = 0
+    holdings: Holdings = field(init=False)
+    current: Arm | None = None
+    _start: State = field(init=False)
+    _exit: ExitStack = field(default_factory=ExitStack)
+    _paths: dict[int, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        own = added([self.model])
+        self.holdings = Holdings()
+        self.holdings.take(self.recording.holdings)
+        more = own.without(self.recording.holdings)
+        self.holdings.take(more)
+        self._start = self.recording.initial.and_also(State.of(more))
+        self._paths = {id(m): path for path, m in self.model.named_modules()}
+
+    def __enter__(self) -> Self:
+        trained = State.of(self.holdings)
+        self._exit.enter_context(unchanged())
+        self._exit.callback(trained.install)
+        self._exit.callback(self._leave)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def _leave(self) -> None:
+        self.current = None
+
+    def on(self, samples: int | None) -> Self:  # noqa: ARG002 - of all trainings
+        """The same training; recorded batches are played whole."""
+        return self
+
+    @property
+    def varies(self) -> bool:
+        """Are there seeds that differ in more than their number?"""
+        drawn = any(is_drawn(p) for p in self._weights())
+        parts = [m for call in self.recording.calls for m, flag in call.training if flag]
+        drops = any(getattr(m, "p", 0) for m in parts if "Dropout" in type(m).__name__)
+        return drawn or drops or (not self.recording.is_chained and len(self._training) > 1)
+
+    def put_in_place(self, arm: Arm) -> None:
+        """Let the live objects hold what this arm holds."""
+        if self.current is arm:
+            return
+        if self.current is not None:
+            self.current.state = State.of(self.holdings)
+        arm.state.install()
+        self.current = arm
+
+    # ---- building -------------------------------------------------------------------------
+
+    def build(
+        self, changes: Sequence[Change] = (), *, seed: int | None = None, hold_out: bool = False
+    ) -> Training:
+        """Make a training from the recorded steps, with these changes; it is in place afterwards.
+
+        With the recording's own seed: its weights, order and chance. With another: other weights of
+        the same distribution, another order, other dropout. Raises CannotDiagnoseError without steps.
+        """
+        if not self.recording.units:
+            raise CannotDiagnoseError(self.recording.obstacle or "no training step was recorded")
+        own = seed is None or seed == self.seed
+        arm = self._arm(None if own else seed, hold_out)
+        self.put_in_place(arm)
+        if not own:
+            assert seed is not None
+            self._redraw(seed)
+        model = self._changed(arm, changes)
+        return Training(
+            model=model,
+            optimizers=self.recording.optimizers,
+            step=arm.step,
+            evaluate=arm.evaluate,
+            device=_device(self.model),
+            precision=self.precision,
+            loss_name=getattr(self.recording.units[0].criterion, "name", ""),
+            optimizer_name=", ".join(type(o).__name__ for o in self.recording.optimizers),
+            site_of=self.site_of,
+            in_place=arm.in_place,
+        )
+
+    @property
+    def _training(self) -> tuple[Unit, ...]:
+        units = self.recording.units
+        return units[: len(units) - self._held_out] if self._held_out else units
+
+    @property
+    def _held_out(self) -> int:
+        number = len(self.recording.units)
+        return max(1, round(HELD_OUT * number)) if number >= FEWEST else 0
+
+    def _arm(self, seed: int | None, hold_out: bool) -> Arm:
+        units = self.recording.units
+        training = self._training if hold_out else units
+        unseen = units[len(training) :] if hold_out and self._held_out else units
+        order = _ordered(training, None if self.recording.is_chained else seed)
+        player = Player(self.recording, Variation(seed=seed))
+        return Arm(self, self._start.copied(), player, order, unseen)
+
+    def _weights(self) -> list[Tensor]:
+        return [t for t in self.holdings.tensors.values() if t.requires_grad]
+
+    def _redraw(self, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for tensor in self._weights():
+                if is_drawn(tensor):
+                    tensor.copy_(redrawn(tensor, generator))
+
+    def _changed(self, arm: Arm, changes: Sequence[Change]) -> nn.Module:
+        before = {id(p) for p in self.model.parameters()}
+        model = self.model
+        vary = arm.player.vary
+        vary.resolve = lambda module: self._resolved(module, model)
+        for change in changes:
+            if change.model is not None:
+                model = change.model(model) or model
+        model.to(_device(self.model))
+        vary.modes = getattr(vars(self.model).get("forward"), "modes", ())
+        if {id(p) for p in model.parameters()} != before:
+            self._follow(before, model)
+        for optimizer in self.recording.optimizers:
+            vary.settings[id(optimizer)] = self._settings(optimizer, changes)
+        vary.precision = _last(changes, "precision")
+        vary.clip = _last(changes, "clip")
+        vary.inputs, vary.loss = _inputs(changes), self._loss(changes)
+        return model
+
+    def _follow(self, before: set[int], model: nn.Module) -> None:
+        for optimizer in self.recording.optimizers:
+            held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+            if held & before:
+                follow_model(optimizer, before, model)
+                before = before | {id(p) for p in model.parameters()}
+
+    def _settings(self, optimizer: torch.optim.Optimizer, changes: Sequence[Change]) -> Settings:
+        settings = Settings(
+            self.recording.settings_of(optimizer), warm_up=_last(changes, "warm_up")
+        )
+        edits = [change.optimizer for change in changes if change.optimizer is not None]
+
+        def edit(live: torch.optim.Optimizer) -> None:
+            for one in edits:
+                one(live)
+
+        if edits:
+            settings.learn(optimizer, edit)
+        return settings
+
+    def _loss(self, changes: Sequence[Change]) -> Any:
+        loss = _last(changes, "loss")
+        if loss is not None and any(unit.criterion is None for unit in self.recording.units):
+            raise CannotDiagnoseError(
+                "the loss is computed inside the model: its last part cannot be exchanged"
+            )
+        return loss
+
+    def _resolved(self, module: nn.Module, model: nn.Module) -> nn.Module:
+        """Return what stands in the place of a recorded module, without what only wraps it."""
+        module = unwrapped(module)
+        path = self._paths.get(id(module))
+        if path is None:
+            return module
+        if not path:
+            return model
+        try:
+            return self.model.get_submodule(path)
+        except AttributeError:
+            return module
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Return the module inside the wrappers of torch.compile and of data parallelism."""
+    names = [name for name, _ in module.named_children()]
+    if names == ["_orig_mod"] or (names == ["module"] and "Parallel" in type(module).__name__):
+        return unwrapped(next(module.children()))
+    return module
+
+
+def _ordered(units: Sequence[Unit], seed: int | None) -> Iterator[Unit]:
+    """Yield the steps again and again; with a seed in another order each time."""
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    while True:
+        if generator is None:
+            yield from units
+        else:
+            for index in torch.randperm(len(units), generator=generator).tolist():
+                yield units[index]
+
+
+@contextmanager
+def _buffers_kept(holdings: Holdings) -> Iterator[None]:
+    """Give every module its buffers and attributes back as they were."""
+    alone = Holdings(modules=holdings.modules)
+    state = State.of(alone)
+    buffers = [(b, b.clone()) for m in holdings.modules.values() for b in m.buffers(recurse=False)]
+    try:
+        yield
+    finally:
+        state.install()
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+
+
+def _inputs(changes: Sequence[Change]) -> Callable[[Tensor], Tensor] | None:
+    maps = [change.inputs for change in changes if change.inputs is not None]
+
+    def mapped(tensor: Tensor) -> Tensor:
+        for one in maps:
+            tensor = one(tensor)
+        return tensor
+
+    return mapped if maps else None
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
+def _last(changes: Sequence[Change], name: str) -> Any:
+    given = [value for change in changes if (value := getattr(change, name)) is not None]
+    return given[-1] if given else None

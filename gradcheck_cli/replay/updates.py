@@ -1,0 +1,107 @@
+"""Updates as they are recorded: settings, closures, and when enough steps were taken."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from gradcheck_cli.replay.events import Update, update_of
+from gradcheck_cli.replay.functions import place_of_call
+from gradcheck_cli.replay.keeping import Keeper, Unknown
+from gradcheck_cli.replay.values import mapped
+
+
+class Listener(Protocol):
+    """What a recorder is to its updates."""
+
+    keeper: Keeper
+    inside: int
+
+    @property
+    def is_listening(self) -> bool:
+        """Is what happens now to be recorded?"""
+
+    def stepped(self) -> None:
+        """An optimizer has stepped."""
+
+
+@dataclass(slots=True)
+class Updates:
+    """Counts the steps of each optimizer, and records the first call of a closure."""
+
+    counts: dict[int, int] = field(default_factory=dict)
+    _listener: Listener | None = None
+    _running: Update | None = None
+
+    @contextmanager
+    def seen(self, listener: Listener) -> Iterator[None]:
+        """Inside, every step of an optimizer is recorded."""
+        self._listener = listener
+        before = register_optimizer_step_pre_hook(self._before)
+        after = register_optimizer_step_post_hook(self._after)
+        try:
+            yield
+        finally:
+            before.remove()
+            after.remove()
+            self._listener = None
+
+    def count(self, optimizer: torch.optim.Optimizer) -> None:
+        """An optimizer has stepped."""
+        self.counts[id(optimizer)] = self.counts.get(id(optimizer), 0) + 1
+        if self._listener is not None:
+            self._listener.stepped()
+
+    def _before(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Any:
+        listener = self._listener
+        if listener is None or not listener.is_listening:
+            return None
+        listener.keeper.know_optimizer(optimizer)
+        event = self._running = update_of(optimizer, None, place_of_call())
+        listener.keeper.events.append(event)
+        listener.inside += 1
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        if not callable(closure):
+            return None
+        event.closure = []
+        watched = self._watched(listener, closure, event)
+        if "closure" in kwargs:
+            return args, {**kwargs, "closure": watched}
+        return (args[0], watched, *args[2:]), kwargs
+
+    def _watched(
+        self, listener: Listener, closure: Callable[[], Any], event: Update
+    ) -> Callable[[], Any]:
+        """Record the first call of a closure as a part of the update."""
+        first = True
+
+        def call() -> Any:
+            nonlocal first
+            if not first or self._listener is None:
+                return closure()
+            first, keeper = False, listener.keeper
+            outside, keeper.events = keeper.events, []
+            listener.inside -= 1
+            try:
+                returned = closure()
+            finally:
+                event.closure, keeper.events = keeper.events, outside
+                listener.inside += 1
+            with suppress(Unknown):
+                event.returned = mapped(returned, keeper.identities.placeholder)
+            return returned
+
+        return call
+
+    def _after(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if self._running is not None and self._running.optimizer is optimizer:
+            self._running = None
+            if self._listener is not None:
+                self._listener.inside -= 1
+            self.count(optimizer)

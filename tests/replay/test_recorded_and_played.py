@@ -1,0 +1,96 @@
+"""Recording changes nothing, and the unchanged replay gives the recorded losses bit for bit."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from gradcheck_cli.replay import Recorder
+from gradcheck_cli.replay.repeating import Replay
+from gradcheck_cli.replay.reproducing import reproduced
+from tests.replay.loops import KINDS, network
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_recording_leaves_the_training_bit_for_bit_as_it_is(kind: str) -> None:
+    models, losses = KINDS[kind]()
+    chance = torch.get_rng_state()
+    with Recorder():
+        again, same = KINDS[kind]()
+    assert same == losses
+    assert torch.equal(torch.get_rng_state(), chance)
+    for one, other in zip(models, again, strict=True):
+        for name, tensor in one.state_dict().items():
+            assert torch.equal(tensor, other.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_unchanged_replay_reproduces_the_losses_and_puts_everything_back(kind: str) -> None:
+    with Recorder() as recorder:
+        models, _ = KINDS[kind]()
+    recording = recorder.recording
+    assert recording.obstacle == ""
+    before = [copy.deepcopy(m.state_dict()) for m in models]
+    grads = [p.grad for m in models for p in m.parameters()]
+    with Replay(recording, models[0]) as replay:
+        answer = reproduced(replay)
+    assert answer.succeeded, str(answer)
+    assert answer.exact
+    assert answer.steps >= 8
+    assert [p.grad for m in models for p in m.parameters()] == grads
+    for model, held in zip(models, before, strict=True):
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(tensor, held[name]), name
+
+
+def test_nothing_stays_hooked_or_patched() -> None:
+    names = ("__call__", "zero_grad")
+    before = [vars(nn.Module)[name] for name in names]
+    with Recorder():
+        KINDS["plain"]()
+    assert [vars(nn.Module)[name] for name in names] == before
+    assert torch._C._len_torch_function_stack() == 0
+
+
+def test_the_recording_ends_after_its_steps_and_takes_its_hooks_off_in_the_loop() -> None:
+    with Recorder(steps=5) as recorder:
+        KINDS["plain"]()
+        assert recorder.is_over
+        assert torch._C._len_torch_function_stack() == 0
+    assert len(recorder.recording.units) == 5
+
+
+def test_a_memory_that_is_full_ends_the_recording_and_is_said() -> None:
+    with Recorder(memory=400) as recorder:
+        KINDS["plain"]()
+    assert 0 < len(recorder.recording.units) < 5
+    assert "steps were recorded" in recorder.recording.notes[0]
+
+
+def test_a_loss_that_went_through_numpy_is_the_named_obstacle() -> None:
+    torch.manual_seed(0)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder() as recorder:
+        output = model(torch.randn(8, 6))
+        value = output.detach().numpy().mean()
+        loss = torch.tensor(value, requires_grad=True)
+        loss.backward()
+        optimizer.step()
+    assert recorder.recording.obstacle.startswith("the loss went through numpy at test_recorded")
+
+
+def test_an_exception_in_the_middle_puts_the_trained_state_back() -> None:
+    with Recorder() as recorder:
+        [model], _ = KINDS["plain"]()
+    before = copy.deepcopy(model.state_dict())
+
+    def interrupted() -> None:
+        with Replay(recorder.recording, model) as replay:
+            replay.build(seed=3).step()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())

@@ -16,7 +16,7 @@ from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.redrawing import is_drawn, redrawn
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import Holdings, State, added
-from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.change import Change, last
 from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.optimizers import follow_model
 from gradcheck_cli.targets.randomness import unchanged
@@ -193,8 +193,8 @@ class Replay:
             self._follow(before, model)
         for optimizer in self.recording.optimizers:
             vary.settings[id(optimizer)] = self._settings(optimizer, changes)
-        vary.precision = _last(changes, "precision")
-        vary.clip = _last(changes, "clip")
+        vary.precision = last(changes, "precision")
+        vary.clip = last(changes, "clip")
         vary.inputs, vary.loss = _inputs(changes), self._loss(changes)
         return model
 
@@ -206,9 +206,7 @@ class Replay:
                 before = before | {id(p) for p in model.parameters()}
 
     def _settings(self, optimizer: torch.optim.Optimizer, changes: Sequence[Change]) -> Settings:
-        settings = Settings(
-            self.recording.settings_of(optimizer), warm_up=_last(changes, "warm_up")
-        )
+        settings = Settings(self.recording.settings_of(optimizer), warm_up=last(changes, "warm_up"))
         edits = [change.optimizer for change in changes if change.optimizer is not None]
 
         def edit(live: torch.optim.Optimizer) -> None:
@@ -220,7 +218,7 @@ class Replay:
         return settings
 
     def _loss(self, changes: Sequence[Change]) -> Any:
-        loss = _last(changes, "loss")
+        loss = last(changes, "loss")
         if loss is not None and any(unit.criterion is None for unit in self.recording.units):
             raise CannotDiagnoseError(
                 "the loss is computed inside the model: its last part cannot be exchanged"
@@ -288,8 +286,3 @@ def _inputs(changes: Sequence[Change]) -> Callable[[Tensor], Tensor] | None:
 
 def _device(model: nn.Module) -> torch.device:
     return next((p.device for p in model.parameters()), torch.device("cpu"))
-
-
-def _last(changes: Sequence[Change], name: str) -> Any:
-    given = [value for change in changes if (value := getattr(change, name)) is not None]
-    return given[-1] if given else None

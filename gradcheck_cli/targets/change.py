@@ -1,6 +1,6 @@
 """One change to a training, applied while it is built, so that all arms share seed and batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,3 +26,9 @@ class Change:
     precision: str | None = None
     warm_up: int | None = None
     clip: float | None = None
+
+
+def last(changes: Sequence[Change], name: str) -> Any:
+    """Return what the last change that has this part gives it, None where none has."""
+    given = [value for change in changes if (value := getattr(change, name)) is not None]
+    return given[-1] if given else None

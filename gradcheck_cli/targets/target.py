@@ -14,7 +14,7 @@ from torch import nn
 
 from gradcheck_cli.errors import THEIRS, UserCodeError
 from gradcheck_cli.targets.batches import narrowed
-from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.change import Change, last
 from gradcheck_cli.targets.devices import choose_device
 from gradcheck_cli.targets.ingredients import Ingredients, from_objects, from_texts
 from gradcheck_cli.targets.lightning_modules import detach_from_trainer, is_lightning
@@ -42,6 +42,7 @@ class Target:
     device: torch.device
     notes: tuple[str, ...] = ()
     sites: SiteBook = field(default_factory=SiteBook)
+    varies = True  # other seeds draw other weights and other batches
 
     @classmethod
     def from_strings(
@@ -117,11 +118,6 @@ class Target:
         """The seed of a build that names none."""
         return self.options.seed
 
-    @property
-    def varies(self) -> bool:
-        """Other seeds draw other weights and batches."""
-        return True
-
     @cached_property
     def plan(self) -> Plan:
         """How the loss is computed; found out on a model of its own, leaving chance as it was."""
@@ -162,10 +158,10 @@ class Target:
             held_out=held_out,
             device=self.device,
             seed=seed,
-            precision=_last(changes, "precision") or self.options.precision,
+            precision=last(changes, "precision") or self.options.precision,
             accumulate=self.options.accumulate,
-            warm_up=_last(changes, "warm_up"),
-            clip=_last(changes, "clip") or self.options.clip_norm,
+            warm_up=last(changes, "warm_up"),
+            clip=last(changes, "clip") or self.options.clip_norm,
         )
         chance = seed ^ AFTER_INIT
         if self.options.strategy is not None:
@@ -298,8 +294,3 @@ def _scheduled(make: Callable[[Any], Any], optimizer: torch.optim.Optimizer) -> 
         return make(optimizer)
     except THEIRS as cause:
         raise UserCodeError("building the scheduler", cause) from cause
-
-
-def _last(changes: Sequence[Change], name: str) -> Any:
-    given = [value for change in changes if (value := getattr(change, name)) is not None]
-    return given[-1] if given else None

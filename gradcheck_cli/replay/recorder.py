@@ -17,7 +17,6 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.probe.hooking import in_backward, is_traced
 from gradcheck_cli.probe.patches import optimizers_seen
 from gradcheck_cli.records.trace import SourceSite
-from gradcheck_cli.replay import patches
 from gradcheck_cli.replay.events import (
     Applied,
     Backward,
@@ -38,6 +37,14 @@ from gradcheck_cli.replay.functions import (
 )
 from gradcheck_cli.replay.keeping import LEVELS, Keeper, Unknown
 from gradcheck_cli.replay.modes import modes_now
+from gradcheck_cli.replay.patches import (
+    calls_seen,
+    custom_functions_seen,
+    methods_seen,
+    pop_mode,
+    push_mode,
+    top_mode,
+)
 from gradcheck_cli.replay.recording import Recording, site_text
 from gradcheck_cli.replay.updates import Updates
 from gradcheck_cli.replay.values import leaves
@@ -76,13 +83,13 @@ class Recorder:
     def __enter__(self) -> Self:
         self._thread = threading.get_ident()
         enter = self._exit.enter_context
-        enter(patches.calls_seen(self.called))
-        enter(patches.methods_seen(self.method))
-        enter(patches.custom_functions_seen(self.custom))
+        enter(calls_seen(self.called))
+        enter(methods_seen(self.method))
+        enter(custom_functions_seen(self.custom))
         enter(self.updates.seen(self))
         enter(optimizers_seen(self.keeper.identities.add_optimizer))
         self._mode = Noting(self)
-        patches.push_mode(self._mode)
+        push_mode(self._mode)
         self._active = True
         return self
 
@@ -100,8 +107,8 @@ class Recorder:
 
     def _take_off(self) -> None:
         """Take the mode off the stack, which somebody else's mode may lie on for now."""
-        if self._mode is not None and patches.top_mode() is self._mode:
-            patches.pop_mode()
+        if self._mode is not None and top_mode() is self._mode:
+            pop_mode()
             self._mode = None
 
     # ---- what happens ---------------------------------------------------------------------
@@ -122,14 +129,14 @@ class Recorder:
         """Inside, nothing is noted; modules and optimizers run without the mode."""
         self.inside += 1
         mode = self._mode
-        off = mode is not None and patches.top_mode() is mode
+        off = mode is not None and top_mode() is mode
         if off:
-            patches.pop_mode()
+            pop_mode()
         try:
             yield
         finally:
             if off and self._mode is not None:
-                patches.push_mode(mode)
+                push_mode(mode)
             self.inside -= 1
 
     def called(

@@ -5,8 +5,9 @@ from math import isfinite
 
 from gradcheck_cli.records.diagnosis import Cause, Fix, Status
 from gradcheck_cli.records.finding import Finding, Severity
-from gradcheck_cli.records.report import History, LayerSummary, Verdict
+from gradcheck_cli.records.report import History, LayerSummary, LossSummary, Verdict
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
+from gradcheck_cli.rules import telling
 from gradcheck_cli.rules.engine import Judgement
 from gradcheck_cli.rules.profile import (
     Quantity,
@@ -18,7 +19,7 @@ from gradcheck_cli.rules.profile import (
     typical,
     update_ratio,
 )
-from gradcheck_cli.rules.progress import Progress, State, progress
+from gradcheck_cli.rules.progress import State, progress
 
 _COLUMNS = 60  # steps kept for pictures
 _CURVE = 400  # losses kept for pictures
@@ -26,13 +27,18 @@ _FEW = 20  # steps below which "nothing found" is not an answer
 
 
 def verdict(trace: Trace, judgement: Judgement) -> Verdict:
-    """Sick when something above a note was found; unsure when too little was seen to say healthy."""
+    """Return sick when something above a note was found.
+
+    Healthy needs a loss better than its reference, or falling towards it, beyond the noise; or one whose
+    size tells nothing, so that gradients and updates are all there is to judge.
+    """
     if any(f.severity is not Severity.NOTE for f in judgement.findings):
         return Verdict.SICK
     state = progress(trace)
     if state.state is State.UNKNOWN or len(trace.steps) < _FEW or judgement.crashed:
         return Verdict.UNSURE
-    return Verdict.UNSURE if state.state is State.STALLED else Verdict.HEALTHY
+    well = state.better or state.state is State.UNRATED
+    return Verdict.HEALTHY if well else Verdict.UNSURE
 
 
 def headline(
@@ -47,10 +53,14 @@ def headline(
     """Return one sentence a person can act on; `longer` says how more steps are observed."""
     state = progress(trace)
     if found is Verdict.HEALTHY:
-        return f"Nothing wrong: gradients reach all layers and {_told(state)}."
+        return f"Nothing wrong: gradients reach all layers and {telling.clause(state)}."
     if found is Verdict.UNSURE:
         longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
-        return f"Not sure yet: nothing is wrong with the gradients, but {_told(state)}; {longer}."
+        decided = telling.decider(state, longer, trace.taken)
+        return (
+            f"Not sure yet: nothing is wrong with the gradients, but {telling.clause(state)}; "
+            f"{decided}."
+        )
     serious = [f for f in findings if f.severity is not Severity.NOTE]
     facts = {c.name for c in causes[:1] if c.kind == "fact"}
     serious.sort(key=lambda f: f.name not in facts)
@@ -65,14 +75,18 @@ def headline(
     return f"{what}, most likely because of {best.name}{where}: {best.reasons[0]}.{cure}"
 
 
-def _told(state: Progress) -> str:
-    if state.state is State.CONVERGED:
-        return f"the loss has converged ({state.end:.3g})"
-    if state.state is State.UNKNOWN:
-        return "there were too few steps to judge the loss"
-    if state.state is State.STALLED:
-        return f"the loss stays at {state.end:.3g}"
-    return f"the loss falls ({state.start:.3g} to {state.end:.3g})"
+def loss(trace: Trace) -> LossSummary:
+    """Return the loss in the numbers that are printed beside its curve."""
+    state = progress(trace)
+    return LossSummary(
+        state=state.state.value,
+        of=state.of,
+        start=state.start if isfinite(state.start) else None,
+        end=state.end if isfinite(state.end) else None,
+        reference=state.baseline,
+        surrogate=state.surrogate,
+        words=telling.line(state),
+    )
 
 
 def summaries(trace: Trace) -> tuple[LayerSummary, ...]:
@@ -154,13 +168,13 @@ def _spaced(steps: Sequence[Step], most: int) -> Sequence[Step]:
 
 
 def next_steps(
-    found: Verdict, findings: Sequence[Finding], fixes: Sequence[Fix]
+    found: Verdict, findings: Sequence[Finding], fixes: Sequence[Fix], *, taken: int = 0
 ) -> tuple[str, ...]:
-    """Return what to run next."""
+    """Return what to run next, after so many steps."""
     if found is Verdict.HEALTHY:
         return ("put it into CI: gradcheck diagnose ... --fail-on error",)
     if found is Verdict.UNSURE:
-        return ("observe more steps: add --steps auto",)
+        return ("observe more steps: add --steps auto",) if taken < telling.ENOUGH_STEPS else ()
     told = [f"gradcheck explain {f.code}" for f in findings if f.severity is not Severity.NOTE][:2]
     tried = [f for f in fixes if f.verification.status is not Status.NOT_RUN]
     if fixes and not tried:

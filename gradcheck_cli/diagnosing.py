@@ -122,8 +122,9 @@ def diagnose(
         crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),
         gaps=(*trace.gaps, *missing, *_stopped_early(trace, stopped)),
         layers=concluding.summaries(trace),
+        loss=concluding.loss(trace),
         history=concluding.history(trace),
-        next_steps=concluding.next_steps(found, judgement.findings, fixes),
+        next_steps=concluding.next_steps(found, judgement.findings, fixes, taken=trace.taken),
     )
 
 

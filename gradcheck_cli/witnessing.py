@@ -172,6 +172,7 @@ def _report(heard: Heard, about: Circumstances) -> Report:
         crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),
         gaps=(*trace.gaps, *about.gaps),
         layers=concluding.summaries(trace),
+        loss=concluding.loss(trace),
         history=concluding.history(trace),
         next_steps=_next_steps(found, judgement.findings, fixes, about),
     )

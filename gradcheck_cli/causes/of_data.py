@@ -5,6 +5,7 @@ from gradcheck_cli.causes.circumstances import input_size
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import CONSTANT, depths, first, typical
+from gradcheck_cli.rules.progress import progress
 
 
 @cause(
@@ -89,11 +90,12 @@ def labels_without_signal(seen: Evidence) -> Support | None:
     if not seen.has("stalled-loss") or not depths(seen.trace):
         return None  # without a look at the gradients, nothing speaks for it
     others = {f.name for f in seen.findings if f.severity.rank > 1} - {"stalled-loss"}
+    state = progress(seen.trace)
     weighing = Weighing()
     weighing.add(
         0.3,
-        "the loss stays at that of always guessing the same",
-        when=seen.trace.loss.baseline is not None,
+        "the loss stays at that of a constant prediction",
+        when=state.baseline is not None and not state.above,
     )
     weighing.add(0.35, "gradients, activations and updates show nothing wrong", when=not others)
     weighing.add(-0.5, "but other findings explain it", when=bool(others))

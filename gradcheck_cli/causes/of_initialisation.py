@@ -82,7 +82,8 @@ def _weigh_against(weighing: Weighing, trace: Trace, gain: float) -> None:
 @cause(
     "init-too-large",
     "exploding-gradient non-finite diverging-loss saturated-activation vanishing-gradient "
-    "dying-relu poor-initialization stalled-loss saturated-attention update-too-large",
+    "dying-relu poor-initialization large-first-loss worse-than-constant stalled-loss saturated-attention "
+    "update-too-large",
     "Re-draw the initial weights at the variance that keeps signals; nothing else is changed.",
 )
 def init_too_large(seen: Evidence) -> Support | None:

@@ -55,7 +55,7 @@ def learning_rate_too_low(seen: Evidence) -> Support | None:
 @cause(
     "learning-rate-too-high",
     "update-too-large diverging-loss non-finite stalled-loss exploding-gradient dying-relu "
-    "saturated-activation vanishing-gradient zero-gradient",
+    "saturated-activation vanishing-gradient zero-gradient risen-loss worse-than-constant",
     "Train a copy with a tenth of the learning rate.",
 )
 def learning_rate_too_high(seen: Evidence) -> Support | None:
@@ -83,7 +83,9 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
         f"a step changes a layer by {number(100 * middle)} % of its size",
         when=0.03 < middle <= 0.1,
     )
-    hurt = seen.has("diverging-loss", "non-finite", "stalled-loss", "update-too-large")
+    hurt = seen.has(
+        "diverging-loss", "non-finite", "stalled-loss", "update-too-large", "risen-loss"
+    )
     weighing.add(
         0.3, "the first loss was sane, the later ones are not", when=sane and hurt and middle > 0.03
     )

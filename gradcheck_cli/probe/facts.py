@@ -206,9 +206,14 @@ class LossWatch:
             apart=apart,
             data_baseline=self._baseline(lambda c: 1 / c.measured.weight) if apart else None,
             bounded=self.kind in NEVER_NEGATIVE if self.kind else None,
+            first_over_guess=self._first_over_guess(),
             broadcast=same_kind and self.kind in _ELEMENTWISE and _is_stretched(*shapes),
             score_scale=self.score_scale,
         )
+
+    def _first_over_guess(self) -> float | None:
+        first = self._totals[0].measured if self._totals else None
+        return first.data / first.guess if first is not None and first.guess else None
 
     def _apart(self) -> bool:
         """Are there other terms in the loss beside the comparisons, penalties for instance?"""

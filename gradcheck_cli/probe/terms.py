@@ -5,7 +5,7 @@ read from the source: it is the gradient that arrives at its value in the backwa
 """
 
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, log
 from typing import Any
 
 import torch
@@ -173,6 +173,7 @@ class Measured:
     data: float  # in units of the loss as it was given to backward
     constant: float | None
     weight: float  # sum of the coefficients
+    guess: float | None = None  # what equal chances of all classes would; None for other losses
 
 
 @dataclass(slots=True)
@@ -180,25 +181,35 @@ class Terms:
     """Adds up the comparisons of each step."""
 
     by_place: dict[Any, Term] = field(default_factory=dict)
+    _begun: bool = False
 
     @torch.no_grad()
     def measure(self, calls: list[LossCall]) -> Measured | None:
         """Return what the comparisons that reached the loss lost, None when there were none."""
-        data = constant = weight = 0.0
-        known, any_call = True, False
+        data = constant = weight = guess = 0.0
+        known, any_call, classes = True, False, not self._begun
         for call in calls:
             if call.coefficient is None:
                 continue
             any_call = True
             data += _dot(call.coefficient, call.value)
             weight += float(call.coefficient.double().sum())
+            alike = _equal_chances(call) if classes else None
+            classes = classes and alike is not None
+            guess += 0.0 if alike is None else _dot(call.coefficient, alike)
             if known:
                 lost = self._constant(call)
                 known = lost is not None
                 constant += 0.0 if lost is None else _dot(call.coefficient, lost)
         if not any_call or not isfinite(data) or not weight:
             return None
-        return Measured(data, constant if known and isfinite(constant) else None, weight)
+        self._begun = True
+        return Measured(
+            data,
+            constant if known and isfinite(constant) else None,
+            weight,
+            guess if classes and isfinite(guess) else None,
+        )
 
     def _constant(self, call: LossCall) -> torch.Tensor | None:
         place = (call.place, call.kind)
@@ -209,6 +220,20 @@ class Terms:
             return term.constant_loss(call)
         except (RuntimeError, ValueError, TypeError, IndexError):
             return None  # a loss that can not be asked again about another output
+
+
+def _equal_chances(call: LossCall) -> torch.Tensor | None:
+    """Return what the call would be if all classes had the same chance."""
+    if call.kind not in _CLASSES | _CHANCES or call.output is None:
+        return None
+    axis = 1 if call.output.dim() > 1 else 0
+    if call.kind == "cross_entropy" or call.kind.endswith("logits"):
+        alike = torch.zeros_like(call.output)
+    elif call.kind == "nll_loss":
+        alike = torch.full_like(call.output, -log(call.output.shape[axis]))
+    else:
+        alike = torch.full_like(call.output, 0.5)
+    return call.again(alike)
 
 
 def _dot(weights: torch.Tensor, values: torch.Tensor) -> float:

@@ -54,6 +54,19 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LossSummary:
+    """The loss in the numbers from which all sentences about it are made."""
+
+    state: str = "unknown"
+    of: str = "the loss"  # or the part of it that compares outputs with targets
+    start: float | None = None  # median of the first three steps
+    end: float | None = None  # median of the last quarter
+    reference: float | None = None  # loss of the best constant prediction
+    surrogate: str = ""  # why its size tells nothing
+    words: str = ""  # the numbers beside its curve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """Under which circumstances it was measured. Only `started` and `seconds` differ between equal runs."""
 
@@ -96,6 +109,7 @@ class Report:
     crashed: tuple[Crash, ...] = ()
     gaps: tuple[Gap, ...] = ()
     layers: tuple[LayerSummary, ...] = ()
+    loss: LossSummary = field(default_factory=LossSummary)
     history: History = field(default_factory=History)
     next_steps: tuple[str, ...] = ()
 

@@ -183,6 +183,8 @@ class LossFacts:
     apart: bool = False  # it has other terms beside those that compare outputs with targets
     data_baseline: float | None = None  # then: what the constant loses in `Step.data_loss`
     bounded: bool | None = None  # it is never negative; None where nothing is known of it
+    surrogate: str = ""  # why its size does not tell whether anything is learned
+    first_over_guess: float | None = None  # the first loss of a classifier / of guessing among all
     broadcast: bool = False  # output and target had different shapes and were stretched
     # Of the first scores that were compared with targets: rms of what sets the chances, which is the
     # distance from the mean over classes (binary: from 0). None for other losses.
@@ -229,6 +231,9 @@ class Trace:
     ] = ()  # modules kept in plain lists or dicts, unseen by parameters()
     drifts: tuple[Drift, ...] = ()  # replicas that differ, of a training on several ranks
     looks: int = 0  # steps in which layers were read; of a very long run not all readings are kept
+    broken_at: int | None = (
+        None  # the first step with a value that was not finite, if it was cut off
+    )
     skips: bool = False  # somewhere a sum joins a branch with its own input
     examination: tuple[Answer, ...] = ()  # what experiments on the same training answered
     loop: LoopFacts | None = None  # None where nobody watched the loop

@@ -43,6 +43,14 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
+def loss_words(report: "Report") -> str:
+    """Return the loss in numbers: those that the verdict rests on, else the first and the last."""
+    losses = report.history.losses
+    if report.loss.words or not losses:
+        return report.loss.words
+    return f"{number(losses[0])} to {number(losses[-1])}"
+
+
 def plural(count: int, noun: str) -> str:
     """Return `3 layers` or `1 layer`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -15,6 +15,7 @@ from gradcheck_cli.rules.exploding_gradient import exploding_gradient
 from gradcheck_cli.rules.frozen_parameter import frozen_parameter
 from gradcheck_cli.rules.gradients_cleared_too_early import gradients_cleared_too_early
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared
+from gradcheck_cli.rules.large_first_loss import large_first_loss
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss
 from gradcheck_cli.rules.never_called import never_called
 from gradcheck_cli.rules.non_finite import non_finite
@@ -23,12 +24,14 @@ from gradcheck_cli.rules.optimizer_never_steps import optimizer_never_steps
 from gradcheck_cli.rules.optimizer_of_another_model import optimizer_of_another_model
 from gradcheck_cli.rules.poor_initialization import poor_initialization
 from gradcheck_cli.rules.precision_underflow import precision_underflow
+from gradcheck_cli.rules.risen_loss import risen_loss
 from gradcheck_cli.rules.saturated_activation import saturated_activation
 from gradcheck_cli.rules.saturated_attention import saturated_attention
 from gradcheck_cli.rules.stalled_loss import stalled_loss
 from gradcheck_cli.rules.update_too_large import update_too_large
 from gradcheck_cli.rules.update_too_small import update_too_small
 from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient
+from gradcheck_cli.rules.worse_than_constant import worse_than_constant
 from gradcheck_cli.rules.zero_gradient import zero_gradient
 
 RULES: tuple[Rule, ...] = (
@@ -40,11 +43,14 @@ RULES: tuple[Rule, ...] = (
     collapsed_features,  # GC203
     saturated_attention,  # GC204
     poor_initialization,  # GC301
+    large_first_loss,  # GC302
     update_too_small,  # GC401
     update_too_large,  # GC402
     stalled_loss,  # GC403
     diverging_loss,  # GC404
     mismatched_loss,  # GC405
+    risen_loss,  # GC406
+    worse_than_constant,  # GC407
     non_finite,  # GC501
     precision_underflow,  # GC502
     disconnected_parameter,  # GC601

@@ -117,8 +117,8 @@ def in_order(layers: list[Layer]) -> tuple[str, ...]:
 
 
 def number(value: float) -> str:
-    """Write a number for a sentence: three digits, no noise."""
-    return f"{value:.3g}"
+    """Write a number for a sentence: three digits, no noise, thousands in full."""
+    return f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 __all__ = [

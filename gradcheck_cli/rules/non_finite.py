@@ -1,6 +1,7 @@
 """GC501 non-finite."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isfinite
 
 from gradcheck_cli.records.trace import Step, Trace
@@ -40,11 +41,9 @@ def non_finite(trace: Trace) -> Iterator[Hit]:
     if not trace.steps:
         raise CannotTellError("no step was observed")
     data = trace.data
-    for step in trace.steps:
-        where = _first_layer(trace, step)
-        if step.skipped or (isfinite(step.loss) and where is None):
-            continue
-        layer, what = where or (None, "the loss")
+    step = first_broken(trace)
+    if step is not None:
+        layer, what = _first_layer(trace, step) or (None, "the loss")
         place = f"{what} of {layer}" if layer else what
         yield Hit(
             severity=Severity.ERROR,
@@ -66,6 +65,28 @@ def non_finite(trace: Trace) -> Iterator[Hit]:
             message=f"The data holds {number(bad)} values that are NaN or infinite.",
             evidence=(Evidence("values that are not finite in the inspected batches", bad, 0.0),),
         )
+
+
+def first_broken(trace: Trace) -> Step | None:
+    """Return the first step with a value that is not finite, of those that took place."""
+    return next(
+        (
+            step
+            for step in trace.steps
+            if not step.skipped
+            and (not isfinite(step.loss) or _first_layer(trace, step) is not None)
+        ),
+        None,
+    )
+
+
+def whole(trace: Trace) -> Trace:
+    """Return the trace up to the first value that was not finite: nothing measured after it counts."""
+    broken = first_broken(trace)
+    if broken is None:
+        return trace
+    kept = tuple(s for s in trace.steps if s.index < broken.index)
+    return replace(trace, steps=kept, broken_at=broken.index)
 
 
 def _first_layer(trace: Trace, step: Step) -> tuple[str, str] | None:

@@ -1,4 +1,9 @@
-"""Does the loss fall? Against its own noise, against the best constant prediction, against zero."""
+"""What does the loss do? Against its reference, against its own best, and against its own noise.
+
+The reference is the loss of the best constant prediction where it is known; else the loss in the
+beginning. Where the loss has other terms, such as penalties, the part that compares outputs with
+targets is judged, and not their sum.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +18,10 @@ FALLING = -2.3  # z of a falling trend, one-sided at 1 %
 POINTING_DOWN = -1.0  # z of a trend that may be falling, one-sided at 16 %
 FEWEST = 10  # steps below which nothing is said about progress
 ENOUGH = 0.12  # share of the loss above its reference that has to be gone in a run that learns
+SIGN_CHANGES = 0.1  # per step; one that falls through zero crosses it only as long as noise lasts
+SOON = 4.0  # times the steps taken so far: what is reached by then is worth waiting for
+WHOLE = "the loss"
+PART = "the part of the loss that compares outputs with targets"
 
 
 class State(StrEnum):
@@ -21,25 +30,33 @@ class State(StrEnum):
     LEARNING = "learning"
     CONVERGED = "converged"
     SLOW = "slow"  # it falls, or has fallen, but not by much; or noise hides whether it does
+    KEPT = "kept"  # from the first step on below its reference, and not lower since
     STALLED = "stalled"
     DIVERGING = "diverging"
     BROKEN = "broken"  # not a finite number
     UNKNOWN = "unknown"  # too few steps
+    UNRATED = "unrated"  # its size does not tell whether anything is learned
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The loss in a few numbers. `learned` is the share of the reference that is gone at the end."""
+    """The loss in a few numbers; all that is said of it is said from this record."""
 
     state: State
+    steps: int = 0  # whose loss was judged
     start: float = 0.0  # median of the first three steps
     end: float = 0.0  # median of the last quarter
     noise: float = 0.0  # standard deviation of a single step's loss around its trend
     baseline: float | None = None  # loss of the best constant prediction
-    learned: float = 0.0
+    learned: float = 0.0  # share of the reference that is gone at the end
     trend: float = 0.0  # Mann-Kendall z over the last two thirds; below FALLING it falls
     error: float = 0.0  # three standard errors of `learned`
+    slope: float = (
+        0.0  # per step, in the last half of the run: median of slopes between its quarters
+    )
     expected_steps: int | None = None  # how many would do, where the run was too short
+    of: str = WHOLE  # what is judged
+    surrogate: str = ""  # why its size tells nothing
 
     @property
     def stuck(self) -> bool:
@@ -50,6 +67,35 @@ class Progress:
     def far_off(self) -> bool:
         """The loss is still many times that of a constant prediction."""
         return self.baseline is not None and self.end > 3 * self.baseline > 0
+
+    @property
+    def above(self) -> bool:
+        """The loss ends above that of a constant prediction, for certain."""
+        if self.baseline is None or self.state in {State.BROKEN, State.UNKNOWN, State.UNRATED}:
+            return False
+        return self.end - self.baseline > max(
+            self.error * self._scale, 0.03 * abs(self.baseline), self.noise / 2
+        )
+
+    @property
+    def _scale(self) -> float:
+        reference = self.start if self.baseline is None else min(self.start, self.baseline)
+        return max(abs(reference), self.noise, 1e-300)
+
+    @property
+    def steps_to_baseline(self) -> float:
+        """How many more steps until it passes the constant prediction, at the pace of the last half."""
+        if self.baseline is None or not self.above:
+            return 0.0
+        return (self.end - self.baseline) / -self.slope if self.slope < 0 else inf
+
+    @property
+    def better(self) -> bool:
+        """It is better than its reference, or falls towards it, beyond the noise."""
+        if self.fine:
+            return True
+        falling = self.trend < FALLING or self.learned > max(self.error, 0.03)
+        return self.state is State.SLOW and falling and self.steps_to_baseline <= self.steps
 
     @property
     def proven(self) -> bool:
@@ -78,6 +124,16 @@ def noise_of(values: list[float]) -> float:
     return 1.4826 * median(steps) / sqrt(2) if steps else 0.0
 
 
+def curve(trace: Trace) -> tuple[list[float], float | None, str]:
+    """Return the losses that are judged, what a constant prediction loses there, and what they are."""
+    if not trace.loss.apart:
+        return trace.losses, trace.loss.baseline, WHOLE
+    part = [s.data_loss for s in trace.steps if s.data_loss is not None]
+    if len(part) < FEWEST or trace.loss.data_baseline is None:
+        return trace.losses, None, WHOLE
+    return part, trace.loss.data_baseline, PART
+
+
 def progress(
     trace: Trace, *, little: float = 0.03, enough: float = ENOUGH, solved: float = 0.05
 ) -> Progress:
@@ -86,17 +142,17 @@ def progress(
     `little`: a smaller relative fall is none; `enough`: a larger one is learning; `solved`: below this
     share of the reference the loss counts as converged.
     """
-    losses = trace.losses
-    if any(not isfinite(x) for x in losses):
+    if trace.broken_at is not None or any(not isfinite(x) for x in trace.losses):
         return Progress(State.BROKEN)
-    if len(losses) < FEWEST:
-        return Progress(State.UNKNOWN, expected_steps=50)
+    losses, baseline, of = curve(trace)
     n = len(losses)
+    if n < FEWEST:
+        return Progress(State.UNKNOWN, steps=n, expected_steps=50, of=of)
     tail = max(3, n // 4)
     start, end = median(losses[:3]), median(losses[-tail:])
     late = losses[n // 3 :]
     noise, trend = noise_of(late), mann_kendall(late)
-    baseline = trace.loss.baseline
+    kept = baseline is not None and start < (1 - enough) * baseline
     reference = start if baseline is None else min(start, baseline)
     scale = max(abs(reference), noise, 1e-300)
     learned = (reference - end) / scale
@@ -106,7 +162,43 @@ def progress(
     found = _state(
         start, end, noise, trend, learned, baseline, certain, blurred, little, enough, solved
     )
-    return Progress(found, start, end, noise, baseline, learned, trend, error / scale)
+    if kept and found in {State.STALLED, State.SLOW} and end < (baseline or 0.0) - error:
+        first_error = error * sqrt(1 + tail / 3)  # the first three steps are noisy too
+        fell = start - end > max(first_error, little * abs(start))
+        found = State.SLOW if fell and trend < POINTING_DOWN else State.KEPT
+    surrogate = trace.loss.surrogate or _restless(losses, trace.loss.bounded)
+    return Progress(
+        State.UNRATED if surrogate else found,
+        steps=n,
+        start=start,
+        end=end,
+        noise=noise,
+        baseline=None if surrogate else baseline,
+        learned=learned,
+        trend=trend,
+        error=error / scale,
+        slope=_slope(losses),
+        of=of,
+        surrogate=surrogate,
+    )
+
+
+def _slope(losses: list[float]) -> float:
+    """Return the change per step in the last half: between the medians of its two halves."""
+    half = losses[len(losses) // 2 :]
+    middle = len(half) // 2
+    return (median(half[middle:]) - median(half[:middle])) / max(middle, 1)
+
+
+def _restless(losses: list[float], bounded: bool | None) -> str:
+    """Say so where the sign of the loss changes again and again, as that of a policy gradient does."""
+    if bounded:
+        return ""
+    signs = [x > 0 for x in losses if x]
+    changes = sum(a != b for a, b in pairwise(signs))
+    if changes < max(4, SIGN_CHANGES * len(signs)):
+        return ""
+    return f"its sign changed {changes} times in {len(signs)} steps, as it does around no level"
 
 
 def promising(trace: Trace, *, recovery: float = 3.0) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules import telling
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -16,6 +17,8 @@ from gradcheck_cli.rules.base import (
 from gradcheck_cli.rules.mismatched_loss import mismatch
 from gradcheck_cli.rules.profile import CONSTANT, late, typical, update_ratio, whole_signal
 from gradcheck_cli.rules.progress import FALLING, POINTING_DOWN, State, progress, promising
+
+_REDUCTION = "loss reduction relative to its reference"
 
 
 @rule("GC403", "stalled-loss")
@@ -63,23 +66,19 @@ def stalled_loss(
     constant = (trace.data.constant_features or 0.0) > CONSTANT
     sure = wrong or constant or not _sound(trace, moving, acting)
     known = state.baseline is not None
+    reference = state.baseline if state.baseline is not None else state.start
     evidence = [
-        Evidence("loss at the end", state.end, state.baseline if known else state.start),
-        Evidence("share of the reference that is gone", state.learned, little),
+        Evidence("loss at the end", state.end, min(reference, state.start)),
+        Evidence(_REDUCTION, state.learned, little),
         Evidence("trend of the loss (z of Mann-Kendall)", state.trend, FALLING),
         Evidence("noise of a single step's loss", state.noise, None),
     ]
-    than = (
-        f"that of always guessing the same ({number(state.baseline or 0)})"
-        if known
-        else "its beginning"
-    )
     yield Hit(
         severity=Severity.NOTE if open_end else Severity.ERROR if sure else Severity.WARNING,
         confidence=Confidence.HIGH
-        if known and len(trace.losses) >= 2 * least_steps
+        if known and state.steps >= 2 * least_steps
         else Confidence.MEDIUM,
-        message=f"After {len(trace.losses)} steps the loss is {number(state.end)}, no better than {than}.",
+        message=f"After {trace.taken} steps {state.of} is {number(state.end)}, {telling.versus(state)}.",
         evidence=tuple(evidence),
     )
 

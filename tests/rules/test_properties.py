@@ -187,6 +187,7 @@ def test_roles_and_states_are_all_handled() -> None:
         layer = replace(a_trace().layers[0], role=role)
         trace = replace(a_trace(), layers=(layer, *a_trace().layers[1:]))
         assert not judge(trace).crashed
-    assert {progress(a_trace(loss=s)).state for s in SHAPES} | {State.UNKNOWN} == set(State)
+    special = {State.UNKNOWN, State.KEPT, State.UNRATED}
+    assert {progress(a_trace(loss=s)).state for s in SHAPES} | special == set(State)
     bare = Trace(steps=(Step(index=0, loss=1.0, readings={"gone": Reading()}),))
     assert not judge(bare).crashed

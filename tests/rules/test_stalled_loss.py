@@ -29,7 +29,7 @@ def test_says_where_the_loss_stays_and_at_what_guessing_would_be() -> None:
     assert (finding.code, finding.severity, finding.layers) == ("GC403", Severity.WARNING, ())
     assert finding.evidence[0].measured == pytest.approx(GUESSING, rel=0.02)
     assert finding.evidence[0].limit == GUESSING
-    assert "always guessing the same" in finding.message
+    assert "hardly better than a constant prediction (2)" in finding.message
 
 
 def test_fewer_steps_than_the_card_says_are_too_few() -> None:

@@ -17,6 +17,7 @@ from gradcheck_cli.renderers.html.heat import heat
 from gradcheck_cli.renderers.marks import leading, marks
 from gradcheck_cli.renderers.words import (
     clean,
+    loss_words,
     mean,
     number,
     partial,
@@ -51,9 +52,7 @@ def render(report: Report) -> str:
             leading=leading(report),
             profiles=[c for c in (_gradients(report), _updates(report)) if c],
             loss=_loss(report),
-            loss_ends=(report.history.losses[0], report.history.losses[-1])
-            if report.history.losses
-            else (),
+            loss_words=loss_words(report),
             layers=sorted(report.layers, key=lambda x: x.order),
             worst={path: mark.value for path, mark in marks(report).items()},
             answers=ordered(report.examination),

@@ -16,7 +16,7 @@ from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pe
 from gradcheck_cli.renderers.terminal.picture import Picture, strip
 from gradcheck_cli.renderers.terminal.rows import Row, rows_of
 from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes, remarks
-from gradcheck_cli.renderers.words import number, partial, percent, plural, some_layers, title
+from gradcheck_cli.renderers.words import loss_words, partial, percent, plural, some_layers, title
 
 STYLE = {Verdict.SICK: BAD, Verdict.HEALTHY: GOOD, Verdict.UNSURE: WARN}
 DEEP = 20  # layers from which the strip is drawn above the table
@@ -97,8 +97,7 @@ def _loss(report: Report, pen: Pen) -> Iterator[Text]:
         return
     drawn = spark(losses, _strip_width(pen), pen.glyphs, span_of(losses))
     yield Text("")
-    words = f"{number(losses[0])} to {number(losses[-1])}"
-    yield from pen.beside(Text("   loss      ") + ink(drawn, INK), words)
+    yield from pen.beside(Text("   loss      ") + ink(drawn, INK), loss_words(report))
 
 
 def _strip_width(pen: Pen) -> int:

@@ -1,0 +1,62 @@
+"""GC407 worse-than-constant."""
+
+from collections.abc import Iterator
+from math import isfinite
+
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    number,
+    rule,
+)
+from gradcheck_cli.rules.progress import SOON, State, progress
+
+
+@rule("GC407", "worse-than-constant")
+def worse_than_constant(
+    trace: Trace, *, least_steps: int = 20, least_samples: int = 500
+) -> Iterator[Hit]:
+    """The loss falls, and ends above that of the best constant prediction all the same.
+
+    Measures  the median of the last quarter of the losses against the loss of the best constant prediction
+              for the targets seen, and the pace of the last half of the run.
+    Reports   an end above it, beyond the noise and 3 %, that four times the steps would not mend at this
+              pace, in at least `least_steps` steps and `least_samples` samples.
+    Matters   the network knows less of the targets than their average: what it computes from its inputs
+              hurts. A falling loss hides that.
+    Severity  warning.
+    Not for   losses that do not fall at all (GC403) or grow (GC404); those whose size tells nothing.
+    Sources   the constant predictor as in any R^2; Karpathy 2019, A Recipe for Training Neural Networks
+              (verify the loss at the start, beat a dumb baseline).
+    """
+    state = progress(trace)
+    if state.state is State.UNRATED:
+        raise CannotTellError(f"the size of the loss tells nothing: {state.surrogate}")
+    if state.baseline is None:
+        raise CannotTellError("the loss of a constant prediction is not known")
+    if state.state in {State.UNKNOWN, State.BROKEN} or trace.taken < least_steps:
+        raise CannotTellError(f"fewer than {least_steps} steps")
+    if trace.taken * (trace.data.batch_size or least_samples) < least_samples:
+        raise CannotTellError(f"fewer than {least_samples} samples")
+    left = state.steps_to_baseline
+    if state.stuck or not state.above or left <= (SOON - 1) * state.steps:
+        return
+    pace = (
+        f"at the pace of the last steps it would take {left / state.steps:.0f} times as many more to reach it"
+        if isfinite(left)
+        else "it does not come down any more"
+    )
+    yield Hit(
+        severity=Severity.WARNING,
+        confidence=Confidence.HIGH if state.end > 1.5 * state.baseline else Confidence.MEDIUM,
+        message=f"After {trace.taken} steps {state.of} is {number(state.end)}, where a constant prediction "
+        f"costs {number(state.baseline)}; {pace}.",
+        evidence=(
+            Evidence("loss at the end", state.end, state.baseline),
+            Evidence("change of the loss per step in the last half", state.slope, None),
+        ),
+    )

@@ -1,0 +1,39 @@
+"""GC302: a first loss many times that of guessing."""
+
+from dataclasses import replace
+
+import pytest
+
+from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.records.trace import LossFacts, Trace
+from gradcheck_cli.rules.large_first_loss import large_first_loss as gc302
+from tests.rules.a_trace import GUESSING, a_trace, found, same_whatever_the_scale_and_order, skipped
+
+
+def begun(ratio: float | None, loss: str) -> Trace:
+    facts = LossFacts(kind="cross_entropy", classes=10, baseline=GUESSING, first_over_guess=ratio)
+    return replace(a_trace(loss=loss), loss=facts)
+
+
+@pytest.mark.parametrize(
+    ("loss", "severity"), [("stalled", Severity.WARNING), ("learning", Severity.NOTE)]
+)
+def test_it_is_a_warning_until_the_loss_is_below_that_of_a_constant(
+    loss: str, severity: Severity
+) -> None:
+    [finding] = found(gc302, begun(15.0, loss))
+    assert finding.severity is severity
+    assert finding.evidence[0].measured == 15
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1.0, 2.5, 3.9])
+def test_usual_first_losses_pass(ratio: float) -> None:
+    assert not found(gc302, begun(ratio, "stalled"))
+
+
+def test_of_other_losses_it_cannot_tell() -> None:
+    assert "classifier" in skipped(gc302, begun(None, "stalled")).reason
+
+
+def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers() -> None:
+    assert same_whatever_the_scale_and_order(gc302, begun(9.0, "stalled"))

@@ -16,7 +16,15 @@ from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pe
 from gradcheck_cli.renderers.terminal.picture import Picture, strip
 from gradcheck_cli.renderers.terminal.rows import Row, rows_of
 from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes, remarks
-from gradcheck_cli.renderers.words import loss_words, partial, percent, plural, some_layers, title
+from gradcheck_cli.renderers.words import (
+    loss_words,
+    number,
+    partial,
+    percent,
+    plural,
+    some_layers,
+    title,
+)
 
 STYLE = {Verdict.SICK: BAD, Verdict.HEALTHY: GOOD, Verdict.UNSURE: WARN}
 DEEP = 20  # layers from which the strip is drawn above the table

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from statistics import median
 
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules import telling
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -17,6 +16,7 @@ from gradcheck_cli.rules.base import (
 from gradcheck_cli.rules.mismatched_loss import mismatch
 from gradcheck_cli.rules.profile import CONSTANT, late, typical, update_ratio, whole_signal
 from gradcheck_cli.rules.progress import FALLING, POINTING_DOWN, State, progress, promising
+from gradcheck_cli.rules.telling import versus
 
 _REDUCTION = "loss reduction relative to its reference"
 
@@ -78,7 +78,7 @@ def stalled_loss(
         confidence=Confidence.HIGH
         if known and state.steps >= 2 * least_steps
         else Confidence.MEDIUM,
-        message=f"After {trace.taken} steps {state.of} is {number(state.end)}, {telling.versus(state)}.",
+        message=f"After {trace.taken} steps {state.of} is {number(state.end)}, {versus(state)}.",
         evidence=tuple(evidence),
     )
 

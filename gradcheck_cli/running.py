@@ -240,7 +240,7 @@ def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[s
     if not sampling.dense:
         yield (
             f"layers were read in the first {sampling.first} steps, then ever more rarely, at least "
-            f"in one of {sampling.every}; the loss in all"
+            f"in one of {sampling.every} until step 2,000; the loss in all"
         )
     if any(s.evaluations for s in sessions):
         yield "forward passes without a graph are evaluations, and are not counted as training"

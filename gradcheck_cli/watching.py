@@ -23,6 +23,8 @@ from gradcheck_cli.witnessing import Circumstances, hear, report_of
 
 OnFinding = Callable[[Finding], None]
 _SOONEST = 10  # steps after which findings are looked for
+_LATER = 1.4  # times as many steps until the next look: all looks together cost little
+_ALARMED = 1.1  # the same, where the loss has jumped or is no number
 
 NOTHING = (
     "no step was measured: a step ends when optimizer.step() is called inside `with watch(...)`, "
@@ -40,10 +42,11 @@ def watch(
 ) -> "Watch":
     """Watch a training loop that stays as it is: a step ends when `optimizer.step()` returns.
 
-    The first `first` steps are observed one by one, later ones ever more rarely, at least one in
-    `every`. `on_finding` is called with
-    each new error or warning, from inside `optimizer.step()`; what it raises ends the loop. Raises
-    UsageError when the optimizer holds no parameter of the model.
+    The first `first` steps are observed one by one, later ones ever more rarely, until step 2,000 at
+    least one in `every`. `on_finding` is called with each new error or warning, from inside
+    `optimizer.step()`; what it raises ends the loop. Findings are looked for after 10 steps and each
+    time that 40 % more were taken, sooner when the loss jumps or is no number. Raises UsageError when
+    the optimizer holds no parameter of the model.
     """
     models = (model,) if isinstance(model, nn.Module) else tuple(model)
     one = isinstance(optimizer, torch.optim.Optimizer)
@@ -67,6 +70,7 @@ class Watch:
     _everywhere: Everywhere = field(init=False)
     _told: set[str] = field(default_factory=set)
     _last_look: set[str] = field(default_factory=set)
+    _looked_at: int = 0  # the step of the last look
     _started: str = ""
     _begun: float = 0.0
     _seconds: float = 0.0
@@ -119,10 +123,10 @@ class Watch:
         return _framed(render_html(self.report()))
 
     def _stepped(self, session: Session) -> None:
-        """Tell of what is new, after each observed step; what is less than certain is looked at twice."""
-        observed = session.recorder.steps and session.recorder.steps[-1].readings
-        if self.on_finding is None or session.steps < _SOONEST or not observed:
+        """Tell of what is new, ever more rarely; what is less than certain is looked at twice."""
+        if self.on_finding is None or not self._is_due(session):
             return
+        self._looked_at = session.steps
         serious = [f for f in self.findings if f.severity is not Severity.NOTE]
         before, self._last_look = self._last_look, {f.code for f in serious}
         for finding in serious:
@@ -130,6 +134,12 @@ class Watch:
             if finding.code not in self._told and (certain or finding.code in before):
                 self._told.add(finding.code)
                 self.on_finding(finding)
+
+    def _is_due(self, session: Session) -> bool:
+        wait = _ALARMED if session.alarmed else _LATER
+        if session.steps < max(_SOONEST, wait * self._looked_at):
+            return False
+        return bool(session.recorder.steps and session.recorder.steps[-1].readings)
 
 
 def _framed(page: str) -> str:

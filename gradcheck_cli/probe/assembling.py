@@ -21,6 +21,9 @@ class Whole:
     found_infinite: bool = False  # by the gradient scaler
 
 
+UNREAD = Whole()
+
+
 def assemble(fetched: Fetched) -> tuple[dict[str, Reading], Whole]:
     """Return the readings by layer path, and those of the step as a whole."""
     sums: dict[tuple[str, str], Moments] = {}

@@ -150,6 +150,13 @@ class Ledger:
         numbers = (next(fetched) if isinstance(x, torch.Tensor) else x for x in self._numbers)
         return tables, exact, [(key, tuple(islice(numbers, n))) for key, n in self._keys]
 
+    @property
+    def empty(self) -> bool:
+        """Was nothing noted?"""
+        return not (
+            self._keys or self._reduced or any(sheet.entries for sheet in self._sheets.values())
+        )
+
     def forget(self) -> None:
         """Drop what was noted."""
         for sheet in self._sheets.values():

@@ -22,7 +22,7 @@ from torch.optim.optimizer import (
 )
 
 from gradcheck_cli.probe import anatomy
-from gradcheck_cli.probe.assembling import assemble
+from gradcheck_cli.probe.assembling import UNREAD, assemble
 from gradcheck_cli.probe.clipping import ClipWatch
 from gradcheck_cli.probe.describing import ParameterBook, groups, is_adaptive
 from gradcheck_cli.probe.facts import DataWatch, LossWatch
@@ -173,7 +173,7 @@ class Recorder:
     def finish_step(self, loss: float, learning_rate: float | None = None) -> Step:
         """Fetch what was read in the step that ended, together with its loss."""
         self._clip.forget()
-        readings, whole = assemble(self._ledger.fetch())
+        readings, whole = ({}, UNREAD) if self._ledger.empty else assemble(self._ledger.fetch())
         step = Step(
             index=self.steps.taken,
             loss=loss,
@@ -264,26 +264,31 @@ class Recorder:
             return True
         return False
 
-    @unheard
     def _before_update(self, optimizer: torch.optim.Optimizer, *given: Any) -> None:
         if self._observing:
-            args, kwargs = given
-            if self._listening is not None and len(args) < 2 and not kwargs:
-                self._listening.update_begins()  # without a closure, which computes the loss in there
-            with torch.no_grad():
-                self._weights.before(optimizer)
-                self._clip.before_update(optimizer)
+            self._read_before(optimizer, *given)
 
-    @unheard
     def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self._observing:
-            self._updated = True
-            if self._listening is not None:
-                self._listening.update_ends()
-            with torch.no_grad():
-                self._book.look()
-                self._weights.after(optimizer)
-                self._clip.after_update(optimizer)
+            self._read_after(optimizer)
+
+    @unheard
+    def _read_before(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        if self._listening is not None and len(args) < 2 and not kwargs:
+            self._listening.update_begins()  # without a closure, which computes the loss in there
+        with torch.no_grad():
+            self._weights.before(optimizer)
+            self._clip.before_update(optimizer)
+
+    @unheard
+    def _read_after(self, optimizer: torch.optim.Optimizer) -> None:
+        self._updated = True
+        if self._listening is not None:
+            self._listening.update_ends()
+        with torch.no_grad():
+            self._book.look()
+            self._weights.after(optimizer)
+            self._clip.after_update(optimizer)
 
     # ---- the result -----------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from math import isfinite
 
 ALL = 100  # a run that is stopped within so many steps is observed in every step
 _INSPECT_EVERY = 5
+_LONG = 1000  # steps; from then on, with each doubling, steps are read half as often
 _JUMP = 3.0  # times the largest loss so far
 
 
@@ -14,7 +15,8 @@ class Sampling:
     """The choice depends on step numbers and losses only, so equal runs are read alike.
 
     `first` steps are observed one by one, the later ones at distances that grow by half each time,
-    up to `every`; `last` is the number of steps after which the run is stopped, if it is.
+    up to `every`, and from 2,000 steps on with their number, as only so many readings are kept;
+    `last` is the number of steps after which the run is stopped, if it is.
     """
 
     first: int = 8
@@ -31,14 +33,20 @@ class Sampling:
         if self.dense or index < self.first or self._is_last(index):
             return True
         growing, end = _growing(self.first, self.every)
-        return index in growing if index <= end else (index - end) % self.every == 0
+        return index in growing if index <= end else (index - end) % self._distance(index) == 0
 
     def inspects(self, index: int) -> bool:
         """Is it also watched what happens between the layers?"""
         if index < 2 or self._is_last(index):
             return True
         near = self.dense or index < self.first
-        return index % _INSPECT_EVERY == 0 if near else self.observes(index)
+        if near:
+            return index % _INSPECT_EVERY == 0
+        sparse = index >= _LONG and (index // self._distance(index)) % 2
+        return not sparse and self.observes(index)
+
+    def _distance(self, index: int) -> int:
+        return self.every << max(0, (index // _LONG).bit_length() - 1)
 
     def _is_last(self, index: int) -> bool:
         return self.last is not None and index == self.last - 1

@@ -33,7 +33,7 @@ class NothingFollowedError(Exception):
 class Ended:
     """A step that ended and is not yet in the recorder: the losses may still be on a device."""
 
-    loss: torch.Tensor | None
+    loss: torch.Tensor | float | None
     rate: float | None
     skipped: bool = False
 
@@ -82,9 +82,14 @@ class Session:
         """Is the step that comes, or runs, to be observed?"""
         return self.sampling.observes(self.steps) or self._alarm.ringing
 
+    @property
+    def alarmed(self) -> bool:
+        """Has the loss just jumped, or stopped being a number?"""
+        return self._alarm.ringing
+
     def trains(self, optimizer: torch.optim.Optimizer) -> bool:
         """Does `optimizer` belong to this training?"""
-        return any(o is optimizer for o in self.recorder.optimizers)
+        return optimizer in self.recorder.optimizers
 
     def adopt(self, optimizer: torch.optim.Optimizer) -> bool:
         """Take in an optimizer that was made later for the same models; False when it is foreign."""
@@ -125,9 +130,10 @@ class Session:
         """An optimizer is about to step; with a closure the forward pass is still to come."""
         if id(optimizer) in self._stepped:
             self.close()
-        if self.backward_seen and self._open is None and self.wanted:  # it trains in eval mode
-            self._in_training_mode = False
-        self.begin()
+        if self._open is None and self.wanted:
+            if self.backward_seen:  # it trains in eval mode
+                self._in_training_mode = False
+            self._begin()
 
     def after_update(self, optimizer: torch.optim.Optimizer) -> bool:
         """The optimizer has stepped. Has the step ended?"""
@@ -160,21 +166,24 @@ class Session:
     def begin(self) -> None:
         """Begin a step unless one runs or none is wanted."""
         if self._open is None and self.wanted:
-            self._write()
-            self._open = self.recorder.step(inspect=self.sampling.inspects(self.steps))
-            self._open.__enter__()
+            self._begin()
+
+    def _begin(self) -> None:
+        self._write()
+        self._open = self.recorder.step(inspect=self.sampling.inspects(self.steps))
+        self._open.__enter__()
 
     def close(self, *, skipped: bool = False, read: bool = True) -> None:
         """The step has ended: in an update, or `skipped` because its gradients were thrown away.
 
         Without `read` only its loss is kept: it ended amid an update.
         """
-        loss = torch.stack([x.float().mean() for x in self.losses]).sum() if self.losses else None
+        loss = _sum_of(self.losses)
         self._ended.append(Ended(loss, self._rate(), skipped))
         self.steps += 1
         observed = self._open is not None
         self._look_away(keep=read)
-        if observed or loss is None or loss.device.type == "cpu":
+        if observed or not isinstance(loss, torch.Tensor):
             self._write()
         self._reset()
 
@@ -231,7 +240,7 @@ class Session:
 
     def _write(self) -> None:
         """Write the ended steps into the recorder, with one transfer for all their losses."""
-        seen = [step.loss for step in self._ended if step.loss is not None]
+        seen = [step.loss for step in self._ended if isinstance(step.loss, torch.Tensor)]
         values = iter(torch.stack(seen).tolist() if seen else ())
         recorder = self.recorder
         for step in self._ended:
@@ -239,7 +248,7 @@ class Session:
                 self.unseen_losses += 1
                 loss = recorder.steps[-1].loss if recorder.steps else 1.0
             else:
-                loss = next(values)
+                loss = step.loss if isinstance(step.loss, float) else next(values)
             written = recorder.finish_step(loss, step.rate)
             if step.skipped:
                 recorder.steps[-1] = replace(written, skipped=True)
@@ -247,5 +256,18 @@ class Session:
         self._ended.clear()
 
     def _rate(self) -> float | None:
-        rates = [g["lr"] for o in self.recorder.optimizers for g in o.param_groups if "lr" in g]
-        return float(rates[0]) if rates else None
+        for optimizer in self.recorder.optimizers:
+            for group in optimizer.param_groups:
+                if "lr" in group:
+                    return float(group["lr"])
+        return None
+
+
+def _sum_of(losses: list[torch.Tensor]) -> torch.Tensor | float | None:
+    """Return the whole loss of a step: a number where it is at hand, a tensor while it is on a device."""
+    if not losses:
+        return None
+    if len(losses) == 1 and losses[0].dim() == 0 and losses[0].device.type == "cpu":
+        return float(losses[0])
+    whole = torch.stack([x.float().mean() for x in losses]).sum()
+    return float(whole) if whole.device.type == "cpu" else whole

@@ -7,6 +7,8 @@ belongs to a layer (by path) and to a step.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
+from typing import Any
 
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.loop import LoopFacts
@@ -210,7 +212,7 @@ class Drift:
     high: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: it holds what was derived from it
 class Trace:
     """Everything one observed run has to say."""
 
@@ -238,7 +240,12 @@ class Trace:
     examination: tuple[Answer, ...] = ()  # what experiments on the same training answered
     loop: LoopFacts | None = None  # None where nobody watched the loop
 
-    @property
+    @cached_property
+    def derived(self) -> dict[Any, Any]:
+        """What rules compute from this trace, kept so that it is computed once."""
+        return {}
+
+    @cached_property
     def observed(self) -> tuple[Step, ...]:
         """The steps in which layers were read."""
         return tuple(step for step in self.steps if step.readings)
@@ -248,7 +255,7 @@ class Trace:
         """How many steps were taken; of a very long run not all are kept."""
         return self.steps[-1].index + 1 if self.steps else 0
 
-    @property
+    @cached_property
     def losses(self) -> list[float]:
         """The loss of every step that is kept."""
         return [step.loss for step in self.steps]
@@ -267,7 +274,7 @@ class Trace:
                 return layer
         raise KeyError(path)
 
-    @property
+    @cached_property
     def weight_layers(self) -> tuple[Layer, ...]:
         """Layers that ran and hold weights (no normalisation, no bare scales)."""
         kinds = {Role.LINEAR, Role.RECURRENT, Role.ATTENTION, Role.EMBEDDING}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import isfinite
 
+from gradcheck_cli.records.deriving import once_per_trace
 from gradcheck_cli.records.trace import Step, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -67,6 +68,7 @@ def non_finite(trace: Trace) -> Iterator[Hit]:
         )
 
 
+@once_per_trace
 def first_broken(trace: Trace) -> Step | None:
     """Return the first step with a value that is not finite, of those that took place."""
     return next(
@@ -74,12 +76,15 @@ def first_broken(trace: Trace) -> Step | None:
             step
             for step in trace.steps
             if not step.skipped
-            and (not isfinite(step.loss) or _first_layer(trace, step) is not None)
+            and (
+                not isfinite(step.loss) or (step.readings and _first_layer(trace, step) is not None)
+            )
         ),
         None,
     )
 
 
+@once_per_trace
 def whole(trace: Trace) -> Trace:
     """Return the trace up to the first value that was not finite: nothing measured after it counts."""
     broken = first_broken(trace)

@@ -5,22 +5,26 @@ from dataclasses import dataclass
 from math import isfinite, sqrt
 from statistics import median
 
+from gradcheck_cli.records.deriving import once_per_trace
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 
 Quantity = Callable[[Reading], float | None]
 
 
+@once_per_trace
 def late(trace: Trace) -> Sequence[Step]:
     """Return the last third of the observed steps, at least one."""
     observed = trace.observed
     return observed[-max(1, len(observed) // 3) :]
 
 
+@once_per_trace
 def first(trace: Trace) -> Sequence[Step]:
     """Return the first three observed steps."""
     return trace.observed[:3]
 
 
+@once_per_trace
 def begun(trace: Trace) -> Sequence[Step]:
     """Return the first observed step alone: the only one in which no update has changed the weights."""
     return trace.observed[:1]
@@ -82,6 +86,7 @@ def output_std(reading: Reading) -> float | None:
     return None if reading.output is None else reading.output.std
 
 
+@once_per_trace
 def first_logits(trace: Trace) -> float:
     """Return the standard deviation of the last layer's outputs before the first update."""
     last = [x for x in trace.weight_layers if x.depth == 0]
@@ -144,6 +149,7 @@ CONSTANT = 0.999  # share of input features that never vary, above which the dat
 DECAYED = 0.7  # of the weight norms: where less is left of them, weight decay takes them away
 
 
+@once_per_trace
 def weights_left(trace: Trace) -> float:
     """Return what is left of the weight norms under a weight decay (median over layers), 1 without one."""
     ratios = []

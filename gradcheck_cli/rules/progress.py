@@ -5,12 +5,15 @@ beginning. Where the loss has other terms, such as penalties, the part that comp
 targets is judged, and not their sum.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from math import inf, isfinite, sqrt
+from math import inf, isfinite, isnan, sqrt
 from statistics import mean, median, stdev
 
+from gradcheck_cli.records.deriving import once_per_trace
 from gradcheck_cli.records.trace import Reading, Trace
 from gradcheck_cli.rules.profile import first, late, typical, update_ratio
 
@@ -108,14 +111,34 @@ class Progress:
         return self.state in {State.LEARNING, State.CONVERGED}
 
 
-def mann_kendall(values: list[float]) -> float:
-    """Return the z score of the Mann-Kendall trend test (Mann 1945): negative when values fall."""
-    n = len(values)
+def mann_kendall(values: Sequence[float]) -> float:
+    """Return the z score of the Mann-Kendall trend test (Mann 1945): negative when values fall.
+
+    Ties count as neither. What is no number is left out.
+    """
+    known = [x for x in values if not isnan(x)]
+    n = len(known)
     if n < 4:
         return 0.0
-    score = sum((b > a) - (b < a) for i, a in enumerate(values) for b in values[i + 1 :])
+    ties = sum(k * (k - 1) // 2 for k in Counter(known).values())
+    score = n * (n - 1) // 2 - ties - 2 * _falls(known)[1]
     spread = sqrt(n * (n - 1) * (2 * n + 5) / 18)
     return (score - (score > 0) + (score < 0)) / spread
+
+
+def _falls(values: list[float]) -> tuple[list[float], int]:
+    """Return the values sorted, and how many pairs of them fall, by merge sort (Knight 1966)."""
+    n = len(values)
+    if n < 2:
+        return values, 0
+    left, in_left = _falls(values[: n // 2])
+    right, in_right = _falls(values[n // 2 :])
+    across, i = 0, 0
+    for x in right:
+        while i < len(left) and left[i] <= x:
+            i += 1
+        across += len(left) - i
+    return sorted(left + right), in_left + in_right + across
 
 
 def noise_of(values: list[float]) -> float:
@@ -124,6 +147,7 @@ def noise_of(values: list[float]) -> float:
     return 1.4826 * median(steps) / sqrt(2) if steps else 0.0
 
 
+@once_per_trace
 def curve(trace: Trace) -> tuple[list[float], float | None, str]:
     """Return the losses that are judged, what a constant prediction loses there, and what they are."""
     if not trace.loss.apart:
@@ -134,6 +158,7 @@ def curve(trace: Trace) -> tuple[list[float], float | None, str]:
     return part, trace.loss.data_baseline, PART
 
 
+@once_per_trace
 def progress(
     trace: Trace, *, little: float = 0.03, enough: float = ENOUGH, solved: float = 0.05
 ) -> Progress:
@@ -201,6 +226,7 @@ def _restless(losses: list[float], bounded: bool | None) -> str:
     return f"its sign changed {changes} times in {len(signs)} steps, as it does around no level"
 
 
+@once_per_trace
 def promising(trace: Trace, *, recovery: float = 3.0) -> bool:
     """Does a loss that stands still look as if it will fall? Nothing can be said for sure then.
 
@@ -229,6 +255,7 @@ def promising(trace: Trace, *, recovery: float = 3.0) -> bool:
     return median(moves) > 1e-3 and median(scores) > -FALLING
 
 
+@once_per_trace
 def parting(trace: Trace) -> float:
     """Return the trend (z of Mann-Kendall) of what in the last outputs depends on the sample, rms."""
     known = [x for x in trace.weight_layers if x.depth is not None]

@@ -16,7 +16,8 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.progress import PART, POINTING_DOWN, State, curve, mann_kendall, progress
+from gradcheck_cli.rules.progress import PART, POINTING_DOWN, State, curve, progress
+from gradcheck_cli.rules.trend import mann_kendall
 
 
 @rule("GC406", "risen-loss")

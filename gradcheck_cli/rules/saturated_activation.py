@@ -18,10 +18,10 @@ from gradcheck_cli.rules.progress import (
     FALLING,
     Progress,
     State,
-    mann_kendall,
     progress,
     promising,
 )
+from gradcheck_cli.rules.trend import mann_kendall
 
 
 @rule("GC202", "saturated-activation")

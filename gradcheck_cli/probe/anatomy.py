@@ -158,7 +158,7 @@ def layers(
     for owner in owned:
         if owner.path not in ran:
             result.append(_not_on_tape(owner, len(result), parameters, arrived, called, site_of))
-    seen = not tapes or any(x.depth is not None for x in result if x.parameters)
+    seen = any(x.depth is not None for x in result if x.parameters)
     return tuple(result) if seen else _by_registration(result)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from gradcheck_cli.probe import calls, losses
 from gradcheck_cli.probe.calls import Origin
+from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.sites import calling_place
 
@@ -35,6 +36,8 @@ class Comparisons:
     ) -> None:
         """A call returned; `outside` of all modules it may be a part of a loss written by hand."""
         call = None
+        if transformed():
+            return  # values cannot be read there
         if name in calls.LOSSES:
             call = losses.loss_call(function, args, kwargs, result, self._last)
         elif not outside or not isinstance(result, torch.Tensor) or not result.requires_grad:

@@ -15,10 +15,6 @@ from typing import Any, Self
 
 import torch
 from torch import nn
-from torch.nn.modules.module import (
-    register_module_forward_hook,
-    register_module_forward_pre_hook,
-)
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
@@ -26,10 +22,12 @@ from torch.optim.optimizer import (
 )
 
 from gradcheck_cli.probe.anatomy import SiteOf
+from gradcheck_cli.probe.arming import Arming
+from gradcheck_cli.probe.by_hand import HandWatch, leaves_of
 from gradcheck_cli.probe.homes import Seen, home_of
 from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.loop import LoopWatch
-from gradcheck_cli.probe.patches import eager, losses_seen, optimizers_seen
+from gradcheck_cli.probe.patches import eager, gradients_taken, losses_seen, optimizers_seen
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.probe.subjects import Group, group_of, names_of
@@ -51,6 +49,7 @@ class Everywhere:
     loop: LoopWatch = field(default_factory=LoopWatch)
     _optimizers: list[Optimizer] = field(default_factory=list)  # without a session
     _updating: list[Optimizer] = field(default_factory=list)
+    _hand: HandWatch = field(init=False)
     _pending: list[torch.Tensor] = field(default_factory=list)
     _shared: tuple[Session | None, list[torch.Tensor]] = (None, [])  # what the last update took
     _foreign: set[int] = field(default_factory=set)  # optimizers of no session so far
@@ -58,10 +57,13 @@ class Everywhere:
     _thread: int = 0
     _asleep: bool = False
     _is_cut: bool = False
-    _armed: bool = False
-    _forward: ExitStack = field(default_factory=ExitStack)
+    _calls: Arming = field(init=False)
     _last: ExitStack = field(default_factory=ExitStack)
     _exit: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self._calls = Arming(self._enters, self._leaves, self.sessions)
+        self._hand = HandWatch(self._begin_to_watch, self._after_update, self._backward)
 
     def __enter__(self) -> Self:
         self._thread = threading.get_ident()
@@ -70,16 +72,18 @@ class Everywhere:
         os.register_at_fork(after_in_child=lambda: _sleep(me()))
         add(register_optimizer_step_pre_hook(self._before_update).remove)
         add(self._last.close)
-        add(self._disarm)
+        add(self._calls.disarm)
         enter(losses_seen(self._backward))
         enter(eager(self.seen.compiles))
         enter(self.loop)
         if self.fixed is None:
             enter(optimizers_seen(self._optimizers.append))
+            enter(gradients_taken(self._taken))
+            self.loop.on_begin, self.loop.on_end = self._begins, self._hand.backward_ended
         else:
             self._open_session(self.fixed, ("",) if len(self.fixed.models) == 1 else None)
         self._come_last()
-        self._arm()
+        self._calls.arm()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,38 +100,20 @@ class Everywhere:
         """Optimizers that stepped and whose models were not found."""
         return tuple(o for o in self._optimizers if id(o) in self._foreign)
 
-    # ---- what is hooked -------------------------------------------------------------------
-
     def _come_last(self) -> None:
         """Hear of an update after the recorders have read it."""
         self._last.close()
         self._last.callback(register_optimizer_step_post_hook(self._after_update).remove)
 
-    def _arm(self) -> None:
-        """See calls of modules: before the recorders when they begin, after them when they end."""
-        self._disarm()
-        add = self._forward.callback
-        add(register_module_forward_pre_hook(self._enters).remove)
-        for session in self.sessions:
-            session.recorder.hook_forward()
-        add(register_module_forward_hook(self._leaves, always_call=True).remove)
-        self._armed = True
-
-    def _disarm(self) -> None:
-        self._forward.close()
-        for session in self.sessions:
-            session.recorder.unhook_forward()
-        self._armed = False
-
     def _settle(self) -> None:
         """Look at modules only while a step that is wanted runs, or something is still unknown."""
         unknown = self.fixed is None and (not self.sessions or self._expects_more())
         wanted = unknown or any(s.wanted for s in self.sessions)
-        if wanted and not self._armed:
+        if wanted and not self._calls.armed:
             self._depth = 0
-            self._arm()
-        elif self._armed and not wanted:
-            self._disarm()
+            self._calls.arm()
+        elif self._calls.armed and not wanted:
+            self._calls.disarm()
 
     def _expects_more(self) -> bool:
         """Has an optimizer no models yet? Some never get any; it is not waited for them for ever."""
@@ -143,6 +129,8 @@ class Everywhere:
         if not known and self._depth == 1 and self.fixed is None and torch.is_grad_enabled():
             self.seen.forwards += 1
             return self._discover(module, args)
+        if known:
+            self._hand.look()
         for session in known:
             if len(self.sessions) == 1 and not self._updating and session.zeroed:
                 session.losses.extend(self._pending)
@@ -173,14 +161,33 @@ class Everywhere:
             session.backward_seen = True
         self._pending.append(loss)
 
+    @property
+    def _is_by_hand(self) -> bool:
+        """May updates be made by hand? Not where an optimizer was made or stepped."""
+        return (
+            not self._asleep
+            and not self._optimizers
+            and self.sessions in ([], [self._hand.session])
+        )
+
+    def _begins(self, tensors: Sequence[torch.Tensor]) -> None:
+        if self._is_by_hand and len(tensors) == 1:
+            self._hand.backward_begins(lambda: leaves_of(tensors[0]))
+
+    def _taken(self, loss: torch.Tensor, leaves: Sequence[torch.Tensor], grads: Any) -> None:
+        """Gradients were computed without a backward pass; what is no parameter is not trained."""
+        if self._is_by_hand and leaves:
+            self._hand.taken(loss, leaves, grads)
+        elif any(s.holds(leaves) for s in self.sessions):
+            self._backward(loss)
+
     def _before_update(self, optimizer: Optimizer, *_: Any) -> None:
         if self._asleep:
             return
         if self.fixed is None and not self.sessions:
             self._thread = threading.get_ident()  # a script may train in a thread of its own
         self._updating.append(optimizer)
-        session = self._session_of(optimizer)
-        if session is not None:
+        if (session := self._session_of(optimizer)) is not None:
             session.before_update(optimizer)
         elif self.fixed is None and not any(o is optimizer for o in self._optimizers):
             self._optimizers.append(optimizer)
@@ -200,13 +207,12 @@ class Everywhere:
         if session is not None and ended:
             self.on_step(session)
 
-    # ---- details --------------------------------------------------------------------------
-
     def _end(self) -> None:
         """A last step with a loss but without an update counts: it may be the one that failed.
 
         Of one that ended inside an update (the closure of LBFGS) only the loss can be told.
         """
+        self._hand.look()
         for session in self.sessions:
             failed = session.backward_seen and self._pending and len(self.sessions) == 1
             if failed and not self._is_cut:
@@ -266,7 +272,7 @@ class Everywhere:
         self._foreign.difference_update(map(id, group.optimizers))
         session = self._open_session(group, None)
         self._come_last()
-        self._arm()
+        self._calls.arm()
         return session
 
     def _open_session(self, group: Group, names: Sequence[str] | None) -> Session:

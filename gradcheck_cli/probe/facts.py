@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from gradcheck_cli.probe.calls import tensors_in
+from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.terms import NEVER_NEGATIVE, Measured, Terms
 from gradcheck_cli.records.trace import OVER_THE_BATCH, DataFacts, LossFacts
@@ -42,7 +43,7 @@ class DataWatch:
     def saw(self, inputs: Any) -> None:
         """A batch enters the model."""
         given = list(tensors_in(inputs))
-        if not given or given[0].dim() == 0:
+        if not given or given[0].dim() == 0 or transformed():
             return
         self.shapes = tuple(tuple(t.shape) for t in given)
         self.batch_size = given[0].shape[0]

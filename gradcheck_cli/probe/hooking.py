@@ -34,3 +34,8 @@ def in_backward() -> bool:
 def is_traced() -> bool:
     """Is the call not run but written down, by torch.compile or torch.jit.trace?"""
     return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None  # noqa: SLF001 - untyped in public
+
+
+def transformed() -> bool:
+    """Does a transform of torch.func (vmap, grad) run?"""
+    return torch._C._functorch.peek_interpreter_stack() is not None  # noqa: SLF001 - no public way to ask

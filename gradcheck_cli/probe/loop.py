@@ -5,7 +5,7 @@ called, and what they counted is collected for a training.
 """
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -27,6 +27,8 @@ class LoopWatch:
     accounts: weakref.WeakKeyDictionary[Optimizer, Account] = field(
         default_factory=weakref.WeakKeyDictionary
     )
+    on_begin: Callable[[tuple[torch.Tensor, ...]], None] = lambda _: None  # of a backward pass
+    on_end: Callable[[], None] = lambda: None  # of a backward pass
     _exit: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -65,13 +67,15 @@ class LoopWatch:
     def _built(self, optimizer: Optimizer) -> None:
         self.account(optimizer).built_at = user_site()
 
-    def _begins(self, _: tuple[torch.Tensor, ...]) -> None:
+    def _begins(self, tensors: tuple[torch.Tensor, ...]) -> None:
+        self.on_begin(tensors)
         for account in list(self.accounts.values()):
             account.backward_begins()
 
     def _ends(self) -> None:
         for account in list(self.accounts.values()):
             account.backward_ended()
+        self.on_end()
 
     def _updated(self, optimizer: Optimizer, *_: Any) -> None:
         self.account(optimizer).updated(optimizer)

@@ -8,13 +8,16 @@ it was before it was scaled, `Optimizer.__init__` every optimizer before its fir
 import functools
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch._functorch import eager_transforms
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
+
+from gradcheck_cli.probe.hooking import transformed
 
 # What torch.compile says of our hooks, to people who did not put them there.
 _ABOUT_HOOKS = r"Using `torch\.compile\(module\)` when there are global hooks on modules"
@@ -114,6 +117,55 @@ def optimizers_seen(on_optimizer: Callable[[Optimizer], None]) -> Iterator[None]
 
     with _replaced(Optimizer, "__init__", watch_init):
         yield
+
+
+@contextmanager
+def gradients_taken(
+    on_value: Callable[[torch.Tensor, Sequence[torch.Tensor], Sequence[Any]], None],
+) -> Iterator[None]:
+    """Call `on_value` with a scalar, the leaves that it was derived by, and the gradients.
+
+    `torch.autograd.grad` tells the leaves; `torch.func.grad` and its kin derive by what is no leaf,
+    and only their value is told, of the outermost of them.
+    """
+
+    def watch_grad(original: Any) -> Any:
+        def grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            result = original(outputs, inputs, *args, **kwargs)
+            one = isinstance(inputs, torch.Tensor)
+            leaves = (inputs,) if one else tuple(inputs)
+            value = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
+            again = kwargs.get("create_graph", False)
+            if (
+                value.numel() == 1
+                and not again
+                and not transformed()
+                and all(map(_is_leaf, leaves))
+            ):
+                on_value(value.detach(), leaves, result)
+            return result
+
+        return grad
+
+    def watch_transform(original: Any) -> Any:
+        def grad_and_value(func: Any, argnums: Any, has_aux: Any, *given: Any) -> Any:
+            result = original(func, argnums, has_aux, *given)
+            value = result[1][0] if has_aux else result[1]
+            if not transformed() and isinstance(value, torch.Tensor):
+                on_value(value.detach(), (), ())
+            return result
+
+        return grad_and_value
+
+    with (
+        _replaced(torch.autograd, "grad", watch_grad),
+        _replaced(eager_transforms, "grad_and_value_impl", watch_transform),
+    ):
+        yield
+
+
+def _is_leaf(x: Any) -> bool:
+    return isinstance(x, torch.Tensor) and x.is_leaf
 
 
 @contextmanager

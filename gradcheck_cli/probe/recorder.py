@@ -124,6 +124,10 @@ class Recorder:
         """An update by `optimizer` had begun when the step was."""
         self._before_update(optimizer, (optimizer, "closure"), {})
 
+    def updated_by_hand(self, optimizer: torch.optim.Optimizer) -> None:
+        """An update was made that no optimizer announced."""
+        self._after_update(optimizer)
+
     # ---- one step -------------------------------------------------------------------------
 
     @contextmanager

@@ -91,6 +91,11 @@ class Session:
         """Does `optimizer` belong to this training?"""
         return optimizer in self.recorder.optimizers
 
+    def holds(self, tensors: Sequence[torch.Tensor]) -> bool:
+        """Are all of these among its parameters?"""
+        held = {id(p) for model in self.group.models for p in model.parameters()}
+        return all(id(t) in held for t in tensors)
+
     def adopt(self, optimizer: torch.optim.Optimizer) -> bool:
         """Take in an optimizer that was made later for the same models; False when it is foreign."""
         held = {id(p) for model in self.group.models for p in model.parameters()}
@@ -144,6 +149,8 @@ class Session:
         if len(self._stepped) < len(self.recorder.optimizers):
             return False
         self.close()
+        if not self.group.called:  # no call will tell when the next one begins
+            self.begin()
         return True
 
     @property
@@ -170,7 +177,9 @@ class Session:
 
     def _begin(self) -> None:
         self._write()
-        self._open = self.recorder.step(inspect=self.sampling.inspects(self.steps))
+        # By hand, a step ends amid a backward pass, where no function mode may be taken away.
+        inspect = not self.group.by_hand and self.sampling.inspects(self.steps)
+        self._open = self.recorder.step(inspect=inspect)
         self._open.__enter__()
 
     def close(self, *, skipped: bool = False, read: bool = True) -> None:

@@ -25,7 +25,8 @@ def _is_internal(file: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _is_installed(file: str) -> bool:
+def is_installed(file: str) -> bool:
+    """Is it a file of an installed package, of torch or of ours, and not the user's own?"""
     return file.startswith(_INTERNAL) or "site-packages" in file
 
 
@@ -37,7 +38,7 @@ def user_site() -> SourceSite | None:
 def user_site_of(frame: FrameType | None) -> SourceSite | None:
     """Return the innermost line of the user's code in a frame and those that called it."""
     while frame is not None:
-        if not _is_installed(frame.f_code.co_filename):
+        if not is_installed(frame.f_code.co_filename):
             return SourceSite(_shown(frame.f_code.co_filename), frame.f_lineno)
         frame = frame.f_back
     return None

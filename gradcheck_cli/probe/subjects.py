@@ -19,6 +19,8 @@ class Group:
 
     models: tuple[nn.Module, ...]
     optimizers: tuple[torch.optim.Optimizer, ...]
+    called: bool = True  # by `module(...)`, so that hooks tell when a step begins
+    by_hand: bool = False  # no optimizer makes its updates
 
 
 def ids_of(optimizer: torch.optim.Optimizer) -> set[int]:
@@ -37,24 +39,23 @@ def group_of(called: nn.Module, free: Optimizers, taken: Optimizers = ()) -> Gro
     if not training:
         return None
     wanted = set().union(*(ids_of(o) for o in training))
-    tops = _tops(wanted, called)
     models: list[nn.Module] = []
-    for top in tops:
+    for top in tops(wanted, called):
         holds = {id(p) for p in top.parameters()}
         others = [o for o in (*free, *taken) if o not in training and ids_of(o) & holds]
         models.append(_smallest(top, wanted & holds, called) if others else top)
     return Group(tuple(models), tuple(training))
 
 
-def _tops(wanted: set[int], called: nn.Module) -> list[nn.Module]:
+def tops(wanted: set[int], called: nn.Module | None = None) -> list[nn.Module]:
     """Return modules that are part of no other and hold wanted parameters, each parameter once."""
     alive = [x for x in gc.get_objects() if issubclass(type(x), nn.Module) and _is_whole(x)]
     holders = [m for m in alive if any(id(p) in wanted for p in m.parameters())]
     parts = {id(part) for m in holders for part in m.modules() if part is not m}
-    tops = [m for m in holders if id(m) not in parts]
-    tops.sort(key=lambda m: (not _contains(m, called), -_size(m)))
+    whole = [m for m in holders if id(m) not in parts]
+    whole.sort(key=lambda m: (called is None or not _contains(m, called), -_size(m)))
     left, chosen = set(wanted), []
-    for top in tops:
+    for top in whole:
         held = {id(p) for p in top.parameters()} & left
         if held:
             chosen.append(top)

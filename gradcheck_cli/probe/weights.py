@@ -1,6 +1,6 @@
 """Readings of parameters around an optimizer step: weight, gradient, true update."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,21 +63,23 @@ class WeightWatch:
 
     def after(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer has stepped: gradients are as it used them, updates are real."""
+        kept: Mapping[int, torch.Tensor] = getattr(optimizer, "grads", {})  # of an update by hand
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 path = self._home.get(id(parameter))
-                if path is None or parameter.grad is None:
+                grad = kept.get(id(parameter), parameter.grad)
+                if path is None or grad is None:
                     continue
                 self.reached.add(id(parameter))
-                reason = unreadable(parameter) or unreadable(parameter.grad)
+                reason = unreadable(parameter) or unreadable(grad)
                 if reason is not None or id(parameter) not in self.memory:
                     self.miss(f"weights of {path}", reason or "they came after its first update")
                     continue
                 if parameter.dim() < 2:
-                    self.ledger.read((path, "bias_grad"), parameter.grad)
+                    self.ledger.read((path, "bias_grad"), grad)
                 else:
                     state = optimizer.state.get(parameter, {})
-                    self._read(path, parameter, parameter.grad, state, group)
+                    self._read(path, parameter, grad, state, group)
 
     def _read(
         self,

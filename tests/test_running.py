@@ -218,13 +218,13 @@ def test_a_module_is_run_as_python_runs_it(tmp_path: Path) -> None:
         ("import torch\nprint(1)", "no optimizer stepped", 3),
         (
             "import torch\nm = torch.nn.Linear(2, 2)\nm(torch.ones(1, 2)).sum().backward()",
-            "does not subclass",
+            "nothing was trained",
             3,
         ),
         (
             "import torch\nw = torch.nn.Parameter(torch.ones(2))\no = torch.optim.SGD([w], 0.1)\n"
             "(w * w).sum().backward()\no.step()",
-            "in no module that was called",
+            "do not suffice",
             3,
         ),
         ("import torch\nprint(torch.ones(1) @ torch.ones(2))", "ended with RuntimeError before", 1),

@@ -26,13 +26,13 @@ def why_nothing(seen: "Seen | None", ending: Ending) -> str:
         )
     if seen.backwards and not seen.updates:
         return (
-            f"{seen.backwards} backward passes but no step of a torch.optim.Optimizer: an optimizer "
-            f"that does not subclass it cannot be seen; {other}"
+            f"no optimizer stepped, and nothing that got a gradient was changed after a backward pass: "
+            f"nothing was trained; {other}"
         )
     if seen.updates:
         return (
-            f"{seen.updates} optimizer steps, but of parameters that are in no module that was "
-            f"called; {other}"
+            f"{seen.updates} steps by optimizers do not suffice to find out what is trained; let it "
+            f"run for longer, or {other}"
         )
     return (
         "no optimizer stepped in this process; training in processes that the script starts "

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from math import isfinite, log10
 
 from gradcheck_cli.records.comparison import Accepted, Comparison, Pair
-from gradcheck_cli.records.finding import Evidence, Finding
+from gradcheck_cli.records.finding import Evidence, Finding, plain_path
 from gradcheck_cli.records.report import Report
-from gradcheck_cli.renderers.places import plain_path
 
 TOLERANCE = 0.5  # decades by which a number may move before it counts
 SPREADING = 1.5  # factor by which more layers count as worse

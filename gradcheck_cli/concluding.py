@@ -1,10 +1,12 @@
 """From a trace and what the rules say of it to the parts of a report; no torch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isfinite
 
+from gradcheck_cli.policy import is_serious
 from gradcheck_cli.records.diagnosis import Cause, Fix, Status
-from gradcheck_cli.records.finding import Finding, Severity
+from gradcheck_cli.records.finding import Finding, Severity, Skip
 from gradcheck_cli.records.report import History, LayerSummary, LossSummary, Verdict
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 from gradcheck_cli.rules import telling
@@ -24,16 +26,24 @@ from gradcheck_cli.rules.progress import State, progress
 _COLUMNS = 60  # steps kept for pictures
 _CURVE = 400  # losses kept for pictures
 _FEW = 20  # steps below which "nothing found" is not an answer
+BESIDE = (
+    "Nothing wrong: gradients reach all layers; losses of models beside each other need not fall."
+)
 
 
-def verdict(trace: Trace, judgement: Judgement) -> Verdict:
-    """Return sick when something above a note was found.
+def verdict(trace: Trace, judgement: Judgement, *, beside: bool = False) -> Verdict:
+    """Return sick when something above a note counts.
 
     Healthy needs a loss better than its reference, or falling towards it, beyond the noise; or one whose
-    size tells nothing, so that gradients and updates are all there is to judge.
+    size tells nothing, so that gradients and updates are all there is to judge: so it is of a model that
+    trains `beside` others. Where only the policy keeps something from counting, it is healthy beyond that.
     """
-    if any(f.severity is not Severity.NOTE for f in judgement.findings):
+    if is_serious(judgement.findings):
         return Verdict.SICK
+    if judgement.calmed and not judgement.crashed:
+        return Verdict.HEALTHY
+    if beside and trace.taken >= _FEW and not judgement.crashed:
+        return Verdict.HEALTHY
     state = progress(trace)
     if state.state is State.UNKNOWN or len(trace.steps) < _FEW or judgement.crashed:
         return Verdict.UNSURE
@@ -49,10 +59,13 @@ def headline(
     *,
     fixes: Sequence[Fix] = (),
     longer: str = "",
+    beside: bool = False,
 ) -> str:
     """Return one sentence a person can act on; `longer` says how more steps are observed."""
     state = progress(trace)
     if found is Verdict.HEALTHY:
+        if beside and verdict(trace, Judgement()) is Verdict.UNSURE:
+            return BESIDE
         return f"Nothing wrong: gradients reach all layers and {telling.clause(state)}."
     if found is Verdict.UNSURE:
         longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
@@ -61,6 +74,19 @@ def headline(
             f"Not sure yet: nothing is wrong with the gradients, but {telling.clause(state)}; "
             f"{decided}."
         )
+    return accusation(findings, causes, fixes)
+
+
+def calmed(left_out: Sequence[Skip]) -> str:
+    """Return the headline of what is healthy beyond what the policy leaves out."""
+    codes = ", ".join(dict.fromkeys(skip.code for skip in left_out))
+    return f"Nothing wrong beyond what is left out ({codes or 'by severity'})."
+
+
+def accusation(
+    findings: Sequence[Finding], causes: Sequence[Cause], fixes: Sequence[Fix] = ()
+) -> str:
+    """Return the headline of findings of which at least one is more than a note."""
     serious = [f for f in findings if f.severity is not Severity.NOTE]
     facts = {c.name for c in causes[:1] if c.kind == "fact"}
     serious.sort(key=lambda f: f.name not in facts)
@@ -167,16 +193,33 @@ def _spaced(steps: Sequence[Step], most: int) -> Sequence[Step]:
     return [steps[round(i * stride)] for i in range(most)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What to do next, as it can be done with the training that was observed."""
+
+    longer: str = ""  # in the headline, where too little was seen: how more is
+    healthy: tuple[str, ...] = ("put it into CI: gradcheck diagnose ... --fail-on error",)
+    unsure: tuple[str, ...] = ("observe more steps: add --steps auto",)
+    untried: tuple[str, ...] = (
+        "leave out --no-verify to have the fixes tried on your model and data",
+    )
+
+
 def next_steps(
-    found: Verdict, findings: Sequence[Finding], fixes: Sequence[Fix], *, taken: int = 0
+    found: Verdict,
+    findings: Sequence[Finding],
+    fixes: Sequence[Fix],
+    advice: Advice = Advice(),
+    *,
+    taken: int = 0,
 ) -> tuple[str, ...]:
     """Return what to run next, after so many steps."""
     if found is Verdict.HEALTHY:
-        return ("put it into CI: gradcheck diagnose ... --fail-on error",)
+        return advice.healthy
     if found is Verdict.UNSURE:
-        return ("observe more steps: add --steps auto",) if taken < telling.ENOUGH_STEPS else ()
+        return advice.unsure if taken < telling.ENOUGH_STEPS else ()
     told = [f"gradcheck explain {f.code}" for f in findings if f.severity is not Severity.NOTE][:2]
     tried = [f for f in fixes if f.verification.status is not Status.NOT_RUN]
     if fixes and not tried:
-        told.append("leave out --no-verify to have the fixes tried on your model and data")
+        told += advice.untried
     return tuple(dict.fromkeys(told))

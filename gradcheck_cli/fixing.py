@@ -1,99 +1,86 @@
-"""The verb `fix`: propose changes, prove them, and write the best proven one into the source."""
+"""The verb `fix`: a diagnosis whose best proven fix is prepared as a patch of the source."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.causes.ranking import rank
-from gradcheck_cli.probe.stepping import observe
-from gradcheck_cli.records.diagnosis import Cause, Fix, Status
-from gradcheck_cli.records.finding import Finding
+from gradcheck_cli.diagnosing import STEPS, diagnosed
+from gradcheck_cli.pipeline import Stage, configured
+from gradcheck_cli.policy import Policy
+from gradcheck_cli.probe.stepping import Progress
+from gradcheck_cli.records.diagnosis import Status
+from gradcheck_cli.records.report import Report
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
-from gradcheck_cli.remedies.proposing import propose
-from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.target import Target
-from gradcheck_cli.targets.training import Training
-from gradcheck_cli.verifying import forecast, prove, reconsidered
 
 if TYPE_CHECKING:
     from gradcheck_cli.remedies.patching.patch import Patch
 
-__all__ = ["Cure", "Proposal", "fix", "propose"]
-
-STEPS = 50
-BUDGET = 60.0  # seconds for trying fixes
-Stage = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cure:
-    """What was found, what was tried, and the patch of the best proven fix that can be written."""
+    """The report, in which the fix that can be written has its diff, and the patch that writes it."""
 
-    findings: tuple[Finding, ...]
-    causes: tuple[Cause, ...]
-    fixes: tuple[Fix, ...]  # the best first
-    chosen: Fix | None = None
+    report: Report
     patch: "Patch | None" = None
     refusals: tuple[str, ...] = ()  # why better fixes cannot be written
+    notes: tuple[str, ...] = ()  # of the policy
 
 
 def fix(
     target: Target,
+    steps: int | None = STEPS,
     *,
-    steps: int = STEPS,
-    budget: float = BUDGET,
-    verify_on: int | None = None,
+    policy: Policy | None = None,
+    budget: float | None = None,
+    command: str = "",
     root: Path | None = None,
+    on_step: Progress | None = None,
     on_stage: Stage | None = None,
+    timeout: float | None = None,
 ) -> Cure:
-    """Diagnose, try the fixes, and prepare the patch; nothing is written.
+    """Diagnose, try the fixes, and prepare the patch below `root`; nothing is written.
 
-    They are tried for `budget` seconds, on `verify_on` samples of each batch where that is given.
-
-    Raises what building and training the user's model raises.
+    `policy` and `budget` are those of `diagnose`; fixes are tried whatever it says. Raises what
+    building and training the user's model raises.
     """
-    say = on_stage or (lambda _: None)
-    say("training under observation")
-    training = target.build()
-    began = time.monotonic()
-    trace = observe(training, steps)
-    pace = (time.monotonic() - began) / steps
-    findings = judge(trace).findings
-    causes = rank(trace, findings)
-    proposals = propose(training, trace, causes, findings)
-    say(forecast(proposals, pace, budget))
-    tried = prove(
-        target.on(verify_on), proposals, budget=budget, baseline=findings, on_progress=say
+    asked = (policy or configured()).but(verify=True, budget=budget)
+    made = diagnosed(
+        target,
+        steps,
+        policy=asked,
+        command=command,
+        on_step=on_step,
+        on_stage=on_stage,
+        timeout=timeout,
+        declining="",
     )
-    fixes = tuple(p.fix for p in tried)
-    chosen, patch, refusals = _patchable(tried, training, target, root)
-    if chosen is not None and patch is not None:
-        shown = replace(chosen, diff=patch.diff)
-        fixes = tuple(shown if f is chosen else f for f in fixes)
-        chosen = shown
+    place, patch, refusals = _patchable(made.proposals, target, root)
+    fixes = list(made.report.fixes)
+    if patch is not None:
+        fixes[place] = replace(fixes[place], diff=patch.diff)
     return Cure(
-        findings=findings,
-        causes=reconsidered(causes, fixes),
-        fixes=fixes,
-        chosen=chosen,
+        report=replace(made.report, fixes=tuple(fixes)),
         patch=patch,
         refusals=tuple(refusals),
+        notes=made.notes,
     )
 
 
 def _patchable(
-    tried: Sequence[Proposal], training: Training, target: Target, root: Path | None
-) -> tuple[Fix | None, "Patch | None", list[str]]:
-    """Return the best verified fix that can be written, with its patch."""
+    tried: Sequence[Proposal], target: Target, root: Path | None
+) -> "tuple[int, Patch | None, list[str]]":
+    """Return the place and the patch of the best verified fix that can be written."""
     from gradcheck_cli.remedies.patching.patch import patch
 
     refusals: list[str] = []
-    for proposal in tried:
+    training = None
+    for place, proposal in enumerate(tried):
         if proposal.fix.verification.status is not Status.VERIFIED:
             continue
+        training = training or target.build()
         try:
             made = patch(
                 proposal.edits, training, target.labels, layers=proposal.fix.layers, root=root
@@ -101,5 +88,5 @@ def _patchable(
         except CannotPatchError as refusal:
             refusals.append(f"{proposal.fix.name}: {refusal}")
             continue
-        return proposal.fix, made, refusals
-    return None, None, refusals
+        return place, made, refusals
+    return 0, None, refusals

@@ -1,173 +1,120 @@
-"""What of a report counts: rules selected and ignored, layers ignored with a reason, severities.
+"""May a report pass: what counts of it, what is new beside a baseline, and the exit code.
 
-A pure function from a report to a report. What is left out is not lost: it is listed as skipped, with
-the reason, so that every format shows it.
+A report of this run counts already what the policy lets count; one that was saved is sorted here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 
-from gradcheck_cli.errors import UsageError
-from gradcheck_cli.records.finding import Finding, Severity, Skip
+from gradcheck_cli import comparing, concluding
+from gradcheck_cli.errors import ExitCode
+from gradcheck_cli.policy import Policy, Sorted, is_serious, sort
+from gradcheck_cli.records import baseline as accepted
+from gradcheck_cli.records.comparison import Comparison
+from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.records.report import Report, Verdict
-from gradcheck_cli.renderers.places import plain_path
-
-ALL = "ALL"
+from gradcheck_cli.rules.engine import check_selection, unfitting
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleIgnore:
-    """Rules that do not count in some layers, and why."""
+class Gated:
+    """A report in which only what counts is left, and what the gate has to say about it."""
 
-    modules: tuple[str, ...]  # patterns: head.*
-    rules: tuple[str, ...]  # codes, names or prefixes
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Which findings count. Rules are given by code, name or prefix (GC1), or ALL."""
-
-    select: tuple[str, ...] = (ALL,)
-    extend_select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    per_module: tuple[ModuleIgnore, ...] = ()
-    severities: tuple[tuple[str, Severity], ...] = ()
-
-    def selects(self, code: str, name: str) -> bool:
-        """Is the rule asked for? The longest prefix decides; of equals, `ignore` does."""
-        wanted = _closeness(code, name, (*self.select, *self.extend_select))
-        return wanted > _closeness(code, name, self.ignore)
-
-
-@dataclass(slots=True)
-class _Sieve:
-    """Collects what stays, what goes and which ignores were of use."""
-
+    report: Report
     policy: Policy
-    kept: list[Finding] = field(default_factory=list)
-    left_out: list[Skip] = field(default_factory=list)
-    used: set[int] = field(default_factory=set)
+    notes: tuple[str, ...] = ()
+    comparison: Comparison | None = None
 
-    def take(self, finding: Finding) -> None:
-        """Sort one finding."""
-        if not self.policy.selects(finding.code, finding.name):
-            self.left_out.append(Skip(finding.code, finding.name, "found, but not selected"))
-            return
-        layers, reasons = self._counting_layers(finding)
-        if finding.layers and not layers:
-            reason = f"found, but ignored in all its layers: {'; '.join(reasons)}"
-            self.left_out.append(Skip(finding.code, finding.name, reason))
-            return
-        severity = dict(self.policy.severities).get(finding.code, finding.severity)
-        self.kept.append(replace(finding, layers=layers, severity=severity))
+    @property
+    def failing(self) -> tuple[Finding, ...]:
+        """What may fail the run: all findings, beside a baseline only what is new or worse."""
+        return self.comparison.regressed if self.comparison else self.report.findings
 
-    def _counting_layers(self, finding: Finding) -> tuple[tuple[str, ...], list[str]]:
-        layers, reasons = finding.layers, []
-        for i, ignore in enumerate(self.policy.per_module):
-            if not _closeness(finding.code, finding.name, ignore.rules):
-                continue
-            rest = tuple(path for path in layers if not _matches(path, ignore.modules))
-            if rest != layers:
-                self.used.add(i)
-                reasons.append(ignore.reason or f"ignored in {', '.join(ignore.modules)}")
-                layers = rest
-        return layers, reasons
+    @property
+    def fails(self) -> bool:
+        """Is there a finding that fails the run, if nothing forgives it?"""
+        gate = self.policy.fail_on
+        return gate is not None and any(f.severity.rank >= gate.rank for f in self.failing)
 
+    @property
+    def code(self) -> ExitCode:
+        """The exit code: 0 only for what was measured to its end and judged by all rules."""
+        if self.report.run.interrupted:
+            return ExitCode.INTERRUPTED
+        if self.report.run.steps == 0:
+            return ExitCode.CANNOT_DIAGNOSE
+        if self.fails and not self.policy.exit_zero:
+            return ExitCode.FINDINGS
+        if self.report.crashed:
+            return ExitCode.BUG
+        return ExitCode.CANNOT_DIAGNOSE if self.report.run.stopped else ExitCode.OK
 
-def gate(report: Report, policy: Policy) -> tuple[Report, tuple[str, ...]]:
-    """Return the report with what counts, and warnings for ignores that matched nothing."""
-    sieve = _Sieve(policy)
-    for finding in report.findings:
-        sieve.take(finding)
-    warnings = tuple(
-        f"the ignore of {', '.join(x.rules)} in {', '.join(x.modules)} matched nothing"
-        for i, x in enumerate(policy.per_module)
-        if i not in sieve.used
-    )
-    if tuple(sieve.kept) == report.findings:
-        return report, warnings
-    return _without(report, sieve), warnings
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """What is to be said: of the policy, of the baseline, and why something sick passes."""
+        return (*self.notes, *filter(None, (self.excuse,)))
 
-
-def check_selection(policy: Policy, known: Sequence[tuple[str, str]]) -> None:
-    """Raise UsageError where nothing is selected: by a selector that fits no rule, or by all of them."""
-    for text in (*policy.select, *policy.extend_select):
-        if check_rules([text], known):
-            raise UsageError(f"select: no rule fits {text!r}; `gradcheck rules` lists them")
-    if not any(policy.selects(code, name) for code, name in known):
-        raise UsageError(
-            "select and ignore leave no rule; what is judged by no rule is not healthy"
-        )
+    @property
+    def excuse(self) -> str:
+        """Why the exit code is 0 although something is wrong; empty where it is not."""
+        if self.report.verdict is not Verdict.SICK or self.code is not ExitCode.OK:
+            return ""
+        gate = self.policy.fail_on
+        if gate is None:
+            return "exit code 0 in spite of findings: --fail-on never"
+        if self.fails:
+            return "exit code 0 in spite of findings: --exit-zero"
+        if any(f.severity.rank >= gate.rank for f in self.report.findings):
+            return "exit code 0 in spite of findings: the baseline accepts them"
+        worst = self.report.worst
+        found = f"the gravest is a {worst.value}" if worst is not None else "none is left"
+        return f"exit code 0 in spite of findings: {found}, and --fail-on is {gate.value}"
 
 
-def check_rules(given: Sequence[str], known: Sequence[tuple[str, str]]) -> list[str]:
-    """Return a warning for each selector that fits no rule; `known` are codes and names."""
-    return [
-        f"no rule fits {text!r}"
-        for text in given
-        if text.upper() != ALL
-        and not any(code.startswith(text.upper()) or name == text.lower() for code, name in known)
-    ]
+def check(policy: Policy, found: Sequence[Finding] = ()) -> None:
+    """Raise UsageError for an unreadable baseline, and where no rule is selected, nor one that `found`."""
+    check_selection(policy, found)
+    if policy.baseline is not None:
+        accepted.read(policy.baseline)
 
 
-def parse_module_ignore(text: str) -> ModuleIgnore:
-    """Return what `head.*=GC101,GC2:reason` means; raises UsageError."""
-    modules, equals, rest = text.partition("=")
-    rules, _, reason = rest.partition(":")
-    if not (equals and modules.strip() and rules.strip()):
-        raise UsageError(
-            f"{text!r}: expected MODULES=RULES:REASON, as in 'head.*=GC101:frozen on purpose'"
-        )
-    return ModuleIgnore(_listed(modules), _listed(rules), reason.strip())
+def gate(report: Report, policy: Policy) -> Gated:
+    """Return what counts of a saved report; raises UsageError for an unreadable baseline."""
+    said = sort(report.findings, policy)
+    counting = report if said.kept == report.findings else _without(report, said)
+    return beside(counting, policy, (*unfitting(policy), *said.unused))
 
 
-def parse_severity(text: str) -> tuple[str, Severity]:
-    """Return what `GC101=warning` means; raises UsageError."""
-    code, equals, name = text.partition("=")
-    try:
-        return code.strip().upper(), Severity(name.strip().lower())
-    except ValueError as error:
-        said = "expected CODE=error, warning or note" if equals else "expected CODE=SEVERITY"
-        raise UsageError(f"{text!r}: {said}") from error
+def beside(counting: Report, policy: Policy, notes: Sequence[str] = ()) -> Gated:
+    """Return what is new or worse beside the baseline; raises UsageError when it is unreadable."""
+    if policy.baseline is None:
+        return Gated(counting, policy, tuple(notes))
+    comparison = comparing.compare(accepted.read(policy.baseline), counting)
+    known = len(comparison.same) + len(comparison.better)
+    said = [f"{known} of {len(counting.findings)} findings are accepted by {policy.baseline}"]
+    said += [f"{pair.now.code} {pair.now.name} got {pair.why}" for pair in comparison.worse]
+    if comparison.gone:
+        said.append(f"{len(comparison.gone)} accepted findings are gone: gradcheck baseline prune")
+    return Gated(counting, policy, (*notes, *said), comparison)
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _closeness(code: str, name: str, selectors: Sequence[str]) -> int:
-    """Return how closely the best selector names the rule; 0 where none does."""
-    best = 0
-    for text in selectors:
-        if text.upper() == ALL:
-            best = max(best, 1)
-        elif code.startswith(text.upper()) or text.lower() == name:
-            best = max(best, 1 + len(text))
-    return best
-
-
-def _matches(path: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(plain_path(path), pattern) for pattern in patterns)
-
-
-def _without(report: Report, sieve: _Sieve) -> Report:
+def _without(report: Report, said: Sorted) -> Report:
     """Return the report without what does not count, nor causes and fixes of that alone."""
-    kept = sorted(sieve.kept, key=lambda f: (-f.severity.rank, f.code))
+    kept = said.kept
     marks = {f.code for f in kept} | {f.name for f in kept}
     causes = tuple(c for c in report.causes if marks & {*c.explains})
     treated = {c.name for c in causes}
-    serious = any(f.severity is not Severity.NOTE for f in kept)
-    calmed = report.verdict is Verdict.SICK and not serious
-    codes = ", ".join(dict.fromkeys(skip.code for skip in sieve.left_out))
-    headline = f"Nothing wrong beyond what is left out ({codes or 'by severity'})."
+    verdict, headline = report.verdict, report.headline
+    if said.calmed and verdict is Verdict.SICK:
+        verdict, headline = Verdict.HEALTHY, concluding.calmed(said.left_out)
+    elif is_serious(kept) and (verdict is not Verdict.SICK or not is_serious(report.findings)):
+        verdict, headline = Verdict.SICK, concluding.accusation(kept, causes)
     return replace(
         report,
-        verdict=Verdict.HEALTHY if calmed else report.verdict,
-        headline=headline if calmed else report.headline,
-        findings=tuple(kept),
+        verdict=verdict,
+        headline=headline,
+        findings=kept,
         causes=causes,
         fixes=tuple(fix for fix in report.fixes if fix.treats in treated),
-        skipped=(*report.skipped, *sieve.left_out),
+        skipped=(*report.skipped, *said.left_out),
     )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.arriving import when_imported
 from gradcheck_cli.probe.launching import Ending, Program, execute
 from gradcheck_cli.probe.terminating import (
@@ -23,6 +23,7 @@ from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Gap, Trace
 
 if TYPE_CHECKING:
+    from gradcheck_cli.pipeline import Conclusion
     from gradcheck_cli.probe.everywhere import Everywhere
     from gradcheck_cli.probe.places import Ranks
     from gradcheck_cli.probe.ranks import Shard
@@ -48,6 +49,7 @@ class Plan:
     stop_after: int | None = None
     first: int = 8
     every: int = 100
+    policy: Policy = field(default_factory=Policy)
     keep: "Callable[[Report], None] | None" = (
         None  # takes a snapshot of the report every few seconds
     )
@@ -59,11 +61,16 @@ class Outcome:
     """How the script ended, and what was measured on the way; without a report, why there is none."""
 
     ending: Ending
-    report: "Report | None" = None
+    conclusion: "Conclusion | None" = None
     advice: str = ""
     follows: bool = False  # another rank reports
     recipe: "Recipe | None" = None  # how to describe the training to `diagnose`
     signals: Signals = field(default_factory=Signals)
+
+    @property
+    def report(self) -> "Report | None":
+        """What is said of what was measured, if anything was."""
+        return None if self.conclusion is None else self.conclusion.report
 
 
 @dataclass(slots=True)
@@ -97,7 +104,7 @@ class _Run:
         if plan.keep is not None and (self.ranks is None or self.ranks.leads):
             from gradcheck_cli.witnessing import Snapshots
 
-            self.snapshots = Snapshots(plan.keep, plan.snapshot_seconds)
+            self.snapshots = Snapshots(plan.keep, plan.policy, plan.snapshot_seconds)
 
     def stepped(self, _: "Session") -> None:
         """Stop the script when every training has taken its steps, or one is far ahead.
@@ -137,8 +144,10 @@ def run(plan: Plan, aftermath: ExitStack) -> Outcome:
         return Outcome(
             ending, advice=why_nothing(watcher.seen if watcher else None, ending), signals=signals
         )
-    how = _recipe(plan, next(s for s in watcher.sessions if s.steps))
-    return Outcome(ending, _report(this, ending, how), recipe=how, signals=signals)
+    from gradcheck_cli.witnessing import recipe_of
+
+    how = recipe_of(plan.program, next(s for s in watcher.sessions if s.steps))
+    return Outcome(ending, _concluded(this, ending, how), recipe=how, signals=signals)
 
 
 def _ended(ending: Ending, signals: Signals, aftermath: ExitStack) -> Ending:
@@ -170,8 +179,8 @@ def _about(this: _Run) -> "Circumstances":
     )
 
 
-def _report(this: _Run, ending: Ending, how: "Recipe") -> "Report":
-    from gradcheck_cli.witnessing import report_of
+def _concluded(this: _Run, ending: Ending, how: "Recipe") -> "Conclusion":
+    from gradcheck_cli.witnessing import conclusion_of
 
     watcher = this.watcher
     assert watcher is not None
@@ -192,7 +201,8 @@ def _report(this: _Run, ending: Ending, how: "Recipe") -> "Report":
         shards = {rank: seen[number] for rank, seen in others.items() if number < len(seen)}
         return _merged(session, trace, shards)
 
-    return report_of(sessions, about, amend=amend if this.ranks is not None else None)
+    amending = amend if this.ranks is not None else None
+    return conclusion_of(sessions, about, this.plan.policy, amend=amending)
 
 
 # ---- other ranks --------------------------------------------------------------------------------
@@ -277,23 +287,3 @@ def _crashes(ending: Ending) -> Iterator[Crash]:
 
         assert ending.error is not None
         yield Crash("the probe", "".join(traceback.format_exception(ending.error)))
-
-
-def _recipe(plan: Plan, session: "Session") -> "Recipe":
-    """Return how the training of the script could be described to `diagnose`."""
-    from gradcheck_cli.rebuilding import Seen, recipe, reference_to
-
-    kind = type(session.group.models[0])
-    optimizer = session.group.optimizers[0]
-    known = type(optimizer).__module__.startswith("torch.optim")
-    rates = [g["lr"] for g in optimizer.param_groups if "lr" in g]
-    seen = Seen(
-        model=kind.__name__,
-        elsewhere=reference_to(kind),
-        optimizer=type(optimizer).__name__ if known else "",
-        rate=float(rates[0]) if rates else None,
-        batch_size=session.trace().data.batch_size,
-    )
-    spec = plan.program.spec
-    home = plan.program.shown or plan.program.path if spec is None else spec.name
-    return recipe(Path(plan.program.path), home, seen)

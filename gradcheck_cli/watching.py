@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
+from gradcheck_cli.pipeline import Conclusion, configured
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.anatomy import SiteOf
 from gradcheck_cli.probe.everywhere import Everywhere
 from gradcheck_cli.probe.sampling import Sampling
@@ -19,7 +21,7 @@ from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.html import render as render_html
 from gradcheck_cli.targets.sources import SiteBook
-from gradcheck_cli.witnessing import Circumstances, hear, report_of
+from gradcheck_cli.witnessing import Circumstances, conclusion_of, judgement_of
 
 OnFinding = Callable[[Finding], None]
 _SOONEST = 10  # steps after which findings are looked for
@@ -39,14 +41,16 @@ def watch(
     first: int = 8,
     every: int = 100,
     on_finding: OnFinding | None = None,
+    policy: Policy | None = None,
 ) -> "Watch":
     """Watch a training loop that stays as it is: a step ends when `optimizer.step()` returns.
 
     The first `first` steps are observed one by one, later ones ever more rarely, until step 2,000 at
     least one in `every`. `on_finding` is called with each new error or warning, from inside
     `optimizer.step()`; what it raises ends the loop. Findings are looked for after 10 steps and each
-    time that 40 % more were taken, sooner when the loss jumps or is no number. Raises UsageError when
-    the optimizer holds no parameter of the model.
+    time that 40 % more were taken, sooner when the loss jumps or is no number. `policy` says what
+    counts; without it the config file and the environment do. Raises UsageError when the optimizer
+    holds no parameter of the model, and for a config with mistakes.
     """
     models = (model,) if isinstance(model, nn.Module) else tuple(model)
     one = isinstance(optimizer, torch.optim.Optimizer)
@@ -56,7 +60,8 @@ def watch(
         raise UsageError("the optimizer holds no parameter of the model; was it made for another?")
     if first < 0 or every < 1:
         raise UsageError(f"first={first}, every={every}: expected first >= 0 and every >= 1")
-    return Watch(Group(models, optimizers), Sampling(first=first, every=every), on_finding)
+    sampling = Sampling(first=first, every=every)
+    return Watch(Group(models, optimizers), sampling, policy or configured(), on_finding)
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ class Watch:
 
     group: Group
     sampling: Sampling
+    policy: Policy
     on_finding: OnFinding | None = None
     site_of: SiteOf = field(default_factory=lambda: SiteBook().site_of)
     _everywhere: Everywhere = field(init=False)
@@ -101,10 +107,14 @@ class Watch:
         if not self.steps:
             return ()
         [session] = self._everywhere.sessions
-        return hear(session, session.trace()).judgement.findings
+        return judgement_of(session, self.policy).findings
 
     def report(self) -> Report:
         """Return the report of what was measured so far. Raises CannotDiagnoseError without a step."""
+        return self.conclusion().report
+
+    def conclusion(self) -> Conclusion:
+        """Return the report with what it was made of. Raises CannotDiagnoseError without a step."""
         if not self.steps:
             raise CannotDiagnoseError(NOTHING)
         seconds = self._seconds or time.monotonic() - self._begun
@@ -114,7 +124,7 @@ class Watch:
             seconds=round(seconds, 3),
             advice=("to have the fixes tried: gradcheck diagnose MODEL --data DATA",),
         )
-        return report_of(self._everywhere.sessions, about)
+        return conclusion_of(self._everywhere.sessions, about, self.policy)
 
     def _repr_html_(self) -> str:
         """Show the report in a notebook, in a frame of its own."""

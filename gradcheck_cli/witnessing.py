@@ -1,33 +1,33 @@
-"""From trainings that were watched to one report: what `watch` and `run` have in common."""
+"""From trainings that were watched to the pipeline: what `watch` and `run` have in common."""
 
-import platform
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
 
 import torch
 from torch import nn
 
-from gradcheck_cli import __version__, concluding, plugins
-from gradcheck_cli.causes.ranking import rank
+from gradcheck_cli.concluding import Advice
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
+from gradcheck_cli.pipeline import Conclusion, Observed, conclude_all
+from gradcheck_cli.policy import Policy
+from gradcheck_cli.probe.launching import Program
 from gradcheck_cli.probe.session import Session
-from gradcheck_cli.records.diagnosis import Fix, Verification
-from gradcheck_cli.records.finding import Crash, Finding, Skip
-from gradcheck_cli.records.joining import joined
-from gradcheck_cli.records.report import Report, RunFacts, Verdict
+from gradcheck_cli.rebuilding import Recipe, Seen, recipe, reference_to
+from gradcheck_cli.records.finding import Crash
+from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
-from gradcheck_cli.remedies.proposing import propose
 from gradcheck_cli.rules.engine import Judgement, judge
 from gradcheck_cli.targets.training import Training
 
 UNTRIED = "the data of a running script cannot be drawn again"
 LONGER = "let it train for longer"
 SHARE = 0.02  # of the time may go into snapshots
-_FEW = 20  # steps below which "nothing found" is not an answer
-OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fall
+UNSEEN_LOSS = "the loss was not seen: no backward() before the update"
 Amend = Callable[[Session, Trace], Trace]
 
 
@@ -57,6 +57,7 @@ class Snapshots:
     """
 
     keep: Callable[[Report], None]
+    policy: Policy
     seconds: float = 5.0
     refused: int = 0  # how often the system did not let it be written
     crashed: list[Crash] = field(default_factory=list)
@@ -78,7 +79,7 @@ class Snapshots:
         )
         told = replace(about, interrupted=True, snapshot=True, gaps=(*about.gaps, gap))
         try:
-            self.keep(report_of(sessions, told))
+            self.keep(conclusion_of(sessions, told, self.policy).report)
         except UsageError:
             self.refused += 1  # not writable now; the end of the run tries again, and says so
         except Exception:  # noqa: BLE001  # the user's training must not end because of it
@@ -87,100 +88,72 @@ class Snapshots:
         self._next = ended + max(self.seconds, (ended - began) / SHARE)
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One training and what the rules say of it."""
-
-    session: Session
-    trace: Trace
-    judgement: Judgement
-    facts: dict[str, Any] = field(default_factory=dict)
+def judgement_of(session: Session, policy: Policy) -> Judgement:
+    """Ask the rules about one training alone while it goes on."""
+    return judge(session.trace(), policy, mute=_mute(session), subject=session.subject)
 
 
-def hear(session: Session, trace: Trace, *, adversarial: bool = False) -> Heard:
-    """Ask the rules about one training; nothing is said of a loss that is not expected to fall."""
-    judgement = judge(trace)
-    if adversarial:
-        reason = (
-            "several models are trained against or beside each other; their losses need not fall"
-        )
-        judgement = _silenced(judgement, reason)
-    elif session.unseen_losses:
-        judgement = _silenced(judgement, "the loss was not seen: no backward() before the update")
-    if session.subject:
-        findings = tuple(replace(f, subject=session.subject) for f in judgement.findings)
-        judgement = replace(judgement, findings=findings)
-    return Heard(session, trace, judgement)
+def observed(session: Session, trace: Trace, about: Circumstances) -> Observed:
+    """Return what the pipeline has to know of a training that was watched and cannot be repeated."""
+    return Observed(
+        trace=trace,
+        run=_facts(session, trace, about),
+        assumptions=about.assumptions,
+        gaps=about.gaps,
+        crashed=about.crashed,
+        advice=Advice(longer=LONGER, healthy=(), unsure=(LONGER,), untried=about.advice),
+        subject=session.subject,
+        mute=_mute(session),
+        training=None if about.snapshot else partial(_to_be_read, session),
+        untried=UNTRIED,
+    )
 
 
-def report_of(
-    sessions: Sequence[Session], about: Circumstances, *, amend: Amend | None = None
-) -> Report:
-    """Judge every training that was watched and put the answers into one report.
+def conclusion_of(
+    sessions: Sequence[Session],
+    about: Circumstances,
+    policy: Policy,
+    *,
+    amend: Amend | None = None,
+) -> Conclusion:
+    """Conclude on every training that was watched, in one report.
 
     `amend` may replace a trace before it is judged. Raises CannotDiagnoseError without a session.
     """
     if not sessions:
         raise CannotDiagnoseError("nothing was measured")
-    several = len(sessions) > 1
-    heard = []
+    trainings = []
     for session in sessions:
         trace = session.trace()
         trace = amend(session, trace) if amend is not None else trace
-        heard.append(hear(session, trace, adversarial=several))
-    reports = [_report(h, about) for h in heard]
-    return joined([_without_loss(r) for r in reports]) if several else reports[0]
+        trainings.append(observed(session, trace, about))
+    return conclude_all(trainings, policy)
 
 
-def _without_loss(report: Report) -> Report:
-    """With nothing else to say against it, a training beside others is fine though its loss stays."""
-    unsure = report.verdict is Verdict.UNSURE and report.run.steps >= _FEW and not report.crashed
-    if not unsure:
-        return report
-    said = "Nothing wrong: gradients reach all layers; losses of models beside each other need not fall."
-    return replace(report, verdict=Verdict.HEALTHY, headline=said, next_steps=())
-
-
-def _silenced(judgement: Judgement, reason: str) -> Judgement:
-    mute = [f for f in judgement.findings if f.code in OF_PROGRESS]
-    skips = {f.code: Skip(f.code, f.name, reason) for f in mute}
-    return replace(
-        judgement,
-        findings=tuple(f for f in judgement.findings if f.code not in OF_PROGRESS),
-        skipped=(*judgement.skipped, *skips.values()),
+def recipe_of(program: Program, session: Session) -> Recipe:
+    """Return how the training of a script could be described to `diagnose`."""
+    kind = type(session.group.models[0])
+    optimizer = session.group.optimizers[0]
+    known = type(optimizer).__module__.startswith("torch.optim")
+    rates = [g["lr"] for g in optimizer.param_groups if "lr" in g]
+    seen = Seen(
+        model=kind.__name__,
+        elsewhere=reference_to(kind),
+        optimizer=type(optimizer).__name__ if known else "",
+        rate=float(rates[0]) if rates else None,
+        batch_size=session.trace().data.batch_size,
     )
+    home = program.shown or program.path if program.spec is None else program.spec.name
+    return recipe(Path(program.path), home, seen)
 
 
-def _report(heard: Heard, about: Circumstances) -> Report:
-    trace, judgement = heard.trace, heard.judgement
-    crashed = [*about.crashed, *judgement.crashed]
-    causes = rank(trace, judgement.findings, on_crash=crashed.append)
-    found = concluding.verdict(trace, judgement)
-    fixes = (
-        _proposed(heard, causes, crashed) if found is Verdict.SICK and not about.snapshot else ()
-    )
-    return Report(
-        verdict=found,
-        headline=concluding.headline(trace, found, judgement.findings, causes, longer=LONGER),
-        run=_facts(heard, about),
-        assumptions=about.assumptions,
-        findings=judgement.findings,
-        causes=causes,
-        fixes=fixes,
-        passed=judgement.passed,
-        skipped=judgement.skipped,
-        crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),
-        gaps=(*trace.gaps, *about.gaps),
-        layers=concluding.summaries(trace),
-        loss=concluding.loss(trace),
-        history=concluding.history(trace),
-        next_steps=_next_steps(found, judgement.findings, fixes, about),
-    )
+def _mute(session: Session) -> str:
+    return UNSEEN_LOSS if session.unseen_losses else ""
 
 
-def _proposed(heard: Heard, causes: Any, crashed: list[Crash]) -> tuple[Fix, ...]:
-    session = heard.session
-    training = Training(
+def _to_be_read(session: Session) -> Training:
+    """Return the training for remedies to read."""
+    return Training(
         model=_one_model(session),
         optimizers=tuple(session.recorder.optimizers),
         step=_cannot,
@@ -189,10 +162,6 @@ def _proposed(heard: Heard, causes: Any, crashed: list[Crash]) -> tuple[Fix, ...
         precision=session.precision,
         site_of=session.site_of,
     )
-    proposals = propose(
-        training, heard.trace, causes, heard.judgement.findings, on_crash=crashed.append
-    )
-    return tuple(replace(p.fix, verification=Verification(reason=UNTRIED)) for p in proposals)
 
 
 def _cannot(*_: object) -> NoReturn:
@@ -220,8 +189,7 @@ def _device(session: Session) -> torch.device:
     )
 
 
-def _facts(heard: Heard, about: Circumstances) -> RunFacts:
-    session, trace = heard.session, heard.trace
+def _facts(session: Session, trace: Trace, about: Circumstances) -> RunFacts:
     models = [_unwrapped(m) for m in session.group.models]
     return RunFacts(
         command=about.command,
@@ -232,25 +200,11 @@ def _facts(heard: Heard, about: Circumstances) -> RunFacts:
         seed=torch.initial_seed(),
         device=str(_device(session)),
         precision=trace.precision,
-        steps=trace.taken,
-        observed_steps=trace.looks,
-        batch_size=trace.data.batch_size,
         parameters=sum(p.numel() for m in models for p in m.parameters()),
         world_size=about.world_size,
-        gradcheck=__version__,
         torch=torch.__version__,
-        python=platform.python_version(),
         started=about.started,
         seconds=about.seconds,
         interrupted=about.interrupted,
         stopped=about.stopped,
     )
-
-
-def _next_steps(
-    found: Verdict, findings: Sequence[Finding], fixes: Sequence[Fix], about: Circumstances
-) -> tuple[str, ...]:
-    if found is not Verdict.SICK:
-        return () if found is Verdict.HEALTHY else (LONGER,)
-    told = concluding.next_steps(found, findings, ())
-    return (*told, *about.advice) if fixes else told

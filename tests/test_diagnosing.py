@@ -13,6 +13,7 @@ from torch.utils.data import TensorDataset
 from gradcheck_cli import diagnosing
 from gradcheck_cli.diagnosing import MOST_STEPS, STEPS, diagnose
 from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.diagnosis import Status
 from gradcheck_cli.records.report import Report, Verdict
 from gradcheck_cli.records.yamlfile import dumps, loads
@@ -164,9 +165,9 @@ def test_without_a_number_of_steps_it_stops_at_the_bound_when_never_sure(monkeyp
 def test_thresholds_replace_those_of_the_rules_in_every_judgement(monkeypatch) -> None:
     asked, judge = [], diagnosing.judge
 
-    def judged(trace, *, thresholds=None):
-        asked.append(thresholds)
-        return judge(trace, thresholds=thresholds)
+    def judged(trace, policy=None):
+        asked.append(policy.thresholds)
+        return judge(trace, policy)
 
     monkeypatch.setattr(diagnosing, "judge", judged)
     monkeypatch.setattr(diagnosing, "STEPS", 8)
@@ -174,7 +175,7 @@ def test_thresholds_replace_those_of_the_rules_in_every_judgement(monkeypatch) -
     lax = {"GC201": {"dead": 1.0, "nearly_all": 1.0}}
     codes = [f.code for f in diagnose(target(sick), 8, verify=False).findings]
     assert "GC201" in codes
-    report = diagnose(target(sick), None, verify=False, thresholds=lax)
+    report = diagnose(target(sick), None, policy=Policy(thresholds=lax, verify=False))
     assert "GC201" not in [f.code for f in report.findings]
     assert [said for said in asked if said] == [lax] * (len(asked) - 1)
     assert len(asked) > 2

@@ -126,25 +126,25 @@ def test_fix_proves_a_change_and_offers_its_diff(project: Path, sample: str, rem
     said: list[str] = []
     cure = fix(Target.from_strings(f"{sample}.py", device="cpu"), budget=20, on_stage=said.append)
     assert any(re.fullmatch(r"trying \d+ fixes, about \d+ s", line) for line in said)
-    assert cure.chosen is not None
     assert cure.patch is not None
-    assert (cure.chosen.name, cure.chosen.verification.status) == (remedy, Status.VERIFIED)
-    assert cure.chosen.diff == cure.patch.diff
-    assert cure.chosen.diff.startswith(f"--- a/{sample}.py")
-    assert cure.fixes[0] is cure.chosen
+    best = cure.report.fixes[0]
+    assert (best.name, best.verification.status) == (remedy, Status.VERIFIED)
+    assert best.diff == cure.patch.diff
+    assert best.diff.startswith(f"--- a/{sample}.py")
+    assert cure.report.verdict is Verdict.SICK
 
 
 def test_nothing_is_offered_to_a_healthy_model(project: Path) -> None:
     copied(project, "double_softmax_healthy")
     cure = fix(Target.from_strings("double_softmax_healthy.py", device="cpu"), budget=5)
-    assert (cure.fixes, cure.patch) == ((), None)
+    assert (cure.report.fixes, cure.patch) == ((), None)
 
 
 def test_nothing_is_patched_where_only_the_data_can_help(project: Path) -> None:
     copied(project, "labels_without_signal")
     cure = fix(Target.from_strings("labels_without_signal.py", device="cpu"), budget=10)
     assert cure.patch is None
-    assert all(f.verification.status is not Status.VERIFIED for f in cure.fixes)
+    assert all(f.verification.status is not Status.VERIFIED for f in cure.report.fixes)
 
 
 def gradcheck(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

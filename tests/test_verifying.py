@@ -19,7 +19,7 @@ from gradcheck_cli.remedies.change_learning_rate import scaled
 from gradcheck_cli.targets.batches import narrowed
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.target import Target
-from gradcheck_cli.verifying import declined, estimate, prove, reconsidered, verify
+from gradcheck_cli.verifying import declined, estimate, prove, reconsidered
 from gradcheck_cli.verifying.sham import sham
 from sample_models.digits import load
 
@@ -199,7 +199,8 @@ def test_advice_is_kept_with_the_reason_why_it_was_not_tried() -> None:
 
 
 def test_fixes_that_nobody_wants_tried_keep_their_order_and_say_so() -> None:
-    fixes = declined([CURE, proposal("other", edit(redraw))], "declined with --no-verify")
+    proposals = declined([CURE, proposal("other", edit(redraw))], "declined with --no-verify")
+    fixes = [p.fix for p in proposals]
     assert [fix.name for fix in fixes] == ["cure", "other"]
     assert {fix.verification.reason for fix in fixes} == {"declined with --no-verify"}
 
@@ -248,7 +249,7 @@ def test_the_users_model_optimizer_data_and_chance_stay_as_they_were() -> None:
     torch.manual_seed(5)
     random.seed(5)
     chance = (torch.get_rng_state(), random.getstate())
-    verify(target, [CURE], budget=2.0, baseline=[STALLED])
+    prove(target, [CURE], budget=2.0, baseline=[STALLED])
     assert torch.equal(torch.get_rng_state(), chance[0])
     assert random.getstate() == chance[1]
     after = (model.state_dict(), optimizer.state_dict(), images, digits)

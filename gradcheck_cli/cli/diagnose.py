@@ -1,6 +1,6 @@
 """`gradcheck diagnose [MODEL]`."""
 
-from gradcheck_cli.cli import gate_options, gate_settings, options, training_options
+from gradcheck_cli.cli import gate_options, options, training_options
 from gradcheck_cli.cli.diagnosis_runs import run_all
 from gradcheck_cli.cli.edge import command
 
@@ -55,6 +55,6 @@ def diagnose(
     given = dict(locals())  # first, so that it holds the options and nothing else
     own = {"config", "trust", "strategy", "model_arg", "severity"}
     settings = {name: value for name, value in given.items() if name not in own}
-    settings |= gate_settings.as_settings(given)
+    settings |= gate_options.as_settings(given)
     settings["model_args"] = training_options.arguments_of(model_arg)
     return run_all(settings, config, trust=trust, strategy=strategy)

@@ -5,24 +5,34 @@ import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcheck_cli.cli import gate_options, gate_settings, options, strategy_runs
-from gradcheck_cli.cli.gate_options import Counts
+from gradcheck_cli import gating
+from gradcheck_cli.cli import options, strategy_runs
 from gradcheck_cli.cli.joint_runs import HERE, own_specs, run_several
 from gradcheck_cli.cli.outputs import Outputs, confine, parse
 from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import lent, no_workflow_commands
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode, UsageError
-from gradcheck_cli.records.report import Report
+from gradcheck_cli.policy import Policy
 
 if TYPE_CHECKING:
+    from gradcheck_cli.pipeline import Conclusion
     from gradcheck_cli.probe.meeting import Meeting
     from gradcheck_cli.settings import Run, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is the same for all models: the policy, whether files are trusted, who trains with us."""
+
+    policy: Policy
+    trust: bool
+    met: "Meeting | None" = None  # where the ranks of a strategy meet
+    strategy: str | None = None
 
 
 def run_all(
@@ -45,17 +55,16 @@ def _all(
     met: "Meeting | None" = None,
 ) -> int:
     found = loaded(given, config, "diagnose")
-    rules = replace(_rules(found, trust=trust), met=met, strategy=strategy)
-    gate_options.check_selection(rules.policy)
-    gate_options.check_baseline(rules.baseline)
-    _confine_outputs(found)
+    asked = Asked(found.policy, trust, met, strategy)
+    gating.check(asked.policy)
+    confine_outputs(found)
     if met is not None and len(found.runs) > 1:
         raise UsageError("--strategy takes one model at a time; the config names several")
     if len(found.runs) > 1:
-        return run_several(found.runs, partial(_diagnosed, rules=rules), rules)
+        return run_several(found.runs, partial(_diagnosed, asked=asked), asked.policy)
     [run] = found.runs
     specs = run["output"]
-    return _one(run, parse([s for s in specs if HERE not in s] + own_specs(specs, run.name)), rules)
+    return _one(run, parse([s for s in specs if HERE not in s] + own_specs(specs, run.name)), asked)
 
 
 def loaded(given: Mapping[str, Any], config: str | None, verb: str) -> "Settings":
@@ -75,7 +84,7 @@ def loaded(given: Mapping[str, Any], config: str | None, verb: str) -> "Settings
     return found
 
 
-def _confine_outputs(found: "Settings") -> None:
+def confine_outputs(found: "Settings") -> None:
     """In CI a config may come from a stranger: what it names is written inside the checkout only."""
     output = found.values["output"]
     if "CI" not in os.environ or found.folder is None or not _is_from_file(found, output.origin):
@@ -89,30 +98,19 @@ def _is_from_file(found: "Settings", origin: str) -> bool:
     return found.file is not None and origin.startswith(f"{found.file}:")
 
 
-def _rules(found: "Settings", *, trust: bool) -> Counts:
-    values = {name: value.value for name, value in found.values.items()}
-    baseline = values.get("baseline")
-    return Counts(
-        policy=gate_settings.policy_of(values),
-        thresholds=gate_settings.thresholds_of(values),
-        baseline=None if baseline is None else Path(baseline),
-        trust=trust,
-    )
-
-
-def _one(run: "Run", wanted: Outputs, rules: Counts) -> int:
-    if rules.met is not None and not rules.met.place.leads:
-        _followed(run, wanted, rules, rules.met)
+def _one(run: "Run", wanted: Outputs, asked: Asked) -> int:
+    if asked.met is not None and not asked.met.place.leads:
+        _followed(run, wanted, asked, asked.met)
         return ExitCode.OK  # rank 0 knows better
-    report = _diagnosed(run, wanted, rules)
-    result = gate_options.gated(report, rules.policy, rules.baseline)
-    tell(result.report, wanted, quiet=bool(run["quiet"]), notes=result.notes)
-    return result.code(options.FailOn(run["fail_on"]).gate, exit_zero=bool(run["exit_zero"]))
+    made = _diagnosed(run, wanted, asked)
+    result = gating.beside(made.report, asked.policy, made.notes)
+    tell(result.report, wanted, quiet=bool(run["quiet"]), notes=result.all_notes)
+    return result.code
 
 
-def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
+def _diagnosed(run: "Run", wanted: Outputs, asked: Asked) -> "Conclusion":
     """Train, with stdout kept for the machine and workflow commands kept from the user's code."""
-    steps = _steps(run, rules)
+    steps = _steps(run, asked)
     with ExitStack() as stack:
         if wanted.annotates_github:
             stack.enter_context(no_workflow_commands())
@@ -123,39 +121,34 @@ def _diagnosed(run: "Run", wanted: Outputs, rules: Counts) -> Report:
         from gradcheck_cli.probe.hanging import patience
         from gradcheck_cli.targets.target import Target
 
-        limits = {
-            name: run[name]
-            for name in ("budget", "examine", "verify_on", "timeout")
-            if name in run.values
-        }
-        with patience(limits.get("timeout")):
-            target = Target.from_strings(**run.target(), trust=rules.trust, strategy=rules.strategy)
-        return diagnosing.diagnose(
+        timeout = run["timeout"] if "timeout" in run.values else None
+        with patience(timeout):
+            target = Target.from_strings(**run.target(), trust=asked.trust, strategy=asked.strategy)
+        return diagnosing.diagnosed(
             target,
-            steps=steps,
-            verify=bool(run["verify"]),
-            thresholds=rules.thresholds,
+            steps,
+            policy=asked.policy,
             command=shlex.join(["gradcheck", *sys.argv[1:]]),
             on_step=progress.step,
             on_stage=progress.stage,
-            meeting=rules.met,
-            **limits,
+            meeting=asked.met,
+            timeout=timeout,
         )
 
 
-def _followed(run: "Run", wanted: Outputs, rules: Counts, met: "Meeting") -> None:
+def _followed(run: "Run", wanted: Outputs, asked: Asked, met: "Meeting") -> None:
     """Train beside rank 0 and say nothing."""
-    steps = _steps(run, rules)
+    steps = _steps(run, asked)
     with lent(stdout_to_stderr=wanted.claims_stdout):
         from gradcheck_cli import diagnosing
         from gradcheck_cli.targets.target import Target
 
-        target = Target.from_strings(**run.target(), trust=rules.trust, strategy=rules.strategy)
+        target = Target.from_strings(**run.target(), trust=asked.trust, strategy=asked.strategy)
         diagnosing.follow(target, steps or diagnosing.STEPS, met)
 
 
-def _steps(run: "Run", rules: Counts) -> int | None:
+def _steps(run: "Run", asked: Asked) -> int | None:
     steps = options.steps_of(str(run["steps"]))
-    if steps is None and rules.met is not None:
+    if steps is None and asked.met is not None:
         raise UsageError("--steps auto looks at one rank only; give a number with --strategy")
     return steps

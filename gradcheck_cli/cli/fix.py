@@ -1,23 +1,29 @@
 """`gradcheck fix MODEL`: the diff of the best fix that was proven; `--write` applies it."""
 
 import importlib.util
+import shlex
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from gradcheck_cli.cli import options, training_options
+from gradcheck_cli.cli import gate_options, options, training_options
 from gradcheck_cli.cli.consoles import err, write_out
-from gradcheck_cli.cli.diagnosis_runs import loaded
+from gradcheck_cli.cli.diagnosis_runs import confine_outputs, loaded
 from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.outputs import parse
 from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.diagnosis import Fix, Status
 from gradcheck_cli.renderers.words import clean
 
 if TYPE_CHECKING:
     from gradcheck_cli.fixing import Cure
+    from gradcheck_cli.gating import Gated
+    from gradcheck_cli.settings import Run
 
 WriteOption = Annotated[
     bool, typer.Option("--write", help="Change the files; without it the diff is only shown.")
@@ -36,8 +42,21 @@ def fix(
     steps: options.StepsOption = None,
     seed: options.MaybeSeedOption = None,
     device: options.MaybeDeviceOption = None,
+    output: options.OutputOption = None,
+    fail_on: options.MaybeFailOnOption = None,
+    select: gate_options.SelectOption = None,
+    extend_select: gate_options.ExtendSelectOption = None,
+    ignore: gate_options.IgnoreOption = None,
+    extend_ignore: gate_options.ExtendIgnoreOption = None,
+    per_module_ignores: gate_options.ModuleIgnoreOption = None,
+    severity: gate_options.SeverityOption = None,
+    rules: gate_options.RuleOption = None,
+    baseline: gate_options.BaselineOption = None,
+    exit_zero: gate_options.MaybeExitZeroOption = None,
     budget: options.BudgetOption = None,
     verify_on: options.VerifyOnOption = None,
+    examine: options.ExamineOption = None,
+    timeout: options.TimeoutOption = None,
     write: WriteOption = False,
     quiet: options.MaybeQuietOption = None,
     config: options.ConfigOption = None,
@@ -55,39 +74,62 @@ def fix(
 ) -> int:
     """Try fixes beside a control and a sham, and show the diff of the best one that is proven.
 
-    The diff goes to stdout, everything else to stderr. Runs your code. Exit codes: 0 there is a
-    proven diff or nothing is wrong, 1 something is wrong and no proven fix can be written, 2 usage,
-    3 could not diagnose (your code raised), 4 a bug of gradcheck.
+    The diff goes to stdout, everything else to stderr and to --output. Runs your code. Exit codes:
+    0 there is a proven diff or nothing is wrong, 1 findings at or above --fail-on and no proven fix
+    can be written, 2 usage, 3 could not diagnose (your code raised), 4 a bug of gradcheck, 130
+    interrupted.
     """
     given = dict(locals())  # first, so that it holds the options and nothing else
     if importlib.util.find_spec("libcst") is None:
         raise UsageError("gradcheck fix edits source with libcst: pip install 'gradcheck-cli[fix]'")
-    own = {"config", "trust", "write", "model_arg"}
-    settings = {name: value for name, value in given.items() if name not in own}
-    settings["model_args"] = training_options.arguments_of(model_arg)
-    runs = loaded(settings, config, "fix").runs
-    if len(runs) > 1:
-        names = ", ".join(run.name for run in runs)
+    own = {"config", "trust", "write", "model_arg", "severity"}
+    chosen = {name: value for name, value in given.items() if name not in own}
+    chosen |= gate_options.as_settings(given)
+    chosen["model_args"] = training_options.arguments_of(model_arg)
+    found = loaded(chosen, config, "fix")
+    if len(found.runs) > 1:
+        names = ", ".join(run.name for run in found.runs)
         raise UsageError(f"the config names several models ({names}); say gradcheck fix MODEL")
-    [run] = runs
+    [run] = found.runs
+    confine_outputs(found)
+    wanted = parse(run["output"])
+    if wanted.claims_stdout or wanted.silences_terminal:
+        raise UsageError("the diff goes to stdout: give --output a path, as in yaml:report.yaml")
+
+    from gradcheck_cli import gating
+
+    gating.check(found.policy)
     silent = bool(run["quiet"])
-    with Steps(quiet=silent) as progress, lent(stdout_to_stderr=True):
+    cure = _cured(run, found.policy, trust=trust)
+    wanted.write(cure.report)
+    result = gating.beside(cure.report, found.policy, cure.notes)
+    if not silent:
+        _tell(cure)
+        _say(*filter(None, result.all_notes))
+    return _finish(cure, result, write=write)
+
+
+def _cured(run: "Run", policy: Policy, *, trust: bool) -> "Cure":
+    with Steps(quiet=bool(run["quiet"])) as progress, lent(stdout_to_stderr=True):
         from gradcheck_cli import fixing
         from gradcheck_cli.targets.target import Target
 
         target = Target.from_strings(**run.target(), trust=trust)
-        limits = {name: run[name] for name in ("budget", "verify_on") if name in run.values}
-        length = options.steps_of(str(run["steps"])) or fixing.STEPS
-        cure = fixing.fix(target, steps=length, on_stage=progress.stage, **limits)
-    if not silent:
-        _tell(cure)
-    return _finish(cure, write=write)
+        return fixing.fix(
+            target,
+            options.steps_of(str(run["steps"])),
+            policy=policy,
+            command=shlex.join(["gradcheck", *sys.argv[1:]]),
+            on_step=progress.step,
+            on_stage=progress.stage,
+            timeout=run["timeout"] if "timeout" in run.values else None,
+        )
 
 
 def _tell(cure: "Cure") -> None:
-    for cause in cure.causes[:1]:
+    for cause in cure.report.causes[:1]:
         _say(f"cause: {cause.name}", *cause.reasons[:2])
-    for entry in cure.fixes[:SHOWN]:
+    for entry in cure.report.fixes[:SHOWN]:
         said = entry.verification
         _say(f"{said.status.value}: {entry.name}: {entry.summary}", _measured(entry), said.reason)
     for refusal in cure.refusals:
@@ -108,7 +150,7 @@ def _measured(entry: Fix) -> str:
     )
 
 
-def _finish(cure: "Cure", *, write: bool) -> int:
+def _finish(cure: "Cure", result: "Gated", *, write: bool) -> int:
     if cure.patch is not None:
         write_out(cure.patch.diff)
         if write:
@@ -120,17 +162,17 @@ def _finish(cure: "Cure", *, write: bool) -> int:
                 raise UsageError(str(refusal)) from refusal
             _say(*(f"wrote {file.shown}" for file in cure.patch.files))
         return ExitCode.OK
-    proven = [f for f in cure.fixes if f.verification.status is Status.VERIFIED]
+    fixes = cure.report.fixes
+    proven = [f for f in fixes if f.verification.status is Status.VERIFIED]
+    if not fixes:
+        _say("nothing to fix" if not cure.report.causes else cure.report.headline)
+        return result.code
     if proven:
         _say("the proven change, to be made by hand:")
-        write_out(proven[0].code + "\n")
-        return ExitCode.FINDINGS
-    if not cure.fixes:
-        _say("nothing to fix")
-        return ExitCode.OK
-    _say("no fix could be proven; the best guess first:")
-    write_out(cure.fixes[0].code + "\n")
-    return ExitCode.FINDINGS
+    else:
+        _say("no fix could be proven; the best guess first:")
+    write_out((proven or fixes)[0].code + "\n")
+    return result.code
 
 
 def _say(*lines: str) -> None:

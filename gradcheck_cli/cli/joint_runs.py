@@ -6,14 +6,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.cli import gate_options, options, telling
+from gradcheck_cli import gating
+from gradcheck_cli.cli import telling
 from gradcheck_cli.cli.edge import code_of
 from gradcheck_cli.cli.outputs import Outputs, parse
 from gradcheck_cli.errors import ExitCode
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.models import over_models
 from gradcheck_cli.records.report import Report
 
 if TYPE_CHECKING:
+    from gradcheck_cli.pipeline import Conclusion
     from gradcheck_cli.settings import Run
 
 HERE = "{model}"  # in the path of an output: one report of each model
@@ -25,7 +28,7 @@ GRAVEST_FIRST = (
     ExitCode.FINDINGS,
     ExitCode.OK,
 )
-Diagnose = Callable[["Run", Outputs], Report]
+Diagnose = Callable[["Run", Outputs], "Conclusion"]
 
 
 @dataclass(slots=True)
@@ -33,7 +36,7 @@ class Joint:
     """What has been found of the models so far."""
 
     diagnose: Diagnose
-    rules: gate_options.Counts
+    policy: Policy
     whole: Outputs
     quiet: bool
     reports: dict[str, Report] = field(default_factory=dict)
@@ -42,21 +45,20 @@ class Joint:
 
     def one(self, name: str, run: "Run", own: Outputs) -> int:
         """Diagnose and tell one model; its findings are gated with those of all."""
-        report = self.diagnose(run, Outputs((*self.whole.wanted, *own.wanted)))
-        counting, notes = gate_options.counted(report, self.rules.policy)
-        self.reports[name] = counting
-        self.notes.append(notes)
-        telling.tell_part(counting, own, self.whole, name=name, quiet=self.quiet)
-        return ExitCode.INTERRUPTED if report.run.interrupted else ExitCode.OK
+        made = self.diagnose(run, Outputs((*self.whole.wanted, *own.wanted)))
+        self.reports[name] = made.report
+        self.notes.append(made.notes)
+        telling.tell_part(made.report, own, self.whole, name=name, quiet=self.quiet)
+        return ExitCode.INTERRUPTED if made.report.run.interrupted else ExitCode.OK
 
 
-def run_several(runs: Sequence["Run"], diagnose: Diagnose, rules: gate_options.Counts) -> int:
+def run_several(runs: Sequence["Run"], diagnose: Diagnose, policy: Policy) -> int:
     """Diagnose every model and return the gravest exit code; only Ctrl-C stops the others."""
     names = _names(runs)
     specs = list(runs[0]["output"])
     shared = [spec for spec in specs if HERE not in spec]
     parse([*shared, *(spec for name in names for spec in own_specs(specs, name))])
-    joint = Joint(diagnose, rules, parse(shared), bool(runs[0]["quiet"]))
+    joint = Joint(diagnose, policy, parse(shared), bool(runs[0]["quiet"]))
     owned = [parse(own_specs(specs, name)) for name in names]
     codes = []
     for name, run, own in zip(names, runs, owned, strict=True):
@@ -67,7 +69,7 @@ def run_several(runs: Sequence["Run"], diagnose: Diagnose, rules: gate_options.C
         if name not in joint.reports:
             joint.missing[name] = f"it could not be diagnosed (exit code {codes[-1]:d})"
     if joint.reports:
-        codes.append(code_of(partial(_conclude, joint, runs[0])))
+        codes.append(code_of(partial(_conclude, joint)))
     return next(code for code in GRAVEST_FIRST if code in codes)
 
 
@@ -77,17 +79,15 @@ def own_specs(specs: Sequence[str], name: str) -> list[str]:
     return [spec.replace(HERE, mark) for spec in specs if HERE in spec]
 
 
-def _conclude(joint: Joint, run: "Run") -> int:
+def _conclude(joint: Joint) -> int:
     whole = over_models(joint.reports, joint.missing)
     shared = [n for n in joint.notes[0] if all(n in notes for notes in joint.notes)]
-    result = gate_options.beside(whole, joint.rules.baseline, shared)
-    telling.tell_whole(result.report, joint.whole, quiet=joint.quiet, notes=result.notes)
-    gate, forgiving = options.FailOn(run["fail_on"]).gate, bool(run["exit_zero"])
+    result = gating.beside(whole, joint.policy, shared)
+    telling.tell_whole(result.report, joint.whole, quiet=joint.quiet, notes=result.all_notes)
     codes = []
     for name, report in joint.reports.items():
         failing = tuple(f for f in result.failing if f.subject == name)
-        part = gate_options.Gated(replace(report, findings=failing), ())
-        codes.append(part.code(gate, exit_zero=forgiving))
+        codes.append(gating.Gated(replace(report, findings=failing), joint.policy).code)
     return next(code for code in GRAVEST_FIRST if code in codes)
 
 

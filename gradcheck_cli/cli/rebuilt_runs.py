@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.diagnosis import Verification
 from gradcheck_cli.records.report import Report
 
@@ -12,27 +13,27 @@ if TYPE_CHECKING:
     from gradcheck_cli.rebuilding import Recipe
 
 
-def with_verdicts(report: Report, recipe: "Recipe", budget: float) -> Report:
+def with_verdicts(report: Report, recipe: "Recipe", policy: Policy) -> Report:
     """Return the report with fixes that were tried, or with the reason why they were not."""
     if not report.fixes:
         return report
     if not recipe.is_complete:
         return _untried(report, f"to have it tried, {' and '.join(recipe.missing)}")
     try:
-        again = _diagnosed_again(recipe, budget)
+        again = _diagnosed_again(recipe, policy)
     except GradcheckError as error:
         first = (str(error).splitlines() or [""])[0]
         return _untried(report, f"the training could not be built again: {first}")
     return _joined(report, again, recipe)
 
 
-def _diagnosed_again(recipe: "Recipe", budget: float) -> Report:
+def _diagnosed_again(recipe: "Recipe", policy: Policy) -> Report:
     from gradcheck_cli import diagnosing
     from gradcheck_cli.targets.target import Target
 
     with lent(stdout_to_stderr=True):  # the script's stdout is its own
         target = Target.from_strings(**recipe.parts, **recipe.options)
-        return diagnosing.diagnose(target, budget=budget, command=recipe.command)
+        return diagnosing.diagnose(target, policy=policy, verify=True, command=recipe.command)
 
 
 def _joined(report: Report, again: Report, recipe: "Recipe") -> Report:

@@ -9,6 +9,7 @@ from gradcheck_cli.cli import gate_options, options, outputs
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode
+from gradcheck_cli.policy import ALL, Policy, parse_module_ignore, parse_severity
 
 FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="A report saved as YAML or JSON.", show_default=False)
@@ -30,13 +31,21 @@ def report(
 ) -> int:
     """Show a saved report again, or write it in another format. Runs no code of yours."""
     wanted = outputs.parse(output or ())
-    policy = gate_options.policy_of(select, ignore, ignore_in, severity)
-    gate_options.check_baseline(baseline)
+    policy = Policy(
+        select=tuple(gate_options.listed(select) or (ALL,)),
+        ignore=tuple(gate_options.listed(ignore) or ()),
+        per_module=tuple(parse_module_ignore(text) for text in ignore_in or ()),
+        severities=tuple(parse_severity(text) for text in severity or ()),
+        fail_on=fail_on.gate,
+        baseline=baseline,
+        exit_zero=exit_zero,
+    )
 
+    from gradcheck_cli import gating
     from gradcheck_cli.records.yamlfile import read
 
     saved = read(file)
-    gate_options.check_selection(policy, saved.findings)
-    result = gate_options.gated(saved, policy, baseline)
-    tell(result.report, wanted, quiet=quiet, notes=result.notes)
-    return result.code(fail_on.gate, exit_zero=exit_zero) if fail_on.gate else ExitCode.OK
+    gating.check(policy, saved.findings)
+    result = gating.gate(saved, policy)
+    tell(result.report, wanted, quiet=quiet, notes=result.all_notes)
+    return result.code if fail_on.gate else ExitCode.OK

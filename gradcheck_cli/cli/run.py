@@ -3,16 +3,16 @@
 import shlex
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from gradcheck_cli.cli import options, outputs
+from gradcheck_cli.cli import gate_options, options, outputs
 from gradcheck_cli.cli.consoles import err
-from gradcheck_cli.cli.deciding import code_of_report
+from gradcheck_cli.cli.diagnosis_runs import confine_outputs
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.cli.leaving import end_at_once
 from gradcheck_cli.cli.rebuilt_runs import with_verdicts
@@ -20,9 +20,12 @@ from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import THEIRS, ExitCode, UsageError
 from gradcheck_cli.probe.places import ranks
 from gradcheck_cli.probe.terminating import TerminatedError
-from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.renderers.words import clean
 from gradcheck_cli.running import Outcome, Plan
+
+if TYPE_CHECKING:
+    from gradcheck_cli.gating import Gated
+    from gradcheck_cli.settings import Settings
 
 ProgramArgument = Annotated[
     list[str],
@@ -51,7 +54,6 @@ VerifyOption = Annotated[
         help="Then try the fixes, on the training built again from what the script defines.",
     ),
 ]
-_BUDGET = 60.0
 
 
 @command
@@ -61,10 +63,20 @@ def run(
     stop_after: StopOption = None,
     every: EveryOption = 100,
     output: options.OutputOption = None,
-    fail_on: options.FailOnOption = options.FailOn.ERROR,
-    quiet: options.QuietOption = False,
+    fail_on: options.MaybeFailOnOption = None,
+    select: gate_options.SelectOption = None,
+    extend_select: gate_options.ExtendSelectOption = None,
+    ignore: gate_options.IgnoreOption = None,
+    extend_ignore: gate_options.ExtendIgnoreOption = None,
+    per_module_ignores: gate_options.ModuleIgnoreOption = None,
+    severity: gate_options.SeverityOption = None,
+    rules: gate_options.RuleOption = None,
+    baseline: gate_options.BaselineOption = None,
+    exit_zero: gate_options.MaybeExitZeroOption = None,
+    quiet: options.MaybeQuietOption = None,
     verify: VerifyOption = False,
     budget: options.BudgetOption = None,
+    config: options.ConfigOption = None,
 ) -> int:
     """Run a training script as it is and say why its model does not learn.
 
@@ -74,11 +86,14 @@ def run(
     script's own where it is not 0; else 0 nothing at or above --fail-on, 1 findings, 2 usage,
     3 nothing was measured, 4 a bug of gradcheck.
     """
-    wanted = outputs.parse(output or ())
+    given = dict(locals())  # first, so that it holds the options and nothing else
     if verify and ranks() is not None:
         raise UsageError("--verify takes one process; use diagnose --strategy ddp or fsdp instead")
+    found = _settings(given, config)
+    policy = found.policy
+    wanted = outputs.parse(found["output"])
 
-    from gradcheck_cli import running
+    from gradcheck_cli import gating, running
     from gradcheck_cli.probe.launching import find_module, find_script
 
     name, *arguments = program
@@ -88,6 +103,7 @@ def run(
         command=shlex.join(["gradcheck", *sys.argv[1:]]),
         stop_after=stop_after,
         every=every,
+        policy=policy,
         keep=wanted.snapshot if wanted.keeps_snapshots else None,
     )
     with ExitStack() as aftermath:
@@ -95,16 +111,35 @@ def run(
             outcome = running.run(plan, aftermath)
         with lent(stdout_to_stderr=wanted.claims_stdout):
             _tell_ending(outcome)
-            if verify and outcome.report is not None and outcome.recipe is not None:
-                spent = _BUDGET if budget is None else budget
+    with ExitStack() as aftermath:
+        with lent(stdout_to_stderr=wanted.claims_stdout):
+            outcome = running.run(plan, aftermath)
+        with lent(stdout_to_stderr=wanted.claims_stdout):
+            _tell_ending(outcome)
+            report = outcome.report
+            if verify and report is not None and outcome.recipe is not None:
                 with suppress(KeyboardInterrupt, TerminatedError), outcome.signals.obeyed():
-                    report = with_verdicts(outcome.report, outcome.recipe, spent)
-                    outcome = replace(outcome, report=report)
-        _tell(outcome, wanted, quiet=quiet)
-        code = _code_of(outcome, fail_on.gate)
+                    report = with_verdicts(report, outcome.recipe, policy)
+        notes = outcome.conclusion.notes if outcome.conclusion is not None else ()
+        result = gating.beside(report, policy, notes) if report is not None else None
+        _tell(outcome, result, wanted, quiet=bool(found["quiet"]))
+        code = _code_of(outcome, result)
     if outcome.ending.hard:
         end_at_once(code)
     return code
+
+
+def _settings(given: Mapping[str, Any], config: str | None) -> "Settings":
+    """Return what the command line, the environment and the config say; outputs stay in a checkout."""
+    from gradcheck_cli import gating, settings
+    from gradcheck_cli.rules import all_rules
+
+    chosen = {name: given[name] for name in ("output", "fail_on", "quiet", "budget")}
+    chosen |= gate_options.as_settings(given)
+    found = settings.load(chosen, config=config, rules=all_rules())
+    gating.check(found.policy)
+    confine_outputs(found)
+    return found
 
 
 def _tell_ending(outcome: Outcome) -> None:
@@ -127,15 +162,17 @@ def _tell_ending(outcome: Outcome) -> None:
         sys.__excepthook__(type(error), error, error.__traceback__)
 
 
-def _tell(outcome: Outcome, wanted: outputs.Outputs, *, quiet: bool) -> None:
-    report = outcome.report
+def _tell(
+    outcome: Outcome, result: "Gated | None", wanted: outputs.Outputs, *, quiet: bool
+) -> None:
     if outcome.follows:
         return
-    if report is None:
+    if result is None:
         _line("nothing was measured", outcome.advice)
         return
     from gradcheck_cli.renderers.terminal import render
 
+    report = result.report
     files = []
     try:
         files = wanted.write(report)
@@ -145,11 +182,11 @@ def _tell(outcome: Outcome, wanted: outputs.Outputs, *, quiet: bool) -> None:
         elif not wanted.silences_terminal:
             err().print(render(report))
     if not quiet:
-        for path in files:
-            err().print(Text(f" wrote {clean(str(path))}", style="dim"), soft_wrap=True)
+        for line in (*result.all_notes, *(f"wrote {path}" for path in files)):
+            err().print(Text(f" {clean(line)}", style="dim"), soft_wrap=True)
 
 
-def _code_of(outcome: Outcome, gate: Severity | None) -> int:
+def _code_of(outcome: Outcome, result: "Gated | None") -> int:
     """Return the script's own exit code, else what was found."""
     if outcome.ending.is_our_fault:
         return ExitCode.BUG
@@ -159,9 +196,7 @@ def _code_of(outcome: Outcome, gate: Severity | None) -> int:
         return outcome.signals.code
     if outcome.follows:
         return ExitCode.OK  # rank 0 knows better
-    if outcome.report is None:
-        return ExitCode.CANNOT_DIAGNOSE
-    return code_of_report(outcome.report, gate)
+    return ExitCode.CANNOT_DIAGNOSE if result is None else result.code
 
 
 def _line(label: str, message: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning.pytorch import Callback
 
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.watching import Watch, watch
@@ -15,7 +16,7 @@ class GradcheckCallback(Callback):  # type: ignore[misc] # Lightning is not inst
     """Watches from the first batch to the end of `fit`; `report` holds what was found.
 
     With `stop`, an error ends the training at the next opportunity. `on_finding` hears of each error
-    and warning once, `on_report` of the report.
+    and warning once, `on_report` of the report. `policy` says what counts, else the config does.
     """
 
     def __init__(
@@ -25,11 +26,13 @@ class GradcheckCallback(Callback):  # type: ignore[misc] # Lightning is not inst
         stop: bool = False,
         on_finding: Callable[[Finding], None] | None = None,
         on_report: Callable[[Report], None] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.every = every
         self.stop = stop
         self.on_finding = on_finding
         self.on_report = on_report
+        self.policy = policy
         self.findings: list[Finding] = []
         self.report: Report | None = None
         self._watch: Watch | None = None
@@ -44,7 +47,9 @@ class GradcheckCallback(Callback):  # type: ignore[misc] # Lightning is not inst
             if self.stop and finding.severity is Severity.ERROR:
                 trainer.should_stop = True
 
-        self._watch = watch(pl_module, trainer.optimizers, every=self.every, on_finding=heard)
+        self._watch = watch(
+            pl_module, trainer.optimizers, every=self.every, on_finding=heard, policy=self.policy
+        )
         self._watch.__enter__()
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from gradcheck_cli.gating import Gated
     from gradcheck_cli.records.report import Report
 
-STEPS = 50
 GATES = ("error", "warning", "note", "never")
 
 
@@ -47,8 +47,8 @@ def gradcheck(request: pytest.FixtureRequest) -> "Check":
     folder = given("--gradcheck-report")
     return Check(
         name=request.node.nodeid,
-        steps=given("--gradcheck-steps") or asked.get("steps", STEPS),
-        fail_on=given("--gradcheck-fail-on") or asked.get("fail_on", "error"),
+        steps=given("--gradcheck-steps") or asked.get("steps"),
+        fail_on=given("--gradcheck-fail-on") or asked.get("fail_on"),
         folder=Path(folder) if folder else None,
     )
 
@@ -58,8 +58,8 @@ class Check:
     """What the fixture gives: call it with what `gradcheck diagnose` is given."""
 
     name: str
-    steps: int
-    fail_on: str
+    steps: int | None
+    fail_on: str | None
     folder: Path | None = None
     checks: int = 0
 
@@ -79,29 +79,40 @@ class Check:
         """Return the report; fails the test when a finding is at or above `fail_on`.
 
         `model` and the others are names as on the command line, or objects; `options` are lr,
-        batch_size, seed, device and the like. `on_report` gets the report before it is judged.
+        batch_size, seed, device and the like. `on_report` gets the report before it is judged. What
+        is said neither here nor by marker or option is what the config and the environment say.
         """
-        from gradcheck_cli.diagnosing import diagnose
+        from gradcheck_cli import gating, settings
+        from gradcheck_cli.diagnosing import diagnosed
+        from gradcheck_cli.rules import all_rules
         from gradcheck_cli.targets.target import Target
 
+        said = {"steps": steps or self.steps, "fail_on": self._gate(fail_on), "verify": verify}
+        found = settings.load(said, rules=all_rules())
+        gating.check(found.policy)
         make = Target.from_strings if isinstance(model, str) else Target.of
         target = make(model=model, data=data, loss=loss, optimizer=optimizer, **options)
-        report = diagnose(target, steps or self.steps, verify=verify, command=f"pytest {self.name}")
+        length = None if found["steps"] == "auto" else int(found["steps"])
+        command = f"pytest {self.name}"
+        report = diagnosed(target, length, policy=found.policy, command=command).report
         self._save(report)
         if on_report is not None:
             on_report(report)
-        self._judge(report, fail_on or self.fail_on)
+        self._judge(gating.beside(report, found.policy))
         return report
 
-    def _judge(self, report: "Report", gate: str) -> None:
+    def _gate(self, fail_on: str | None) -> str | None:
+        gate = fail_on or self.fail_on
+        if gate is not None and gate not in GATES:
+            raise pytest.UsageError(f"fail_on={gate!r}: expected one of {', '.join(GATES)}")
+        return gate
+
+    def _judge(self, result: "Gated") -> None:
         __tracebackhide__ = True
-        from gradcheck_cli.records.finding import Severity
         from gradcheck_cli.renderers.formats import find
 
-        if gate not in GATES:
-            raise pytest.UsageError(f"fail_on={gate!r}: expected one of {', '.join(GATES)}")
-        if gate != "never" and report.fails(Severity(gate)):
-            pytest.fail(find("text").write(report, {}), pytrace=False)
+        if result.fails and not result.policy.exit_zero:
+            pytest.fail(find("text").write(result.report, {}), pytrace=False)
 
     def _save(self, report: "Report") -> None:
         if self.folder is None:

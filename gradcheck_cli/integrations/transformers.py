@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.watching import Watch, watch
@@ -15,6 +16,7 @@ class GradcheckTrainerCallback(TrainerCallback):  # type: ignore[misc] # not ins
     """Watches from the first step to the end of `train`; `report` holds what was found.
 
     With `stop`, an error ends the training after the step. After an exception, `finish()` reports.
+    `policy` says what counts, else the config does.
     """
 
     def __init__(
@@ -24,11 +26,13 @@ class GradcheckTrainerCallback(TrainerCallback):  # type: ignore[misc] # not ins
         stop: bool = False,
         on_finding: Callable[[Finding], None] | None = None,
         on_report: Callable[[Report], None] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.every = every
         self.stop = stop
         self.on_finding = on_finding
         self.on_report = on_report
+        self.policy = policy
         self.findings: list[Finding] = []
         self.report: Report | None = None
         self._watch: Watch | None = None
@@ -37,7 +41,9 @@ class GradcheckTrainerCallback(TrainerCallback):  # type: ignore[misc] # not ins
         """Begin to watch: the Trainer hands over its model and optimizer."""
         optimizer = given["optimizer"]
         inner = getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
-        self._watch = watch(given["model"], inner, every=self.every, on_finding=self._heard)
+        self._watch = watch(
+            given["model"], inner, every=self.every, on_finding=self._heard, policy=self.policy
+        )
         self._watch.__enter__()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

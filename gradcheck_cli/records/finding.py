@@ -6,6 +6,7 @@ from enum import StrEnum
 from gradcheck_cli.records.trace import SourceSite
 
 FROM_A_PLUGIN = "plugin "  # how the place of a plugin's crash begins
+WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
 
 
 class Severity(StrEnum):
@@ -58,6 +59,13 @@ class Finding:
     first_step: int | None = None
     at: SourceSite | None = None
     subject: str | None = None  # with several models in one report: which one
+
+
+def plain_path(path: str) -> str:
+    """Return a layer's name without what wrappers put before it."""
+    for wrapper in WRAPPERS:
+        path = path.removeprefix(wrapper)
+    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,11 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
-from gradcheck_cli.records.finding import Finding
+from gradcheck_cli.records.finding import Finding, plain_path
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.trace import SourceSite
 
 FALLBACK = "pyproject.toml"
-WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
 
 
 def relative(file: str) -> str:
@@ -35,13 +34,6 @@ def shown_at(finding: Finding, report: Report) -> SourceSite:
         )
     file = report.run.model.partition(":")[0]
     return SourceSite(relative(file) if file.endswith(".py") else FALLBACK, 1)
-
-
-def plain_path(path: str) -> str:
-    """Return a layer's name without what wrappers put before it."""
-    for wrapper in WRAPPERS:
-        path = path.removeprefix(wrapper)
-    return path
 
 
 def key_of(code: str, layers: Iterable[str], subject: str | None = None) -> str:

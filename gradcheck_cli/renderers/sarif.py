@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from gradcheck_cli.records.diagnosis import Fix
-from gradcheck_cli.records.finding import Confidence, Finding, Severity
+from gradcheck_cli.records.finding import Confidence, Finding, Severity, plain_path
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.renderers.edits import replacements
-from gradcheck_cli.renderers.places import by_place, key_of, plain_path, relative
+from gradcheck_cli.renderers.places import by_place, key_of, relative
 from gradcheck_cli.renderers.words import clean, number, partial, shorten, some_layers
 
 SCHEMA = (

@@ -1,11 +1,12 @@
-"""Run the rules over a trace: findings, what passed, what could not look, what crashed."""
+"""Run the rules over a trace: findings that count, what passed, what could not look, what crashed."""
 
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from gradcheck_cli import plugins
+from gradcheck_cli import policy as selection
+from gradcheck_cli.policy import Policy, check_rules, sort
 from gradcheck_cli.records.finding import Crash, Finding, Skip
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules import all_rules
@@ -13,6 +14,7 @@ from gradcheck_cli.rules.base import OF_THE_LOOP, Rule
 from gradcheck_cli.rules.non_finite import non_finite, whole
 
 FIRST = non_finite.code
+OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fall
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +29,26 @@ class Judgement:
     passed: tuple[str, ...] = ()  # names
     skipped: tuple[Skip, ...] = ()
     crashed: tuple[Crash, ...] = ()
+    left_out: tuple[Skip, ...] = ()  # found, but not counted by the policy; also among `skipped`
+    calmed: bool = False  # by the policy: nothing that is more than a note is left
+    notes: tuple[str, ...] = ()  # selectors that fit no rule, ignores that matched nothing
 
 
 def judge(
     trace: Trace,
+    policy: Policy | None = None,
     *,
     rules: Sequence[Rule] | None = None,
-    thresholds: Mapping[str, Mapping[str, Any]] | None = None,
+    mute: str = "",
+    subject: str | None = None,
 ) -> Judgement:
-    """Ask every rule, or only `rules`. `thresholds` maps a rule's code to the thresholds to use instead of its own.
+    """Ask every rule, or only `rules`, and keep the findings that count by `policy`.
 
-    A rule that raises is recorded as a crash and the others go on; so is a plugin that cannot be used.
+    `mute` is a reason why the loss need not fall: then rules of progress find nothing. `subject` is
+    the model that findings are about, of several. A rule that raises is recorded as a crash and the
+    others go on; so is a plugin that cannot be used.
     """
+    policy = policy or Policy()
     findings: list[Finding] = []
     passed: list[str] = []
     skipped: list[Skip] = []
@@ -47,7 +57,7 @@ def judge(
     for rule in all_rules() if rules is None else rules:
         seen = trace if rule.code == FIRST else sound
         try:
-            answer = rule(seen, (thresholds or {}).get(rule.code))
+            answer = rule(seen, policy.thresholds.get(rule.code))
         except Exception:  # noqa: BLE001 - whatever a rule does must not cost the others
             crashed.append(
                 Crash(plugins.whose(rule, f"rule {rule.code} {rule.name}"), traceback.format_exc())
@@ -55,14 +65,38 @@ def judge(
             continue
         if isinstance(answer, Skip):
             skipped.append(answer)
+        elif answer and mute and rule.code in OF_PROGRESS:
+            skipped.append(Skip(rule.code, rule.name, mute))
         elif answer:
-            findings.extend(answer)
+            findings.extend(replace(f, subject=subject) if subject else f for f in answer)
         else:
             passed.append(rule.name)
-    findings.sort(key=_order)
     if rules is None:
         crashed += plugins.broken(plugins.RULES)
-    return Judgement(tuple(findings), tuple(passed), tuple(skipped), tuple(crashed))
+    said = sort(findings, policy)
+    return Judgement(
+        tuple(sorted(said.kept, key=_order)),
+        tuple(passed),
+        (*skipped, *said.left_out),
+        tuple(crashed),
+        said.left_out,
+        said.calmed,
+        (*unfitting(policy), *said.unused),
+    )
+
+
+def unfitting(policy: Policy) -> list[str]:
+    """Return a warning for each ignore and severity that fits no rule."""
+    return check_rules(policy.exceptions, _known())
+
+
+def check_selection(policy: Policy, found: Sequence[Finding] = ()) -> None:
+    """Raise UsageError where the policy selects no rule, neither of ours nor of those that `found`."""
+    selection.check_selection(policy, [*_known(), *((f.code, f.name) for f in found)])
+
+
+def _known() -> list[tuple[str, str]]:
+    return [(rule.code, rule.name) for rule in all_rules()]
 
 
 def _order(finding: Finding) -> tuple[int, bool, bool, str]:

@@ -9,10 +9,12 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.settings.catalogue import Known, by_code, mistakes
 from gradcheck_cli.settings.discovery import VARIABLE, find_config
 from gradcheck_cli.settings.layers import Value, over
 from gradcheck_cli.settings.located import Located, Place
+from gradcheck_cli.settings.policies import policy_of
 from gradcheck_cli.settings.problems import ConfigError, did_you_mean, shown
 from gradcheck_cli.settings.schema import PATHS, Config, Entry, ModuleIgnores
 from gradcheck_cli.settings.spelling import unify
@@ -63,6 +65,11 @@ class Settings:
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name].value
+
+    @property
+    def policy(self) -> Policy:
+        """What counts of findings, and what is done about them."""
+        return policy_of({name: value.value for name, value in self.values.items()})
 
     @property
     def folder(self) -> Path | None:

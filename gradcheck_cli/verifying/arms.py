@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch
 
 from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.rules.engine import judge
@@ -18,6 +19,7 @@ from gradcheck_cli.targets.repeatable import Repeatable
 from gradcheck_cli.targets.training import Training
 
 HELD_OUT_BATCHES = 8
+JUDGED_BY_DEFAULT = Policy()
 POINTS = 60  # of a curve that is kept
 
 
@@ -27,6 +29,7 @@ class Run:
 
     seed: int
     watch: int = 0  # so many steps at the start are observed and judged
+    policy: Policy = JUDGED_BY_DEFAULT
     training: Training | None = None
     state: State | None = None
     curve: list[float] = field(default_factory=list)
@@ -46,9 +49,15 @@ class Run:
         self.state = None
 
 
-def start(target: Repeatable, changes: Sequence[Change], seed: int, watch: int = 0) -> Run:
+def start(
+    target: Repeatable,
+    changes: Sequence[Change],
+    seed: int,
+    watch: int = 0,
+    policy: Policy = JUDGED_BY_DEFAULT,
+) -> Run:
     """Build a run. What the change breaks is part of the result."""
-    run = Run(seed, watch)
+    run = Run(seed, watch, policy)
     with unchanged():
         try:
             run.training = target.build(changes, seed=seed, hold_out=True)
@@ -70,7 +79,7 @@ def advance(run: Run, steps: int) -> None:
             if run.watch and not run.curve:
                 trace = observe(run.training, run.watch)
                 run.curve += trace.losses
-                run.findings = judge(trace).findings
+                run.findings = judge(trace, run.policy).findings
             while len(run.curve) < steps and math.isfinite((run.curve or [0.0])[-1]):
                 run.curve.append(float(run.training.step().loss))
             run.held_out = run.training.evaluate(HELD_OUT_BATCHES)

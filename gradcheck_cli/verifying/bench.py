@@ -3,11 +3,12 @@
 import time
 from dataclasses import dataclass, field
 
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.diagnosis import Verification
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.targets.repeatable import Repeatable
-from gradcheck_cli.verifying.arms import Run, advance, start
+from gradcheck_cli.verifying.arms import JUDGED_BY_DEFAULT, Run, advance, start
 from gradcheck_cli.verifying.sham import sham
 from gradcheck_cli.verifying.verdicts import Trio, effects, learns, verdict
 
@@ -33,6 +34,7 @@ class Bench:
     deadline: float
     observed: int
     copies: int = 3  # of the training that fit into memory
+    policy: Policy = JUDGED_BY_DEFAULT
     steps: int = 0
     pace: float = 0.0  # seconds a step took, the slowest candidate that was searched
     rivals: dict[int, tuple[Run, Run]] = field(default_factory=dict)
@@ -48,8 +50,8 @@ class Bench:
             watch = self.observed if seed == self.seeds[0] else 0
             again = sham(self.target, seed)
             self.rivals[seed] = (
-                start(self.target, (), seed, watch),
-                start(self.target, (again,), seed, watch),
+                start(self.target, (), seed, watch, self.policy),
+                start(self.target, (again,), seed, watch, self.policy),
             )
         for run in self.rivals[seed]:
             advance(run, self.steps)
@@ -100,7 +102,8 @@ class Bench:
 
     def _start(self, trial: Trial, index: int, watch: int) -> Run:
         assert trial.proposal.change is not None
-        return start(self.target, (trial.proposal.change,), self.seeds[index], watch)
+        change = trial.proposal.change
+        return start(self.target, (change,), self.seeds[index], watch, self.policy)
 
     def trio(self, trial: Trial) -> Trio:
         """Return the candidate's runs beside control and sham of the same seeds."""

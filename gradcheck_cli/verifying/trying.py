@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from gradcheck_cli.records.diagnosis import Fix, Status, Verification
+from gradcheck_cli.policy import Policy
+from gradcheck_cli.records.diagnosis import Status, Verification
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.remedies.with_rate import at_rate
 from gradcheck_cli.targets.repeatable import Repeatable
+from gradcheck_cli.verifying.arms import JUDGED_BY_DEFAULT
 from gradcheck_cli.verifying.bench import Bench, Trial
 from gradcheck_cli.verifying.memory import fitting
 from gradcheck_cli.verifying.verdicts import MATERIAL
@@ -45,7 +47,7 @@ ORDER = (
 
 
 def estimate(seconds_per_step: float, candidates: int, budget: float) -> float:
-    """Return about how many seconds `verify` will take, to be said beforehand."""
+    """Return about how many seconds `prove` will take, to be said beforehand."""
     search = (candidates + 2) * LENGTHS[0]
     confirm = (min(candidates, ENOUGH) + 2) * SEEDS * LENGTHS[1]
     repeat = 3 * (MOST_SEEDS - SEEDS) * LENGTHS[1]
@@ -59,19 +61,6 @@ def forecast(proposals: Sequence[Proposal], seconds_per_step: float, budget: flo
     return f"trying {tries} fixes, about {seconds:.0f} s"
 
 
-def verify(
-    target: Repeatable,
-    proposals: Sequence[Proposal],
-    *,
-    budget: float = 60.0,
-    baseline: Sequence[Finding] = (),
-    on_progress: Progress | None = None,
-) -> tuple[Fix, ...]:
-    """Try the proposals and return their fixes with what was measured, the best first."""
-    tried = prove(target, proposals, budget=budget, baseline=baseline, on_progress=on_progress)
-    return tuple(p.fix for p in tried)
-
-
 def prove(
     target: Repeatable,
     proposals: Sequence[Proposal],
@@ -82,10 +71,12 @@ def prove(
     observed: int = OBSERVED,
     lengths: Sequence[int] = LENGTHS,
     seed: int | None = None,
+    policy: Policy = JUDGED_BY_DEFAULT,
 ) -> tuple[Proposal, ...]:
     """Try the proposals and return them with what was measured in their fixes, the best first.
 
-    At least the first candidate that can be tried is always tried, on two seeds.
+    `policy` judges the trials as it judged the run. At least the first candidate that can be tried
+    is always tried, on two seeds.
     """
     say = on_progress or (lambda _: None)
     trials = [Trial(p, verification=Verification(reason=p.cannot)) for p in proposals]
@@ -94,7 +85,7 @@ def prove(
         first = target.seed if seed is None else seed
         seeds = tuple(first + i for i in range(MOST_SEEDS if target.varies else 1))
         copies, reason = fitting(target)
-        bench = Bench(target, tuple(baseline), seeds, 0.0, observed, copies)
+        bench = Bench(target, tuple(baseline), seeds, 0.0, observed, copies, policy)
         _all(able, reason or "no time was left to try it")
         if not reason:
             trials += _try(bench, able, lengths, time.monotonic() + budget, say)
@@ -243,11 +234,10 @@ def _insist(bench: Bench, trials: Sequence[Trial], say: Progress) -> None:
         bench.repeat(first, MOST_SEEDS)
 
 
-def declined(proposals: Sequence[Proposal], reason: str) -> tuple[Fix, ...]:
-    """Return the fixes as they would be tried, with the reason why none was."""
+def declined(proposals: Sequence[Proposal], reason: str) -> tuple[Proposal, ...]:
+    """Return the proposals as they would be tried, with the reason why none was."""
     said = Verification(reason=reason)
-    trials = [Trial(p, verification=said) for p in proposals]
-    return tuple(p.fix for p in _ranked(trials))
+    return _ranked([Trial(p, verification=said) for p in proposals])
 
 
 def _in_order(trials: Sequence[Trial]) -> list[Trial]:

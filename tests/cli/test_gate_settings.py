@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from gradcheck_cli.cli.gate_settings import as_settings, policy_of, thresholds_of
+from gradcheck_cli.cli.gate_options import as_settings
 from gradcheck_cli.errors import UsageError
-from gradcheck_cli.gating import ModuleIgnore
+from gradcheck_cli.policy import ModuleIgnore
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.yamlfile import read
+from gradcheck_cli.settings import load
 from tests.cli.test_edge import gradcheck
 
 STUCK = """
@@ -111,7 +112,7 @@ def test_options_that_were_not_given_say_nothing() -> None:
     assert set(as_settings(NOTHING).values()) == {None}
 
 
-def test_options_become_the_policy_and_the_thresholds() -> None:
+def test_options_become_the_policy_and_the_thresholds(tmp_path) -> None:
     said = as_settings(
         {
             **NOTHING,
@@ -122,12 +123,12 @@ def test_options_become_the_policy_and_the_thresholds() -> None:
             "rules": ["GC101.wall=0.1", "gc202.severity=error", "GC403.least-steps=7"],
         }
     )
-    policy = policy_of(said)
+    policy = load({name: x for name, x in said.items() if x}, environ={}, folder=tmp_path).policy
     assert policy.select == ("GC1", "GC2")
     assert policy.ignore == ("GC7",)
     assert policy.per_module == (ModuleIgnore(("head.*",), ("GC101",), "frozen"),)
     assert dict(policy.severities) == {"GC101": Severity.NOTE, "GC202": Severity.ERROR}
-    assert thresholds_of(said) == {"GC101": {"wall": 0.1}, "GC403": {"least_steps": 7}}
+    assert policy.thresholds == {"GC101": {"wall": 0.1}, "GC403": {"least_steps": 7}}
 
 
 @pytest.mark.parametrize(

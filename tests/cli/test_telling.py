@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from gradcheck_cli.cli.gate_options import Gated
 from gradcheck_cli.cli.options import FailOn
 from gradcheck_cli.cli.outputs import parse
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode
+from gradcheck_cli.gating import Gated
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Crash, Severity
 from gradcheck_cli.records.yamlfile import dumps, read
 from tests import a_report
@@ -34,7 +35,7 @@ CRASHED = replace(HEALTHY, crashed=(Crash("rule GC999", "boom"),))
     ],
 )
 def test_the_exit_code(report, fail_on, code) -> None:
-    assert Gated(report, ()).code(fail_on.gate, exit_zero=False) is code
+    assert Gated(report, Policy(fail_on=fail_on.gate)).code is code
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_the_exit_code(report, fail_on, code) -> None:
     ],
 )
 def test_exit_zero_forgives_findings_and_nothing_else(report, code) -> None:
-    assert Gated(report, ()).code(Severity.NOTE, exit_zero=True) is code
+    assert Gated(report, Policy(fail_on=Severity.NOTE, exit_zero=True)).code is code
 
 
 def test_a_machine_format_has_stdout_to_itself(capsys) -> None:

@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 from gradcheck_cli.records.diagnosis import Cause, Status
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.remedies.proposing import propose
-from gradcheck_cli.verifying import verify
+from gradcheck_cli.verifying import prove
 from tests.remedies.small import case_of, modules, numbers, proposals, treated
 
 
@@ -287,9 +287,9 @@ def test_a_comparison_that_makes_a_mask_cannot_be_healed_and_says_so() -> None:
 
     target, case = case_of(lambda: Masked(""), "non-differentiable-operation")
     [proposal] = proposals(case, "reconnect-graph")
-    [fix] = verify(target, [proposal], budget=1.0)
-    assert fix.verification.status is Status.NOT_RUN
-    assert "cannot be run" in fix.verification.reason
+    [tried] = prove(target, [proposal], budget=1.0)
+    assert tried.fix.verification.status is Status.NOT_RUN
+    assert "cannot be run" in tried.fix.verification.reason
 
 
 @pytest.mark.parametrize("cause", ["labels-without-signal", "degenerate-data"])

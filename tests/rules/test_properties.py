@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.records.trace import Reading, Role, Step, Trace
 from gradcheck_cli.rules import RULES
@@ -137,10 +138,10 @@ def test_a_crash_costs_only_the_rule_that_crashed() -> None:
 
 def test_thresholds_given_by_code_reach_their_rule_only() -> None:
     trace = a_trace((2e-3, 1e-2, 1e-2, 1e-2))
-    strict = judge(trace, thresholds={"GC101": {"attenuation_when_stuck": 0.5}})
+    strict = judge(trace, Policy(thresholds={"GC101": {"attenuation_when_stuck": 0.5}}))
     assert "vanishing-gradient" in {f.name for f in strict.findings}
     assert "vanishing-gradient" in judge(trace).passed
-    wrong = judge(trace, thresholds={"GC101": {"shrnk": 1.0}})
+    wrong = judge(trace, Policy(thresholds={"GC101": {"shrnk": 1.0}}))
     assert "shrnk" in wrong.crashed[0].traceback
 
 

@@ -25,6 +25,8 @@ from gradcheck_cli.running import Outcome, Plan
 
 if TYPE_CHECKING:
     from gradcheck_cli.gating import Gated
+    from gradcheck_cli.policy import Policy
+    from gradcheck_cli.records.report import Report
     from gradcheck_cli.settings import Settings
 
 ProgramArgument = Annotated[
@@ -90,10 +92,9 @@ def run(
     if verify and ranks() is not None:
         raise UsageError("--verify takes one process; use diagnose --strategy ddp or fsdp instead")
     found = _settings(given, config)
-    policy = found.policy
     wanted = outputs.parse(found["output"])
 
-    from gradcheck_cli import gating, running
+    from gradcheck_cli import running
     from gradcheck_cli.probe.launching import find_module, find_script
 
     name, *arguments = program
@@ -103,7 +104,7 @@ def run(
         command=shlex.join(["gradcheck", *sys.argv[1:]]),
         stop_after=stop_after,
         every=every,
-        policy=policy,
+        policy=found.policy,
         keep=wanted.snapshot if wanted.keeps_snapshots else None,
     )
     with ExitStack() as aftermath:
@@ -119,14 +120,21 @@ def run(
             report = outcome.report
             if verify and report is not None and outcome.recipe is not None:
                 with suppress(KeyboardInterrupt, TerminatedError), outcome.signals.obeyed():
-                    report = with_verdicts(report, outcome.recipe, policy)
-        notes = outcome.conclusion.notes if outcome.conclusion is not None else ()
-        result = gating.beside(report, policy, notes) if report is not None else None
+                    report = with_verdicts(report, outcome.recipe, found.policy)
+        result = _gated(outcome, report, found.policy)
         _tell(outcome, result, wanted, quiet=bool(found["quiet"]))
         code = _code_of(outcome, result)
     if outcome.ending.hard:
         end_at_once(code)
     return code
+
+
+def _gated(outcome: Outcome, report: "Report | None", policy: "Policy") -> "Gated | None":
+    if report is None or outcome.conclusion is None:
+        return None
+    from gradcheck_cli import gating
+
+    return gating.beside(report, policy, outcome.conclusion.notes)
 
 
 def _settings(given: Mapping[str, Any], config: str | None) -> "Settings":

@@ -135,7 +135,7 @@ def run(plan: Plan, aftermath: ExitStack) -> Outcome:
         signals = this.signals = aftermath.enter_context(terminable())
         ending = _ended(execute(plan.program, plan.arguments), signals, aftermath)
         if this.watcher is not None and ending.is_cut:
-            this.watcher.cut()
+            this.watcher.is_cut = True
     watcher = this.watcher
     if this.ranks is not None and not this.ranks.leads:
         this.ranks.leave(_shards(watcher, this.ranks.world))
@@ -254,11 +254,8 @@ def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[s
         )
     if any(s.evaluations for s in sessions):
         yield "forward passes without a graph are evaluations, and are not counted as training"
-    if watcher.seen.compiled:
-        yield (
-            "torch.compile was set aside (stance force_eager), because compiled modules call no "
-            "hooks; the compiled run may differ in rounding"
-        )
+    if watcher.stance.used:
+        yield watcher.stance.told
 
 
 def _gaps(watcher: "Everywhere") -> Iterator[Gap]:

@@ -287,7 +287,9 @@ def test_the_trainer_of_transformers_is_diagnosed_and_trains_the_same_weights(
 
 
 @pytest.mark.heavy
-def test_a_compiled_trainer_in_bf16_runs_eagerly_and_the_report_says_so(tmp_path: Path) -> None:
+def test_a_compiled_trainer_in_bf16_runs_eagerly_where_it_is_read_and_the_report_says_so(
+    tmp_path: Path,
+) -> None:
     theirs, ran = (
         f(tmp_path, "hf_trainer.py", "torch_compile=True", "bf16=True") for f in (alone, watched)
     )

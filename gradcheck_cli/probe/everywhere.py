@@ -6,6 +6,7 @@ and forked children are left alone.
 """
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -27,9 +28,10 @@ from gradcheck_cli.probe.by_hand import HandWatch, leaves_of
 from gradcheck_cli.probe.homes import Seen, home_of
 from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.loop import LoopWatch
-from gradcheck_cli.probe.patches import eager, gradients_taken, losses_seen, optimizers_seen
+from gradcheck_cli.probe.patches import compiles_seen, gradients_taken, losses_seen, optimizers_seen
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
+from gradcheck_cli.probe.stance import Stance
 from gradcheck_cli.probe.subjects import Group, group_of, names_of
 
 _PATIENCE = 200  # updates after which optimizers without models are given up
@@ -47,6 +49,8 @@ class Everywhere:
     sessions: list[Session] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
     loop: LoopWatch = field(default_factory=LoopWatch)
+    stance: Stance = field(default_factory=Stance)
+    is_cut: bool = False  # by a signal: what its last step holds is no reading of a step
     _optimizers: list[Optimizer] = field(default_factory=list)  # without a session
     _updating: list[Optimizer] = field(default_factory=list)
     _hand: HandWatch = field(init=False)
@@ -56,7 +60,6 @@ class Everywhere:
     _depth: int = 0
     _thread: int = 0
     _asleep: bool = False
-    _is_cut: bool = False
     _calls: Arming = field(init=False)
     _last: ExitStack = field(default_factory=ExitStack)
     _exit: ExitStack = field(default_factory=ExitStack)
@@ -74,7 +77,8 @@ class Everywhere:
         add(self._last.close)
         add(self._calls.disarm)
         enter(losses_seen(self._backward))
-        enter(eager(self.seen.compiles))
+        add(self.stance.close)
+        enter(compiles_seen(self.stance.compiles))
         enter(self.loop)
         if self.fixed is None:
             enter(optimizers_seen(self._optimizers.append))
@@ -82,18 +86,17 @@ class Everywhere:
             self.loop.on_begin, self.loop.on_end = self._begins, self._hand.backward_ended
         else:
             self._open_session(self.fixed, ("",) if len(self.fixed.models) == 1 else None)
+            if "torch._dynamo" in sys.modules:  # the models may have been compiled before
+                self.stance.compiles(self.fixed.models[0])
         self._come_last()
         self._calls.arm()
+        self.stance.looks(True)
         return self
 
     def __exit__(self, *_: object) -> None:
         if not self._asleep:
             self._end()
         self._exit.close()
-
-    def cut(self) -> None:
-        """The script was stopped from outside: what its last step holds is no reading of a step."""
-        self._is_cut = True
 
     @property
     def strangers(self) -> tuple[Optimizer, ...]:
@@ -112,8 +115,10 @@ class Everywhere:
         if wanted and not self._calls.armed:
             self._depth = 0
             self._calls.arm()
+            self.stance.looks(True)
         elif self._calls.armed and not wanted:
             self._calls.disarm()
+            self.stance.looks(False)
 
     def _expects_more(self) -> bool:
         """Has an optimizer no models yet? Some never get any; it is not waited for them for ever."""
@@ -203,6 +208,8 @@ class Everywhere:
         if session is None and self.fixed is None:
             home = home_of(optimizer, self.loop.account(optimizer), self.seen.called)
             session = self._begin_to_watch(home) if home is not None else None
+        if ended and session is not None:
+            self.stance.ended(session.steps)
         self._settle()
         if session is not None and ended:
             self.on_step(session)
@@ -215,7 +222,7 @@ class Everywhere:
         self._hand.look()
         for session in self.sessions:
             failed = session.backward_seen and self._pending and len(self.sessions) == 1
-            if failed and not self._is_cut:
+            if failed and not self.is_cut:
                 if not self.seen.updates:  # each of them is a step of its own
                     session.close_each(self._pending[:-1])
                     del self._pending[:-1]

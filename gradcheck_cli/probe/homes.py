@@ -45,12 +45,7 @@ class Seen:
     forwards: int = 0
     backwards: int = 0
     updates: int = 0
-    compiled: bool = False
     called: Called = field(default_factory=Called)  # in no training so far
-
-    def compiles(self) -> None:
-        """Something is compiled."""
-        self.compiled = True
 
 
 def home_of(optimizer: Optimizer, account: Account, called: Called) -> Group | None:

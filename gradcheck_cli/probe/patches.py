@@ -2,11 +2,10 @@
 
 `torch.autograd.backward` shows every loss (`Tensor.backward` ends there too), `GradScaler.scale` what
 it was before it was scaled, `Optimizer.__init__` every optimizer before its first step, and
-`torch.compile` is answered by running eagerly, because compiled modules do not call hooks.
+`torch.compile` what is compiled.
 """
 
 import functools
-import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,8 +18,6 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.probe.hooking import transformed
 
-# What torch.compile says of our hooks, to people who did not put them there.
-_ABOUT_HOOKS = r"Using `torch\.compile\(module\)` when there are global hooks on modules"
 OnLoss = Callable[[torch.Tensor], None]
 
 
@@ -185,28 +182,17 @@ def scaled_updates_seen(on_update: Callable[[Optimizer], None]) -> Iterator[None
 
 
 @contextmanager
-def eager(on_compile: Callable[[], None]) -> Iterator[None]:
-    """Have compiled functions run as they are written, and call `on_compile` when one is made.
-
-    `torch._dynamo` takes seconds to import, so nothing is touched before the first `torch.compile`.
-    """
-    used = False
+def compiles_seen(on_compile: Callable[[object], None]) -> Iterator[None]:
+    """Call `on_compile` with whatever is given to `torch.compile`, before it is compiled."""
 
     def watch_compile(original: Any) -> Any:
         def compile_(*args: Any, **kwargs: Any) -> Any:
-            nonlocal used
-            if not used:
-                used = True
-                torch.compiler.set_stance("force_eager")
-                warnings.filterwarnings("ignore", message=_ABOUT_HOOKS)
-                on_compile()
+            what = args[0] if args else kwargs.get("model")
+            if what is not None:  # without a model it makes a decorator, which comes back here
+                on_compile(what)
             return original(*args, **kwargs)
 
         return compile_
 
     with _replaced(torch, "compile", watch_compile):
-        try:
-            yield
-        finally:
-            if used:
-                torch.compiler.set_stance("default")
+        yield

@@ -6,7 +6,6 @@ and forked children are left alone.
 """
 
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -86,8 +85,7 @@ class Everywhere:
             self.loop.on_begin, self.loop.on_end = self._begins, self._hand.backward_ended
         else:
             self._open_session(self.fixed, ("",) if len(self.fixed.models) == 1 else None)
-            if "torch._dynamo" in sys.modules:  # the models may have been compiled before
-                self.stance.compiles(self.fixed.models[0])
+            self.stance.may_know(self.fixed.models[0])
         self._come_last()
         self._calls.arm()
         self.stance.looks(True)
@@ -112,13 +110,10 @@ class Everywhere:
         """Look at modules only while a step that is wanted runs, or something is still unknown."""
         unknown = self.fixed is None and (not self.sessions or self._expects_more())
         wanted = unknown or any(s.wanted for s in self.sessions)
-        if wanted and not self._calls.armed:
+        if wanted is not self._calls.armed:
             self._depth = 0
-            self._calls.arm()
-            self.stance.looks(True)
-        elif self._calls.armed and not wanted:
-            self._calls.disarm()
-            self.stance.looks(False)
+            (self._calls.arm if wanted else self._calls.disarm)()
+            self.stance.looks(wanted)
 
     def _expects_more(self) -> bool:
         """Has an optimizer no models yet? Some never get any; it is not waited for them for ever."""
@@ -208,8 +203,7 @@ class Everywhere:
         if session is None and self.fixed is None:
             home = home_of(optimizer, self.loop.account(optimizer), self.seen.called)
             session = self._begin_to_watch(home) if home is not None else None
-        if ended and session is not None:
-            self.stance.ended(session.steps)
+        self.stance.ended(session.steps if session is not None and ended else 0)
         self._settle()
         if session is not None and ended:
             self.on_step(session)
@@ -246,9 +240,8 @@ class Everywhere:
             session.losses.extend(self._shared[1])
 
     def _session_of(self, optimizer: Optimizer) -> Session | None:
-        for session in self.sessions:
-            if session.trains(optimizer):
-                return session
+        if known := next((s for s in self.sessions if s.trains(optimizer)), None):
+            return known
         if self.fixed is not None or id(optimizer) in self._foreign:
             return None
         for session in self.sessions:

@@ -1,5 +1,6 @@
 """`torch.compile` is set aside while modules are looked at, because compiled ones call no hooks."""
 
+import sys
 import warnings
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -36,6 +37,11 @@ class Stance:
         self.always |= not isinstance(owner, nn.Module)
         self._settle()
 
+    def may_know(self, model: nn.Module) -> None:
+        """The model may have been compiled before."""
+        if "torch._dynamo" in sys.modules:
+            self.compiles(model)
+
     def looks(self, looking: bool) -> None:
         """From here on modules are looked at, or not."""
         if looking is not self.looking:
@@ -43,8 +49,8 @@ class Stance:
             self._settle()
 
     def ended(self, step: int) -> None:
-        """A step has ended."""
-        if self._held is not None and not self.always and self.steps[-1:] != [step]:
+        """Step number `step`, counted from 1, has ended; 0 is none."""
+        if step and self._held is not None and not self.always and self.steps[-1:] != [step]:
             self.steps.append(step)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Causes in the data: scale, constancy, labels."""
 
-from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
+from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.circumstances import input_size
+from gradcheck_cli.causes.shares import ENOUGH, INPUTS
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import CONSTANT, depths, first, typical
@@ -27,25 +28,27 @@ def unnormalized_input(seen: Evidence) -> Support | None:
     size = input_size(seen.trace)
     if size < 5 and not (0 < size < 0.02):
         return None
-    weighing = Weighing()
-    weighing.add(
-        0.55,
-        f"inputs have mean {number(data.input_mean)} and standard deviation {number(data.input_std)}",
+    size_said = f"inputs have mean {number(data.input_mean)} and standard deviation {number(data.input_std)}"
+    lowest = seen.trace.weight_layers[:1]
+    found = seen.shares
+    if found and found[INPUTS].value >= ENOUGH:
+        return experiment(found, INPUTS, lowest, more=(size_said,))
+    nonlinearity = next((x for x in seen.trace.layers if x.role is Role.ACTIVATION), None)
+    share = 0.0
+    if nonlinearity is not None and size >= 5:
+        share = typical(first(seen.trace), nonlinearity.path, lambda r: r.saturated) or 0.0
+    flat = f"{number(100 * share)} % of the first nonlinearity is saturated at once"
+    at_once = seen.has("non-finite", "diverging-loss", "update-too-large", "exploding-gradient")
+    no_help = "but the passes show that inputs of mean 0 and deviation 1 would bring back little"
+    return signs(
+        [
+            (True, size_said),
+            (share > 0.3, flat),
+            (at_once, "the trouble begins at the first step"),
+        ],
+        [(seen.at_start is not None, no_help)],
+        lowest,
     )
-    lowest = next((x for x in seen.trace.layers if x.role is Role.ACTIVATION), None)
-    if lowest is not None and size >= 5:
-        share = typical(first(seen.trace), lowest.path, lambda r: r.saturated) or 0.0
-        weighing.add(
-            0.4,
-            f"{number(100 * share)} % of the first nonlinearity is saturated at once",
-            when=share > 0.3,
-        )
-    weighing.add(
-        0.2,
-        "the trouble begins at the first step",
-        when=seen.has("non-finite", "diverging-loss", "update-too-large", "exploding-gradient"),
-    )
-    return weighing.support(seen.trace.weight_layers[:1])
 
 
 @cause("degenerate-data", "stalled-loss degenerate-data non-finite collapsed-features")
@@ -57,21 +60,17 @@ def degenerate_data(seen: Evidence) -> Support | None:
     Sources        none needed.
     """
     data = seen.trace.data
-    weighing = Weighing()
-    weighing.add(
-        0.95,
-        f"{number(100 * (data.constant_features or 0))} % of the input features never vary",
-        when=(data.constant_features or 0) > CONSTANT,
-    )
-    weighing.add(0.9, "samples repeat each other", when=(data.duplicate_inputs or 0) > 0.9)
-    weighing.add(
-        0.9,
-        "all targets belong to one class",
-        when=data.classes_seen == 1 and (seen.trace.loss.classes or 0) > 1,
-    )
     bad = data.nonfinite_inputs + data.nonfinite_targets
-    weighing.add(0.95, f"the data holds {bad} values that are not finite", when=bad > 0)
-    return weighing.support() if seen.findings else None
+    one_class = data.classes_seen == 1 and (seen.trace.loss.classes or 0) > 1
+    constant = data.constant_features or 0.0
+    facts = (
+        (bad > 0, f"the data holds {bad} values that are not finite"),
+        (constant > CONSTANT, f"{number(100 * constant)} % of the input features never vary"),
+        ((data.duplicate_inputs or 0) > 0.9, "samples repeat each other"),
+        (one_class, "all targets belong to one class"),
+    )
+    said = next((sentence for holds, sentence in facts if holds), None)
+    return fact(said) if said and seen.findings else None
 
 
 @cause(
@@ -91,12 +90,12 @@ def labels_without_signal(seen: Evidence) -> Support | None:
         return None  # without a look at the gradients, nothing speaks for it
     others = {f.name for f in seen.findings if f.severity.rank > 1} - {"stalled-loss"}
     state = progress(seen.trace)
-    weighing = Weighing()
-    weighing.add(
-        0.3,
-        "the loss stays at that of a constant prediction",
-        when=state.baseline is not None and not state.above,
+    return signs(
+        [
+            (not others, "gradients, activations and updates show nothing wrong"),
+            (
+                not others and state.baseline is not None and not state.above,
+                "the loss stays at that of a constant prediction",
+            ),
+        ]
     )
-    weighing.add(0.35, "gradients, activations and updates show nothing wrong", when=not others)
-    weighing.add(-0.5, "but other findings explain it", when=bool(others))
-    return weighing.support()

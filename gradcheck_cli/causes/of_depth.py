@@ -1,14 +1,30 @@
 """Causes in the number of layers or time steps that a signal passes."""
 
 from gradcheck_cli.causes.attenuation import BOUNDED, budget
-from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
+from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, paths, signs
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
     beyond_initialisation,
     lost_at_start,
 )
-from gradcheck_cli.records.trace import Role, Trace
+from gradcheck_cli.causes.of_initialisation import too_small
+from gradcheck_cli.causes.shares import (
+    BOUNDED_SLOPES,
+    CUT,
+    ENOUGH,
+    FACTORS,
+    INPUTS,
+    OUTPUT,
+    RECURRENCE,
+    SCORES,
+    SKIPS,
+    SOFTMAXES,
+    STANDARDIZED,
+    STATISTICS,
+    Shares,
+)
+from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import depths, first, late, typical
 
@@ -38,54 +54,61 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         "vanishing-gradient", "exploding-gradient", "collapsed-features", "poor-initialization"
     ):
         return None
-    weighing = Weighing()
-    weighing.add(
-        0.3,
-        f"{len(bare)} of {len(chain)} weight layers have no normalisation and no skip that carries the gradient",
-    )
-    weighing.add(min(0.25, 0.01 * deepest), f"the signal passes {deepest + 1} layers in a row")
-    _weigh_losses(weighing, seen)
-    switched_off = asleep(trace)
-    weighing.add(
-        0.5,
-        f"{len(switched_off)} BatchNorm layers are in eval mode and normalise nothing",
-        when=bool(switched_off),
-    )
-    return weighing.support(bare)
+    said = f"{len(bare)} of {len(chain)} weight layers have no normalisation and no skip that carries the gradient"
+    row = f"the signal passes {deepest + 1} layers in a row"
+    asleep_said = f"{len(asleep(trace))} BatchNorm layers are in eval mode and normalise nothing"
+    found = seen.at_start
+    if found and found[STATISTICS].value >= ENOUGH and asleep(trace):
+        return experiment(found, STATISTICS, asleep(trace), more=(asleep_said,))
+    if found and not found.along_time:
+        way = max(SKIPS, STANDARDIZED, key=lambda name: found[name].value)
+        left = found[way].value * (1 - explained(seen, found))
+        return experiment(found, way, bare, share=left, more=(row, said))
+    return _by_signs(seen, bare, said, row, asleep_said)
 
 
-def _weigh_losses(weighing: Weighing, seen: Evidence) -> None:
-    """Add what speaks for depth, and against it, in what each layer does to the gradient."""
+def _by_signs(
+    seen: Evidence, bare: list[Layer], said: str, row: str, asleep_said: str
+) -> Support | None:
+    """Weigh what each layer does to the gradient, where no pass was made."""
     trace = seen.trace
     start = budget(trace)
-    mild = 0.55 < start.gain * start.slope < 1.8
-    weighing.add(
-        0.3,
-        f"each layer changes the gradient only by a factor {number(start.gain * start.slope)}: depth adds it up",
-        when=mild,
-    )
+    factor = start.gain * start.slope
     shrunk = start.share_at(x for x in start.links if x.layer.activation not in BOUNDED)
-    weighing.add(
-        0.6 * shrunk,
-        f"{number(100 * shrunk)} % of the lost gradient (in decades) is lost at nonlinearities that are not "
-        "saturated, only flat near 0: a normalisation brings their inputs to where they are not",
-        when=shrunk > 0.25,
+    mild = f"{said}; each layer changes the gradient only by a factor {number(factor)}: depth adds it up"
+    flat = (
+        f"{number(100 * shrunk)} % of the lost gradient (in decades) is lost at nonlinearities that are "
+        "not saturated, only flat near 0"
     )
-    weighing.add(
-        -0.3,
-        "but hardly anything was lost before the first update",
-        when=seen.has("vanishing-gradient") and lost_at_start(trace) < 1,
+    return signs(
+        [
+            (True, row),
+            (0.55 < factor < 1.8, mild),
+            (shrunk > 0.25, flat),
+            (bool(asleep(trace)), asleep_said),
+            (
+                beyond_initialisation(trace),
+                "initialisation alone does not keep the variance through such layers",
+            ),
+        ],
+        [
+            (
+                seen.has("vanishing-gradient") and lost_at_start(trace) < 1,
+                "but hardly anything was lost before the first update",
+            ),
+            (
+                start.gain < 0.9 and shrunk < 0.5 and not beyond_initialisation(trace),
+                "but an initialisation could keep the variance through such layers",
+            ),
+        ],
+        bare,
     )
-    weighing.add(
-        -0.15,
-        "but an initialisation could keep the variance through such layers",
-        when=start.gain < 0.9 and shrunk < 0.5 and not beyond_initialisation(trace),
-    )
-    weighing.add(
-        0.3,
-        "initialisation alone does not keep the variance through such layers",
-        when=beyond_initialisation(trace),
-    )
+
+
+def explained(seen: Evidence, found: Shares) -> float:
+    """Return what causes upstream of the depth explain of the loss: factors, slopes, weights."""
+    upstream = (INPUTS, CUT, FACTORS, SOFTMAXES, SCORES, OUTPUT, STATISTICS, BOUNDED_SLOPES)
+    return max(too_small(seen.trace, found), *(found[name].value for name in upstream))
 
 
 def _carried(trace: Trace) -> bool:
@@ -116,13 +139,23 @@ def long_recurrence(seen: Evidence) -> Support | None:
     if not lost or not seen.noted("vanishing-gradient", "exploding-gradient", "stalled-loss"):
         return None
     worst = min(ratios[x.path] for x in lost)
-    weighing = Weighing()
-    weighing.add(
-        0.75,
-        f"in {paths(lost)} the gradient at early time steps is {number(worst)} of that at late ones",
+    said = (
+        f"in {paths(lost)} the gradient at early time steps is {number(worst)} of that at late ones"
     )
-    weighing.add(0.15, "the layer is recurrent", when=any(x.role is Role.RECURRENT for x in lost))
-    return weighing.support(lost)
+    recurrent = any(x.role is Role.RECURRENT for x in lost)
+    found = seen.at_start
+    if found and found.along_time and found[RECURRENCE].value > 0:
+        return experiment(found, RECURRENCE, lost, more=(said,))
+    flat = found is not None and found.along_time and found[BOUNDED_SLOPES].value >= ENOUGH
+    return signs(
+        [
+            (True, said),
+            (True, "it is the same weights at each step"),
+            (recurrent, "the layer is recurrent"),
+        ],
+        [(flat, "but the slopes of its nonlinearities explain it")],
+        lost,
+    )
 
 
 def _over_time(trace: Trace, path: str) -> float | None:

@@ -1,7 +1,17 @@
 """Causes in the initial weights: too small, too large."""
 
-from gradcheck_cli.causes.attenuation import BOUNDED, budget, crossings, lost_over_time, sharp
-from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
+from math import log10
+from statistics import mean
+
+from gradcheck_cli.causes.attenuation import (
+    BOUNDED,
+    Budget,
+    budget,
+    crossings,
+    lost_over_time,
+    sharp,
+)
+from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, signs
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
@@ -12,9 +22,14 @@ from gradcheck_cli.causes.circumstances import (
     pinned_output,
     saturated_at_start,
 )
+from gradcheck_cli.causes.shares import ENOUGH, LOGITS, SCORES, WEIGHTS, Shares
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import begun, first_logits, output_std, typical
+
+SMALL = 0.8  # weight gain per layer: 10 layers in a row keep a tenth
+LARGE = 5.0  # size of inputs that saturate a first layer by themselves
+LEAST_SCALE = 0.2  # decades, a factor of 1.6, by which weights are out of scale
 
 
 @cause(
@@ -31,52 +46,70 @@ def init_too_small(seen: Evidence) -> Support | None:
     Sources        Glorot & Bengio 2010, eq. 10-12; He et al. 2015, eq. 10 and 14.
     """
     trace = seen.trace
+    if not seen.noted(
+        "vanishing-gradient", "collapsed-features", "zero-gradient", "poor-initialization"
+    ):
+        return None
     start = budget(trace)
-    small = [x for x in start.links if x.gain < 0.8]
+    small = [x for x in start.links if x.gain < SMALL]
+    layers = [x.layer for x in small or start.links]
+    worst = min(small, key=lambda x: x.gain).layer if small else None
+    kept = (
+        f"the initial weights of {len(small)} layers keep only {number(start.gain)} of a gradient"
+    )
+    found = seen.at_start
+    if found is not None and WEIGHTS in found.of:
+        share = too_small(trace, found)
+        return experiment(found, WEIGHTS, layers, share=share, first=worst, more=(kept,))
+    return _small_by_signs(seen, start, kept, layers, worst)
+
+
+def too_small(trace: Trace, found: Shares) -> float:
+    """Return the share of the loss that small initial weights explain.
+
+    What scaling the weights brings back, in the measure in which the weights' own gain (He et al. 2015,
+    eq. 10) makes up the factor by which they had to be scaled: the rest of that factor is lost elsewhere
+    (at averages over positions or nodes, at slopes), and scaling weights only makes up for it.
+    """
+    share = found[WEIGHTS]
+    gains = [log10(_forward_gain(x.layer)) for x in budget(trace).links if x.layer.weight]
+    if share.decades <= 0 or not gains or beyond_initialisation(trace):
+        return 0.0
+    return share.value * min(max(-mean(gains), 0.0) / share.decades, 1.0)
+
+
+def _small_by_signs(
+    seen: Evidence, start: Budget, kept: str, layers: list[Layer], worst: Layer | None
+) -> Support | None:
+    """Weigh where the gradient is lost, where no pass was made."""
+    trace = seen.trace
     lost, slopes = lost_at_start(trace), max(-start.slopes, 0.0)
     elsewhere = sum(x.lost for x in crossings(trace)) + lost_over_time(trace)
     # what neither slopes nor weights nor softmaxes nor time steps explain: constants on the way
     rest = max(lost - slopes + min(start.weights, 0.0) - elsewhere, 0.0)
     weights = max(-start.weights, 0.0) + rest
-    if not (small or rest > 1) or not seen.noted(
-        "vanishing-gradient", "collapsed-features", "zero-gradient", "poor-initialization"
-    ):
-        return None
     share = weights / ((weights + slopes + elsewhere) or 1.0)
-    weighing = Weighing()
-    weighing.add(
-        0.1,
-        f"the initial weights of {len(small)} layers keep only {number(start.gain)} of a gradient",
-        when=bool(small),
+    said = f"{number(100 * share)} % of the lost gradient (in decades) is lost at weights and constants"
+    return signs(
+        [
+            (worst is not None, kept),
+            (share > 0.5 and min(lost, weights) > 1, said),
+            (seen.noted("poor-initialization"), "size is lost per layer at the first steps"),
+        ],
+        [
+            (
+                beyond_initialisation(trace),
+                "but no initialisation keeps the variance through these layers",
+            ),
+            (pinned_output(trace), "but the output sits at the end of its range"),
+            (bool(asleep(trace)), "but batch normalisation is switched off"),
+            (flat_end(trace), "but not even the last layer gets a gradient"),
+            (share < 0.5, "but most of it is lost at slopes, softmaxes or time steps"),
+            (lost < 1, "but hardly anything was lost before the first update"),
+        ],
+        layers,
+        first=worst,
     )
-    weighing.add(
-        0.7 * share * min(1.0, lost / 2, weights / 2),
-        f"{number(100 * share)} % of the lost gradient (in decades) is lost at weights and constants",
-    )
-    weighing.add(
-        0.2, f"{number(rest)} decades are lost at factors other than weights", when=rest > 2
-    )
-    weighing.add(
-        0.15,
-        "the loss of size per layer is found at the first steps",
-        when=seen.noted("poor-initialization"),
-    )
-    _weigh_against(weighing, trace, start.gain)
-    worst = min(small, key=lambda x: x.gain).layer if small else None
-    return weighing.support([x.layer for x in small or start.links], first=worst)
-
-
-def _weigh_against(weighing: Weighing, trace: Trace, gain: float) -> None:
-    """Add what speaks against weights that are too small."""
-    weighing.add(-0.2, "but the loss per layer is mild", when=gain > 0.6)
-    weighing.add(
-        -0.4,
-        "but no initialisation keeps the variance through these layers",
-        when=beyond_initialisation(trace),
-    )
-    weighing.add(-0.4, "but the output sits at the end of its range", when=pinned_output(trace))
-    weighing.add(-0.3, "but batch normalisation is switched off", when=bool(asleep(trace)))
-    weighing.add(-0.6, "but not even the last layer gets a gradient", when=flat_end(trace))
 
 
 @cause(
@@ -97,41 +130,53 @@ def init_too_large(seen: Evidence) -> Support | None:
     """
     trace = seen.trace
     layers = _oversized(trace)
-    at_once = saturated_at_start(trace) and input_size(trace) < 5
+    at_once = saturated_at_start(trace) and input_size(trace) < LARGE
     chosen = sharp(crossings(trace))
     logits = first_logits(trace)
-    blown = logits > 20 and input_size(trace) < 5
+    blown = logits > 20 and input_size(trace) < LARGE
     if not (layers or at_once or chosen or blown) or not seen.noted(*init_too_large_explains):
         return None
+    found = seen.at_start
+    first = layers[0] if layers else None
+    if found and (name := _scaled_down(found)) and input_size(trace) < LARGE:
+        return experiment(found, name, layers, first=first)
     gain = max((_forward_gain(x) for x in layers), default=1.0)
-    weighing = Weighing()
-    weighing.add(
-        0.45,
-        f"{len(layers)} layers start with weights {number(gain)} times what keeps the variance",
-        when=bool(layers),
-    )
     growth = _growth(seen, layers)
-    weighing.add(0.3, f"outputs grow {number(growth)} times along the depth", when=growth > 30)
-    weighing.add(
-        0.3 if layers else 0.7,
-        "units are saturated from the first steps on, at inputs of a usual size",
-        when=at_once,
+    chose = (
+        f"{len(chosen)} softmaxes have chosen before anything was learned: they hand on what they chose "
+        f"and take {number(sum(x.lost for x in chosen))} decades of the gradient"
     )
-    weighing.add(
-        0.2, "attention is sharp from the first steps on", when=seen.has("saturated-attention")
+    flat = "units are saturated from the first steps on, at inputs of a usual size"
+    return signs(
+        [
+            (
+                bool(layers),
+                f"{len(layers)} layers start with weights {number(gain)} times what keeps the variance",
+            ),
+            (growth > 30, f"outputs grow {number(growth)} times along the depth"),
+            (at_once, flat),
+            (at_once and found is not None, "only large weights or biases put them there"),
+            (seen.has("saturated-attention"), "attention is sharp from the first steps on"),
+            (bool(chosen), chose),
+            (bool(chosen), "what enters them is too large"),
+            (logits > 20, f"the first outputs have a size of {number(logits)}"),
+        ],
+        [
+            (input_size(trace) >= LARGE, "but the inputs are large themselves"),
+        ],
+        layers,
+        first=first,
     )
-    weighing.add(
-        0.75,
-        f"{len(chosen)} softmaxes have chosen before anything was learned: they hand on what they chose and "
-        f"take {number(sum(x.lost for x in chosen))} decades of the gradient",
-        when=bool(chosen),
-    )
-    weighing.add(
-        0.35 if layers else 0.7,
-        f"the first outputs have a size of {number(logits)}",
-        when=logits > 20 if layers else blown,
-    )
-    return weighing.support(layers, first=layers[0] if layers else None)
+
+
+def _scaled_down(found: Shares) -> str | None:
+    """Return the intervention that brings back most by making something smaller."""
+    smaller = [
+        name
+        for name in (LOGITS, SCORES, WEIGHTS)
+        if found[name].value >= ENOUGH and found[name].decades < -LEAST_SCALE
+    ]
+    return max(smaller, key=lambda name: found[name].value, default=None)
 
 
 def _oversized(trace: Trace) -> list[Layer]:
@@ -166,7 +211,7 @@ def _forward_gain(layer: Layer) -> float:
     if weight is None or not layer.fan_in:
         return 1.0
     relu = layer.activation is not None and layer.activation not in BOUNDED
-    return float(weight.std * layer.fan_in**0.5 * (0.5**0.5 if relu else 1.0))
+    return float(max(weight.std, 1e-12) * layer.fan_in**0.5 * (0.5**0.5 if relu else 1.0))
 
 
 def _growth(seen: Evidence, layers: list[Layer]) -> float:

@@ -3,12 +3,14 @@
 from math import isfinite
 
 from gradcheck_cli.causes.attenuation import BOUNDED, budget
-from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
+from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     broke_later,
+    input_size,
     saturated_at_start,
 )
+from gradcheck_cli.causes.shares import BOUNDED_SLOPES
 from gradcheck_cli.records.trace import Step
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import (
@@ -18,6 +20,7 @@ from gradcheck_cli.rules.profile import (
 )
 from gradcheck_cli.rules.zeros import fed_a_constant, uses_half
 
+LARGE = 5.0  # size of inputs that saturate a first layer by themselves
 _NAMED = 3  # calls in a sentence
 
 
@@ -41,26 +44,37 @@ def saturating_activation(seen: Evidence) -> Support | None:
         return None
     at_once = saturated_at_start(trace)
     kinds = ", ".join(sorted({x.layer.activation or "" for x in flat}))
-    weighing = Weighing()
-    weighing.add(
-        0.2, f"{len(flat)} layers go through {kinds} at a mean slope of {number(now.slope)}"
-    )
-    share = now.share_of_slopes
-    weighing.add(
-        0.6 * share,
-        f"{number(100 * share)} % of the lost gradient (in decades) is lost at nonlinearities",
-    )
-    weighing.add(0.15, "saturated units were found", when=seen.noted("saturated-activation"))
-    weighing.add(
-        -0.35, "but they saturated only after large steps", when=broke_later(trace) and not at_once
-    )
-    weighing.add(
-        -0.35,
-        "but inputs or initial weights are large enough to drive them there at once",
-        when=at_once,
-    )
+    said = f"{len(flat)} layers go through {kinds} at a mean slope of {number(now.slope)}"
     layers = [x.nonlinearity or x.layer for x in flat]
-    return weighing.support(layers, first=layers[-1])
+    share = now.share_of_slopes
+    found = seen.at_start
+    if found and found[BOUNDED_SLOPES].value > 0 and not (at_once and input_size(trace) < LARGE):
+        return experiment(found, BOUNDED_SLOPES, layers, first=layers[-1], more=(said,))
+    return signs(
+        [
+            (True, said),
+            (
+                share > 0.5,
+                f"{number(100 * share)} % of the lost gradient (in decades) is lost at nonlinearities",
+            ),
+        ],
+        [
+            (
+                broke_later(trace) and not at_once,
+                "but they saturated only after large steps",
+            ),
+            (
+                at_once,
+                "but inputs or initial weights are large enough to drive them there at once",
+            ),
+            (
+                seen.shares is not None and seen.shares.dynamic,
+                "but the signal was whole before the first update",
+            ),
+        ],
+        layers,
+        first=layers[-1],
+    )
 
 
 @cause(
@@ -88,17 +102,22 @@ def dead_relu(seen: Evidence) -> Support | None:
     before = max(
         (typical(first(trace), x.path, lambda r: r.dead) or 0.0 for x in dead), default=0.0
     )
-    weighing = Weighing()
-    weighing.add(0.3 + 0.4 * worst, f"{number(100 * worst)} % of the units of a layer never fire")
-    weighing.add(0.2, "they were silent from the first steps on", when=before > 0.6)
-    weighing.add(0.1, f"{len(dead)} layers are like that", when=len(dead) > 1)
-    weighing.add(-0.2, "but they died only after large steps", when=broke_later(trace))
-    weighing.add(
-        -0.4,
-        "but what reaches them hardly depends on the sample",
-        when=any(fed_a_constant(trace, x) for x in dead),
+    return signs(
+        [
+            (True, f"{number(100 * worst)} % of the units of a layer never fire"),
+            (before > 0.6, "they were silent from the first steps on"),
+            (len(dead) > 1, f"{len(dead)} layers are like that"),
+            (worst > 0.9, "that is nearly all of them"),
+        ],
+        [
+            (broke_later(trace), "but they died only after large steps"),
+            (
+                all(fed_a_constant(trace, x) for x in dead),
+                "but what reaches them hardly depends on the sample",
+            ),
+        ],
+        dead,
     )
-    return weighing.support(dead)
 
 
 @cause(
@@ -123,20 +142,21 @@ def infinite_slope(seen: Evidence) -> Support | None:
     named = (
         f"{c.operation.strip('_')}()" + (f" at {c.at}" if c.at else "") for c in calls[:_NAMED]
     )
-    weighing = Weighing()
-    weighing.add(
-        0.7,
+    said = (
         f"in step {broken.index + 1} loss and outputs are numbers and a gradient is not, and there is "
-        f"no finite slope at the end of the range of {', '.join(named)}",
+        f"no finite slope at the end of the range of {', '.join(named)}"
     )
-    weighing.add(0.2, "it was so from the first step on", when=broken.index == 0)
-    weighing.add(-0.5, "but sixteen bits overflow", when=uses_half(seen.trace))
-    weighing.add(
-        -0.5,
-        "but steps so large break anything",
-        when=broken.index > 0 and seen.has("update-too-large", "diverging-loss"),
+    large = broken.index > 0 and seen.has("update-too-large", "diverging-loss")
+    if not (large or uses_half(seen.trace)):
+        return fact(said, at=calls[0].at)
+    return signs(
+        [(True, said)],
+        [
+            (uses_half(seen.trace), "but sixteen bits overflow"),
+            (large, "but steps so large break anything"),
+        ],
+        at=calls[0].at,
     )
-    return weighing.support(at=calls[0].at)
 
 
 def _has_broken_gradient(step: Step) -> bool:

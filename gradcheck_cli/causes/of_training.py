@@ -2,13 +2,15 @@
 
 from statistics import median
 
-from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause, paths
+from gradcheck_cli.causes.base import Evidence, Support, cause, fact, signs
 from gradcheck_cli.causes.circumstances import broke_later
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import DECAYED, late, typical, update_ratio, weights_left
 from gradcheck_cli.rules.zeros import uses_half
 
+HARD = 0.03  # of the gradient that clipping leaves, below which it rules the size of steps
+MUCH = 5e-3  # of each weight per step: a decay that takes half of it in 140 steps
 _NARROW = {"float16", "fp16"}
 
 
@@ -40,16 +42,19 @@ def learning_rate_too_low(seen: Evidence) -> Support | None:
     clip = _clip(trace)
     moves = (typical(late(trace), x.path, update_ratio) or 0.0 for x in trace.weight_layers)
     most = max(moves, default=0.0)
-    weighing = Weighing()
-    weighing.add(
-        0.7,
-        f"no layer changes by more than {number(most)} of its size per step at learning rate {_rate(trace)}",
+    said = f"no layer changes by more than {number(most)} of its size per step at learning rate {_rate(trace)}"
+    return signs(
+        [
+            (True, said),
+            (not seen.noted("vanishing-gradient"), "gradients reach all layers"),
+        ],
+        [
+            (clip is not None and clip < HARD, "but gradients are clipped hard"),
+            (seen.has("vanishing-gradient", "zero-gradient"), "but gradients vanish"),
+            (uses_half(trace), "but changes are lost to rounding"),
+        ],
+        trace.weight_layers,
     )
-    weighing.add(-0.5, "but gradients are clipped hard", when=clip is not None and clip < 0.03)
-    weighing.add(-0.4, "but gradients vanish", when=seen.has("vanishing-gradient", "zero-gradient"))
-    weighing.add(-0.4, "but changes are lost to rounding", when=uses_half(trace))
-    weighing.add(0.2, "gradients reach all layers", when=not seen.noted("vanishing-gradient"))
-    return weighing.support(trace.weight_layers)
 
 
 @cause(
@@ -72,34 +77,39 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
         return None
     middle = median(ratios)
     sane = _sane_start(trace)
-    weighing = Weighing()
-    weighing.add(
-        0.45,
-        f"a step changes a layer by {number(100 * middle)} % of its size at learning rate {_rate(trace)}",
-        when=middle > 0.1,
-    )
-    weighing.add(
-        0.2,
-        f"a step changes a layer by {number(100 * middle)} % of its size",
-        when=0.03 < middle <= 0.1,
-    )
     hurt = seen.has(
         "diverging-loss", "non-finite", "stalled-loss", "update-too-large", "risen-loss"
     )
-    weighing.add(
-        0.3, "the first loss was sane, the later ones are not", when=sane and hurt and middle > 0.03
+    found = seen.shares
+    rate = f"a step changes a layer by {number(100 * middle)} % of its size at learning rate {_rate(trace)}"
+    return signs(
+        [
+            (middle > 0.03, rate),
+            (middle > 0.1, "that is above a tenth, where a step is only a direction no more"),
+            (
+                sane and hurt and middle > 0.03,
+                "the first loss was sane, the later ones are not",
+            ),
+            (
+                broke_later(trace) and middle > 0.01,
+                "units died or saturated only after the first steps",
+            ),
+            (
+                found is not None and found.dynamic and middle > 0.01,
+                "the signal was whole before the first update: training lost it",
+            ),
+        ],
+        [
+            (weights_left(trace) < DECAYED, "but weight decay takes the weights away"),
+            (seen.has("mismatched-loss"), "but the loss does not fit the output"),
+            (not sane, "but the network was in trouble from the first step on"),
+            (
+                seen.at_start is not None,
+                "but the signal was lost before the first update",
+            ),
+        ],
+        trace.weight_layers,
     )
-    weighing.add(
-        0.3,
-        "units died or saturated only after the first steps",
-        when=broke_later(trace) and middle > 0.01,
-    )
-    weighing.add(
-        -0.4, "but weight decay takes the weights away", when=weights_left(trace) < DECAYED
-    )
-    weighing.add(-0.3, "but the loss does not fit the output", when=seen.has("mismatched-loss"))
-    weighing.add(-0.35, "but the network was in trouble from the first step on", when=not sane)
-    return weighing.support(trace.weight_layers)
 
 
 def _largest_update(trace: Trace, path: str) -> float | None:
@@ -137,20 +147,18 @@ def low_precision(seen: Evidence) -> Support | None:
         if (s := typical(late(trace), x.path, lambda r: r.lost)) is not None
     ]
     lost = median(shares) if shares else 0.0
-    weighing = Weighing()
-    weighing.add(
-        0.7,
-        f"{number(100 * lost)} % of the weights have a gradient and do not move",
-        when=lost > 0.3,
-    )
-    weighing.add(0.7, "gradients are exactly zero at 16 bits", when=seen.has("precision-underflow"))
     narrow = trace.precision in _NARROW or any(
         p.dtype == "float16" for x in trace.layers for p in x.parameters
     )
-    overflows = narrow and seen.has("non-finite")
-    weighing.add(0.7, "numbers above 65,504 do not exist in float16", when=overflows)
-    weighing.add(0.2, "weights or computation use 16 bits", when=weighing.score > 0)
-    return weighing.support(trace.weight_layers)
+    told = (
+        (lost > 0.3, f"{number(100 * lost)} % of the weights have a gradient and do not move"),
+        (seen.has("precision-underflow"), "gradients are exactly zero at 16 bits"),
+        (narrow and seen.has("non-finite"), "numbers above 65,504 do not exist in float16"),
+    )
+    said = next((sentence for holds, sentence in told if holds), None)
+    return (
+        fact(f"{said}: weights or computation use 16 bits", trace.weight_layers) if said else None
+    )
 
 
 @cause(
@@ -172,16 +180,28 @@ def weight_decay_too_strong(seen: Evidence) -> Support | None:
     factor = weights_left(trace)
     rates = [p.learning_rate or 0.0 for x in trace.weight_layers for p in x.parameters]
     per_step = max(decays) * max(rates, default=0.0)
-    weighing = Weighing()
-    weighing.add(
-        0.85,
-        f"weights shrank to {number(factor)} of their size under a decay of {number(max(decays))}",
-        when=factor < DECAYED,
+    shrunk = (
+        f"weights shrank to {number(factor)} of their size under a decay of {number(max(decays))}"
     )
-    weighing.add(
-        0.4, f"decay takes {number(100 * per_step)} % of each weight per step", when=per_step > 5e-3
+    found = seen.shares
+    return signs(
+        [
+            (factor < DECAYED, shrunk),
+            (
+                factor < DECAYED and found is not None and found.dynamic,
+                "the signal was whole before the first update: training lost it",
+            ),
+            (
+                per_step > MUCH,
+                f"decay takes {number(100 * per_step)} % of each weight per step",
+            ),
+        ],
+        [
+            (factor >= DECAYED, "but the weights have kept their size"),
+            (seen.at_start is not None, "but the signal was lost before the first update"),
+        ],
+        trace.weight_layers,
     )
-    return weighing.support(trace.weight_layers)
 
 
 @cause(
@@ -200,17 +220,11 @@ def clipping_too_strong(seen: Evidence) -> Support | None:
     factor = _clip(trace)
     if factor is None or factor > 0.1 or not seen.has("update-too-small", "stalled-loss"):
         return None
-    weighing = Weighing()
-    weighing.add(0.5, f"clipping leaves {number(100 * factor)} % of the gradient in every step")
-    weighing.add(0.4, "the optimizer uses the gradient's size", when=not trace.adaptive)
-    return weighing.support(trace.weight_layers)
-
-
-__all__ = [
-    "clipping_too_strong",
-    "learning_rate_too_high",
-    "learning_rate_too_low",
-    "low_precision",
-    "paths",
-    "weight_decay_too_strong",
-]
+    return signs(
+        [
+            (True, f"clipping leaves {number(100 * factor)} % of the gradient in every step"),
+            (factor < HARD, "that is less than a thirtieth"),
+            (not trace.adaptive, "the optimizer uses the gradient's size"),
+        ],
+        layers=trace.weight_layers,
+    )

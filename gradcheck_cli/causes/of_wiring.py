@@ -1,8 +1,11 @@
 """Causes in how parts are connected: graph, optimizer, modules, output and loss."""
 
+from dataclasses import replace
+
 from gradcheck_cli.causes.attenuation import crossings, sharp
-from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
+from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.circumstances import flat_end, pinned_output
+from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
 from gradcheck_cli.records.trace import Cut, Layer
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.mismatched_loss import REGRESSION
@@ -38,12 +41,9 @@ def detached_graph(seen: Evidence) -> Support | None:
     if not cuts or not silent or not seen.has("disconnected-parameter", "stalled-loss"):
         return None
     cut = cuts[0]
-    weighing = Weighing()
     where = f" at {cut.at}" if cut.at else ""
-    weighing.add(
-        0.9, f"{cut.operation}{where} cuts the graph, and {len(silent)} layers get no gradient"
-    )
-    return weighing.support(silent, at=cut.at)
+    said = f"{cut.operation}{where} cuts the graph, and {len(silent)} layers get no gradient"
+    return fact(said, silent, at=cut.at)
 
 
 @cause("non-differentiable-operation", _STUCK, "Replace the operation by a smooth one.")
@@ -65,30 +65,24 @@ def non_differentiable_operation(seen: Evidence) -> Support | None:
         return None
     cut = cuts[0]
     where = f" at {cut.at}" if cut.at else ""
-    weighing = Weighing()
-    weighing.add(
-        0.9,
-        f"{cut.operation}{where} has a slope of zero, and {len(layers)} layers below get nothing",
-    )
-    weighing.add(0.05, "it comes first in the forward pass", when=cut is seen.trace.cuts[0])
-    return weighing.support(layers, at=cut.at)
+    said = f"{cut.operation}{where} has a slope of zero, and {len(layers)} layers below get nothing"
+    return fact(said, layers, at=cut.at)
 
 
 def _by_elimination(seen: Evidence, silent: list[Layer]) -> Support | None:
     """Layers ran, the graph ends above them, and no call that detaches was seen."""
     if seen.trace.unregistered:
         return None
-    weighing = Weighing().add(
-        0.6,
-        f"{len(silent)} layers ran and get no gradient, and nothing detaches them: what follows them has "
-        "no derivative (a comparison, a choice, a cast to whole numbers)",
-    )
     compared = next(iter(seen.trace.comparisons), None)
+    where = f" at {compared.at}" if compared and compared.at else ""
+    said = (
+        f"{len(silent)} layers ran and get no gradient, and nothing detaches them: what follows them has "
+        "no derivative (a choice, a cast to whole numbers)"
+    )
     if compared is None:
-        return weighing.support(silent)
-    where = f" at {compared.at}" if compared.at else ""
-    weighing.add(0.3, f"what they compute is compared{where}, and yes or no has no slope")
-    return weighing.support(silent, at=compared.at)
+        return signs([(True, said)], layers=silent)
+    more = f"; what they compute is compared{where}, and yes or no has no slope"
+    return fact(said + more, silent, at=compared.at)
 
 
 @cause("unregistered-modules", "disconnected-parameter stalled-loss")
@@ -102,9 +96,8 @@ def unregistered_modules(seen: Evidence) -> Support | None:
     loose = seen.trace.unregistered
     if not loose:
         return None
-    return Support(
-        0.95, (f"{', '.join(loose)} hold modules in a plain container",), loose, loose[0]
-    )
+    said = f"{', '.join(loose)} hold modules in a plain container"
+    return replace(fact(said), layers=loose, first_layer=loose[0])
 
 
 @cause("optimizer-misses-parameters", "not-in-optimizer stalled-loss update-too-small")
@@ -122,9 +115,7 @@ def optimizer_misses_parameters(seen: Evidence) -> Support | None:
     ]
     if not missed or not seen.has("not-in-optimizer", "stalled-loss"):
         return None
-    return (
-        Weighing().add(0.95, f"{len(missed)} trainable layers are in no optimizer").support(missed)
-    )
+    return fact(f"{len(missed)} trainable layers are in no optimizer", missed)
 
 
 @cause("frozen-parameters", "stalled-loss frozen-parameter update-too-small")
@@ -141,12 +132,8 @@ def frozen_parameters(seen: Evidence) -> Support | None:
         return None
     whole = max(sum(p.numel for x in owning for p in x.parameters), 1)
     share = sum(p.numel for x in frozen for p in x.parameters) / whole
-    weighing = Weighing()
-    weighing.add(
-        0.35 + 0.5 * share,
-        f"{number(100 * share)} % of the parameters are frozen and the loss stalls",
-    )
-    return weighing.support(frozen)
+    said = f"{number(100 * share)} % of the parameters are frozen and the loss stalls"
+    return signs([(True, said), (share > 0.5, "that is most of them")], layers=frozen)
 
 
 @cause("symmetric-init", "poor-initialization stalled-loss")
@@ -162,11 +149,7 @@ def symmetric_init(seen: Evidence) -> Support | None:
     twins = [
         x for x in seen.trace.weight_layers if x.weight is not None and x.weight.rows_identical
     ]
-    return (
-        Weighing()
-        .add(0.95, f"all units of {len(twins)} layers have identical weights")
-        .support(twins)
-    )
+    return fact(f"all units of {len(twins)} layers have identical weights", twins)
 
 
 @cause("double-softmax", "stalled-loss mismatched-loss update-too-small vanishing-gradient")
@@ -180,17 +163,16 @@ def double_softmax(seen: Evidence) -> Support | None:
     loss = seen.trace.loss
     if loss.kind == "cross_entropy" and loss.activation_before in {"softmax", "gumbel_softmax"}:
         reason = "cross_entropy applies a softmax to probabilities that went through one already"
-        return Support(0.95, (reason,))
+        return fact(reason)
     between = crossings(seen.trace)
     if not between or not seen.has("vanishing-gradient"):
         return None
-    weighing = Weighing().add(0.98, f"{len(between)} softmaxes stand between weight layers")
-    weighing.add(
-        -0.4,
-        "but they are sharp rather than flat: what enters them is too large",
-        when=bool(sharp(between)),
-    )
-    return weighing.support([x.softmax for x in between])
+    softmaxes = [x.softmax for x in between]
+    said = f"{len(between)} softmaxes stand between weight layers"
+    if sharp(between):
+        sharp_ones = "but they are sharp rather than flat: what enters them is too large"
+        return signs([(True, said)], [(True, sharp_ones)], softmaxes)
+    return fact(said, softmaxes)
 
 
 @cause(
@@ -206,7 +188,9 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     """
     flat = flat_end(seen.trace)
     misfit = seen.has("mismatched-loss") or _pinned_output(seen)
-    if seen.trace.loss.broadcast or not (misfit or flat):
+    at_start = seen.at_start
+    passed = at_start is not None and at_start[OUTPUT].value >= ENOUGH
+    if seen.trace.loss.broadcast or not (misfit or flat or passed):
         return None
     before, kind = seen.trace.loss.activation_before, seen.trace.loss.kind
     if kind == "cross_entropy" and before in {"softmax", "gumbel_softmax"}:
@@ -216,20 +200,15 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
         for x in seen.trace.layers
         if x.kind.lower() == (before or "") or x.path.endswith(f":{before}")
     ]
-    weighing = Weighing()
-    weighing.add(0.9, f"{kind} is computed from the result of {before}", when=misfit)
-    weighing.add(
-        0.85,
-        "no gradient at all reaches the last layer: what stands between it and the loss is flat",
-        when=flat and not misfit,
+    if at_start and passed and not misfit:
+        return experiment(at_start, OUTPUT, last[-1:])
+    if misfit:
+        return fact(f"{kind} is computed from the result of {before}", last[-1:])
+    flat_said = (
+        "no gradient at all reaches the last layer: what stands between it and the loss is flat"
     )
-    weighing.add(
-        -0.4,
-        "but the first outputs are so large that anything bounded is at its end",
-        when=first_logits(seen.trace) > 20 and not seen.has("mismatched-loss"),
-    )
-    weighing.add(0.08, "the two do not fit each other", when=seen.has("mismatched-loss"))
-    return weighing.support(last[-1:])
+    large = "but the first outputs are so large that anything bounded is at its end"
+    return signs([(flat, flat_said)], [(first_logits(seen.trace) > 20, large)], last[-1:])
 
 
 def _pinned_output(seen: Evidence) -> bool:
@@ -261,7 +240,6 @@ def target_shape_broadcast(seen: Evidence) -> Support | None:
     loss = seen.trace.loss
     if not loss.broadcast:
         return None
-    return Support(
-        0.97,
-        (f"{loss.kind} compares an output {loss.output_shape} with a target {loss.target_shape}",),
+    return fact(
+        f"{loss.kind} compares an output {loss.output_shape} with a target {loss.target_shape}"
     )

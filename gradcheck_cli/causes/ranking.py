@@ -1,20 +1,23 @@
 """Weigh all causes against each other; the best explanation first."""
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from gradcheck_cli import plugins
 from gradcheck_cli.causes import all_causes
-from gradcheck_cli.causes.base import CauseRule, Evidence
-from gradcheck_cli.records.diagnosis import Cause
+from gradcheck_cli.causes.base import CauseRule, Evidence, Support
+from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import OF_THE_LOOP
 
 _LESSER = 0.6  # weight of a cause that explains only the less serious findings
+_SAME = 0.1  # of what was lost: experiments that differ by less bring back the same
 _LEAST = 0.15  # a score below it is not worth a line
 
 OnCrash = Callable[[Crash], None]
+Weighed = tuple[CauseRule, list[Finding], Support]
 
 
 def rank(
@@ -35,7 +38,7 @@ def rank(
         return ()
     seen = Evidence(trace, tuple(findings))
     gravest = max(f.severity.rank for f in serious.values())
-    found: list[Cause] = []
+    supports: list[Weighed] = []
     for rule in all_causes() if causes is None else causes:
         explained = [serious[name] for name in rule.explains if name in serious]
         grave = any(f.severity.rank == gravest for f in explained)
@@ -50,19 +53,53 @@ def rank(
             continue
         if support is None or support.score < _LEAST:
             continue
-        found.append(
-            Cause(
-                name=rule.name,
-                explains=tuple(sorted(f.code for f in explained)),
-                score=round(support.score * (1.0 if grave else _LESSER), 3),
-                reasons=support.reasons,
-                layers=support.layers,
-                first_layer=support.first_layer,
-                at=support.at,
-                distinguish=rule.distinguish,
-            )
+        weight = 1.0 if grave else _LESSER
+        supports.append((rule, explained, replace(support, score=support.score * weight)))
+    found = [
+        Cause(
+            name=rule.name,
+            explains=tuple(sorted(f.code for f in explained)),
+            score=round(support.score, 3),
+            reasons=support.reasons,
+            layers=support.layers,
+            first_layer=support.first_layer,
+            at=support.at,
+            distinguish=rule.distinguish if support.basis is Basis.SIGNS else "",
+            basis=support.basis,
+            rivals=tuple(rivals),
         )
-    return (*facts(findings), *sorted(found, key=lambda c: (-c.score, c.name)))
+        for rule, explained, support, rivals in _shared_out(supports)
+    ]
+    return (*facts(findings), *sorted(found, key=_place))
+
+
+def _shared_out(supports: Sequence[Weighed]) -> Iterator[tuple[*Weighed, list[str]]]:
+    """Yield the supports, of experiments with what is left by those further upstream, and their rivals.
+
+    What one intervention brings back needs no cause below it (the rival explains it away); that another
+    brings back as much is said beside it.
+    """
+    for rule, explained, support in supports:
+        if support.place is None:
+            yield rule, explained, support, []
+            continue
+        others = [(r, o) for r, _, o in supports if o.place is not None and r is not rule]
+        firm = [o for _, o in others if o.basis is Basis.EXPERIMENT]
+        above = (o.score for o in firm if (o.place or 0) < support.place)
+        taken = max(above, default=0.0)
+        rivals = [
+            r.name
+            for r, o in others
+            if o.basis is support.basis is Basis.EXPERIMENT
+            and abs(o.score - support.score) <= _SAME
+        ]
+        yield rule, explained, replace(support, score=support.score * (1 - taken)), sorted(rivals)
+
+
+def _place(cause: Cause) -> tuple[float, str]:
+    """Return what causes are sorted by: firm ones first, then the score, then the name."""
+    firm = cause.basis is not Basis.SIGNS and cause.score >= _LESSER
+    return (-cause.score - firm, cause.name)
 
 
 def facts(findings: Sequence[Finding]) -> tuple[Cause, ...]:
@@ -79,6 +116,7 @@ def facts(findings: Sequence[Finding]) -> tuple[Cause, ...]:
             layers=f.layers,
             at=f.at,
             kind="fact",
+            basis=Basis.FACT,
         )
         for f in sorted(found, key=lambda f: -f.severity.rank)
     )

@@ -6,15 +6,17 @@ the loss of signal that an intervention restores is how much of it is due to wha
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite, log10, sqrt
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from gradcheck_cli.causes.shares import ENOUGH, INPUTS, restored
 from gradcheck_cli.examine.changing import LEAST_CALLS, Changing, Intervention, Layout
 from gradcheck_cli.examine.interventions import ALL
 from gradcheck_cli.examine.signals import (
@@ -30,18 +32,22 @@ from gradcheck_cli.targets.loop import buffers_kept
 from gradcheck_cli.targets.randomness import unchanged
 
 STARVED = 1e-2  # of the strongest upper layer: the limit of vanishing-gradient in a stuck training
-INPUTS = "standardized inputs"
-ENOUGH = 0.7  # of what was lost: an intervention that restores less does not stand alone
-LEAST_LOST = 1.0  # decades: layers of healthy networks lie a factor of ten apart
 RIVALS = 4  # of the best single interventions, tried in pairs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What a pass needs: a model and the loss of one fixed batch, with its graph."""
+class Subject(Protocol):
+    """What a pass needs of a training: the part of `examine.subject.Subject` that it uses."""
 
-    model: nn.Module
-    loss: Callable[[], Tensor]
+    @property
+    def model(self) -> nn.Module:
+        """The model that is trained."""
+
+    @property
+    def batches(self) -> Sequence[Any]:
+        """A few batches, on the device, of which the first is used."""
+
+    def total(self, batch: Any) -> Tensor:
+        """Return the loss of the model on a batch, as the training computes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +82,6 @@ def passes(subject: Subject, trace: Trace, moment: Moment, budget: float) -> tup
                 break
             found += bench.tried(tuple(kinds[p.names[0]] for p in pair))
     return tuple(found)
-
-
-def restored(base: Pass, other: Pass) -> float:
-    """Return the share of what is lost that a pass restores, the largest of its measures.
-
-    Where there is no number at first, all is restored when there is one.
-    """
-    if not base.finite:
-        return float(other.finite)
-    pairs = (
-        (base.lost, other.lost),
-        (base.weak, other.weak),
-        (base.over_time, other.over_time),
-        (base.above, other.above),
-    )
-    shares = [
-        (before - max(after, 0.0)) / before for before, after in pairs if before >= LEAST_LOST
-    ]
-    return max(shares, default=0.0) if other.finite else 0.0
 
 
 class Bench:
@@ -142,7 +129,7 @@ class Bench:
             if inputs:
                 stack.enter_context(standardized_inputs(self.subject.model))
             with mode:
-                loss = self.subject.loss()
+                loss = self.subject.total(self.subject.batches[0])
             gradients = self._gradients(loss, mode)
         if not interventions and not inputs:
             self._learn(mode)

@@ -156,7 +156,7 @@ class Factors(Intervention):
 
     def applies(self, call: Call, layout: Layout) -> bool:
         """Is a tensor with a gradient multiplied by a number, or divided by one?"""
-        if call.name not in _TIMES | _OVER or call.index > layout.last_product:
+        if call.name not in _TIMES | _OVER:
             return False
         return len(call.args) == 2 and self._number(call) is not None
 
@@ -169,7 +169,7 @@ class Factors(Intervention):
         return values * 1.0
 
     def _number(self, call: Call) -> float | None:
-        tensors = [a for a in call.args if isinstance(a, Tensor) and a.requires_grad]
+        tensors = [a for a in call.args if isinstance(a, Tensor) and a.requires_grad and a.ndim]
         others = [a for a in call.args if isinstance(a, (int, float)) and not isinstance(a, bool)]
         if len(tensors) != 1 or len(others) != 1:
             return None

@@ -6,9 +6,20 @@ from enum import StrEnum
 from gradcheck_cli.records.trace import SourceSite
 
 
+class Basis(StrEnum):
+    """What a cause rests on, the firmest first."""
+
+    FACT = "fact"  # it is so: a call, a shape, a setting that was seen
+    EXPERIMENT = "experiment"  # changing it brings back what was lost
+    SIGNS = "signs"  # measurements that fit it, and may fit others: a possible cause
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """A ranked explanation; `score` in 0..1, `reasons` are sentences with checkable numbers."""
+    """A ranked explanation; `reasons` are sentences with checkable numbers.
+
+    `score` in 0..1 is 1 for a fact, the share that an experiment brings back, and less for signs.
+    """
 
     name: str
     explains: tuple[str, ...]  # codes of findings
@@ -17,8 +28,10 @@ class Cause:
     layers: tuple[str, ...] = ()
     first_layer: str | None = None  # where the signal is lost
     at: SourceSite | None = None
-    distinguish: str = ""  # the experiment that would tell it from its rivals
-    kind: str = "weighed"  # or "fact": it was seen, and needs no weights
+    distinguish: str = ""  # the experiment that would tell it from its rivals; none where one did
+    kind: str = "weighed"  # or "fact": a mistake in the loop, which needs no cause of its own
+    basis: Basis = Basis.SIGNS
+    rivals: tuple[str, ...] = ()  # causes whose experiments bring back as much
 
 
 class Status(StrEnum):

@@ -13,6 +13,7 @@ from typing import Any
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.loop import LoopFacts
 from gradcheck_cli.records.moments import Moments
+from gradcheck_cli.records.passes import Pass
 from gradcheck_cli.records.site import SourceSite as SourceSite  # noqa: PLC0414 - found here, too
 
 
@@ -236,6 +237,7 @@ class Trace:
     broken_at: int | None = (
         None  # the first step with a value that was not finite, if it was cut off
     )
+    passes: tuple[Pass, ...] = ()  # steps repeated with one thing changed, of a sick training
     skips: bool = False  # somewhere a sum joins a branch with its own input
     examination: tuple[Answer, ...] = ()  # what experiments on the same training answered
     loop: LoopFacts | None = None  # None where nobody watched the loop

@@ -110,12 +110,6 @@ class Loop:
             loss = manual.run(self.model, batch, self.optimizers)
         return Outcome(loss, batch, batch_size=samples_in(batch))
 
-    def loss_of(self, batch: Any) -> torch.Tensor:
-        """Return the loss of one batch with its graph. Raises what the user's code raises."""
-        with eager(), self.autocast():
-            computed = self.objective.compute(self.model, moved(batch, self.device))
-        return torch.stack(computed.parts).sum() if self._has_each(computed) else computed.loss
-
     def evaluate(self, number: int) -> float:
         """Return the mean loss over held-out batches; parameters, buffers and chance stay as they are."""
         with ExitStack() as stack:

@@ -205,7 +205,6 @@ class Target:
             loss_name=plan.objective.name,
             optimizer_name=", ".join(type(entry).__name__ for entry in loop.optimizers),
             site_of=self.sites.site_of,
-            loss_of=loop.loss_of if loop.manual is None and loop.parallel is None else None,
             extra=extra,
         )
 

@@ -46,8 +46,6 @@ class Training:
     loss_name: str = ""
     optimizer_name: str = ""
     site_of: Callable[[nn.Module], SourceSite | None] = unknown_site  # where the user built it
-    # the loss of one batch in training mode, with its graph; None where a step is the user's own code
-    loss_of: Callable[[Any], torch.Tensor] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     objective: Objective | None = None  # None where the user's hook does everything itself
     clip: float | None = None  # norm to which gradients are clipped

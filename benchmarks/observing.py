@@ -14,8 +14,10 @@ import torch
 
 from benchmarks import peers
 from benchmarks.cases import Case
+from gradcheck_cli.examine import subject_of, with_passes
 from gradcheck_cli.probe.stepping import Interrupted, observe
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.target import Target
 
 SAVE_EVERY = 20
@@ -91,7 +93,11 @@ def traced(case: Case, steps: int) -> Trace | str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return observe(target(case).build(), steps)
+            made = target(case)
+            training = made.build()
+            subject = subject_of(made, training)
+            trace = observe(training, steps)
+            return with_passes(subject, trace, judge(trace).findings)
         except Interrupted as interrupted:
             return interrupted.trace
         except Exception as error:  # noqa: BLE001 - a case that cannot be observed is a failure

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from gradcheck_cli.policy import is_serious
-from gradcheck_cli.records.diagnosis import Cause, Fix, Status
+from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status
 from gradcheck_cli.records.finding import Finding, Severity, Skip
 from gradcheck_cli.records.report import History, LayerSummary, LossSummary, Verdict
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
@@ -98,7 +98,9 @@ def accusation(
     where = f" at {best.first_layer}" if best.first_layer else ""
     proven = next((f for f in fixes if f.verification.status is Status.VERIFIED), None)
     cure = f" Proven fix: {proven.summary}" if proven else ""
-    return f"{what}, most likely because of {best.name}{where}: {best.reasons[0]}.{cure}"
+    beside = f" or {', '.join(best.rivals)}" if best.rivals else ""
+    why = "; possible cause" if best.basis is Basis.SIGNS else ", most likely because of"
+    return f"{what}{why} {best.name}{where}{beside}: {best.reasons[0]}.{cure}"
 
 
 def loss(trace: Trace) -> LossSummary:

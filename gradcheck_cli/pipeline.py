@@ -85,6 +85,7 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
     mute = BESIDE_OTHERS if observed.beside else observed.mute
     judgement = judge(trace, policy, mute=mute, subject=observed.subject)
     crashed += judgement.crashed
+    trace = _passed(observed, judgement, policy)
     causes = rank(trace, judgement.findings, on_crash=crashed.append)
     found = concluding.verdict(trace, judgement, beside=observed.beside)
     proposals: tuple[Proposal, ...] = ()
@@ -149,6 +150,15 @@ def _examined(
         on_stage=on_stage,
     )
     return replace(observed, trace=replace(observed.trace, examination=answers))
+
+
+def _passed(observed: Observed, judgement: Judgement, policy: Policy) -> Trace:
+    """Return the trace with steps repeated with one thing changed, where gradients are sick."""
+    if observed.questioned is None or observed.stopped is not None or policy.examine == "none":
+        return observed.trace
+    from gradcheck_cli.examine import with_passes
+
+    return with_passes(observed.questioned, observed.trace, judgement.findings)
 
 
 def _proposed(

@@ -16,7 +16,7 @@ from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.rules.zeros import uses_half, zeroed
 
 # Nonlinearities whose outputs have no fixed point of the variance that an initialisation could hold.
-SMOOTH = frozenset({"gelu", "silu", "mish", "hardswish", "softplus"})
+SMOOTH = frozenset({"gelu", "silu", "mish", "hardswish", "softplus", "tanhshrink"})
 # Findings that a lost gradient shows as.
 VANISHING = "vanishing-gradient zero-gradient collapsed-features poor-initialization stalled-loss"
 

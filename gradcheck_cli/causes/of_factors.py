@@ -18,7 +18,9 @@ def constant_factor(seen: Evidence) -> Support | None:
     Sources        He et al. 2015, arXiv:1502.01852, eq. 14: a factor counts as a weight does.
     """
     found = seen.at_start
-    if found is None or found[FACTORS].value < ENOUGH or found[FACTORS].decades <= 0:
+    if found is None or found.along_time:
+        return None  # a leak along time is what a recurrence forgets with
+    if found[FACTORS].value < ENOUGH or found[FACTORS].decades <= 0:
         return None
     share = found[FACTORS]
     said = f"a factor of {1 / share.factor:.3g} is applied along the way"

@@ -202,13 +202,18 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     ]
     if at_start and passed and not misfit:
         return experiment(at_start, OUTPUT, last[-1:])
-    if misfit:
+    driven = first_logits(seen.trace) > 20 and not seen.has("mismatched-loss")
+    if misfit and not driven:
         return fact(f"{kind} is computed from the result of {before}", last[-1:])
     flat_said = (
         "no gradient at all reaches the last layer: what stands between it and the loss is flat"
     )
     large = "but the first outputs are so large that anything bounded is at its end"
-    return signs([(flat, flat_said)], [(first_logits(seen.trace) > 20, large)], last[-1:])
+    return signs(
+        [(flat, flat_said), (misfit, f"{kind} is computed from the result of {before}")],
+        [(driven, large)],
+        last[-1:],
+    )
 
 
 def _pinned_output(seen: Evidence) -> bool:

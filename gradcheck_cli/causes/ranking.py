@@ -70,7 +70,7 @@ def rank(
         )
         for rule, explained, support, rivals in _shared_out(supports)
     ]
-    return (*facts(findings), *sorted(found, key=_place))
+    return (*facts(findings), *sorted(found, key=place))
 
 
 def _shared_out(supports: Sequence[Weighed]) -> Iterator[tuple[*Weighed, list[str]]]:
@@ -96,7 +96,7 @@ def _shared_out(supports: Sequence[Weighed]) -> Iterator[tuple[*Weighed, list[st
         yield rule, explained, replace(support, score=support.score * (1 - taken)), sorted(rivals)
 
 
-def _place(cause: Cause) -> tuple[float, str]:
+def place(cause: Cause) -> tuple[float, str]:
     """Return what causes are sorted by: firm ones first, then the score, then the name."""
     firm = cause.basis is not Basis.SIGNS and cause.score >= _LESSER
     return (-cause.score - firm, cause.name)

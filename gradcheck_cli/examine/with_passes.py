@@ -7,7 +7,7 @@ from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.passes import passes
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.finding import Finding, Severity
-from gradcheck_cli.records.passes import Moment
+from gradcheck_cli.records.passes import Moment, Pass
 from gradcheck_cli.records.trace import Gap, Trace
 
 # Findings that say something of how signals go through the network.
@@ -33,7 +33,7 @@ def with_passes(
     serious = {f.name for f in findings if f.severity is not Severity.NOTE}
     if subject is None or not subject.batches or not serious & OF_GRADIENTS:
         return trace
-    made = []
+    made: list[Pass] = []
     try:
         with subject.at("start"):
             made += passes(subject, trace, Moment.START, budget / 2)

@@ -7,7 +7,7 @@ A number that is not finite is `.nan`, `.inf` or `-.inf` in YAML and "NaN", "Inf
 
 from typing import Any
 
-from gradcheck_cli.records.diagnosis import Arm, Cause, Fix, Status, Verification
+from gradcheck_cli.records.diagnosis import Arm, Basis, Cause, Fix, Status, Verification
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Confidence, Crash, Evidence, Finding, Severity, Skip
 from gradcheck_cli.records.report import History, LayerSummary, Report, RunFacts, Verdict
@@ -75,6 +75,8 @@ CAUSE = Record(
     Key("first_layer", Optional(TEXT)),
     Key("at", SITE),
     Key("distinguish", TEXT),
+    Key("basis", OneOf(Basis)),
+    Key("rivals", NAMES),
 )
 ARM = Record(
     Arm,

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gradcheck_cli.records.diagnosis import Cause, Fix, Status
+from gradcheck_cli.causes.ranking import place
+from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status
 from gradcheck_cli.remedies.cards import all_cards
 from gradcheck_cli.verifying.verdicts import FEWEST_SEEDS
 
@@ -31,7 +32,7 @@ def reconsidered(causes: Sequence[Cause], fixes: Sequence[Fix]) -> tuple[Cause, 
         return CONFIRMED * share * (_effect(fix) / most if most > 0 else 1.0)
 
     weighed = [_weighed(c, [f for f in fixes if f.treats == c.name], proof) for c in causes]
-    return tuple(sorted(weighed, key=lambda cause: -cause.score))
+    return tuple(sorted(weighed, key=place))
 
 
 def _weighed(cause: Cause, fixes: Sequence[Fix], proof: Callable[[Fix], float]) -> Cause:
@@ -42,12 +43,13 @@ def _weighed(cause: Cause, fixes: Sequence[Fix], proof: Callable[[Fix], float]) 
             f"confirmed by experiment: {best.name} lowers the held-out loss by {_effect(best):.0%}"
         )
         score = round(1 - (1 - cause.score) * (1 - proof(best)), 3)
-        return replace(cause, score=score, reasons=(*cause.reasons, reason))
+        basis = Basis.FACT if cause.basis is Basis.FACT else Basis.EXPERIMENT
+        return replace(cause, score=score, reasons=(*cause.reasons, reason), basis=basis)
     tried = [f for f in fixes if len(f.verification.seeds) >= FEWEST_SEEDS]
     if tried and all(f.verification.status in FAILED for f in tried):
         reason = f"not confirmed: {', '.join(f.name for f in tried)} did not help"
         score = round(cause.score * REFUTED, 3)
-        return replace(cause, score=score, reasons=(*cause.reasons, reason))
+        return replace(cause, score=score, reasons=(*cause.reasons, reason), basis=Basis.SIGNS)
     return cause
 
 

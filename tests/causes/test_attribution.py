@@ -161,7 +161,7 @@ def test_what_sixteen_bits_or_huge_steps_may_have_broken_is_not_blamed_on_a_root
     assert score(broken_behind_a_root(a_trace(precision="float16"))) < sure / 2
     later = score(broken_behind_a_root(a_trace(), since=5))
     huge = a_trace(loss="diverging", update=1.0)
-    assert score(broken_behind_a_root(huge, since=5)) < later / 2 < sure / 2
+    assert score(broken_behind_a_root(huge, since=5)) <= later / 2 <= sure / 2
 
 
 def test_a_step_that_the_scaler_skipped_says_nothing_about_a_root() -> None:

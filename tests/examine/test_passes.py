@@ -1,16 +1,19 @@
 """Each pass gives back what was lost by the thing it changes, and nothing where that is sound."""
 
-import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from gradcheck_cli.examine.passes import Subject, passes, restored
+from gradcheck_cli.causes.shares import restored
+from gradcheck_cli.examine import subject_of
+from gradcheck_cli.examine.passes import passes
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.passes import Moment, Pass
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.targets.target import Target
 
 WIDE = 16
@@ -143,11 +146,10 @@ def made(
         batch_size=32,
     )
     training = target.build()
+    subject = subject_of(target, training)
     trace = observe(training, 2)
-    subject = Subject(
-        model=training.model, loss=lambda: training.loss_of((inputs[:32], labels[:32]))
-    )
-    return list(passes(subject, trace, Moment.START, budget=20.0))
+    with subject.at("start"):
+        return list(passes(subject, trace, Moment.START, budget=20.0))
 
 
 def share(found: list[Pass], name: str) -> float:
@@ -244,26 +246,47 @@ def test_two_reasons_are_found_as_a_pair() -> None:
     assert not pairs or max(restored(found[0], p) for p in pairs) >= alone
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_passes_leave_no_trace(fails: bool) -> None:
-    class Counting(Plain):
-        def forward(self, x: Tensor) -> Tensor:
-            x = nn.functional.dropout(super().forward(self.norm(x)), 0.5, self.training)
-            if fails and self.ready:
-                raise ValueError("of the user")
-            return x
+@dataclass
+class Given:
+    """A model, and a batch with its loss; nothing around a pass puts anything back."""
 
+    model: nn.Module
+    batches: list[tuple[Tensor, Tensor]]
+
+    def total(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return nn.functional.cross_entropy(self.model(batch[0]), batch[1])
+
+
+class Counting(Plain):
+    """Has everything that a pass may move: statistics, dropout; and fails when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.fails = nn.BatchNorm1d(WIDE), False
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = nn.functional.dropout(super().forward(self.norm(x)), 0.5, self.training)
+        if self.fails:
+            raise ValueError("of the user")
+        return x
+
+
+def traced() -> tuple[Given, Trace]:
     torch.manual_seed(0)
-    model = Counting()
-    model.norm, model.ready = nn.BatchNorm1d(WIDE), False
     inputs, labels = torch.randn(32, WIDE), torch.randint(0, 4, (32,))
     data = torch.utils.data.TensorDataset(inputs, labels)
-    target = Target.of(model=lambda: copy.deepcopy(model), data=data, loss=nn.CrossEntropyLoss())
-    trace = observe(target.build(), 2)
-    model.ready = fails
-    nn.functional.cross_entropy(nn.functional.linear(inputs, model.head.weight), labels).backward()
+    trace = observe(Target.of(model=Counting, data=data, loss=nn.CrossEntropyLoss()).build(), 2)
+    return Given(Counting(), [(inputs, labels)]), trace
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_passes_leave_no_trace(fails: bool) -> None:
+    given, trace = traced()
+    model = given.model
+    given.total(given.batches[0]).backward()
     model.eval()
     model.layers[0].train()
+    model.fails = fails
 
     def everything() -> list[object]:
         state = [v.clone() for v in model.state_dict().values()]
@@ -274,26 +297,21 @@ def test_passes_leave_no_trace(fails: bool) -> None:
         return [*state, *slopes, hooks, modes, asked, torch.get_rng_state()]
 
     before = everything()
-    subject = Subject(model=model, loss=lambda: nn.functional.cross_entropy(model(inputs), labels))
     if fails:
         with pytest.raises(ValueError, match="of the user"):
-            passes(subject, trace, Moment.LATE, budget=20.0)
+            passes(given, trace, Moment.LATE, budget=20.0)
     else:
-        assert len(passes(subject, trace, Moment.LATE, budget=20.0)) > 3
+        assert len(passes(given, trace, Moment.LATE, budget=20.0)) > 3
     for old, new in zip(before, everything(), strict=True):
         assert torch.equal(old, new) if isinstance(old, Tensor) else old == new
 
 
 def test_the_same_step_gives_the_same_passes() -> None:
-    first, second = (made(lambda: Plain(between=torch.sigmoid)) for _ in range(2))
+    given, trace = traced()
+    first, second = (passes(given, trace, Moment.LATE, budget=20.0) for _ in range(2))
     assert [(p.names, p.lost, p.weak) for p in first] == [(p.names, p.lost, p.weak) for p in second]
 
 
 def test_without_time_only_the_unchanged_pass_is_made() -> None:
-    torch.manual_seed(0)
-    model = Plain(2)
-    inputs, labels = torch.randn(8, WIDE), torch.randint(0, 4, (8,))
-    data = torch.utils.data.TensorDataset(inputs, labels)
-    trace = observe(Target.of(model=Plain, data=data, loss=nn.CrossEntropyLoss()).build(), 2)
-    subject = Subject(model=model, loss=lambda: nn.functional.cross_entropy(model(inputs), labels))
-    assert len(passes(subject, trace, Moment.START, budget=0.0)) == 1
+    given, trace = traced()
+    assert len(passes(given, trace, Moment.START, budget=0.0)) == 1

@@ -6,7 +6,7 @@ from math import isfinite
 
 from rich.text import Text
 
-from gradcheck_cli.records.diagnosis import Arm, Cause, Fix, Status, Verification
+from gradcheck_cli.records.diagnosis import Arm, Basis, Cause, Fix, Status, Verification
 from gradcheck_cli.records.finding import Evidence, Finding, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
@@ -122,6 +122,8 @@ def _cause(rank: int, cause: Cause, pen: Pen) -> Iterator[Text]:
     head += ink(pen.glyphs.full * filled, INK)
     head += ink(pen.glyphs.bullet * (METER - filled), FAINT)
     head += Text(f" {number(cause.score, 2)}")
+    if cause.basis is not Basis.SIGNS:
+        head += ink(f"  {cause.basis.value}", FAINT)
     yield from pen.hang(Text(f"  {rank}. "), head)
     for reason in cause.reasons if rank == 1 else cause.reasons[:1]:
         yield from pen.bullet(reason, 5)
@@ -134,6 +136,8 @@ def _cause(rank: int, cause: Cause, pen: Pen) -> Iterator[Text]:
         yield from pen.bullet(f"at {place(cause.at)}", 5)
     if cause.explains:
         yield from pen.bullet(f"explains {', '.join(cause.explains)}", 5, FAINT)
+    if cause.rivals:
+        yield from pen.bullet(f"{', '.join(cause.rivals)}: brings back as much", 5)
     if cause.distinguish:
         yield from pen.bullet(f"to tell it apart: {cause.distinguish}", 5, FAINT)
 

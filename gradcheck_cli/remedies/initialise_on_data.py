@@ -68,7 +68,7 @@ def _scale(model: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str,
 
 @remedy(
     "initialise-on-data",
-    treats=("init-too-small", "init-too-large", "depth-without-normalization"),
+    treats=("init-too-small", "init-too-large", "depth-without-normalization", "constant-factor"),
     risk=SAFE,
     part="initialisation",
 )

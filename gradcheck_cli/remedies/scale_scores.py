@@ -55,7 +55,7 @@ def _of_last_layer(case: Case, scale: float) -> bool:
 
 @remedy(
     "scale-scores",
-    treats=("init-too-small", "init-too-large"),
+    treats=("init-too-small", "init-too-large", "constant-factor"),
     risk=REVIEW,
     part="output",
 )

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "blame", "demos"}),
     frozenset({"records"}),
-    frozenset({"plugins", "policy", "comparing"}),
+    frozenset({"plugins", "scripts", "policy", "comparing"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
     frozenset({"probe", "remedies", "causes", "rebuilding"}),
     frozenset({"verifying", "concluding", "examine", "replay"}),

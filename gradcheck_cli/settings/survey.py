@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gradcheck_cli.scripts import looks_like_a_script
+
 MOST_FILES = 2_000
 MOST_BYTES = 2**20
 LEFT_OUT = {
@@ -120,7 +122,7 @@ def _in_file(path: Path, relative: Path) -> list[Candidate]:
         return []
     penalty = len(relative.parts) - 1 + 4 * any(part in TESTS for part in relative.parts)
     penalty += 4 * relative.name.startswith(("test_", "conftest", "setup"))
-    note = "trains while it is imported" if _runs_on_import(tree) else ""
+    note = "trains while it is imported" if looks_like_a_script(path) else ""
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     candidates = []
     for name, node in _definitions(tree):
@@ -180,18 +182,6 @@ def _required(function: ast.FunctionDef, given: int) -> tuple[str, ...]:
         if default is None
     ]
     return tuple(argument.arg for argument in (*positional, *keywords))
-
-
-def _runs_on_import(tree: ast.Module) -> bool:
-    """Is there a loop, or a call of backward, outside functions and the main guard?"""
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            continue
-        if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
-            continue
-        if any(isinstance(e, ast.Attribute) and e.attr == "backward" for e in ast.walk(node)):
-            return True
-    return False
 
 
 def _saved_model(path: Path, relative: Path) -> Candidate | None:

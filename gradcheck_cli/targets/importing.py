@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import shlex
 import sys
 import zlib
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck_cli.errors import THEIRS, UsageError, UserCodeError
+from gradcheck_cli.scripts import looks_like_a_script
 from gradcheck_cli.targets.references import Reference
 
 
@@ -32,7 +34,8 @@ class Found:
 def load_module(reference: Reference) -> ModuleType:
     """Import the file or module of a reference.
 
-    Raises UsageError where it does not exist and UserCodeError where its own code raises.
+    Raises UsageError where it does not exist or is a script, and UserCodeError where its own code
+    raises.
     """
     put_on_path(Path.cwd())
     if reference.is_file:
@@ -81,6 +84,7 @@ def _load_file(reference: Reference) -> ModuleType:
     path = Path(reference.where).expanduser()
     if not path.is_file():
         raise UsageError(_no_such_file(path))
+    _refuse_scripts(path, reference.where)
     path = path.resolve()
     root, dotted = path.parent, path.stem
     while (root / "__init__.py").is_file():
@@ -90,6 +94,15 @@ def _load_file(reference: Reference) -> ModuleType:
     if "." in dotted or path.stem == "__init__":
         return _import_from_package(dotted, path)
     return _import_single_file(dotted, path)
+
+
+def _refuse_scripts(path: Path, shown: str) -> None:
+    """Raise UsageError, before anything of it runs, where importing the file would be a training."""
+    if line := looks_like_a_script(path):
+        raise UsageError(
+            f"{shown} trains when it is imported (line {line}); to watch that training: "
+            f"gradcheck run {shlex.quote(shown)}"
+        )
 
 
 def _import_from_package(dotted: str, path: Path) -> ModuleType:

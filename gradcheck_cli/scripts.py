@@ -1,0 +1,117 @@
+"""Is a file a script, which trains as soon as it is imported? It is read, never run."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)  # run when called
+_TRAINERS = ("Trainer", "Learner")  # what classes of trainers end in: HF, TRL, Lightning, fastai
+_OF_TRAINERS = ("train", "fit", "fit_one_cycle", "fine_tune")
+_ELSEWHERE = ("main", "train", "fit", "train_model", "run_training")  # imported and called by name
+
+
+def looks_like_a_script(path: Path) -> int:
+    """Return the line in which a training begins when the file is imported, 0 where none does.
+
+    A training is a backward pass or an optimizer's step in a loop, a call of a trainer, or of a
+    function of the file in which there is one. What stands below `if __name__ == "__main__":` or only
+    in functions is none. A file that cannot be read or parsed is none either.
+    """
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return 0
+    reader = _Reader(tree)
+    return next((line for node in _at_import(tree) if (line := reader.trains(node))), 0)
+
+
+def _at_import(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the statements that an import runs."""
+    for node in tree.body:
+        if isinstance(node, ast.If) and _is_main_guard(node.test):
+            yield from node.orelse
+        elif not isinstance(node, _LATER):
+            yield node
+
+
+def _is_main_guard(test: ast.expr) -> bool:
+    names = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
+    texts = {n.value for n in ast.walk(test) if isinstance(n, ast.Constant)}
+    equal = any(isinstance(n, ast.Eq) for n in ast.walk(test))
+    return "__name__" in names and "__main__" in texts and equal
+
+
+class _Reader:
+    """Knows the functions of a file, and the names that hold trainers and optimizers."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.functions = {
+            n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        self.methods = {
+            part.name: part
+            for n in tree.body
+            if isinstance(n, ast.ClassDef)
+            for part in n.body
+            if isinstance(part, ast.FunctionDef)
+        }
+        self.trainers: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and _makes_a_trainer(node.value):
+                self.trainers |= {ast.unparse(target) for target in node.targets}
+
+    def trains(
+        self, node: ast.AST, open_: frozenset[str] = frozenset(), *, repeated: bool = False
+    ) -> int:
+        """Return the line of a call that trains, run with `node`; 0 without one."""
+        for call, in_loop in _calls(node, in_loop=repeated):
+            if self._is_training(call, in_loop=in_loop):
+                return call.lineno
+            if self._leads_to_one(call, open_, repeated=in_loop):
+                return call.lineno
+        return 0
+
+    def _is_training(self, call: ast.Call, *, in_loop: bool) -> bool:
+        if not isinstance(call.func, ast.Attribute):
+            return False
+        name, owner = call.func.attr, call.func.value
+        if name == "backward":
+            return in_loop
+        if name == "step":
+            return in_loop and "opt" in ast.unparse(owner).lower()
+        if name == "learn":
+            return any(k.arg == "total_timesteps" for k in call.keywords)
+        return name in _OF_TRAINERS and (
+            _makes_a_trainer(owner) or ast.unparse(owner) in self.trainers
+        )
+
+    def _leads_to_one(self, call: ast.Call, open_: frozenset[str], *, repeated: bool) -> bool:
+        """Does it call, or hand on (to `fire.Fire`, `typer.run`), a function that trains?"""
+        if isinstance(call.func, ast.Name) and call.func.id not in self.functions:
+            return call.func.id in _ELSEWHERE
+        names = [e.id for e in (call.func, *call.args) if isinstance(e, ast.Name)]
+        bodies = [(n, self.functions[n].body) for n in names if n in self.functions]
+        if isinstance(call.func, ast.Attribute) and call.func.attr in self.methods:
+            bodies.append((f".{call.func.attr}", self.methods[call.func.attr].body))
+        return any(
+            self.trains(statement, open_ | {name}, repeated=repeated)
+            for name, body in bodies
+            if name not in open_
+            for statement in body
+        )
+
+
+def _makes_a_trainer(value: ast.AST) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value.func).endswith(_TRAINERS)
+
+
+def _calls(node: ast.AST, *, in_loop: bool = False) -> Iterator[tuple[ast.Call, bool]]:
+    """Yield the calls that are made when `node` runs, and whether a loop repeats them."""
+    if isinstance(node, _LATER):
+        return
+    if isinstance(node, ast.Call):
+        yield node, in_loop
+    inside = in_loop or isinstance(node, _LOOPS)
+    for child in ast.iter_child_nodes(node):
+        yield from _calls(child, in_loop=inside)

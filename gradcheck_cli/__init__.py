@@ -1,9 +1,11 @@
 """gradcheck tells you why your PyTorch model does not learn, and proves the fix."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as typing's; typing itself could be a file in the folder we are started in
 if TYPE_CHECKING:
+    from typing import Any
+
     from gradcheck_cli.diagnosing import diagnose
     from gradcheck_cli.records.finding import Finding, Severity
     from gradcheck_cli.records.report import Report, Verdict
@@ -24,7 +26,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name when it is first used: some of them need torch."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

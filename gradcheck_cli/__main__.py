@@ -2,9 +2,15 @@
 
 import sys
 
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the current folder: a file there must not stand in for what we import
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    from gradcheck_cli import shadowing
+
+    shadowing.begin()
     match sys.argv[1:]:
         case ["explain", name] if not name.startswith("-"):
             sys.exit(_explain(name))

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 
 OURS = str(Path(__file__).resolve().parent) + os.sep
+INSTALLED = {"site-packages", "dist-packages"}
 HOLD_THEIR_OBJECTS = (
     "targets",
     "probe",
@@ -85,7 +86,7 @@ def is_theirs(file: str) -> bool:
     if file.startswith("<"):
         return False
     path = os.path.realpath(file)
-    return not path.startswith((OURS, *_libraries()))
+    return not path.startswith((OURS, *_libraries())) and not INSTALLED & {*Path(path).parts}
 
 
 def _is_ours(file: str) -> bool:

@@ -1,6 +1,7 @@
 """`gradcheck run train.py`: a script that nobody changed, under observation from its first line."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,9 +19,9 @@ from gradcheck_cli.probe.terminating import (
     terminable,
     undisturbed,
 )
-from gradcheck_cli.probe.unmeasured import why_nothing
-from gradcheck_cli.records.finding import Crash
+from gradcheck_cli.probe.unmeasured import crashes, untaken, why_nothing
 from gradcheck_cli.records.trace import Gap, Trace
+from gradcheck_cli.shadowing import ours
 
 if TYPE_CHECKING:
     from gradcheck_cli.pipeline import Conclusion
@@ -89,9 +90,13 @@ class _Run:
 
     def watch(self) -> None:
         """Torch is here: look everywhere."""
-        from gradcheck_cli.probe.everywhere import Everywhere
-        from gradcheck_cli.probe.sampling import Sampling
-        from gradcheck_cli.targets.sources import SiteBook
+        if not hasattr(sys.modules["torch"], "Tensor"):  # a file of theirs that has the name
+            return
+        with ours():
+            from gradcheck_cli.probe.everywhere import Everywhere
+            from gradcheck_cli.probe.sampling import Sampling
+            from gradcheck_cli.targets.sources import SiteBook
+            from gradcheck_cli.witnessing import Snapshots
 
         plan = self.plan
         self.book = SiteBook()
@@ -102,8 +107,6 @@ class _Run:
         )
         self.stack.enter_context(self.watcher)
         if plan.keep is not None and (self.ranks is None or self.ranks.leads):
-            from gradcheck_cli.witnessing import Snapshots
-
             self.snapshots = Snapshots(plan.keep, plan.policy, plan.snapshot_seconds)
 
     def stepped(self, _: "Session") -> None:
@@ -115,7 +118,8 @@ class _Run:
         if self.signals.code == SIGTERM_CODE:
             raise TerminatedError
         if self.snapshots is not None and self.snapshots.due:
-            self.snapshots.take([s for s in self.watcher.sessions if s.steps], _about(self))
+            with ours():
+                self.snapshots.take([s for s in self.watcher.sessions if s.steps], _about(self))
         limit = self.plan.stop_after
         if limit is None:
             return
@@ -136,7 +140,13 @@ def run(plan: Plan, aftermath: ExitStack) -> Outcome:
         ending = _ended(execute(plan.program, plan.arguments), signals, aftermath)
         if this.watcher is not None and ending.is_cut:
             this.watcher.is_cut = True
-    watcher = this.watcher
+    with ours():
+        return _outcome(this, ending)
+
+
+def _outcome(this: _Run, ending: Ending) -> Outcome:
+    """Return what there is to say of a run that has ended."""
+    watcher, signals = this.watcher, this.signals
     if this.ranks is not None and not this.ranks.leads:
         this.ranks.leave(_shards(watcher, this.ranks.world))
         return Outcome(ending, follows=True, signals=signals)
@@ -146,7 +156,7 @@ def run(plan: Plan, aftermath: ExitStack) -> Outcome:
         )
     from gradcheck_cli.witnessing import recipe_of
 
-    how = recipe_of(plan.program, next(s for s in watcher.sessions if s.steps))
+    how = recipe_of(this.plan.program, next(s for s in watcher.sessions if s.steps))
     return Outcome(ending, _concluded(this, ending, how), recipe=how, signals=signals)
 
 
@@ -191,8 +201,8 @@ def _concluded(this: _Run, ending: Ending, how: "Recipe") -> "Conclusion":
         known,
         interrupted=ending.is_cut,
         stopped=ending.reason,
-        gaps=(*missing, *known.gaps, *_untaken(ending)),
-        crashed=(*known.crashed, *_crashes(ending)),
+        gaps=(*missing, *known.gaps, *untaken(ending)),
+        crashed=(*known.crashed, *crashes(ending)),
         advice=(how.advice,),
     )
 
@@ -269,18 +279,3 @@ def _gaps(watcher: "Everywhere") -> Iterator[Gap]:
             reason="its parameters are in no module that was called",
         )
     yield from (*unread(models), *scripted(models))
-
-
-def _untaken(ending: Ending) -> Iterator[Gap]:
-    if ending.is_cut:
-        yield Gap(what="the last step", reason="the script was stopped before it ended")
-    if ending.reason:
-        yield Gap(what="the steps to come", reason=ending.reason)
-
-
-def _crashes(ending: Ending) -> Iterator[Crash]:
-    if ending.is_our_fault:
-        import traceback
-
-        assert ending.error is not None
-        yield Crash("the probe", "".join(traceback.format_exception(ending.error)))

@@ -18,6 +18,7 @@ from gradcheck_cli.cli.streams import lent, no_workflow_commands
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
+from gradcheck_cli.shadowing import theirs_first
 
 if TYPE_CHECKING:
     from gradcheck_cli.pipeline import Conclusion
@@ -79,8 +80,8 @@ def loaded(given: Mapping[str, Any], config: str | None, verb: str) -> "Settings
     for run in found.runs:
         if run.target().get("model") is None:
             raise UsageError(f"which model? say gradcheck {verb} MODEL, or try gradcheck init")
-    if found.folder is not None and str(found.folder) not in sys.path:
-        sys.path.insert(0, str(found.folder))  # modules that a config names lie beside it
+    if found.folder is not None:
+        theirs_first(str(found.folder))  # modules that a config names lie beside it
     return found
 
 

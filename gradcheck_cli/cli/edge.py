@@ -20,6 +20,7 @@ from gradcheck_cli.errors import (
     UserCodeError,
 )
 from gradcheck_cli.renderers.words import clean
+from gradcheck_cli.shadowing import ours
 
 P = ParamSpec("P")
 
@@ -44,14 +45,20 @@ def code_of(call: Callable[[], int]) -> int:
     try:
         with exits_heard():
             return call()
-    except GradcheckError as error:
+    except BaseException as error:  # noqa: BLE001  # the last edge: nothing may leave as a bare traceback
+        with ours():
+            return _ended_by(error)
+
+
+def _ended_by(error: BaseException) -> int:
+    """Tell what ended a command, and return the exit code of that."""
+    if isinstance(error, GradcheckError):
         _tell(error)
         return error.exit_code
-    except KeyboardInterrupt:
+    if isinstance(error, KeyboardInterrupt):
         _say("interrupted", "nothing was measured yet")
         return ExitCode.INTERRUPTED
-    except BaseException as error:  # noqa: BLE001  # the last edge: nothing may leave as a bare traceback
-        return _unforeseen(error)
+    return _unforeseen(error)
 
 
 def _tell(error: GradcheckError) -> None:

@@ -14,10 +14,14 @@ from gradcheck_cli.renderers.formats import Format, find, of_suffix
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One requested report; without a path it goes to stdout."""
+    """One requested report; without a path it goes to stdout.
+
+    The path is whole before any code of the user's runs, which may change the current folder.
+    """
 
     format: Format
     path: Path | None
+    shown: str = ""  # the path as it was given
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Outputs:
                     write_out(text)
                 else:
                     write_text(output.path, text)
-                    files.append(output.path)
+                    files.append(Path(output.shown or output.path))
             except Exception as error:  # noqa: BLE001  # raised below, after the others were written
                 failed.append(error)
         if failed:
@@ -93,11 +97,11 @@ def parse(specs: Sequence[str]) -> Outputs:
         raise UsageError(
             f"{said} can not both go to stdout; give one a path, as in {on_stdout[0]}:PATH"
         )
-    paths = [o.path.absolute() for o in outputs if o.path is not None]
+    paths = [o.path for o in outputs if o.path is not None]
     for path in paths:
-        if paths.count(path) > 1:
-            raise UsageError(f"two outputs would be written to {path}")
         check_writable(path)
+        if [other.resolve() for other in paths].count(path.resolve()) > 1:
+            raise UsageError(f"two outputs would be written to {path}")
     return Outputs(outputs)
 
 
@@ -106,7 +110,7 @@ def confine(specs: Sequence[str], checkout: Path, origin: str) -> None:
     for spec in specs:
         _, _, path = spec.partition(":")
         whole = Path(path).absolute()
-        if path and not (whole.parent.resolve() / whole.name).is_relative_to(checkout.resolve()):
+        if path and not whole.resolve().is_relative_to(checkout.resolve()):
             raise UsageError(
                 f"{origin}: output {spec} is outside {checkout}; in CI a config may write inside only, "
                 "--output anywhere"
@@ -125,4 +129,4 @@ def _parse(spec: str) -> Output:
         raise UsageError(f"--output {spec}: the path is missing")
     if not colon and (guessed := of_suffix(Path(spec).suffix)):
         raise UsageError(f"--output {spec}: say the format too, as in {guessed.name}:{spec}")
-    return Output(find(name), Path(rest) if rest else None)
+    return Output(find(name), Path(rest).absolute() if rest else None, rest)

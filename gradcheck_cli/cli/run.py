@@ -1,5 +1,6 @@
 """`gradcheck run train.py its own arguments`."""
 
+import os
 import shlex
 import sys
 import traceback
@@ -22,6 +23,7 @@ from gradcheck_cli.probe.places import ranks
 from gradcheck_cli.probe.terminating import TerminatedError
 from gradcheck_cli.renderers.words import clean
 from gradcheck_cli.running import Outcome, Plan
+from gradcheck_cli.shadowing import ours
 
 if TYPE_CHECKING:
     from gradcheck_cli.gating import Gated
@@ -110,11 +112,7 @@ def run(
     with ExitStack() as aftermath:
         with lent(stdout_to_stderr=wanted.claims_stdout):
             outcome = running.run(plan, aftermath)
-        with lent(stdout_to_stderr=wanted.claims_stdout):
-            _tell_ending(outcome)
-    with ExitStack() as aftermath:
-        with lent(stdout_to_stderr=wanted.claims_stdout):
-            outcome = running.run(plan, aftermath)
+            folder = os.open(".", os.O_RDONLY)  # the script's exit handlers expect to be there
         with lent(stdout_to_stderr=wanted.claims_stdout):
             _tell_ending(outcome)
             report = outcome.report
@@ -124,6 +122,7 @@ def run(
         result = _gated(outcome, report, found.policy)
         _tell(outcome, result, wanted, quiet=bool(found["quiet"]))
         code = _code_of(outcome, result)
+    os.fchdir(folder)
     if outcome.ending.hard:
         end_at_once(code)
     return code
@@ -170,6 +169,7 @@ def _tell_ending(outcome: Outcome) -> None:
         sys.__excepthook__(type(error), error, error.__traceback__)
 
 
+@ours()
 def _tell(
     outcome: Outcome, result: "Gated | None", wanted: outputs.Outputs, *, quiet: bool
 ) -> None:

@@ -47,7 +47,7 @@ def _problem(strategy: str | None, place: Ranks | None) -> str | None:
     if strategy is not None and place is None:
         return (
             f"--strategy {strategy} needs several processes: torchrun --nproc-per-node 2 "
-            f"-m gradcheck_cli diagnose ... --strategy {strategy}"
+            f"--no-python gradcheck diagnose ... --strategy {strategy}"
         )
     return None
 

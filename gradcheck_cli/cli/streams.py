@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TextIO
 
 
@@ -11,10 +12,11 @@ from typing import TextIO
 def lent(*, stdout_to_stderr: bool = False) -> Iterator[None]:
     """Lend stdout and stderr to code that we did not write; afterwards they are ours, whatever it did.
 
-    It may close them, replace them, or close and reuse what is below them. With `stdout_to_stderr`
+    It may close them, replace them, or close and reuse what is below them; and it may change the
+    current folder, which is what it was too. With `stdout_to_stderr`
     everything that is printed goes to stderr, also by C code and child processes.
     """
-    ours = sys.stdout, sys.stderr
+    ours, here = (sys.stdout, sys.stderr), Path.cwd()
     _flush()
     kept = [os.dup(number) for number in (1, 2)]
     if stdout_to_stderr:
@@ -24,6 +26,7 @@ def lent(*, stdout_to_stderr: bool = False) -> Iterator[None]:
         yield
     finally:
         _flush()
+        os.chdir(here)
         sys.stdout, sys.stderr = (
             _taken_back(number, stream, copy, known)
             for number, stream, copy, known in zip((1, 2), ours, kept, lying, strict=True)

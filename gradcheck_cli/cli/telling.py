@@ -11,8 +11,10 @@ from gradcheck_cli.cli.outputs import Outputs
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.terminal import render
 from gradcheck_cli.renderers.words import clean
+from gradcheck_cli.shadowing import ours
 
 
+@ours()
 def tell(report: Report, outputs: Outputs, *, quiet: bool, notes: Sequence[str] = ()) -> None:
     """Write the reports, then show what a person reads; machine formats keep stdout to themselves."""
     files = []
@@ -24,6 +26,7 @@ def tell(report: Report, outputs: Outputs, *, quiet: bool, notes: Sequence[str] 
         _mention([*notes, *(f"wrote {os.fspath(path)}" for path in files)], err())
 
 
+@ours()
 def tell_part(report: Report, own: Outputs, whole: Outputs, *, name: str, quiet: bool) -> None:
     """Show one model of several; `whole` are the outputs that will be over all of them."""
     files = own.write(report)
@@ -36,6 +39,7 @@ def tell_part(report: Report, own: Outputs, whole: Outputs, *, name: str, quiet:
         _mention([f"wrote {os.fspath(path)}" for path in files], err())
 
 
+@ours()
 def tell_whole(report: Report, whole: Outputs, *, quiet: bool, notes: Sequence[str]) -> None:
     """Write the report over all models and show its headline; each model was shown before."""
     files = whole.write(report)

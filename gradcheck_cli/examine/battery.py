@@ -8,7 +8,8 @@ from enum import StrEnum
 
 import torch
 
-from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
+from gradcheck_cli.blame import Fault, blame
+from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.examine.base import Experiment, Said, Scene
 from gradcheck_cli.examine.catalogue import EXPERIMENTS
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
@@ -89,6 +90,10 @@ def _asked(entry: Experiment, scene: Scene) -> Iterator[Answer]:
         yield _skipped(entry, str(reason))
     except (UserCodeError, UsageError, CannotDiagnoseError, torch.OutOfMemoryError) as error:
         yield _skipped(entry, f"the user's code refused it: {str(error).splitlines()[0]}")
+    except THEIRS as error:
+        if blame(error).fault is Fault.OURS:
+            raise
+        yield _skipped(entry, f"the user's code refused it: {type(error).__name__}: {error}")
 
 
 def _answer(entry: Experiment, said: Said) -> Answer:

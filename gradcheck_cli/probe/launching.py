@@ -12,6 +12,7 @@ from types import CodeType, ModuleType, TracebackType
 from gradcheck_cli.blame import Fault, blame
 from gradcheck_cli.errors import HardExit, UsageError
 from gradcheck_cli.probe.terminating import TerminatedError
+from gradcheck_cli.shadowing import theirs_first
 
 OURS = str(Path(__file__).resolve().parent.parent) + os.sep
 
@@ -85,7 +86,7 @@ def execute(program: Program, arguments: tuple[str, ...]) -> Ending:
     sys.modules["__main__"] = module
     sys.argv = [program.path if program.spec else program.shown, *arguments]
     if not sys.flags.safe_path:
-        sys.path[0] = program.folder
+        theirs_first(program.folder)
     try:
         exec(_code(program), vars(module))  # noqa: S102 - running it is what was asked for
     except SystemExit as stop:

@@ -1,8 +1,12 @@
 """Why no step of a script was measured, and what to do about it."""
 
+import traceback
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.probe.launching import Ending
+from gradcheck_cli.records.finding import Crash
+from gradcheck_cli.records.trace import Gap
 
 if TYPE_CHECKING:
     from gradcheck_cli.probe.homes import Seen
@@ -36,6 +40,21 @@ def why_nothing(seen: "Seen | None", ending: Ending) -> str:
         )
     return (
         "no optimizer stepped in this process; training in processes that the script starts "
-        "(torch.multiprocessing.spawn) cannot be seen: start it with `torchrun -m gradcheck_cli run "
+        "(torch.multiprocessing.spawn) cannot be seen: start it with `torchrun --no-python gradcheck run "
         f"SCRIPT`, or {other}"
     )
+
+
+def untaken(ending: Ending) -> Iterator[Gap]:
+    """Yield what of the training was not seen because the script ended early."""
+    if ending.is_cut:
+        yield Gap(what="the last step", reason="the script was stopped before it ended")
+    if ending.reason:
+        yield Gap(what="the steps to come", reason=ending.reason)
+
+
+def crashes(ending: Ending) -> Iterator[Crash]:
+    """Yield the bug of ours that ended the script, if one did."""
+    if ending.is_our_fault:
+        assert ending.error is not None
+        yield Crash("the probe", "".join(traceback.format_exception(ending.error)))

@@ -1,6 +1,7 @@
 """Writing text so that a reader sees the old file or the new one, never half of one."""
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -9,8 +10,25 @@ from gradcheck_cli.errors import UsageError
 DEVICES = ("/dev/", "/proc/")
 
 
+def read_bytes(path: Path, most: int) -> bytes:
+    """Return what the file at `path` holds; never more than `most` bytes are read, whatever it says.
+
+    Raises UsageError for more, and for what is no regular file: a device, a pipe, a folder; OSError
+    where it is not there.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe does not answer
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise UsageError(f"can not read {path}: it is no regular file")
+        raw = file.read(most + 1)
+    if len(raw) > most:
+        raise UsageError(f"{path}: larger than {most // 1024 // 1024} MB")
+    return raw
+
+
 def check_writable(path: Path) -> None:
     """Raise UsageError when `path` can not be written, before any time is spent on its content."""
+    _check_name(path)
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UsageError(f"can not write {path}: there is no folder {folder}")
@@ -26,6 +44,18 @@ def check_writable(path: Path) -> None:
     Path(name).unlink()
 
 
+def _check_name(path: Path) -> None:
+    """Raise UsageError for a name that no file of this system can have."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except ValueError as error:  # a zero byte
+        raise UsageError(f"can not write {path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"can not write {path}: {error.strerror or error}") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` at once; raises UsageError when the system refuses."""
     try:
@@ -38,7 +68,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside `path` and rename: a link at `path` is replaced, not followed."""
+    """Write beside `path` and rename; of a link, what it leads to is replaced and the link stays."""
+    path = path.resolve() if path.is_symlink() else path
     handle, name = tempfile.mkstemp(prefix=".gradcheck-", dir=path.absolute().parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

@@ -17,7 +17,7 @@ from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.document import from_document, to_document
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.shapes import Flow, ShapeError, shown
-from gradcheck_cli.records.textfile import write_text
+from gradcheck_cli.records.textfile import read_bytes, write_text
 
 T = TypeVar("T")
 
@@ -154,9 +154,7 @@ def read(path: Path | str) -> Report:
 def read_text(path: Path) -> str:
     """Return what `path` holds; raises UsageError when it is not there, too large or no text."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{path}: larger than {MAX_BYTES // 1024 // 1024} MB")
-        return path.read_text(encoding="utf-8")
+        return read_bytes(path, MAX_BYTES).decode("utf-8")
     except OSError as error:
         raise UsageError(f"can not read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from gradcheck_cli.records.textfile import read_bytes
 from gradcheck_cli.settings.problems import ConfigError, Position, Problem
 
 MOST_BYTES = 2**20
@@ -53,12 +54,9 @@ class Located:
 
 
 def read_text(file: Path) -> str:
-    """Return the text of a config. Raises ConfigError on what is no text, or far too long."""
+    """Return the text of a config. Raises UsageError on what is no text, or far too long."""
     try:
-        raw = file.read_bytes()
-        if len(raw) > MOST_BYTES:
-            raise ConfigError([Problem(file, Position(1), f"{len(raw):,} bytes is no config")])
-        return raw.decode("utf-8-sig")
+        return read_bytes(file, MOST_BYTES).decode("utf-8-sig")
     except OSError as cause:
         raise ConfigError(
             [Problem(file, Position(1), f"cannot be read: {cause.strerror}")]

@@ -16,6 +16,7 @@ from typing import Any
 
 from gradcheck_cli.errors import THEIRS, UsageError, UserCodeError
 from gradcheck_cli.scripts import looks_like_a_script
+from gradcheck_cli.shadowing import theirs_first
 from gradcheck_cli.targets.references import Reference
 
 
@@ -75,9 +76,7 @@ def check_arguments(callee: Callable[..., Any], label: str, *args: Any, **kwargs
 
 def put_on_path(folder: Path) -> None:
     """Let imports look in `folder` first, as `python file.py` would."""
-    entry = str(folder)
-    if entry not in sys.path:
-        sys.path.insert(0, entry)
+    theirs_first(str(folder))
 
 
 def _load_file(reference: Reference) -> ModuleType:

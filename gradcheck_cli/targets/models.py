@@ -10,7 +10,13 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from gradcheck_cli.errors import THEIRS, GradcheckError, UsageError, UserCodeError
+from gradcheck_cli.errors import (
+    THEIRS,
+    CannotDiagnoseError,
+    GradcheckError,
+    UsageError,
+    UserCodeError,
+)
 from gradcheck_cli.targets.importing import check_arguments
 from gradcheck_cli.targets.optimizers import belongs_to
 
@@ -53,7 +59,7 @@ def _called(factory: Callable[[], Any], said: str) -> nn.Module:
         raise UserCodeError(f"building {said}", cause) from cause
     if not isinstance(made, nn.Module):
         raise UsageError(f"{said} returned {type(made).__name__}, not an nn.Module")
-    return made
+    return sound(made)
 
 
 def _from_instance(model: nn.Module, said: str, optimizer: Optimizer | None) -> ModelMaker:
@@ -62,7 +68,7 @@ def _from_instance(model: nn.Module, said: str, optimizer: Optimizer | None) -> 
             f"the optimizer holds no parameter of {said}: it was built on another model; give a "
             "function of the model, such as make_optimizer(model)"
         )
-    pristine = _copied(MadeModel(model, optimizer), said)
+    pristine = _copied(MadeModel(sound(model), optimizer), said)
     return lambda: _copied(pristine, said)
 
 
@@ -80,19 +86,63 @@ def _copied(made: MadeModel, said: str) -> MadeModel:
     return MadeModel(model, optimizer)
 
 
+def sound(model: nn.Module) -> nn.Module:
+    """Return the model. Raises CannotDiagnoseError where torch cannot train it, whoever tries.
+
+    That is one of whose modules is inside itself, and one with a tensor on the meta device, which has
+    a shape and no numbers.
+    """
+    if (path := _inside_itself(model)) is not None:
+        raise CannotDiagnoseError(
+            f"the module {path} holds a module that it is part of, so torch never comes to an end "
+            "with it; keep a plain reference instead: object.__setattr__(self, name, module)"
+        )
+    tensors = (*model.named_parameters(), *model.named_buffers())
+    empty = [path for path, tensor in tensors if tensor.is_meta]
+    if empty:
+        raise CannotDiagnoseError(
+            f"{empty[0]} is on the meta device, which holds no numbers, as are {len(empty)} in all; "
+            "build the model on a real device, or load its weights first"
+        )
+    return model
+
+
+def _inside_itself(model: nn.Module) -> str | None:
+    """Return the path of a module that holds one that it is part of."""
+    done: set[int] = set()
+    above: dict[int, None] = {}
+    todo: list[tuple[str, nn.Module | None]] = [("", model)]  # None: all below has been seen
+    while todo:
+        path, module = todo.pop()
+        if module is None:
+            done.add(above.popitem()[0])
+        elif id(module) in above:
+            return path.rpartition(".")[0] or type(model).__name__
+        elif id(module) not in done:
+            above[id(module)] = None
+            todo.append(("", None))
+            todo += [
+                (f"{path}.{name}".lstrip("."), m)
+                for name, m in module._modules.items()  # noqa: SLF001 - as below
+                if m is not None
+            ]
+    return None
+
+
 def is_compiled(model: nn.Module) -> bool:
     """Did torch.compile wrap it, or some module in it?"""
     return any(
-        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        "_orig_mod" in module._modules or vars(module).get("_compiled_call_impl") is not None  # noqa: SLF001 - attributes may lie
         for module in model.modules()
     )
 
 
 def uncompiled(model: nn.Module) -> nn.Module:
     """Return the model with torch.compile's wrappers taken off, so that every layer can be watched."""
-    model = getattr(model, "_orig_mod", model)
+    whole = model._modules.get("_orig_mod")  # noqa: SLF001 - as above
+    model = model if whole is None else whole
     for path, module in list(model.named_modules()):
-        if (inner := getattr(module, "_orig_mod", None)) is not None:
+        if (inner := module._modules.get("_orig_mod")) is not None:  # noqa: SLF001 - as above
             model.set_submodule(path, inner)
         module._compiled_call_impl = None  # noqa: SLF001
     return model

@@ -8,6 +8,7 @@ from gradcheck_cli.errors import UsageError
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 STRATEGIES = ("ddp", "fsdp")
+LEAST_SEED, MOST_SEED = -(2**63), 2**64 - 1  # of torch.manual_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Options:
             raise UsageError(f"no strategy {self.strategy!r}; use {' or '.join(STRATEGIES)}")
         if self.precision not in PRECISIONS:
             raise UsageError(f"no precision {self.precision!r}; use {', '.join(PRECISIONS)}")
+        if not LEAST_SEED <= self.seed <= MOST_SEED:
+            raise UsageError(f"seed {self.seed}: torch takes {LEAST_SEED} to {MOST_SEED}")
         for name in ("batch_size", "accumulate"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -59,7 +59,7 @@ def run_action(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
     """Run the action's script as the runner would, with a stand-in for gradcheck's Python."""
     python = folder / "python"
     python.write_text(
-        '#!/bin/bash\nif [ "$1" = -c ]; then exit 0; fi\nprintf "%s\\n" "$@" > args\n'
+        '#!/bin/bash\nif [ "$2" = -c ]; then exit 0; fi\nprintf "%s\\n" "$@" > args\n'
     )
     python.chmod(0o755)
     values = {key: value.get("default", "") for key, value in ACTION["inputs"].items()}
@@ -80,7 +80,7 @@ def test_the_action_passes_what_it_was_given(tmp_path: Path) -> None:
     done = run_action(tmp_path, baseline="b.yaml", args="--data\ntrain.py:load(a='x y')\n")
     assert done.returncode == 0, done.stderr
     args = (tmp_path / "args").read_text().splitlines()
-    assert args[:3] == ["-m", "gradcheck_cli", "diagnose"]
+    assert args[:4] == ["-P", "-m", "gradcheck_cli", "diagnose"]
     assert args[-2:] == ["--", "train.py"]
     assert args[args.index("--data") + 1] == "train.py:load(a='x y')"
     assert args[args.index("--baseline") + 1] == "b.yaml"
@@ -106,6 +106,15 @@ def test_no_input_of_the_action_becomes_code_or_options_elsewhere(
     args = (tmp_path / "args").read_text().splitlines()
     if name == "model":
         assert args[-2:] == ["--", evil]
+
+
+@pytest.mark.parametrize("report", ["r\nyaml=evil", "r\r", "\nr"])
+def test_a_line_break_in_the_report_of_the_action_is_refused(tmp_path: Path, report: str) -> None:
+    done = run_action(tmp_path, report=report)
+    assert done.returncode == 2
+    assert "has a line break in it" in done.stderr
+    assert not (tmp_path / "args").exists()
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_inputs_reach_the_script_through_the_environment_only() -> None:

@@ -141,7 +141,7 @@ def test_a_model_that_cannot_be_sharded_is_one_line(tmp_path: Path) -> None:
 def test_a_strategy_without_torchrun_says_how_to_start_it(tmp_path: Path) -> None:
     done = diagnosed(tmp_path, "--strategy", "ddp", ranks=1)
     assert done.returncode == 2
-    assert "torchrun --nproc-per-node 2 -m gradcheck_cli diagnose" in done.stderr
+    assert "torchrun --nproc-per-node 2 --no-python gradcheck diagnose" in done.stderr
 
 
 @pytest.mark.parametrize("way", ["dies", "raises"])

@@ -73,6 +73,12 @@ CLOSES = MODEL.replace(
     "import time", "import os, sys, time\nos.closerange(1, 3)\nsys.stdout = None"
 )
 
+META = MODEL.replace("nn.Linear(8, 3))", "nn.Linear(8, 3, device='meta'))")
+IN_ITSELF = MODEL.replace("    return nn.Sequential(", "    net = nn.Sequential(").replace(
+    "nn.Linear(8, 3))", "nn.Linear(8, 3))\n    net[0].whole = net\n    return net", 1
+)
+MOVES = MODEL + "\nimport os\nos.mkdir('far')\nos.chdir('far')\n"
+
 
 def leaving(how: str, after: int) -> str:
     """A loss that ends the program in this way when it is asked for the loss again."""
@@ -96,6 +102,7 @@ class Scene:
     full: bool = False  # is b.yaml on a full disk?
     allowed: str = ""  # a traceback that is to be shown
     ranks: int = 0  # that torchrun starts
+    beside: tuple[str, ...] = ()  # files with these names that hold nothing of use
     shown_elsewhere: bool = False  # by a test of its own
 
 
@@ -121,6 +128,21 @@ SCENES = (
     Scene("the script calls os._exit(0)", LEAVES, "run -o yaml:r.yaml m.py 40 0", frozenset({0, 1}), shown_elsewhere=True),
     Scene("the model closes stdout", CLOSES, DIAGNOSE, frozenset({0, 1}), shown_elsewhere=True),
     Scene("no rule is selected", MODEL, f"{DIAGNOSE} --select GC999", frozenset({2}), reports=False, shown_elsewhere=True),
+    Scene("a tensor holds no numbers", META, DIAGNOSE, frozenset({3}), reports=False,
+          shown_elsewhere=True),
+    Scene("a module is inside itself", IN_ITSELF, DIAGNOSE, frozenset({3}), reports=False,
+          shown_elsewhere=True),
+    Scene("a seed is too long", MODEL, f"{DIAGNOSE} --seed {2**70}", frozenset({2}), reports=False,
+          shown_elsewhere=True),
+    Scene("the name of a report is too long", MODEL, f"{DIAGNOSE} -o html:{'x' * 300}",
+          frozenset({2}), reports=False, shown_elsewhere=True),
+    Scene("files have the names of our modules", MODEL, DIAGNOSE, frozenset({0, 1}),
+          beside=("yaml", "random", "queue", "torch", "rich"), shown_elsewhere=True),
+    Scene("the model changes the folder", MOVES, DIAGNOSE, frozenset({0, 1}), shown_elsewhere=True),
+    Scene("a report has no end", MODEL, "report /dev/zero", frozenset({2}), reports=False,
+          shown_elsewhere=True),
+    Scene("a baseline has no end", MODEL, f"{DIAGNOSE} --baseline /dev/zero", frozenset({2}),
+          reports=False, shown_elsewhere=True),
     Scene("the script forks", FORKS, "run -o yaml:r.yaml m.py 40 0", frozenset({0, 1})),
     Scene("two threads train", THREADS, "run -o yaml:r.yaml m.py 5 0", frozenset({0, 1})),
 )  # fmt: skip
@@ -129,6 +151,8 @@ SCENES = (
 def played(scene: Scene, folder: Path) -> tuple[int, str, Report | None]:
     """Return the exit code, all that was said, and the report if there is one that can be read."""
     (folder / "m.py").write_text(scene.source)
+    for name in scene.beside:
+        (folder / f"{name}.py").write_text("WHO = 'theirs'\n")
     if scene.full:
         (folder / "b.yaml").symlink_to("/dev/full")
     several = f"-m torch.distributed.run --nproc-per-node {scene.ranks} --master-port {free_port()}"

@@ -1,4 +1,4 @@
-"""Files are replaced at once, keep their permissions, and links are not followed."""
+"""Files are replaced at once, keep their permissions, and links stay links."""
 
 import os
 from pathlib import Path
@@ -24,12 +24,16 @@ def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o640)
 
 
-def test_a_link_is_replaced_and_what_it_points_at_stays(tmp_path: Path) -> None:
-    (tmp_path / "precious").write_text("keep")
-    (tmp_path / "link").symlink_to(tmp_path / "precious")
+@pytest.mark.parametrize("there", [True, False])
+def test_of_a_link_the_target_is_written_and_the_link_stays(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "folder").mkdir()
+    target = tmp_path / "folder" / "target"
+    if there:
+        target.write_text("old")
+    (tmp_path / "link").symlink_to("folder/target")
     write_text(tmp_path / "link", "new")
-    assert (tmp_path / "precious").read_text() == "keep"
-    assert (tmp_path / "link").read_text() == "new"
+    assert target.read_text() == "new"
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_a_pipe_is_written_through(tmp_path: Path) -> None:

@@ -12,12 +12,17 @@ from typing import Any, Self
 
 import torch
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from gradcheck_cli.probe.checkpoints import CheckpointWatch
 from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.patches import backwards_seen, optimizers_seen, scaled_updates_seen
+from gradcheck_cli.probe.rewrapping import RewrapWatch
+from gradcheck_cli.probe.scaling import ScalingWatch
+from gradcheck_cli.probe.schedules import Rates, schedulers_seen
 from gradcheck_cli.probe.sites import user_site
-from gradcheck_cli.records.loop import Habit, LoopFacts
+from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
 
 
 @dataclass(slots=True)
@@ -27,6 +32,13 @@ class LoopWatch:
     accounts: weakref.WeakKeyDictionary[Optimizer, Account] = field(
         default_factory=weakref.WeakKeyDictionary
     )
+    rates: weakref.WeakKeyDictionary[Optimizer, Rates] = field(
+        default_factory=weakref.WeakKeyDictionary
+    )
+    scaling: ScalingWatch = field(default_factory=ScalingWatch)
+    rewrapping: RewrapWatch = field(default_factory=RewrapWatch)
+    checkpoints: CheckpointWatch = field(default_factory=CheckpointWatch)
+    _asked: bool = False  # a scaler was asked for an update
     on_begin: Callable[[tuple[torch.Tensor, ...]], None] = lambda _: None  # of a backward pass
     on_end: Callable[[], None] = lambda: None  # of a backward pass
     _exit: ExitStack = field(default_factory=ExitStack)
@@ -35,7 +47,10 @@ class LoopWatch:
         self._exit.callback(register_optimizer_step_post_hook(self._updated).remove)
         self._exit.enter_context(backwards_seen(self._begins, self._ends))
         self._exit.enter_context(optimizers_seen(self._built))
-        self._exit.enter_context(scaled_updates_seen(self._asked))
+        self._exit.enter_context(scaled_updates_seen(self._asks))
+        self._exit.enter_context(schedulers_seen(self._scheduled))
+        self._exit.enter_context(self.checkpoints.watching())
+        self.scaling.watch(self._exit)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,16 +66,24 @@ class LoopWatch:
 
     def facts(self, optimizers: Iterable[Optimizer]) -> LoopFacts:
         """Return what was seen of the loop around these optimizers."""
-        seen = [self.accounts[o] for o in optimizers if o in self.accounts]
+        known = [o for o in optimizers if o in self.accounts]
+        seen = [self.accounts[o] for o in known]
         return LoopFacts(
             backwards=max((a.backwards for a in seen), default=0),
             updates=max((a.updates for a in seen), default=0),
-            habits=tuple(self._habits(seen)),
+            habits=tuple(self._habits(known)),
         )
 
-    def _habits(self, accounts: Iterable[Account]) -> Iterator[Habit]:
-        for account in accounts:
-            yield from (h for h in account.habits() if h.times or h.numbers)
+    def _habits(self, optimizers: Iterable[Optimizer]) -> Iterator[Habit]:
+        for optimizer in optimizers:
+            yield from (h for h in self.accounts[optimizer].habits() if h.times or h.numbers)
+            if optimizer in self.rates:
+                yield from self.rates[optimizer].habits()
+            if any(g.get("maximize") for g in optimizer.param_groups):
+                yield Habit(kind=Kind.ASCENDS, times=1, at=self.accounts[optimizer].built_at)
+        yield from self.scaling.habits()
+        yield from self.rewrapping.habits()
+        yield from self.checkpoints.habits()
 
     # ---- events ---------------------------------------------------------------------------
 
@@ -69,8 +92,15 @@ class LoopWatch:
 
     def _begins(self, tensors: tuple[torch.Tensor, ...]) -> None:
         self.on_begin(tensors)
+        if self.accounts:
+            self.rewrapping.begins(tensors, self._held)
         for account in list(self.accounts.values()):
             account.backward_begins()
+
+    def _held(self) -> set[int]:
+        """Return the identities of single numbers that optimizers train; most train none."""
+        groups = (g for o in self.accounts for g in o.param_groups)
+        return {id(p) for g in groups for p in g["params"] if p.numel() == 1}
 
     def _ends(self) -> None:
         for account in list(self.accounts.values()):
@@ -79,6 +109,12 @@ class LoopWatch:
 
     def _updated(self, optimizer: Optimizer, *_: Any) -> None:
         self.account(optimizer).updated(optimizer)
+        self.rates.setdefault(optimizer, Rates()).updated(optimizer, asked=self._asked)
 
-    def _asked(self, optimizer: Optimizer) -> None:
+    def _asks(self, optimizer: Optimizer) -> None:
+        self._asked = True
         self.account(optimizer).asked()
+
+    def _scheduled(self, scheduler: LRScheduler) -> None:
+        if isinstance(scheduler.optimizer, Optimizer):
+            self.rates.setdefault(scheduler.optimizer, Rates()).scheduled(scheduler)

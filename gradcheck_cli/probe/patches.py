@@ -22,7 +22,7 @@ OnLoss = Callable[[torch.Tensor], None]
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[None]:
+def replaced(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[None]:
     """Put `wrap(original)` in the place of an attribute; leave alone what others put there since."""
     original = getattr(owner, name)
     ours = functools.wraps(original)(wrap(original))
@@ -58,7 +58,7 @@ def backwards_seen(
 
         return backward
 
-    with _replaced(torch.autograd, "backward", watch):
+    with replaced(torch.autograd, "backward", watch):
         yield
 
 
@@ -95,8 +95,8 @@ def losses_seen(on_loss: OnLoss) -> Iterator[None]:
         return scale
 
     with (
-        _replaced(torch.autograd, "backward", watch_backward),
-        _replaced(GradScaler, "scale", watch_scale),
+        replaced(torch.autograd, "backward", watch_backward),
+        replaced(GradScaler, "scale", watch_scale),
     ):
         yield
 
@@ -112,7 +112,7 @@ def optimizers_seen(on_optimizer: Callable[[Optimizer], None]) -> Iterator[None]
 
         return init
 
-    with _replaced(Optimizer, "__init__", watch_init):
+    with replaced(Optimizer, "__init__", watch_init):
         yield
 
 
@@ -155,8 +155,8 @@ def gradients_taken(
         return grad_and_value
 
     with (
-        _replaced(torch.autograd, "grad", watch_grad),
-        _replaced(eager_transforms, "grad_and_value_impl", watch_transform),
+        replaced(torch.autograd, "grad", watch_grad),
+        replaced(eager_transforms, "grad_and_value_impl", watch_transform),
     ):
         yield
 
@@ -177,7 +177,7 @@ def scaled_updates_seen(on_update: Callable[[Optimizer], None]) -> Iterator[None
 
         return step
 
-    with _replaced(GradScaler, "step", watch_step):
+    with replaced(GradScaler, "step", watch_step):
         yield
 
 
@@ -194,5 +194,5 @@ def compiles_seen(on_compile: Callable[[object], None]) -> Iterator[None]:
 
         return compile_
 
-    with _replaced(torch, "compile", watch_compile):
+    with replaced(torch, "compile", watch_compile):
         yield

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
+from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.recorder import Recorder
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.targets.training import Training
@@ -38,15 +40,16 @@ def observe(
     """
     most = steps if most is None or enough is None else most
     recorder = Recorder([training.model], training.optimizers, training.site_of)
-    with recorder:
+    with recorder, LoopWatch() as loop:
+
+        def so_far() -> Trace:
+            seen = loop.facts(training.optimizers)
+            return replace(recorder.trace(training.precision), loop=seen)
+
         try:
             for index in range(most):
                 portion_ends = index >= steps and index % steps == 0
-                if (
-                    portion_ends
-                    and enough is not None
-                    and enough(recorder.trace(training.precision))
-                ):
+                if portion_ends and enough is not None and enough(so_far()):
                     break
                 last = index == most - 1 or (index + 1) % steps == 0
                 _one(recorder, training, inspect=index < 2 or index % INSPECT_EVERY == 0 or last)
@@ -57,8 +60,8 @@ def observe(
         except BaseException as error:
             if not recorder.steps:
                 raise
-            raise Interrupted(recorder.trace(training.precision), error) from error
-    return recorder.trace(training.precision)
+            raise Interrupted(so_far(), error) from error
+    return so_far()
 
 
 def _one(recorder: Recorder, training: Training, *, inspect: bool) -> None:

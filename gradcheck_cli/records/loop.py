@@ -17,6 +17,13 @@ class Kind(StrEnum):
     THROWN = "thrown"  # gradients cleared before any update used them; of all backward passes
     WIPED = "wiped"  # updates without a gradient because it was cleared after its backward pass
     IDLE = "idle"  # updates by an optimizer none of whose parameters ever had a gradient
+    FADED = "faded"  # updates at the end, in a row, at a small share of the configured rate
+    WARMING = "warming"  # all updates, none of which reached a good share of the configured rate
+    SCHEDULED_FIRST = "scheduled first"  # a scheduler stepped before the first update
+    CLIPPED_SCALED = "clipped scaled"  # clippings of gradients that a scaler had not unscaled
+    REWRAPPED = "rewrapped"  # backward passes from a tensor that leads to no parameter
+    CUT_CHECKPOINT = "cut checkpoint"  # reentrant checkpoints of inputs that carry no gradient
+    ASCENDS = "ascends"  # the optimizer goes up: `maximize`, or a negative rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,19 @@ optimizer.zero_grad()
 loss = loss_fn(model(x), y)
 loss.backward()
 optimizer.step()"""
+UNSCALED = """\
+scaler.scale(loss).backward()
+scaler.unscale_(optimizer)
+torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+scaler.step(optimizer)
+scaler.update()"""
+SCHEDULED = """\
+for epoch in range(epochs):
+    for x, y in loader:
+        ...
+        optimizer.step()
+        # here: schedulers that count batches (OneCycleLR, warm-ups)
+    scheduler.step()  # here: schedulers that count epochs (StepLR, MultiStepLR, ExponentialLR)"""
 # By the name of the finding: what to do, and the lines as they should be.
 MENDED: dict[str, tuple[str, str]] = {
     "gradients-not-cleared": ("Clear the gradients once per update.", STEP),
@@ -23,6 +36,17 @@ MENDED: dict[str, tuple[str, str]] = {
     "optimizer-of-another-model": (
         "Make the optimizer from the parameters of the model that is called.",
         "optimizer = torch.optim.Adam(model.parameters(), lr=...)  # the model that is called below",
+    ),
+    "clipped-before-unscale": ("Unscale the gradients before they are clipped.", UNSCALED),
+    "schedule-ran-out": ("Step the scheduler as often as its numbers mean.", SCHEDULED),
+    "loss-rewrapped": ("Call backward() on the loss itself.", STEP),
+    "checkpoint-cuts-gradient": (
+        "Use checkpoints that do not need inputs with a gradient.",
+        "x = checkpoint(block, x, use_reentrant=False)",
+    ),
+    "ascending-updates": (
+        "Go down: a positive rate, and no maximizing.",
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.01, maximize=False)",
     ),
 }
 
@@ -34,6 +58,11 @@ MENDED: dict[str, tuple[str, str]] = {
         "gradients-cleared-too-early",
         "optimizer-never-steps",
         "optimizer-of-another-model",
+        "clipped-before-unscale",
+        "schedule-ran-out",
+        "loss-rewrapped",
+        "checkpoint-cuts-gradient",
+        "ascending-updates",
     ),
     risk=REVIEW,
     part="loop",

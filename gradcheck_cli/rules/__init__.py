@@ -4,7 +4,10 @@ Codes by hundreds: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 
 """
 
 from gradcheck_cli import plugins
+from gradcheck_cli.rules.ascending_updates import ascending_updates
 from gradcheck_cli.rules.base import Rule
+from gradcheck_cli.rules.checkpoint_cuts_gradient import checkpoint_cuts_gradient
+from gradcheck_cli.rules.clipped_before_unscale import clipped_before_unscale
 from gradcheck_cli.rules.collapsed_features import collapsed_features
 from gradcheck_cli.rules.degenerate_data import degenerate_data
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter
@@ -16,6 +19,7 @@ from gradcheck_cli.rules.frozen_parameter import frozen_parameter
 from gradcheck_cli.rules.gradients_cleared_too_early import gradients_cleared_too_early
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared
 from gradcheck_cli.rules.large_first_loss import large_first_loss
+from gradcheck_cli.rules.loss_rewrapped import loss_rewrapped
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss
 from gradcheck_cli.rules.never_called import never_called
 from gradcheck_cli.rules.non_finite import non_finite
@@ -27,6 +31,8 @@ from gradcheck_cli.rules.precision_underflow import precision_underflow
 from gradcheck_cli.rules.risen_loss import risen_loss
 from gradcheck_cli.rules.saturated_activation import saturated_activation
 from gradcheck_cli.rules.saturated_attention import saturated_attention
+from gradcheck_cli.rules.schedule_ran_out import schedule_ran_out
+from gradcheck_cli.rules.scheduler_before_optimizer import scheduler_before_optimizer
 from gradcheck_cli.rules.stalled_loss import stalled_loss
 from gradcheck_cli.rules.update_too_large import update_too_large
 from gradcheck_cli.rules.update_too_small import update_too_small
@@ -62,6 +68,12 @@ RULES: tuple[Rule, ...] = (
     gradients_not_cleared,  # GC801
     optimizer_never_steps,  # GC802
     optimizer_of_another_model,  # GC803
+    clipped_before_unscale,  # GC804
+    schedule_ran_out,  # GC805
+    loss_rewrapped,  # GC808
+    checkpoint_cuts_gradient,  # GC813
+    scheduler_before_optimizer,  # GC814
+    ascending_updates,  # GC816
     gradients_cleared_too_early,  # GC817
 )
 

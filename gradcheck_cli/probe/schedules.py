@@ -1,0 +1,92 @@
+"""The learning rate beside what was configured, and the schedulers that change it."""
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.sites import user_site
+from gradcheck_cli.records.loop import Habit, Kind
+from gradcheck_cli.records.site import SourceSite
+
+_SMALL = 1e-2  # share of the configured rate below which hardly anything is learned
+_WARM = 0.1  # share of it that a warm-up reaches soon
+
+
+@dataclass(slots=True)
+class Rates:
+    """The rate of an optimizer's first group over its updates."""
+
+    configured: float = 0.0
+    peak: float = 0.0
+    last: float = 0.0
+    updates: int = 0
+    small: int = 0  # updates in a row, up to the last
+    steps: int = 0  # of a scheduler
+    early: bool = False  # a scheduler had stepped before the first update
+    schedulers: list[weakref.ref[LRScheduler]] = field(default_factory=list)
+    kind: str = ""  # class of the scheduler made last
+    at: SourceSite | None = None
+
+    def scheduled(self, scheduler: LRScheduler) -> None:
+        """A scheduler was made for the optimizer."""
+        self.schedulers.append(weakref.ref(scheduler))
+        self.kind, self.at = type(scheduler).__name__, user_site()
+
+    def updated(self, optimizer: Optimizer, *, asked: bool) -> None:
+        """The optimizer has stepped; `asked` when a scaler may have skipped steps before."""
+        group = optimizer.param_groups[0] if optimizer.param_groups else {}
+        rate = group.get("lr")
+        if rate is None or (isinstance(rate, torch.Tensor) and rate.device.type != "cpu"):
+            return  # to fetch it would cost more than it is worth
+        self.last = float(rate)
+        given = [group.get(name) for name in ("initial_lr", "max_lr")]
+        self.configured = max(
+            self.configured, self.last, *(float(x) for x in given if x is not None)
+        )
+        self.peak = max(self.peak, self.last)
+        self.updates += 1
+        self.small = self.small + 1 if self.last < _SMALL * self.configured else 0
+        counts = [s.last_epoch for r in self.schedulers if (s := r()) is not None]
+        self.steps = max(self.steps, *counts, 0)
+        if self.updates == 1 and not asked:
+            self.early = 1 in counts
+
+    def habits(self) -> Iterator[Habit]:
+        """Say what was counted."""
+        numbers = {
+            "rate": self.last,
+            "configured": self.configured,
+            "peak": self.peak,
+            "scheduler steps": float(self.steps),
+        }
+        told: dict[str, Any] = {"of": self.updates, "at": self.at, "names": (self.kind,)}
+        if self.small:
+            yield Habit(kind=Kind.FADED, times=self.small, numbers=numbers, **told)
+        if self.kind and self.peak < _WARM * self.configured:
+            yield Habit(kind=Kind.WARMING, times=self.updates, numbers=numbers, **told)
+        if self.early:
+            yield Habit(kind=Kind.SCHEDULED_FIRST, times=1, **told)
+        if self.last < 0:
+            yield Habit(kind=Kind.ASCENDS, times=1, numbers=numbers, **told)
+
+
+@contextmanager
+def schedulers_seen(on_scheduler: Callable[[LRScheduler], None]) -> Iterator[None]:
+    """Call `on_scheduler` with every learning rate scheduler that is built inside."""
+
+    def watch_init(original: Any) -> Any:
+        def init(scheduler: LRScheduler, *args: Any, **kwargs: Any) -> None:
+            original(scheduler, *args, **kwargs)
+            on_scheduler(scheduler)
+
+        return init
+
+    with replaced(LRScheduler, "__init__", watch_init):
+        yield

@@ -1,0 +1,35 @@
+"""GC808 loss-rewrapped."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+
+
+@rule("GC808", "loss-rewrapped")
+def loss_rewrapped(trace: Trace, *, least: int = 3, share: float = 0.5) -> Iterator[Hit]:
+    """The loss is a new tensor made from the number of the real one, so nothing gets a gradient.
+
+    Measures  at every backward pass, whether the loss is itself a leaf, or computed from single numbers that no
+              optimizer trains.
+    Reports   at least `least` such passes and more than `share` of all.
+    Matters   the graph of the real loss is lost; `requires_grad` only silences the error.
+    Severity  error.
+    Not for   a scalar that is trained itself.
+    Sources   PyTorch documentation, torch.tensor (it makes a leaf and copies data).
+    """
+    habit = loop_of(trace).habit(Kind.REWRAPPED)
+    if habit.times < least or habit.times <= share * habit.of:
+        return
+    where = f" at {habit.at}" if habit.at else ""
+    yield Hit(
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH,
+        message=f"`backward()`{where} begins from a tensor that was made from a number and is connected to no "
+        "parameter: call it on the loss that the model's outputs gave, without `.item()`, `.data` or `torch.tensor(...)`.",
+        evidence=(
+            Evidence("share of backward passes that lead nowhere", habit.times / habit.of, share),
+        ),
+        at=habit.at,
+    )

@@ -1,0 +1,64 @@
+"""GC805 schedule-ran-out."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
+from gradcheck_cli.rules.progress import progress
+
+
+@rule("GC805", "schedule-ran-out")
+def schedule_ran_out(
+    trace: Trace, *, share: float = 0.5, least: int = 20, slow: float = 10.0
+) -> Iterator[Hit]:
+    """The learning rate is next to nothing for most of the run, beside what was configured.
+
+    Measures  at every update, the rate against the largest that was configured or used; how often the
+              scheduler stepped.
+    Reports   a rate below 1 % of it in the last part of the run, longer than `share` of at least `least`
+              updates; a rate that never reaches 10 % of it although a warm-up steps once in
+              `slow` updates or more.
+    Matters   the weights stand still while the loop goes on; a rate meant for epochs runs out after a few
+              batches when the scheduler steps once per batch, and the other way round a warm-up never ends.
+    Severity  error; note when the loss falls well all the same.
+    Not for   schedules that end at zero together with the run; warm-ups that are still on.
+    Sources   PyTorch documentation, torch.optim, how to adjust learning rate.
+    """
+    loop = loop_of(trace)
+    state = progress(trace)
+    severity = Severity.NOTE if state.fine else Severity.ERROR
+    for kind in (Kind.FADED, Kind.WARMING):
+        habit = loop.habit(kind)
+        if habit.of < least or not habit.numbers:
+            continue
+        rate, configured = habit.numbers["rate"], habit.numbers["configured"]
+        peak, steps = habit.numbers["peak"], habit.numbers["scheduler steps"]
+        per_step = habit.of / steps if steps else habit.of
+        name = habit.names[0] or "no scheduler"
+        often = "every batch" if per_step < 2 else f"every {number(per_step)} batches"
+        made = f" ({name}, made at {habit.at}, steps {often})" if habit.at else ""
+        if kind is Kind.FADED and habit.times > share * habit.of and peak >= 0.1 * configured:
+            message = (
+                f"In the last {habit.times} of {habit.of} updates the learning rate is below 1 % of the configured "
+                f"{number(configured)}; it ends at {number(rate)}{made}. Step the scheduler as often as its numbers "
+                "mean (most count epochs), or set them for the whole run."
+            )
+        elif kind is Kind.WARMING and per_step >= slow:
+            message = (
+                f"The learning rate never exceeds {number(peak)}, while {number(configured)} is configured{made}: the "
+                "warm-up does not end in this run. Step the scheduler once per batch, or shorten the warm-up."
+            )
+        else:
+            continue
+        yield Hit(
+            severity=severity,
+            confidence=Confidence.HIGH,
+            message=message,
+            evidence=(
+                Evidence("learning rate at the end", rate, 0.01 * configured),
+                Evidence("share of updates at such a rate", habit.times / habit.of, share),
+            ),
+            at=habit.at,
+        )
+        return

@@ -1,0 +1,86 @@
+"""GC805: a learning rate that is next to nothing for most of the run."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LRScheduler,
+    MultiStepLR,
+    OneCycleLR,
+    StepLR,
+)
+
+from tests.loops import batch, findings, mistakes, small
+
+NAME = "schedule-ran-out"
+STEPS = 80
+
+
+def scheduled(
+    make: Callable[[Optimizer], LRScheduler], *, every: int = 1, rate: float = 0.1
+) -> Callable[[], None]:
+    """Labels without a signal: nothing is learned whatever the rate is."""
+
+    def loop() -> None:
+        model = small()
+        optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+        scheduler = make(optimizer)
+        for i in range(STEPS):
+            x, _ = batch()
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), torch.randint(0, 3, (32,))).backward()
+            optimizer.step()
+            if i % every == every - 1:
+                scheduler.step()
+
+    return loop
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda o: StepLR(o, step_size=3, gamma=0.1), "StepLR"),
+        (lambda o: ExponentialLR(o, gamma=0.5), "ExponentialLR"),
+        (lambda o: MultiStepLR(o, [2, 4, 6], gamma=0.1), "MultiStepLR"),
+        (lambda o: LambdaLR(o, lambda n: max(0.0, 1 - n / 10)), "LambdaLR"),
+    ],
+    ids=["StepLR", "ExponentialLR", "MultiStepLR", "LambdaLR"],
+)
+def test_a_schedule_that_ends_long_before_the_run_is_named_with_its_line(
+    make: Callable[[Optimizer], LRScheduler], kind: str
+) -> None:
+    found = findings(scheduled(make))[NAME]
+    assert f"({kind}, made at " in found.message
+    assert "every batch" in found.message
+    assert found.at is not None
+    assert found.at.file.endswith("test_schedule_ran_out.py")
+
+
+def test_a_warm_up_that_steps_per_epoch_and_never_ends_is_found() -> None:
+    warm_up = scheduled(lambda o: LambdaLR(o, lambda n: min(1.0, (n + 1) / 500)), every=20)
+    assert "warm-up" in findings(warm_up)[NAME].message
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(scheduled(lambda o: CosineAnnealingLR(o, STEPS)), id="cosine to zero"),
+        pytest.param(
+            scheduled(lambda o: LambdaLR(o, lambda n: 1 - n / STEPS)), id="linear to zero"
+        ),
+        pytest.param(scheduled(lambda o: OneCycleLR(o, 0.3, total_steps=STEPS)), id="one cycle"),
+        pytest.param(scheduled(lambda o: StepLR(o, 1, gamma=0.1), every=40), id="per epoch"),
+        pytest.param(scheduled(lambda o: LambdaLR(o, lambda n: min(1.0, n / 40))), id="warm-up"),
+        pytest.param(
+            scheduled(lambda o: LambdaLR(o, lambda n: (n + 1) / 2000)), id="a warm-up still on"
+        ),
+        pytest.param(scheduled(lambda o: StepLR(o, 1000), rate=1e-6), id="a small rate meant so"),
+    ],
+)
+def test_schedules_that_end_with_the_run_are_fine(loop: Callable[[], None]) -> None:
+    assert NAME not in mistakes(loop)

@@ -6,13 +6,14 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.everywhere import Everywhere
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.sources import SiteBook
-from gradcheck_cli.witnessing import Circumstances, report_of
+from gradcheck_cli.witnessing import Circumstances, conclusion_of
 
 Loop = Callable[[], object]
 
@@ -28,7 +29,7 @@ def watched(loop: Loop) -> list[Session]:
 
 def report(loop: Loop) -> Report:
     """Return the report on what trained while `loop` ran."""
-    return report_of(watched(loop), Circumstances())
+    return conclusion_of(watched(loop), Circumstances(), Policy()).report
 
 
 def findings(loop: Loop) -> dict[str, Finding]:

@@ -9,7 +9,7 @@ from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_o
 
 @rule("GC816", "ascending-updates")
 def ascending_updates(trace: Trace) -> Iterator[Hit]:
-    """The optimizer goes up: a negative learning rate, or `maximize` with a loss that is to fall.
+    """The optimizer goes up: a negative learning rate, or maximizing a loss that is to fall.
 
     Measures  the sign of the learning rate, whether the optimizer maximizes, and which loss it is given.
     Reports   a negative rate; maximizing a loss that is never negative and that measures an error.

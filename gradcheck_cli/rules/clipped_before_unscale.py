@@ -11,7 +11,7 @@ from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_o
 def clipped_before_unscale(trace: Trace, *, least: int = 3) -> Iterator[Hit]:
     """Gradients are clipped while the factor of the gradient scaler is still in them.
 
-    Measures  at the first clippings by `clip_grad_norm_`, whether a scaler had scaled the loss and not yet
+    Measures  at the first clippings of the norm, whether a scaler had scaled the loss and not yet
               unscaled the gradients, and whether their norm was above the limit.
     Reports   at least `least` such clippings.
     Matters   the limit is divided by the scale, so that a step is only a small part of what it should be.

@@ -240,6 +240,12 @@ def test_nothing_measured_is_said_with_advice_and_the_code_is_3_or_theirs(
     assert said in " ".join(ran.err.split())
 
 
+def test_a_script_runs_once(tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text("print('here')")
+    ran = finish(start(["-m", "gradcheck_cli", "run", "s.py"], tmp_path), tmp_path / "none")
+    assert ran.out == "here\n"
+
+
 def test_a_script_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     ran = finish(start(["-m", "gradcheck_cli", "run", "no.py"], tmp_path), tmp_path / "none")
     assert ran.code == 2

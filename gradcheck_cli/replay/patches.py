@@ -77,6 +77,17 @@ def custom_functions_seen(on_custom: OnCustom) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def gradient_hooks_seen(on_hook: Callable[[torch.Tensor, Any], None]) -> Iterator[None]:
+    """Hand hooks on accumulated gradients to `on_hook` instead of registering them."""
+
+    def register(self: torch.Tensor, hook: Any) -> None:
+        on_hook(self, hook)
+
+    with _replaced(torch.Tensor, "register_post_accumulate_grad_hook", register):
+        yield
+
+
 def top_mode() -> Any:
     """Return the torch function mode that is asked first, None where there is none."""
     depth = torch._C._len_torch_function_stack()  # noqa: SLF001 - as torch.overrides does

@@ -1,8 +1,7 @@
 """A training that was recorded, as one that can be repeated with a change."""
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -11,51 +10,20 @@ from torch import Tensor, nn
 
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.records.trace import SourceSite
+from gradcheck_cli.replay.arm import Arm, ordered
+from gradcheck_cli.replay.patches import gradient_hooks_seen
 from gradcheck_cli.replay.playing import Player, Variation
 from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.redrawing import is_drawn, redrawn
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import Holdings, State, added
 from gradcheck_cli.targets.change import Change, last
-from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.optimizers import follow_model
 from gradcheck_cli.targets.randomness import unchanged
-from gradcheck_cli.targets.training import Outcome, Training, unknown_site
+from gradcheck_cli.targets.training import Training, unknown_site
 
 HELD_OUT = 0.2  # of the recorded steps, the last ones
 FEWEST = 5  # steps from which some are held out
-
-
-@dataclass(slots=True)
-class Arm:
-    """One training on the live objects: what they hold while it is its turn."""
-
-    replay: "Replay"
-    state: State
-    player: Player
-    order: Iterator[Unit]
-    unseen: tuple[Unit, ...]
-
-    def step(self) -> Outcome:
-        """Play the next step."""
-        with eager():
-            loss = self.player.play(next(self.order))
-            return Outcome(torch.tensor(loss, dtype=torch.float64))
-
-    def evaluate(self, number: int) -> float:
-        """Return the mean loss over steps that were held out; nothing is changed by it."""
-        with ExitStack() as stack:
-            stack.enter_context(unchanged())
-            stack.enter_context(eager())
-            stack.enter_context(_buffers_kept(self.replay.holdings))
-            losses = [self.player.loss_of(unit) for unit in self.unseen[:number]]
-        return sum(losses) / len(losses) if losses else math.nan
-
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Inside, the live objects hold this training."""
-        self.replay.put_in_place(self)
-        yield
 
 
 @dataclass
@@ -96,6 +64,8 @@ class Replay:
         self._exit.close()
 
     def _leave(self) -> None:
+        if self.current is not None:
+            self.current.unhook()
         self.current = None
 
     def on(self, samples: int | None) -> Self:  # noqa: ARG002 - of all trainings
@@ -115,8 +85,10 @@ class Replay:
         if self.current is arm:
             return
         if self.current is not None:
+            self.current.unhook()
             self.current.state = State.of(self.holdings)
         arm.state.install()
+        arm.hook()
         self.current = arm
 
     # ---- building -------------------------------------------------------------------------
@@ -137,7 +109,9 @@ class Replay:
         if not own:
             assert seed is not None
             self._redraw(seed)
-        model = self._changed(arm, changes)
+        with gradient_hooks_seen(lambda tensor, hook: arm.hooks.append((tensor, hook))):
+            model = self._changed(arm, changes)
+        arm.hook()
         return Training(
             model=model,
             optimizers=self.recording.optimizers,
@@ -165,9 +139,9 @@ class Replay:
         units = self.recording.units
         training = self._training if hold_out else units
         unseen = units[len(training) :] if hold_out and self._held_out else units
-        order = _ordered(training, None if self.recording.is_chained else seed)
+        order = ordered(training, None if self.recording.is_chained else seed)
         player = Player(self.recording, Variation(seed=seed))
-        return Arm(self, self._start.copied(), player, order, unseen)
+        return Arm(self.holdings, self.put_in_place, self._start.copied(), player, order, unseen)
 
     def _weights(self) -> list[Tensor]:
         return [t for t in self.holdings.tensors.values() if t.requires_grad]
@@ -245,32 +219,6 @@ def unwrapped(module: nn.Module) -> nn.Module:
     if names == ["_orig_mod"] or (names == ["module"] and "Parallel" in type(module).__name__):
         return unwrapped(next(module.children()))
     return module
-
-
-def _ordered(units: Sequence[Unit], seed: int | None) -> Iterator[Unit]:
-    """Yield the steps again and again; with a seed in another order each time."""
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
-    while True:
-        if generator is None:
-            yield from units
-        else:
-            for index in torch.randperm(len(units), generator=generator).tolist():
-                yield units[index]
-
-
-@contextmanager
-def _buffers_kept(holdings: Holdings) -> Iterator[None]:
-    """Give every module its buffers and attributes back as they were."""
-    alone = Holdings(modules=holdings.modules)
-    state = State.of(alone)
-    buffers = [(b, b.clone()) for m in holdings.modules.values() for b in m.buffers(recurse=False)]
-    try:
-        yield
-    finally:
-        state.install()
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
 
 
 def _inputs(changes: Sequence[Change]) -> Callable[[Tensor], Tensor] | None:

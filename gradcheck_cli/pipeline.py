@@ -192,14 +192,17 @@ def _tried(
     say = on_stage or (lambda _: None)
     say(forecast(proposals, observed.pace, policy.budget) + observed.declining)
     try:
-        proven = prove(
-            observed.repeat,
-            proposals,
-            budget=policy.budget,
-            baseline=judgement.findings,
-            on_progress=say,
-            policy=policy,
-        )
+        with observed.repeat.borrowed() as obstacle:
+            if obstacle:
+                return declined(proposals, obstacle), observed.stopped
+            proven = prove(
+                observed.repeat,
+                proposals,
+                budget=policy.budget,
+                baseline=judgement.findings,
+                on_progress=say,
+                policy=policy,
+            )
     except KeyboardInterrupt as pressed:
         return declined(proposals, "interrupted while fixes were tried"), pressed
     return proven, observed.stopped

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,15 +24,16 @@ from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.shadowing import ours
 
 if TYPE_CHECKING:
-    from gradcheck_cli.pipeline import Conclusion
+    from gradcheck_cli.pipeline import Conclusion, Stage
     from gradcheck_cli.probe.everywhere import Everywhere
     from gradcheck_cli.probe.places import Ranks
     from gradcheck_cli.probe.ranks import Shard
     from gradcheck_cli.probe.session import Session
-    from gradcheck_cli.rebuilding import Recipe
     from gradcheck_cli.records.report import Report
-    from gradcheck_cli.witnessing import Circumstances, Snapshots
+    from gradcheck_cli.replay import Recorder
+    from gradcheck_cli.witnessing import Circumstances, Played, Snapshots
 
+VERIFY = "to have the fixes tried: add --verify (gradcheck run --verify SCRIPT)"
 _LEAD = 4  # a training may take so many more steps than another before a run is stopped
 
 
@@ -55,6 +56,8 @@ class Plan:
         None  # takes a snapshot of the report every few seconds
     )
     snapshot_seconds: float = 5.0
+    record: bool = False  # the first steps, to try fixes on them
+    on_stage: "Stage | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,6 @@ class Outcome:
     conclusion: "Conclusion | None" = None
     advice: str = ""
     follows: bool = False  # another rank reports
-    recipe: "Recipe | None" = None  # how to describe the training to `diagnose`
     signals: Signals = field(default_factory=Signals)
 
     @property
@@ -80,6 +82,7 @@ class _Run:
 
     plan: Plan
     watcher: "Everywhere | None" = None
+    recorder: "Recorder | None" = None
     stack: ExitStack = field(default_factory=ExitStack)
     book: Any = None
     ranks: "Ranks | None" = None
@@ -106,6 +109,10 @@ class _Run:
             sampling=sampling, site_of=self.book.site_of, on_step=self.stepped
         )
         self.stack.enter_context(self.watcher)
+        if plan.record and self.ranks is None:
+            from gradcheck_cli.replay import Recorder
+
+            self.recorder = self.stack.enter_context(Recorder())
         if plan.keep is not None and (self.ranks is None or self.ranks.leads):
             self.snapshots = Snapshots(plan.keep, plan.policy, plan.snapshot_seconds)
 
@@ -154,10 +161,7 @@ def _outcome(this: _Run, ending: Ending) -> Outcome:
         return Outcome(
             ending, advice=why_nothing(watcher.seen if watcher else None, ending), signals=signals
         )
-    from gradcheck_cli.witnessing import recipe_of
-
-    how = recipe_of(this.plan.program, next(s for s in watcher.sessions if s.steps))
-    return Outcome(ending, _concluded(this, ending, how), recipe=how, signals=signals)
+    return Outcome(ending, _concluded(this, ending), signals=signals)
 
 
 def _ended(ending: Ending, signals: Signals, aftermath: ExitStack) -> Ending:
@@ -172,7 +176,7 @@ def _ended(ending: Ending, signals: Signals, aftermath: ExitStack) -> Ending:
 
 def _about(this: _Run) -> "Circumstances":
     """Return what is known of the run while it goes on."""
-    from gradcheck_cli.witnessing import Circumstances
+    from gradcheck_cli.witnessing import Circumstances, assumptions_of, gaps_of
 
     watcher = this.watcher
     assert watcher is not None
@@ -182,14 +186,14 @@ def _about(this: _Run) -> "Circumstances":
         data="drawn by the script",
         started=this.started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - this.begun, 3),
-        assumptions=tuple(_assumptions(watcher, sessions)),
-        gaps=tuple(_gaps(watcher)),
+        assumptions=tuple(assumptions_of(watcher, sessions)),
+        gaps=tuple(gaps_of(watcher)),
         world_size=this.ranks.world if this.ranks is not None else 1,
         crashed=tuple(this.snapshots.crashed) if this.snapshots is not None else (),
     )
 
 
-def _concluded(this: _Run, ending: Ending, how: "Recipe") -> "Conclusion":
+def _concluded(this: _Run, ending: Ending) -> "Conclusion":
     from gradcheck_cli.witnessing import conclusion_of
 
     watcher = this.watcher
@@ -203,7 +207,7 @@ def _concluded(this: _Run, ending: Ending, how: "Recipe") -> "Conclusion":
         stopped=ending.reason,
         gaps=(*missing, *known.gaps, *untaken(ending)),
         crashed=(*known.crashed, *crashes(ending)),
-        advice=(how.advice,),
+        advice=() if this.recorder is not None else (VERIFY,),
     )
 
     def amend(session: "Session", trace: "Trace") -> "Trace":
@@ -212,7 +216,30 @@ def _concluded(this: _Run, ending: Ending, how: "Recipe") -> "Conclusion":
         return _merged(session, trace, shards)
 
     amending = amend if this.ranks is not None else None
-    return conclusion_of(sessions, about, this.plan.policy, amend=amending)
+    return conclusion_of(
+        sessions,
+        about,
+        this.plan.policy,
+        amend=amending,
+        played=_played(this, len(sessions)),
+        on_stage=this.plan.on_stage,
+    )
+
+
+def _played(this: _Run, trainings: int) -> "Played | None":
+    """Return the recorded steps, on which fixes are tried; signals interrupt that."""
+    from gradcheck_cli.witnessing import Played
+
+    if this.recorder is None:
+        return None
+    assert this.watcher is not None
+    steps = sum(s.steps for s in this.watcher.sessions)
+    return Played(
+        recording=this.recorder.recording,
+        beside=trainings > 1,
+        pace=(time.monotonic() - this.begun) / steps,
+        around=this.signals.obeyed,
+    )
 
 
 # ---- other ranks --------------------------------------------------------------------------------
@@ -253,29 +280,3 @@ def _merged(session: "Session", trace: "Trace", shards: "dict[int, Shard]") -> "
     from gradcheck_cli.probe.ranks import merged, shard_of
 
     return merged(trace, shard_of(session.group.models, trace), shards)
-
-
-def _assumptions(watcher: "Everywhere", sessions: list["Session"]) -> Iterator[str]:
-    sampling = watcher.sampling
-    if not sampling.dense:
-        yield (
-            f"layers were read in the first {sampling.first} steps, then ever more rarely, at least "
-            f"in one of {sampling.every} until step 2,000; the loss in all"
-        )
-    if any(s.evaluations for s in sessions):
-        yield "forward passes without a graph are evaluations, and are not counted as training"
-    if watcher.stance.used:
-        yield watcher.stance.told
-
-
-def _gaps(watcher: "Everywhere") -> Iterator[Gap]:
-    from gradcheck_cli.probe.ranks import unread
-    from gradcheck_cli.probe.subjects import scripted
-
-    models = [m for s in watcher.sessions for m in s.group.models]
-    for optimizer in watcher.strangers:
-        yield Gap(
-            what=f"what {type(optimizer).__name__} trains",
-            reason="its parameters are in no module that was called",
-        )
-    yield from (*unread(models), *scripted(models))

@@ -2,10 +2,10 @@
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import NoReturn
 
 import torch
@@ -13,18 +13,29 @@ from torch import nn
 
 from gradcheck_cli.concluding import Advice
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
-from gradcheck_cli.pipeline import Conclusion, Observed, conclude_all
+from gradcheck_cli.pipeline import Conclusion, Observed, Stage, conclude_all
 from gradcheck_cli.policy import Policy
-from gradcheck_cli.probe.launching import Program
+from gradcheck_cli.probe.everywhere import Everywhere
+from gradcheck_cli.probe.ranks import unread
 from gradcheck_cli.probe.session import Session
-from gradcheck_cli.rebuilding import Recipe, Seen, recipe, reference_to
+from gradcheck_cli.probe.subjects import scripted
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
+from gradcheck_cli.replay.recording import Recording
+from gradcheck_cli.replay.repeating import Replay, held_out_of
+from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.rules.engine import Judgement, judge
+from gradcheck_cli.targets.repeatable import Repeatable
 from gradcheck_cli.targets.training import Training
 
-UNTRIED = "the data of a running script cannot be drawn again"
+UNTRIED = (
+    "no steps were recorded; --verify (verify=True) records the first ones and plays them again"
+)
+BESIDE = (
+    "several models are trained against or beside each other: their losses do not say whether a "
+    "change helps"
+)
 LONGER = "let it train for longer"
 SHARE = 0.02  # of the time may go into snapshots
 UNSEEN_LOSS = "the loss was not seen: no backward() before the update"
@@ -47,6 +58,34 @@ class Circumstances:
     gaps: tuple[Gap, ...] = ()
     crashed: tuple[Crash, ...] = ()
     advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """The recorded steps of a run, on which fixes are tried."""
+
+    recording: Recording
+    beside: bool = False  # several trainings at once, whose losses need not fall
+    pace: float = 0.0  # seconds per step
+    around: Callable[[], AbstractContextManager[object]] = nullcontext  # while arms are run
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What the report says of how fixes were tried."""
+        recording = self.recording
+        number = len(recording.units)
+        kept = number - held_out_of(number)
+        return (
+            f"fixes were tried on {number} recorded steps, replayed in this process: the unchanged "
+            f"replay reproduced their losses; {kept} are trained on again and again, the last "
+            f"{number - kept} are held out",
+            *recording.notes,
+            *(
+                ["inputs that depended on the model are those of the run"]
+                if recording.is_chained
+                else []
+            ),
+        )
 
 
 @dataclass(slots=True)
@@ -93,8 +132,11 @@ def judgement_of(session: Session, policy: Policy) -> Judgement:
     return judge(session.trace(), policy, mute=_mute(session), subject=session.subject)
 
 
-def observed(session: Session, trace: Trace, about: Circumstances) -> Observed:
-    """Return what the pipeline has to know of a training that was watched and cannot be repeated."""
+def observed(
+    session: Session, trace: Trace, about: Circumstances, played: Played | None = None
+) -> Observed:
+    """Return what the pipeline has to know of a training that was watched."""
+    repeat, untried = repeated(session, played)
     return Observed(
         trace=trace,
         run=_facts(session, trace, about),
@@ -105,8 +147,25 @@ def observed(session: Session, trace: Trace, about: Circumstances) -> Observed:
         subject=session.subject,
         mute=_mute(session),
         training=None if about.snapshot else partial(_to_be_read, session),
-        untried=UNTRIED,
+        repeat=repeat,
+        untried=untried,
+        tried_on=() if played is None else played.said,
+        pace=0.0 if played is None else played.pace,
     )
+
+
+def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None, str]:
+    """Return the training as one that can be repeated, or why it cannot be."""
+    if played is None:
+        return None, UNTRIED
+    if played.beside:
+        return None, BESIDE
+    recording = played.recording
+    if not recording.units:
+        why = recording.obstacle or "no complete training step was recorded"
+        return None, f"the steps could not be recorded: {why}"
+    replay = Replay(recording, _one_model(session), session.site_of, session.precision)
+    return Replayed(replay, played.around), ""
 
 
 def conclusion_of(
@@ -115,6 +174,8 @@ def conclusion_of(
     policy: Policy,
     *,
     amend: Amend | None = None,
+    played: Played | None = None,
+    on_stage: Stage | None = None,
 ) -> Conclusion:
     """Conclude on every training that was watched, in one report.
 
@@ -126,25 +187,33 @@ def conclusion_of(
     for session in sessions:
         trace = session.trace()
         trace = amend(session, trace) if amend is not None else trace
-        trainings.append(observed(session, trace, about))
-    return conclude_all(trainings, policy)
+        trainings.append(observed(session, trace, about, played))
+    return conclude_all(trainings, policy, on_stage)
 
 
-def recipe_of(program: Program, session: Session) -> Recipe:
-    """Return how the training of a script could be described to `diagnose`."""
-    kind = type(session.group.models[0])
-    optimizer = session.group.optimizers[0]
-    known = type(optimizer).__module__.startswith("torch.optim")
-    rates = [g["lr"] for g in optimizer.param_groups if "lr" in g]
-    seen = Seen(
-        model=kind.__name__,
-        elsewhere=reference_to(kind),
-        optimizer=type(optimizer).__name__ if known else "",
-        rate=float(rates[0]) if rates else None,
-        batch_size=session.trace().data.batch_size,
-    )
-    home = program.shown or program.path if program.spec is None else program.spec.name
-    return recipe(Path(program.path), home, seen)
+def assumptions_of(watcher: Everywhere, sessions: Sequence[Session]) -> Iterator[str]:
+    """Yield what is to be known of how a run was watched."""
+    sampling = watcher.sampling
+    if not sampling.dense:
+        yield (
+            f"layers were read in the first {sampling.first} steps, then ever more rarely, at least "
+            f"in one of {sampling.every} until step 2,000; the loss in all"
+        )
+    if any(s.evaluations for s in sessions):
+        yield "forward passes without a graph are evaluations, and are not counted as training"
+    if watcher.stance.used:
+        yield watcher.stance.told
+
+
+def gaps_of(watcher: Everywhere) -> Iterator[Gap]:
+    """Yield what of a run could not be seen."""
+    models = [m for s in watcher.sessions for m in s.group.models]
+    for optimizer in watcher.strangers:
+        yield Gap(
+            what=f"what {type(optimizer).__name__} trains",
+            reason="its parameters are in no module that was called",
+        )
+    yield from (*unread(models), *scripted(models))
 
 
 def _mute(session: Session) -> str:

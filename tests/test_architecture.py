@@ -17,7 +17,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"records"}),
     frozenset({"plugins", "scripts", "policy", "comparing"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
-    frozenset({"probe", "remedies", "causes", "rebuilding"}),
+    frozenset({"probe", "remedies", "causes"}),
     frozenset({"verifying", "concluding", "examine", "replay"}),
     frozenset({"pipeline", "gating"}),
     frozenset({"witnessing", "diagnosing"}),

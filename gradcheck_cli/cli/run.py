@@ -5,7 +5,8 @@ import shlex
 import sys
 import traceback
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +17,6 @@ from gradcheck_cli.cli.consoles import err
 from gradcheck_cli.cli.diagnosis_runs import confine_outputs
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.cli.leaving import end_at_once
-from gradcheck_cli.cli.rebuilt_runs import with_verdicts
 from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import THEIRS, ExitCode, UsageError
 from gradcheck_cli.probe.places import ranks
@@ -55,7 +55,7 @@ VerifyOption = Annotated[
     bool,
     typer.Option(
         "--verify",
-        help="Then try the fixes, on the training built again from what the script defines.",
+        help="Record the first steps, and try the fixes by playing them again after the script.",
     ),
 ]
 
@@ -108,6 +108,8 @@ def run(
         every=every,
         policy=found.policy,
         keep=wanted.snapshot if wanted.keeps_snapshots else None,
+        record=verify,
+        on_stage=None if found["quiet"] else partial(_line, "gradcheck"),
     )
     with ExitStack() as aftermath:
         with lent(stdout_to_stderr=wanted.claims_stdout):
@@ -115,11 +117,7 @@ def run(
             folder = os.open(".", os.O_RDONLY)  # the script's exit handlers expect to be there
         with lent(stdout_to_stderr=wanted.claims_stdout):
             _tell_ending(outcome)
-            report = outcome.report
-            if verify and report is not None and outcome.recipe is not None:
-                with suppress(KeyboardInterrupt, TerminatedError), outcome.signals.obeyed():
-                    report = with_verdicts(report, outcome.recipe, found.policy)
-        result = _gated(outcome, report, found.policy)
+        result = _gated(outcome, outcome.report, found.policy)
         _tell(outcome, result, wanted, quiet=bool(found["quiet"]))
         code = _code_of(outcome, result)
     os.fchdir(folder)

@@ -31,15 +31,14 @@ class Listening(TorchFunctionMode):
 
     def rest(self) -> None:
         """Hear nothing until `go_on`: hearing costs most where calls are small and many."""
-        if get_ident() == self._thread and self in _get_current_function_mode_stack():
-            self._leave()
+        if get_ident() == self._thread and leave(self):
             self._resting = True
 
     def go_on(self) -> None:
         """Hear again."""
         if self._resting and get_ident() == self._thread:
             self._resting = False
-            self._join()
+            join_lowest(self)
 
     def update_begins(self) -> None:
         """An optimizer computes, not the model."""
@@ -53,30 +52,13 @@ class Listening(TorchFunctionMode):
 
     def __enter__(self) -> Self:
         """Join the stack of modes, at its bottom."""
-        self._join()
+        join_lowest(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave the stack of modes, wherever it lies there now."""
         self._resting = False
-        if self in _get_current_function_mode_stack():
-            self._leave()
-
-    def _join(self) -> None:
-        stack = _get_current_function_mode_stack()
-        # What `torch.set_default_device` enters insists on being the lowest.
-        own = torch._GLOBAL_DEVICE_CONTEXT  # noqa: SLF001 - no public way to ask
-        lowest = bool(stack) and stack[0] is getattr(own, "device_context", None)
-        above = [_pop_mode() for _ in stack[lowest:]]
-        for mode in (self, *reversed(above)):
-            _push_mode(mode)
-
-    def _leave(self) -> None:
-        above = []
-        while (mode := _pop_mode()) is not self:
-            above.append(mode)
-        for mode in reversed(above):
-            _push_mode(mode)
+        leave(self)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -89,3 +71,26 @@ class Listening(TorchFunctionMode):
             with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
                 tape.saw(func, args, kwargs, result)
         return result
+
+
+def join_lowest(new: TorchFunctionMode) -> None:
+    """Put a mode below those of the user."""
+    stack = _get_current_function_mode_stack()
+    # What `torch.set_default_device` enters insists on being the lowest.
+    own = torch._GLOBAL_DEVICE_CONTEXT  # noqa: SLF001 - no public way to ask
+    lowest = bool(stack) and stack[0] is getattr(own, "device_context", None)
+    above = [_pop_mode() for _ in stack[lowest:]]
+    for mode in (new, *reversed(above)):
+        _push_mode(mode)
+
+
+def leave(old: TorchFunctionMode) -> bool:
+    """Take a mode away, wherever it lies now; False where it lies nowhere."""
+    if old not in _get_current_function_mode_stack():
+        return False
+    above = []
+    while (mode := _pop_mode()) is not old:
+        above.append(mode)
+    for mode in reversed(above):
+        _push_mode(mode)
+    return True

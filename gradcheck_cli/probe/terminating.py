@@ -42,10 +42,15 @@ class Signals:
 
     @contextmanager
     def obeyed(self) -> Iterator[None]:
-        """Let signals interrupt what is done inside, between the end of the script and the report."""
+        """Let signals interrupt what is done inside, between the end of the script and the report.
+
+        Raises KeyboardInterrupt, also for SIGTERM.
+        """
         self.held, before = False, self.held
         try:
             yield
+        except TerminatedError:
+            raise KeyboardInterrupt from None
         finally:
             self.held = before
 

@@ -86,19 +86,3 @@ def gradient_hooks_seen(on_hook: Callable[[torch.Tensor, Any], None]) -> Iterato
 
     with _replaced(torch.Tensor, "register_post_accumulate_grad_hook", register):
         yield
-
-
-def top_mode() -> Any:
-    """Return the torch function mode that is asked first, None where there is none."""
-    depth = torch._C._len_torch_function_stack()  # noqa: SLF001 - as torch.overrides does
-    return torch._C._get_function_stack_at(depth - 1) if depth else None  # noqa: SLF001
-
-
-def pop_mode() -> None:
-    """Take the first mode off."""
-    torch._C._pop_torch_function_stack()  # noqa: SLF001
-
-
-def push_mode(mode: Any) -> None:
-    """Put a mode on."""
-    torch._C._push_on_torch_function_stack(mode)  # noqa: SLF001

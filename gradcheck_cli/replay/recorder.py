@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.probe.hooking import in_backward, is_traced
+from gradcheck_cli.probe.listening import join_lowest, leave
 from gradcheck_cli.probe.patches import optimizers_seen
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.events import (
@@ -37,14 +38,7 @@ from gradcheck_cli.replay.functions import (
 )
 from gradcheck_cli.replay.keeping import LEVELS, Keeper, Unknown
 from gradcheck_cli.replay.modes import modes_now
-from gradcheck_cli.replay.patches import (
-    calls_seen,
-    custom_functions_seen,
-    methods_seen,
-    pop_mode,
-    push_mode,
-    top_mode,
-)
+from gradcheck_cli.replay.patches import calls_seen, custom_functions_seen, methods_seen
 from gradcheck_cli.replay.recording import Recording, site_text
 from gradcheck_cli.replay.updates import Updates
 from gradcheck_cli.replay.values import leaves
@@ -74,6 +68,7 @@ class Recorder:
     _active: bool = False
     _mode: "Noting | None" = None
     _exit: ExitStack = field(default_factory=ExitStack)
+    _last: ExitStack = field(default_factory=ExitStack)  # what must not end inside a hook
 
     @property
     def recording(self) -> Recording:
@@ -86,16 +81,17 @@ class Recorder:
         enter(calls_seen(self.called))
         enter(methods_seen(self.method))
         enter(custom_functions_seen(self.custom))
-        enter(self.updates.seen(self))
+        self._last.enter_context(self.updates.seen(self))
         enter(optimizers_seen(self.keeper.identities.add_optimizer))
         self._mode = Noting(self)
-        push_mode(self._mode)
+        join_lowest(self._mode)
         self._active = True
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
         self._take_off()
+        self._last.close()
 
     def end(self, obstacle: str = "") -> None:
         """End the recording, with the reason if it could not go on."""
@@ -107,8 +103,7 @@ class Recorder:
 
     def _take_off(self) -> None:
         """Take the mode off the stack, which somebody else's mode may lie on for now."""
-        if self._mode is not None and top_mode() is self._mode:
-            pop_mode()
+        if self._mode is not None and leave(self._mode):
             self._mode = None
 
     # ---- what happens ---------------------------------------------------------------------
@@ -129,14 +124,12 @@ class Recorder:
         """Inside, nothing is noted; modules and optimizers run without the mode."""
         self.inside += 1
         mode = self._mode
-        off = mode is not None and top_mode() is mode
-        if off:
-            pop_mode()
+        off = mode is not None and leave(mode)
         try:
             yield
         finally:
             if off and self._mode is not None:
-                push_mode(mode)
+                join_lowest(self._mode)
             self.inside -= 1
 
     def called(

@@ -68,10 +68,6 @@ class Replay:
             self.current.unhook()
         self.current = None
 
-    def on(self, samples: int | None) -> Self:  # noqa: ARG002 - of all trainings
-        """The same training; recorded batches are played whole."""
-        return self
-
     @property
     def varies(self) -> bool:
         """Are there seeds that differ in more than their number?"""
@@ -132,8 +128,7 @@ class Replay:
 
     @property
     def _held_out(self) -> int:
-        number = len(self.recording.units)
-        return max(1, round(HELD_OUT * number)) if number >= FEWEST else 0
+        return held_out_of(len(self.recording.units))
 
     def _arm(self, seed: int | None, hold_out: bool) -> Arm:
         units = self.recording.units
@@ -211,6 +206,11 @@ class Replay:
             return self.model.get_submodule(path)
         except AttributeError:
             return module
+
+
+def held_out_of(number: int) -> int:
+    """Return how many of that many recorded steps are held out."""
+    return max(1, round(HELD_OUT * number)) if number >= FEWEST else 0
 
 
 def unwrapped(module: nn.Module) -> nn.Module:

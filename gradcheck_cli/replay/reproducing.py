@@ -1,10 +1,15 @@
 """Whether the unchanged replay gives what was recorded: without that nothing is claimed."""
 
 import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Self
 
 from gradcheck_cli.replay.repeating import Replay
+from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.randomness import unchanged
+from gradcheck_cli.targets.training import Training
 
 ROUNDING = 1e-3  # relative difference of a loss that rounding on an accelerator may come to
 
@@ -38,6 +43,42 @@ class Reproduction:
             )
         how = "bit for bit" if self.exact else "within rounding"
         return f"the unchanged replay reproduced the losses of {self.steps} recorded steps {how}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A recorded training that fixes are tried on, once the unchanged replay has shown that it may."""
+
+    replay: Replay
+    around: Callable[[], AbstractContextManager[object]] = nullcontext  # while arms are run
+    maker: str = "replayed"
+
+    @property
+    def seed(self) -> int:
+        """The seed under which everything is as it was recorded."""
+        return self.replay.seed
+
+    @property
+    def varies(self) -> bool:
+        """Do other seeds give other runs?"""
+        return self.replay.varies
+
+    def on(self, samples: int | None) -> Self:  # noqa: ARG002 - of all trainings
+        """The same training; recorded batches are played whole."""
+        return self
+
+    @contextmanager
+    def borrowed(self) -> Iterator[str]:
+        """Hold the live objects; all is put back at the end. Yields why nothing can be claimed."""
+        with self.around(), self.replay:
+            answer = reproduced(self.replay)
+            yield "" if answer.succeeded else str(answer)
+
+    def build(
+        self, changes: Sequence[Change] = (), *, seed: int | None = None, hold_out: bool = False
+    ) -> Training:
+        """Make a training from the recorded steps, with these changes."""
+        return self.replay.build(changes, seed=seed, hold_out=hold_out)
 
 
 def reproduced(replay: Replay) -> Reproduction:

@@ -1,6 +1,7 @@
 """What can be repeated with a change: built from its parts, played from recorded steps, or run again."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, Self
 
 from gradcheck_cli.targets.change import Change
@@ -13,6 +14,13 @@ class Repeatable(Protocol):
     @property
     def seed(self) -> int:
         """The seed of a build that names none."""
+
+    @property
+    def maker(self) -> str:
+        """How its arms are made: 'built again', 'replayed' or 're-run'."""
+
+    def borrowed(self) -> AbstractContextManager[str]:
+        """Hold it while arms are run; yields why nothing could be claimed from them, '' if it can."""
 
     @property
     def varies(self) -> bool:

@@ -43,6 +43,7 @@ class Target:
     notes: tuple[str, ...] = ()
     sites: SiteBook = field(default_factory=SiteBook)
     varies = True  # other seeds draw other weights and other batches
+    maker = "built again"
 
     @classmethod
     def from_strings(
@@ -103,10 +104,12 @@ class Target:
 
     def together(self) -> AbstractContextManager[None]:
         """Join the other ranks for as long as it is open, where a strategy was asked for."""
-        if self.options.strategy is None:
-            return nullcontext()
-        joined: AbstractContextManager[None] = strategies().group(self.device)
-        return joined
+        alone = self.options.strategy is None
+        return nullcontext() if alone else strategies().group(self.device)
+
+    def borrowed(self) -> AbstractContextManager[str]:
+        """Nothing of the user's is borrowed: every arm is built anew."""
+        return nullcontext("")
 
     @property
     def labels(self) -> dict[str, str]:

@@ -1,0 +1,67 @@
+"""Fixes are tried on trainings that somebody else runs: a script, a loop of one's own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SICK = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+inputs = torch.randn(256, 6) * LARGE
+target = (inputs.sum(1) > 0).long()
+data = DataLoader(TensorDataset(inputs, target), batch_size=8, shuffle=True)
+layers = [nn.Linear(6, 8)]
+for _ in range(8):
+    layers += [nn.Sigmoid(), nn.Linear(8, 8)]
+model = nn.Sequential(*layers, nn.Linear(8, 2))
+optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+for epoch in range(2):
+    for batch, labels in data:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(batch), labels)
+        loss.backward()
+        optimizer.step()
+print("end", sum(p.double().sum() for p in model.parameters()).item())
+torch.save(model.state_dict(), "weights.pt")
+"""
+
+
+def run(tmp_path: Path, script: str, *options: str) -> tuple[str, str, dict[str, object]]:
+    """Run a script under gradcheck; return its stdout, the stderr and the report."""
+    (tmp_path / "train.py").write_text(script)
+    command = [sys.executable, "-m", "gradcheck_cli", "run", *options]
+    done = subprocess.run(
+        [*command, "--output", "json:report.json", "train.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout, done.stderr, json.loads((tmp_path / "report.json").read_text())
+
+
+@pytest.mark.slow
+def test_the_fixes_of_a_plain_script_are_tried_on_its_own_steps(tmp_path: Path) -> None:
+    script = SICK.replace("LARGE", "1.0")
+    told, said, report = run(tmp_path, script, "--verify", "--budget", "20")
+    (tmp_path / "alone").mkdir()
+    alone = subprocess.run(
+        [sys.executable, "../train.py"],
+        cwd=tmp_path / "alone",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told == alone.stdout
+    assert (tmp_path / "weights.pt").read_bytes() == (tmp_path / "alone/weights.pt").read_bytes()
+    fixes = report["fixes"]
+    assert isinstance(fixes, list)
+    assert any(f["verification"].get("arms") for f in fixes), said
+    assert "replayed in this process" in said

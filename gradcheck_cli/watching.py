@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
-from gradcheck_cli.pipeline import Conclusion, configured
+from gradcheck_cli.pipeline import Conclusion, Stage, configured
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.anatomy import SiteOf
 from gradcheck_cli.probe.everywhere import Everywhere
@@ -20,14 +20,16 @@ from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.html import render as render_html
+from gradcheck_cli.replay import Recorder
 from gradcheck_cli.targets.sources import SiteBook
-from gradcheck_cli.witnessing import Circumstances, conclusion_of, judgement_of
+from gradcheck_cli.witnessing import Circumstances, Played, conclusion_of, judgement_of
 
 OnFinding = Callable[[Finding], None]
 _SOONEST = 10  # steps after which findings are looked for
 _LATER = 1.4  # times as many steps until the next look: all looks together cost little
 _ALARMED = 1.1  # the same, where the loss has jumped or is no number
 
+VERIFY = "to have the fixes tried: watch(..., verify=True), and .verify() after the loop"
 NOTHING = (
     "no step was measured: a step ends when optimizer.step() is called inside `with watch(...)`, "
     "by an optimizer that was given to it"
@@ -42,6 +44,7 @@ def watch(
     every: int = 100,
     on_finding: OnFinding | None = None,
     policy: Policy | None = None,
+    verify: bool = False,
 ) -> "Watch":
     """Watch a training loop that stays as it is: a step ends when `optimizer.step()` returns.
 
@@ -61,7 +64,9 @@ def watch(
     if first < 0 or every < 1:
         raise UsageError(f"first={first}, every={every}: expected first >= 0 and every >= 1")
     sampling = Sampling(first=first, every=every)
-    return Watch(Group(models, optimizers), sampling, policy or configured(), on_finding)
+    return Watch(
+        Group(models, optimizers), sampling, policy or configured(), on_finding, verify_later=verify
+    )
 
 
 @dataclass(slots=True)
@@ -73,6 +78,8 @@ class Watch:
     policy: Policy
     on_finding: OnFinding | None = None
     site_of: SiteOf = field(default_factory=lambda: SiteBook().site_of)
+    verify_later: bool = False
+    _recorder: Recorder | None = None
     _everywhere: Everywhere = field(init=False)
     _told: set[str] = field(default_factory=set)
     _last_look: set[str] = field(default_factory=set)
@@ -90,9 +97,14 @@ class Watch:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._begun = time.monotonic()
         self._everywhere.__enter__()
+        if self.verify_later:
+            self._recorder = Recorder()
+            self._recorder.__enter__()
         return self
 
     def __exit__(self, *problem: object) -> None:
+        if self._recorder is not None:
+            self._recorder.__exit__(*problem)
         self._everywhere.__exit__(*problem)
         self._seconds = time.monotonic() - self._begun
 
@@ -113,8 +125,30 @@ class Watch:
         """Return the report of what was measured so far. Raises CannotDiagnoseError without a step."""
         return self.conclusion().report
 
+    def verify(self, budget: float | None = None, *, on_stage: Stage | None = None) -> Report:
+        """Try fixes on the recorded steps for `budget` seconds and return the report.
+
+        The model, the optimizer and chance are afterwards what they were, bit for bit. Raises UsageError
+        inside `with` or without `watch(..., verify=True)`, CannotDiagnoseError without a step.
+        """
+        if self._recorder is None:
+            raise UsageError("no steps were recorded: say watch(..., verify=True)")
+        if not self._seconds:
+            raise UsageError(
+                "verify() comes after the `with` block: fixes are tried on the model itself"
+            )
+        policy = self.policy.but(verify=True, budget=budget)
+        pace = self._seconds / max(self.steps, 1)
+        played = Played(recording=self._recorder.recording, pace=pace)
+        return self._concluded(policy, played, on_stage).report
+
     def conclusion(self) -> Conclusion:
         """Return the report with what it was made of. Raises CannotDiagnoseError without a step."""
+        return self._concluded(self.policy)
+
+    def _concluded(
+        self, policy: Policy, played: Played | None = None, on_stage: Stage | None = None
+    ) -> Conclusion:
         if not self.steps:
             raise CannotDiagnoseError(NOTHING)
         seconds = self._seconds or time.monotonic() - self._begun
@@ -122,9 +156,10 @@ class Watch:
             command="watch()",
             started=self._started,
             seconds=round(seconds, 3),
-            advice=("to have the fixes tried: gradcheck diagnose MODEL --data DATA",),
+            advice=() if played is not None else (VERIFY,),
         )
-        return conclusion_of(self._everywhere.sessions, about, self.policy)
+        sessions = self._everywhere.sessions
+        return conclusion_of(sessions, about, policy, played=played, on_stage=on_stage)
 
     def _repr_html_(self) -> str:
         """Show the report in a notebook, in a frame of its own."""

@@ -6,6 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from gradcheck_cli import watch
+from gradcheck_cli.errors import UsageError
+from gradcheck_cli.watching import Watch
 
 SICK = """
 import torch
@@ -65,3 +72,41 @@ def test_the_fixes_of_a_plain_script_are_tried_on_its_own_steps(tmp_path: Path) 
     assert isinstance(fixes, list)
     assert any(f["verification"].get("arms") for f in fixes), said
     assert "replayed in this process" in said
+
+
+def watched(*, verify: bool = True) -> tuple[Watch, nn.Module]:
+    """Train a network that saturates, as in a cell of a notebook."""
+    torch.manual_seed(0)
+    inputs = torch.randn(256, 6)
+    target = (inputs.sum(1) > 0).long()
+    layers: list[nn.Module] = [nn.Linear(6, 8)]
+    for _ in range(8):
+        layers += [nn.Sigmoid(), nn.Linear(8, 8)]
+    model = nn.Sequential(*layers, nn.Linear(8, 2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with watch(model, optimizer, verify=verify) as seen:
+        for start in range(0, 256, 4):
+            optimizer.zero_grad()
+            batch = slice(start, start + 4)
+            F.cross_entropy(model(inputs[batch]), target[batch]).backward()
+            optimizer.step()
+    return seen, model
+
+
+def test_a_loop_of_ones_own_has_its_fixes_tried_and_its_model_is_as_it_was() -> None:
+    seen, model = watched()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    chance = torch.get_rng_state()
+    report = seen.verify(budget=3.0)
+    tried = [f for f in report.fixes if f.verification.arms]
+    assert tried, [f.verification.reason for f in report.fixes]
+    assert any("reproduced" in line for line in report.assumptions)
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_verify_without_recorded_steps_says_what_to_write() -> None:
+    seen, _ = watched(verify=False)
+    with pytest.raises(UsageError, match="verify=True"):
+        seen.verify()

@@ -8,6 +8,8 @@ from rich.console import Console
 
 from gradcheck_cli.errors import UsageError
 
+LEAST_WIDTH = 40  # columns; below, a layer's name and one number do not fit beside each other
+
 
 class _Patient(Console):
     """Goes on in silence when the reader leaves, so that the exit code stays what it is.
@@ -33,12 +35,23 @@ class _Patient(Console):
 
 def out() -> Console:
     """Return the console of stdout."""
-    return _Patient(highlight=False, soft_wrap=False)
+    return _console(stderr=False)
 
 
 def err() -> Console:
     """Return the console of stderr."""
-    return _Patient(stderr=True, highlight=False, soft_wrap=False)
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    """Return a console; one that is narrower than `LEAST_WIDTH`, or says 0, leaves wrapping to itself.
+
+    NO_COLOR wins over FORCE_COLOR: no escape sequence is written at all (https://no-color.org).
+    """
+    colors: Any = None if os.environ.get("NO_COLOR") else "auto"
+    console = _Patient(stderr=stderr, highlight=False, soft_wrap=False, color_system=colors)
+    console.width = max(console.width, LEAST_WIDTH)
+    return console
 
 
 def write_out(text: str) -> None:

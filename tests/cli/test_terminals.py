@@ -83,3 +83,26 @@ def test_nothing_moves_in_ci_or_when_asked_to_be_quiet(
 ) -> None:
     args = [quieter.pop("args")] if "args" in quieter else []
     assert b"\x1b[?25l" not in on_a_terminal(tmp_path, *args, **quieter)
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "20", "39"])
+def test_a_narrow_terminal_crops_nothing(tmp_path: Path, columns: str) -> None:
+    from gradcheck_cli.records.yamlfile import write
+    from tests.a_report import sick
+    from tests.processes import python
+
+    write(sick(), tmp_path / "r.yaml")
+    narrow = python(tmp_path, "-m", "gradcheck_cli", "report", "r.yaml", COLUMNS=columns)
+    least = python(tmp_path, "-m", "gradcheck_cli", "report", "r.yaml", COLUMNS="40")
+    assert narrow.returncode == 0, narrow.stderr
+    assert narrow.stdout == least.stdout != ""
+
+
+def test_no_color_wins_over_force_color(tmp_path: Path) -> None:
+    from tests.processes import python
+
+    colored = python(tmp_path, "-m", "gradcheck_cli", "rules", FORCE_COLOR="1")
+    plain = python(tmp_path, "-m", "gradcheck_cli", "rules", FORCE_COLOR="1", NO_COLOR="1")
+    assert "\x1b[" in colored.stdout
+    assert "\x1b" not in plain.stdout
+    assert plain.stdout

@@ -47,6 +47,10 @@ class Loop:
     rates: list[list[float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        for optimizer in self.optimizers:
+            if callable(begin := getattr(optimizer, "train", None)):  # those without a schedule
+                with told(f"train() of {type(optimizer).__name__}"):
+                    begin()
         if self.precision == "fp16":
             self.scaler = torch.amp.GradScaler(self.device.type)
         self.rates = [[group["lr"] for group in entry.param_groups] for entry in self.optimizers]

@@ -419,3 +419,27 @@ def test_a_file_that_reads_its_command_line_sees_its_own(write: Write) -> None:
         "data = (torch.zeros(8, 4), torch.zeros(8).long())\n",
     )
     Target.from_strings("demo_args.py").build().step()
+
+
+class WithoutASchedule(torch.optim.SGD):
+    """Like the schedule-free optimizers: it refuses to step before it was put into train mode."""
+
+    training = False
+
+    def train(self) -> None:
+        self.training = True
+
+    def step(self, closure=None):
+        assert self.training, "not in train mode"
+        return super().step(closure)
+
+
+def test_an_optimizer_with_a_train_mode_is_put_into_it() -> None:
+    x = torch.randn(64, 4)
+    target = Target.of(
+        model=lambda: nn.Linear(4, 3),
+        data=torch.utils.data.TensorDataset(x, x[:, :3].argmax(1)),
+        loss="cross_entropy",
+        optimizer=lambda model: WithoutASchedule(model.parameters(), lr=0.1),
+    )
+    assert torch.isfinite(target.build().step().loss)

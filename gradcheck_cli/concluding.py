@@ -1,12 +1,12 @@
 """From a trace and what the rules say of it to the parts of a report; no torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 
 from gradcheck_cli.policy import is_serious
 from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status
 from gradcheck_cli.records.finding import Finding, Severity, Skip
+from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import History, LayerSummary, LossSummary, Verdict
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 from gradcheck_cli.rules import telling
@@ -26,6 +26,7 @@ from gradcheck_cli.rules.progress import State, progress
 _COLUMNS = 60  # steps kept for pictures
 _CURVE = 400  # losses kept for pictures
 _FEW = 20  # steps below which "nothing found" is not an answer
+OF_A_TARGET = Advice()
 BESIDE = (
     "Nothing wrong: gradients reach all layers; losses of models beside each other need not fall."
 )
@@ -195,23 +196,11 @@ def _spaced(steps: Sequence[Step], most: int) -> Sequence[Step]:
     return [steps[round(i * stride)] for i in range(most)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
-    """What to do next, as it can be done with the training that was observed."""
-
-    longer: str = ""  # in the headline, where too little was seen: how more is
-    healthy: tuple[str, ...] = ("put it into CI: gradcheck diagnose ... --fail-on error",)
-    unsure: tuple[str, ...] = ("observe more steps: add --steps auto",)
-    untried: tuple[str, ...] = (
-        "leave out --no-verify to have the fixes tried on your model and data",
-    )
-
-
 def next_steps(
     found: Verdict,
     findings: Sequence[Finding],
     fixes: Sequence[Fix],
-    advice: Advice = Advice(),
+    advice: Advice = OF_A_TARGET,
     *,
     taken: int = 0,
 ) -> tuple[str, ...]:

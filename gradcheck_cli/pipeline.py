@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from gradcheck_cli import __version__, concluding, plugins, settings
 from gradcheck_cli.causes.ranking import rank
-from gradcheck_cli.concluding import Advice
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.diagnosis import Cause, Fix, Verification
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.joining import joined
+from gradcheck_cli.records.recording import Advice, Recording
 from gradcheck_cli.records.report import Report, RunFacts, Verdict
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.rules import all_rules
@@ -65,7 +65,7 @@ class Conclusion:
     """A report and what it was made of."""
 
     report: Report
-    traces: tuple[Trace, ...] = ()
+    recordings: tuple[Recording, ...] = ()  # of every training, to be judged again
     proposals: "tuple[Proposal, ...]" = ()  # of the fixes in the report, in their order
     notes: tuple[str, ...] = ()  # of the policy: what fits nothing
 
@@ -115,7 +115,26 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
             found, judgement.findings, fixes, observed.advice, taken=trace.taken
         ),
     )
-    return Conclusion(report, (trace,), proposals, judgement.notes)
+    return Conclusion(report, (_recorded(observed, report),), proposals, judgement.notes)
+
+
+def recalled(recording: Recording) -> Observed:
+    """Return what was observed of a training that was recorded; nothing can be tried on it."""
+    return Observed(**{name: getattr(recording, name) for name in Recording.__dataclass_fields__})
+
+
+def _recorded(observed: Observed, report: Report) -> Recording:
+    trace = observed.trace
+    return Recording(
+        trace=trace,
+        run=report.run,
+        assumptions=observed.assumptions,
+        gaps=report.gaps[len(trace.gaps) :],
+        crashed=observed.crashed,
+        advice=observed.advice,
+        subject=observed.subject,
+        mute=observed.mute,
+    )
 
 
 def conclude_all(
@@ -128,7 +147,7 @@ def conclude_all(
     notes = [n for n in parts[0].notes if all(n in part.notes for part in parts)]
     return Conclusion(
         joined([part.report for part in parts]),
-        tuple(trace for part in parts for trace in part.traces),
+        tuple(recording for part in parts for recording in part.recordings),
         tuple(proposal for part in parts for proposal in part.proposals),
         tuple(notes),
     )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -19,6 +20,7 @@ from gradcheck_cli.probe.session import Session
 from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.records.report import Report
+from gradcheck_cli.records.tracefile import write_traces
 from gradcheck_cli.renderers.html import render as render_html
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.targets.sources import SiteBook
@@ -160,6 +162,10 @@ class Watch:
         )
         sessions = self._everywhere.sessions
         return conclusion_of(sessions, about, policy, played=played, on_stage=on_stage)
+
+    def save_trace(self, path: str | Path) -> None:
+        """Write what was measured so far, for `gradcheck judge`. Raises what `report` does, and UsageError."""
+        write_traces(self.conclusion().recordings, Path(path))
 
     def _repr_html_(self) -> str:
         """Show the report in a notebook, in a frame of its own."""

@@ -11,7 +11,6 @@ from typing import NoReturn
 import torch
 from torch import nn
 
-from gradcheck_cli.concluding import Advice
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
 from gradcheck_cli.pipeline import Conclusion, Observed, Stage, conclude_all
 from gradcheck_cli.policy import Policy
@@ -20,6 +19,7 @@ from gradcheck_cli.probe.ranks import unread
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.probe.subjects import scripted
 from gradcheck_cli.records.finding import Crash
+from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.replay.recording import Recording

@@ -38,6 +38,10 @@ class Commands(LazyGroup):
             "report:report",
             "Show a saved report again, or write it in another format. Runs no code of yours.",
         ),
+        "judge": Entry(
+            "judge:judge",
+            "Judge a saved trace again, with the rules of this version. Runs no code of yours.",
+        ),
         "compare": Entry(
             "compare:compare",
             "Say what is new, gone, worse and better in AFTER. Exits 1 when something is new or worse.",

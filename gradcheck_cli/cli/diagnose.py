@@ -33,6 +33,7 @@ def diagnose(
     examine: options.ExamineOption = None,
     verify_on: options.VerifyOnOption = None,
     timeout: options.TimeoutOption = None,
+    save_trace: options.SaveTraceOption = None,
     config: options.ConfigOption = None,
     model_arg: training_options.ModelArgOption = None,
     weights: training_options.WeightsOption = None,
@@ -53,8 +54,8 @@ def diagnose(
     3 could not diagnose (your code raised), 4 a bug of gradcheck, 130 interrupted.
     """
     given = dict(locals())  # first, so that it holds the options and nothing else
-    own = {"config", "trust", "strategy", "model_arg", "severity"}
+    own = {"config", "trust", "strategy", "model_arg", "severity", "save_trace"}
     settings = {name: value for name, value in given.items() if name not in own}
     settings |= gate_options.as_settings(given)
     settings["model_args"] = training_options.arguments_of(model_arg)
-    return run_all(settings, config, trust=trust, strategy=strategy)
+    return run_all(settings, config, trust=trust, strategy=strategy, save_trace=save_trace)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli import gating
@@ -37,14 +38,21 @@ class Asked:
 
 
 def run_all(
-    given: Mapping[str, Any], config: str | None, *, trust: bool, strategy: str | None = None
+    given: Mapping[str, Any],
+    config: str | None,
+    *,
+    trust: bool,
+    strategy: str | None = None,
+    save_trace: Path | None = None,
 ) -> int:
     """Diagnose one model or several and return the exit code."""
     met = strategy_runs.meet(strategy)
     if met is not None:
-        alike = partial(_all, given, config, trust=trust, strategy=strategy, met=met)
+        alike = partial(
+            _all, given, config, trust=trust, save_trace=save_trace, strategy=strategy, met=met
+        )
         return strategy_runs.together(met, alike)
-    return _all(given, config, trust=trust)
+    return _all(given, config, trust=trust, save_trace=save_trace)
 
 
 def _all(
@@ -52,6 +60,7 @@ def _all(
     config: str | None,
     *,
     trust: bool,
+    save_trace: Path | None,
     strategy: str | None = None,
     met: "Meeting | None" = None,
 ) -> int:
@@ -61,11 +70,14 @@ def _all(
     confine_outputs(found)
     if met is not None and len(found.runs) > 1:
         raise UsageError("--strategy takes one model at a time; the config names several")
+    if save_trace is not None and len(found.runs) > 1:
+        raise UsageError("--save-trace takes one model at a time; the config names several")
     if len(found.runs) > 1:
         return run_several(found.runs, partial(_diagnosed, asked=asked), asked.policy)
     [run] = found.runs
     specs = run["output"]
-    return _one(run, parse([s for s in specs if HERE not in s] + own_specs(specs, run.name)), asked)
+    shared = [s for s in specs if HERE not in s]
+    return _one(run, parse(shared + own_specs(specs, run.name), save_trace), asked)
 
 
 def loaded(given: Mapping[str, Any], config: str | None, verb: str) -> "Settings":
@@ -105,7 +117,13 @@ def _one(run: "Run", wanted: Outputs, asked: Asked) -> int:
         return ExitCode.OK  # rank 0 knows better
     made = _diagnosed(run, wanted, asked)
     result = gating.beside(made.report, asked.policy, made.notes)
-    tell(result.report, wanted, quiet=bool(run["quiet"]), notes=result.all_notes)
+    tell(
+        result.report,
+        wanted,
+        quiet=bool(run["quiet"]),
+        notes=result.all_notes,
+        recordings=made.recordings,
+    )
     return result.code
 
 

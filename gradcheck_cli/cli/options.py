@@ -1,6 +1,7 @@
 """Options that several commands share, declared once."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -126,6 +127,15 @@ VerifyOnOption = Annotated[
         min=1,
         metavar="N",
         help="Try fixes on N samples of each batch, where whole ones take too much memory or time.",
+    ),
+]
+SaveTraceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-trace",
+        metavar="FILE",
+        help="Save what was measured as JSON (FILE.gz: compressed), for gradcheck judge. It holds "
+        "names, places in the source, losses and sizes; no weights, no samples.",
     ),
 ]
 TimeoutOption = Annotated[

@@ -7,6 +7,7 @@ from pathlib import Path
 from gradcheck_cli.cli.consoles import write_out
 from gradcheck_cli.cli.job_summary import append
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.records.recording import Recording
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.textfile import check_writable, is_device, write_text
 from gradcheck_cli.renderers.formats import Format, find, of_suffix
@@ -29,6 +30,7 @@ class Outputs:
     """All requested reports."""
 
     wanted: tuple[Output, ...] = ()
+    trace: Path | None = None  # where what was measured is saved
 
     @property
     def claims_stdout(self) -> bool:
@@ -62,8 +64,8 @@ class Outputs:
         for form, path in self._kept:
             write_text(path, form.write(report, {}))
 
-    def write(self, report: Report) -> list[Path]:
-        """Write every report and return the files.
+    def write(self, report: Report, recordings: Sequence[Recording] = ()) -> list[Path]:
+        """Write every report, and the recordings where a trace was asked for, and return the files.
 
         One that fails does not keep the others from being written; then the first failure is raised,
         a UsageError where the system refuses.
@@ -83,13 +85,21 @@ class Outputs:
                     files.append(Path(output.shown or output.path))
             except Exception as error:  # noqa: BLE001  # raised below, after the others were written
                 failed.append(error)
+        if self.trace is not None and recordings:
+            from gradcheck_cli.records.tracefile import write_traces
+
+            try:
+                write_traces(recordings, self.trace)
+                files.append(self.trace)
+            except Exception as error:  # noqa: BLE001  # raised below
+                failed.append(error)
         if failed:
             raise failed[0]
         return files
 
 
-def parse(specs: Sequence[str]) -> Outputs:
-    """Return the outputs that `specs` ask for; raises UsageError for what can not be written."""
+def parse(specs: Sequence[str], trace: Path | None = None) -> Outputs:
+    """Return the outputs that `specs` ask for, and the trace; raises UsageError for what can not be written."""
     outputs = tuple(_parse(spec) for spec in specs)
     on_stdout = [o.format.name for o in outputs if o.path is None]
     if len(on_stdout) > 1:
@@ -97,12 +107,13 @@ def parse(specs: Sequence[str]) -> Outputs:
         raise UsageError(
             f"{said} can not both go to stdout; give one a path, as in {on_stdout[0]}:PATH"
         )
-    paths = [o.path for o in outputs if o.path is not None]
+    named = [*(o.path for o in outputs), trace]
+    paths = [path for path in named if path is not None]
     for path in paths:
         check_writable(path)
         if [other.resolve() for other in paths].count(path.resolve()) > 1:
             raise UsageError(f"two outputs would be written to {path}")
-    return Outputs(outputs)
+    return Outputs(outputs, None if trace is None else trace.absolute())
 
 
 def confine(specs: Sequence[str], checkout: Path, origin: str) -> None:

@@ -80,6 +80,7 @@ def run(
     quiet: options.MaybeQuietOption = None,
     verify: VerifyOption = False,
     budget: options.BudgetOption = None,
+    save_trace: options.SaveTraceOption = None,
     config: options.ConfigOption = None,
 ) -> int:
     """Run a training script as it is and say why its model does not learn.
@@ -94,7 +95,7 @@ def run(
     if verify and ranks() is not None:
         raise UsageError("--verify takes one process; use diagnose --strategy ddp or fsdp instead")
     found = _settings(given, config)
-    wanted = outputs.parse(found["output"])
+    wanted = outputs.parse(found["output"], save_trace)
 
     from gradcheck_cli import running
     from gradcheck_cli.probe.launching import find_module, find_script
@@ -181,7 +182,8 @@ def _tell(
     report = result.report
     files = []
     try:
-        files = wanted.write(report)
+        recorded = outcome.conclusion.recordings if outcome.conclusion is not None else ()
+        files = wanted.write(report, recorded)
     finally:  # a file that can not be written does not take the report with it
         if quiet:
             _line(report.verdict.value, report.headline)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from gradcheck_cli.cli.consoles import err, out
 from gradcheck_cli.cli.outputs import Outputs
+from gradcheck_cli.records.recording import Recording
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.terminal import render
 from gradcheck_cli.renderers.words import clean
@@ -15,11 +16,18 @@ from gradcheck_cli.shadowing import ours
 
 
 @ours()
-def tell(report: Report, outputs: Outputs, *, quiet: bool, notes: Sequence[str] = ()) -> None:
+def tell(
+    report: Report,
+    outputs: Outputs,
+    *,
+    quiet: bool,
+    notes: Sequence[str] = (),
+    recordings: Sequence[Recording] = (),
+) -> None:
     """Write the reports, then show what a person reads; machine formats keep stdout to themselves."""
     files = []
     try:
-        files = outputs.write(report)
+        files = outputs.write(report, recordings)
     finally:  # a file that can not be written does not take the report with it
         _show(report, outputs, quiet=quiet)
     if not quiet:

@@ -58,22 +58,27 @@ def _check_name(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` at once; raises UsageError when the system refuses."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` at once; raises UsageError when the system refuses."""
     try:
         if is_device(path):
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
         else:
-            _replace(path, text)
+            _replace(path, content)
     except OSError as error:
         raise UsageError(f"can not write {path}: {error.strerror or error}") from error
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """Write beside `path` and rename; of a link, what it leads to is replaced and the link stays."""
     path = path.resolve() if path.is_symlink() else path
     handle, name = tempfile.mkstemp(prefix=".gradcheck-", dir=path.absolute().parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         Path(name).chmod(_mode(path))
         Path(name).replace(path)
     except BaseException:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils import checkpoint
 
 from gradcheck_cli.probe.calls import tensors_in
+from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -20,6 +21,7 @@ from gradcheck_cli.records.site import SourceSite
 class CheckpointWatch:
     """Counts checkpoints, and those that cut the graph."""
 
+    modes: ModeWatch
     times: int = 0
     of: int = 0
     at: SourceSite | None = None
@@ -33,7 +35,11 @@ class CheckpointWatch:
 
         def apply(run: Any, *args: Any) -> Any:
             self._runs(run, args)
-            return original(run, *args)
+            self.modes.checkpointing += 1
+            try:
+                return original(run, *args)
+            finally:
+                self.modes.checkpointing -= 1
 
         function.apply = apply
         try:

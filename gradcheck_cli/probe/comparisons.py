@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from gradcheck_cli.probe import calls, losses
+from gradcheck_cli.probe.blind_terms import BlindTerms
 from gradcheck_cli.probe.calls import Origin
 from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.losses import LossCall
@@ -22,6 +23,10 @@ class Comparisons:
 
     origin: Callable[[torch.Tensor], Origin]
     found: list[LossCall] = field(default_factory=list)
+    blind: BlindTerms = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.blind = BlindTerms(self.origin)
 
     def saw(
         self,
@@ -38,6 +43,7 @@ class Comparisons:
         call = None
         if transformed():
             return  # values cannot be read there
+        self.blind.saw(name, given, result)
         if name in calls.LOSSES:
             call = losses.loss_call(function, args, kwargs, result, self._last)
         elif not outside or not isinstance(result, torch.Tensor) or not result.requires_grad:

@@ -17,6 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from gradcheck_cli.probe.checkpoints import CheckpointWatch
 from gradcheck_cli.probe.clearing import Account
+from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.patches import backwards_seen, optimizers_seen, scaled_updates_seen
 from gradcheck_cli.probe.rewrapping import RewrapWatch
 from gradcheck_cli.probe.scaling import ScalingWatch
@@ -37,11 +38,15 @@ class LoopWatch:
     )
     scaling: ScalingWatch = field(default_factory=ScalingWatch)
     rewrapping: RewrapWatch = field(default_factory=RewrapWatch)
-    checkpoints: CheckpointWatch = field(default_factory=CheckpointWatch)
+    modes: ModeWatch = field(default_factory=ModeWatch)
+    checkpoints: CheckpointWatch = field(init=False)
     _asked: bool = False  # a scaler was asked for an update
     on_begin: Callable[[tuple[torch.Tensor, ...]], None] = lambda _: None  # of a backward pass
     on_end: Callable[[], None] = lambda: None  # of a backward pass
     _exit: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self.checkpoints = CheckpointWatch(self.modes)
 
     def __enter__(self) -> Self:
         self._exit.callback(register_optimizer_step_post_hook(self._updated).remove)
@@ -51,6 +56,7 @@ class LoopWatch:
         self._exit.enter_context(schedulers_seen(self._scheduled))
         self._exit.enter_context(self.checkpoints.watching())
         self.scaling.watch(self._exit)
+        self.modes.watch(self._exit)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,14 +70,14 @@ class LoopWatch:
             known.choose(optimizer)
         return known
 
-    def facts(self, optimizers: Iterable[Optimizer]) -> LoopFacts:
-        """Return what was seen of the loop around these optimizers."""
+    def facts(self, optimizers: Iterable[Optimizer], more: Iterable[Habit] = ()) -> LoopFacts:
+        """Return what was seen of the loop around these optimizers, and more that others saw."""
         known = [o for o in optimizers if o in self.accounts]
         seen = [self.accounts[o] for o in known]
         return LoopFacts(
             backwards=max((a.backwards for a in seen), default=0),
             updates=max((a.updates for a in seen), default=0),
-            habits=tuple(self._habits(known)),
+            habits=(*self._habits(known), *more),
         )
 
     def _habits(self, optimizers: Iterable[Optimizer]) -> Iterator[Habit]:
@@ -84,6 +90,7 @@ class LoopWatch:
         yield from self.scaling.habits()
         yield from self.rewrapping.habits()
         yield from self.checkpoints.habits()
+        yield from self.modes.habits()
 
     # ---- events ---------------------------------------------------------------------------
 
@@ -109,6 +116,7 @@ class LoopWatch:
 
     def _updated(self, optimizer: Optimizer, *_: Any) -> None:
         self.account(optimizer).updated(optimizer)
+        self.modes.updates += 1
         self.rates.setdefault(optimizer, Rates()).updated(optimizer, asked=self._asked)
 
     def _asks(self, optimizer: Optimizer) -> None:

@@ -30,6 +30,7 @@ from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.history import History
 from gradcheck_cli.probe.hooking import in_backward, is_traced, unheard
 from gradcheck_cli.probe.listening import Listening
+from gradcheck_cli.probe.loss_habits import LossHabits
 from gradcheck_cli.probe.outputs import OutputWatch
 from gradcheck_cli.probe.ownership import Owner, clean, is_native, owners
 from gradcheck_cli.probe.sites import user_site
@@ -52,6 +53,7 @@ class Recorder:
     steps: History = field(default_factory=History)
     gaps: dict[str, Gap] = field(default_factory=dict)
     cuts: dict[Any, Cut] = field(default_factory=dict)
+    loss_habits: LossHabits = field(default_factory=LossHabits)
     _exit: ExitStack = field(default_factory=ExitStack)
     _forward_hooks: ExitStack = field(default_factory=ExitStack)
     _observing: bool = False
@@ -199,6 +201,7 @@ class Recorder:
                 cut = Cut(operation="no_grad", layer=path, at=sites[0])
                 self.cuts.setdefault(("no_grad", path), cut)
         self._loss.saw(tape.compared.found, tape.backward_value)
+        self.loss_habits.saw(tape.compared.found, tape.compared.blind)
         for cut in tape.cuts:
             self.cuts.setdefault((cut.operation, cut.at), cut)
         tape.close()

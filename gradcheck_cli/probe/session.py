@@ -5,7 +5,7 @@ closure, and ends when all its optimizers have stepped. What runs without a grap
 evaluation, and is looked away from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -19,8 +19,11 @@ from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.recorder import Recorder
 from gradcheck_cli.probe.sampling import Alarm, Sampling
 from gradcheck_cli.probe.subjects import Group, ids_of
+from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
 
+# Modules that compute something else in eval mode.
+_DIFFER = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001 - bases
 _PROBED = 8  # gradients looked at to see whether all were zeroed
 _OBSERVED = 128  # steps whose readings are kept of a run that nobody bounds
 
@@ -62,6 +65,8 @@ class Session:
     _paused: bool = False
     _eval_forwards: int = 0
     _in_training_mode: bool = False  # the steps so far began in it
+    _was_in_training_mode: bool = False  # at an update
+    _in_eval_mode: int = 0  # updates in a row, up to the last
     _alarm: Alarm = field(default_factory=Alarm)
     _stepped: set[int] = field(default_factory=set)
     _ended: list[Ended] = field(default_factory=list)
@@ -146,6 +151,9 @@ class Session:
             del self.losses[1:]  # each call of its closure is the whole loss again
         self._stepped.add(id(optimizer))
         self.unused = 0
+        trains = any(m.training for m in self.group.models)
+        self._was_in_training_mode |= trains
+        self._in_eval_mode = 0 if trains else self._in_eval_mode + 1
         if len(self._stepped) < len(self.recorder.optimizers):
             return False
         self.close()
@@ -220,10 +228,19 @@ class Session:
     def trace(self) -> Trace:
         """Return what was measured so far."""
         self._write()
-        seen = self.loop.facts(self.recorder.optimizers)
+        seen = self.loop.facts(self.recorder.optimizers, self._habits())
         return replace(self.recorder.trace(self.precision), loop=seen)
 
     # ---- details --------------------------------------------------------------------------
+
+    def _habits(self) -> Iterator[Habit]:
+        yield from self.recorder.loss_habits.habits()
+        if self._was_in_training_mode and self._in_eval_mode:
+            differ = (m for model in self.group.models for m in model.modules())
+            names = dict.fromkeys(type(m).__name__ for m in differ if isinstance(m, _DIFFER))
+            yield Habit(
+                kind=Kind.EVAL_MODE, times=self._in_eval_mode, of=self.steps, names=tuple(names)
+            )
 
     def _forgot_no_grad(self, module: nn.Module) -> bool:
         """Is it an evaluation that keeps a graph? Only a model that is not always in eval mode tells."""

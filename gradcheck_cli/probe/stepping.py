@@ -43,7 +43,7 @@ def observe(
     with recorder, LoopWatch() as loop:
 
         def so_far() -> Trace:
-            seen = loop.facts(training.optimizers)
+            seen = loop.facts(training.optimizers, recorder.loss_habits.habits())
             return replace(recorder.trace(training.precision), loop=seen)
 
         try:

@@ -23,6 +23,10 @@ class Kind(StrEnum):
     CLIPPED_SCALED = "clipped scaled"  # clippings of gradients that a scaler had not unscaled
     REWRAPPED = "rewrapped"  # backward passes from a tensor that leads to no parameter
     CUT_CHECKPOINT = "cut checkpoint"  # reentrant checkpoints of inputs that carry no gradient
+    BLIND_TERM = "blind term"  # inspected steps in which a term of the loss had no gradient
+    IGNORED = "ignored"  # inspected steps in which all labels were ignored, or there were none
+    TRAIN_MODE = "train mode"  # spells between updates with dropout acting without a graph
+    EVAL_MODE = "eval mode"  # updates in a row, up to the last, in eval mode, after train mode
     ASCENDS = "ascends"  # the optimizer goes up: `maximize`, or a negative rate
 
 

@@ -28,6 +28,11 @@ for epoch in range(epochs):
         optimizer.step()
         # here: schedulers that count batches (OneCycleLR, warm-ups)
     scheduler.step()  # here: schedulers that count epochs (StepLR, MultiStepLR, ExponentialLR)"""
+MODES = """\
+model.eval()
+with torch.no_grad():
+    evaluate(model)
+model.train()"""
 # By the name of the finding: what to do, and the lines as they should be.
 MENDED: dict[str, tuple[str, str]] = {
     "gradients-not-cleared": ("Clear the gradients once per update.", STEP),
@@ -39,6 +44,16 @@ MENDED: dict[str, tuple[str, str]] = {
     ),
     "clipped-before-unscale": ("Unscale the gradients before they are clipped.", UNSCALED),
     "schedule-ran-out": ("Step the scheduler as often as its numbers mean.", SCHEDULED),
+    "eval-mode-in-training": ("Go back to train mode after each evaluation.", MODES),
+    "evaluation-in-train-mode": ("Evaluate in eval mode.", MODES),
+    "loss-term-without-gradient": (
+        "Compute every term of the loss with its graph.",
+        "loss = first_term + second_term  # neither under torch.no_grad() nor detached",
+    ),
+    "labels-all-ignored": (
+        "Look at the labels that the loss receives.",
+        "print((labels != -100).sum(dim=-1))  # 0: nothing to learn from this sample",
+    ),
     "loss-rewrapped": ("Call backward() on the loss itself.", STEP),
     "checkpoint-cuts-gradient": (
         "Use checkpoints that do not need inputs with a gradient.",
@@ -60,7 +75,11 @@ MENDED: dict[str, tuple[str, str]] = {
         "optimizer-of-another-model",
         "clipped-before-unscale",
         "schedule-ran-out",
+        "eval-mode-in-training",
+        "evaluation-in-train-mode",
         "loss-rewrapped",
+        "loss-term-without-gradient",
+        "labels-all-ignored",
         "checkpoint-cuts-gradient",
         "ascending-updates",
     ),

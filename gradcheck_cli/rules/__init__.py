@@ -14,12 +14,16 @@ from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter
 from gradcheck_cli.rules.diverging_loss import diverging_loss
 from gradcheck_cli.rules.drifted_replicas import drifted_replicas
 from gradcheck_cli.rules.dying_relu import dying_relu
+from gradcheck_cli.rules.eval_mode_in_training import eval_mode_in_training
+from gradcheck_cli.rules.evaluation_in_train_mode import evaluation_in_train_mode
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient
 from gradcheck_cli.rules.frozen_parameter import frozen_parameter
 from gradcheck_cli.rules.gradients_cleared_too_early import gradients_cleared_too_early
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared
+from gradcheck_cli.rules.labels_all_ignored import labels_all_ignored
 from gradcheck_cli.rules.large_first_loss import large_first_loss
 from gradcheck_cli.rules.loss_rewrapped import loss_rewrapped
+from gradcheck_cli.rules.loss_term_without_gradient import loss_term_without_gradient
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss
 from gradcheck_cli.rules.never_called import never_called
 from gradcheck_cli.rules.non_finite import non_finite
@@ -70,7 +74,11 @@ RULES: tuple[Rule, ...] = (
     optimizer_of_another_model,  # GC803
     clipped_before_unscale,  # GC804
     schedule_ran_out,  # GC805
+    eval_mode_in_training,  # GC806
+    evaluation_in_train_mode,  # GC807
     loss_rewrapped,  # GC808
+    loss_term_without_gradient,  # GC809
+    labels_all_ignored,  # GC812
     checkpoint_cuts_gradient,  # GC813
     scheduler_before_optimizer,  # GC814
     ascending_updates,  # GC816

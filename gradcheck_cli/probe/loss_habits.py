@@ -1,0 +1,47 @@
+"""What inspected steps show of the loss that is a mistake of the loop: blind terms, ignored labels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gradcheck_cli.probe.blind_terms import BlindTerms
+from gradcheck_cli.probe.losses import LossCall
+from gradcheck_cli.records.loop import Habit, Kind
+from gradcheck_cli.records.site import SourceSite
+
+_OF_CLASSES = frozenset({"cross_entropy", "nll_loss"})
+_IGNORED = -100  # as torch's losses have it, unless they are told
+
+
+@dataclass(slots=True)
+class LossHabits:
+    """Counts over inspected steps."""
+
+    steps: int = 0
+    blind: int = 0
+    places: dict[SourceSite | None, None] = field(default_factory=dict)
+    compared: int = 0
+    ignored: int = 0
+
+    def saw(self, found: Sequence[LossCall], terms: BlindTerms) -> None:
+        """An inspected step has ended."""
+        self.steps += 1
+        self.blind += bool(terms.found)
+        self.places.update(terms.found)
+        labelled = [c for c in found if c.kind in _OF_CLASSES and c.target is not None]
+        self.compared += bool(labelled)
+        self.ignored += bool(labelled) and all(map(_ignores_all, labelled))
+
+    def habits(self) -> Iterator[Habit]:
+        """Say what was counted."""
+        if self.blind:
+            at = next((x for x in self.places if x is not None), None)
+            yield Habit(kind=Kind.BLIND_TERM, times=self.blind, of=self.steps, at=at)
+        if self.ignored:
+            yield Habit(kind=Kind.IGNORED, times=self.ignored, of=self.compared)
+
+
+def _ignores_all(call: LossCall) -> bool:
+    target = call.target
+    if target is None or target.is_floating_point():
+        return False
+    return bool((target == call.options.get("ignore_index", _IGNORED)).all())

@@ -1,0 +1,37 @@
+"""GC807 evaluation-in-train-mode."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+
+
+@rule("GC807", "evaluation-in-train-mode")
+def evaluation_in_train_mode(trace: Trace, *, share: float = 0.2, least: int = 20) -> Iterator[Hit]:
+    """The model is evaluated in train mode: dropout acts on what is measured.
+
+    Measures  spells between updates in which dropout acts although no graph is kept, and those in which
+              it rests.
+    Reports   such spells, fewer than `share` of at least `least` updates, when dropout never rests.
+    Matters   the numbers of the evaluation are noisier and worse than those of the model.
+    Severity  warning; note when dropout rests in other spells, which may be meant (Monte Carlo dropout).
+    Not for   passes without a graph at each update, as for targets, teachers and rollouts; recomputation.
+    Sources   PyTorch documentation, torch.nn.Module.eval; Gal & Ghahramani 2016, arXiv:1506.02142.
+    """
+    habit = loop_of(trace).habit(Kind.TRAIN_MODE)
+    if not habit.times or habit.of < least or habit.times > share * habit.of:
+        return
+    where = f" at {habit.at}" if habit.at else ""
+    rested = habit.numbers.get("rested", 0.0)
+    yield Hit(
+        severity=Severity.NOTE if rested else Severity.WARNING,
+        confidence=Confidence.MEDIUM,
+        message=f"In {habit.times} of the spells between {habit.of} updates the model ran without gradients and with dropout "
+        f"acting{where}: call `model.eval()` before an evaluation and `model.train()` after it.",
+        evidence=(
+            Evidence("spells without gradients in which dropout acted", float(habit.times), 0.0),
+            Evidence("spells in which it rested", rested, None),
+        ),
+        at=habit.at,
+    )

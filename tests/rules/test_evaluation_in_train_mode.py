@@ -1,0 +1,91 @@
+"""GC807: evaluations in which dropout acts."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from gradcheck_cli.records.finding import Severity
+from tests.loops import adam, batch, findings, loss_of, mistakes
+
+NAME = "evaluation-in-train-mode"
+
+
+def network(rate: float = 0.5) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(6, 16), nn.Dropout(rate), nn.Linear(16, 3))
+
+
+def evaluated(*, switch: bool, every: int = 30, rate: float = 0.5) -> Callable[[], None]:
+    def loop() -> None:
+        model = network(rate)
+        optimizer = adam(model)
+        for i in range(60):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+            if i % every == every - 1:
+                model.train(not switch)
+                with torch.no_grad():
+                    loss_of(model, 200)
+                model.train()
+
+    return loop
+
+
+def at_the_end() -> None:
+    model = network()
+    optimizer = adam(model)
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        optimizer.step()
+    with torch.inference_mode():
+        model(torch.randn(100, 6))
+
+
+@pytest.mark.parametrize(
+    "loop", [pytest.param(evaluated(switch=False), id="per epoch"), at_the_end]
+)
+def test_the_line_of_the_evaluation_is_told(loop: Callable[[], None]) -> None:
+    found = findings(loop)[NAME]
+    assert found.severity is Severity.WARNING
+    assert found.at is not None
+    assert found.at.file.endswith(("test_evaluation_in_train_mode.py", "loops.py"))
+
+
+def teacher() -> None:
+    model = network()
+    optimizer = adam(model)
+    for _ in range(40):
+        x, _ = batch()
+        with torch.no_grad():
+            goal = model(x)
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), goal).backward()
+        optimizer.step()
+
+
+def checkpointed() -> None:
+    first, model = nn.Linear(6, 6), network()
+    optimizer = adam(nn.ModuleList([first, model]))
+    for _ in range(40):
+        x, y = batch()
+        optimizer.zero_grad()
+        out = checkpoint(model, first(x), use_reentrant=True)
+        nn.functional.cross_entropy(out, y).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(evaluated(switch=True), id="eval mode"),
+        pytest.param(evaluated(switch=False, rate=0.0), id="no dropout"),
+        teacher,
+        checkpointed,
+    ],
+)
+def test_evaluations_and_passes_that_are_meant_are_fine(loop: Callable[[], None]) -> None:
+    assert mistakes(loop) == set()

@@ -73,6 +73,7 @@ class Program:
     data: Callable[[Path], None] | None = None
     data_folder: str = "."
     path: str = ""  # put on PYTHONPATH
+    files: tuple[str, ...] = ()  # what it needs beside Python files
     sick: bool = False  # by its own commands: what is found is right
 
 
@@ -88,7 +89,8 @@ EXAMPLES, NANO, NAMES, MINGPT, ODE = (
 def makemore(kind: str) -> Program:
     """Return makemore with one of its models."""
     command = ("makemore.py", "--type", kind, "--max-steps", "150", "--num-workers", "0")
-    return Program(f"makemore {kind}", *NAMES, (*command, "--n-layer", "2", "--n-embd", "32"))
+    small = ("--n-layer", "2", "--n-embd", "32")
+    return Program(f"makemore {kind}", *NAMES, (*command, *small), files=("names.txt",))
 
 
 def words(kind: str, *options: str) -> Program:
@@ -158,7 +160,9 @@ def take_out(program: Program, checkouts: Path, into: Path) -> bool:
     if not home.is_dir():
         return False
     archive = subprocess.run(
-        ["git", "-C", str(home), "archive", program.commit], capture_output=True, check=False
+        ["git", "-C", str(home), "archive", program.commit, "*.py", *program.files],
+        capture_output=True,
+        check=False,
     )
     if archive.returncode:
         return False

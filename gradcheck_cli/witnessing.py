@@ -1,5 +1,6 @@
 """From trainings that were watched to the pipeline: what `watch` and `run` have in common."""
 
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -252,6 +253,26 @@ def _unwrapped(model: nn.Module) -> nn.Module:
     return model
 
 
+def _own(model: nn.Module) -> nn.Module:
+    """Return the user's own model inside the wrappers of libraries, by which it is called in a report.
+
+    A wrapper is a class of an installed package that holds one child, and in it all its parameters.
+    """
+    plain = _unwrapped(model)
+    children = list(plain.children())
+    if len(children) != 1 or not _is_installed(plain) or isinstance(plain, nn.Sequential):
+        return plain
+    within = _own(children[0])
+    held = {id(p) for p in within.parameters()}
+    whole = all(id(p) in held for p in plain.parameters())
+    return within if whole and not _is_installed(within) else plain
+
+
+def _is_installed(model: nn.Module) -> bool:
+    module = sys.modules.get(type(model).__module__)
+    return "site-packages" in (getattr(module, "__file__", None) or "")
+
+
 def _device(session: Session) -> torch.device:
     return next(
         (p.device for m in session.group.models for p in m.parameters()), torch.device("cpu")
@@ -259,7 +280,7 @@ def _device(session: Session) -> torch.device:
 
 
 def _facts(session: Session, trace: Trace, about: Circumstances) -> RunFacts:
-    models = [_unwrapped(m) for m in session.group.models]
+    models = [_own(m) for m in session.group.models]
     return RunFacts(
         command=about.command,
         model=", ".join(dict.fromkeys(type(m).__name__ for m in models)),

@@ -43,7 +43,10 @@ def group_of(called: nn.Module, free: Optimizers, taken: Optimizers = ()) -> Gro
     for top in tops(wanted, called):
         holds = {id(p) for p in top.parameters()}
         others = [o for o in (*free, *taken) if o not in training and ids_of(o) & holds]
-        models.append(_smallest(top, wanted & holds, called) if others else top)
+        part = (
+            _smallest(top, wanted & holds, called) if others else _without_copy(top, wanted, called)
+        )
+        models.append(part)
     return Group(tuple(models), tuple(training))
 
 
@@ -61,6 +64,19 @@ def tops(wanted: set[int], called: nn.Module | None = None) -> list[nn.Module]:
             chosen.append(top)
             left -= held
     return chosen
+
+
+def _without_copy(top: nn.Module, wanted: set[int], called: nn.Module) -> nn.Module:
+    """Return the child that is trained where the rest of `top` is a frozen copy of it: an average."""
+    for child in top.children():
+        held = {id(p) for p in child.parameters()}
+        rest = [p for p in top.parameters() if id(p) not in held]
+        alike = sorted(p.shape for p in rest) == sorted(p.shape for p in child.parameters())
+        trained = not wanted.isdisjoint(held) and wanted.isdisjoint(map(id, rest))
+        inside = child is called or _contains(child, called)
+        if alike and trained and inside and not any(p.requires_grad for p in rest):
+            return child
+    return top
 
 
 def _is_whole(module: nn.Module) -> bool:

@@ -22,6 +22,7 @@ class Comparisons:
     """The comparisons of one step, in the order in which they were made."""
 
     origin: Callable[[torch.Tensor], Origin]
+    makers: Callable[[torch.Tensor], frozenset[int | str]]  # of a tensor without a graph
     found: list[LossCall] = field(default_factory=list)
     blind: BlindTerms = field(init=False)
 
@@ -56,6 +57,10 @@ class Comparisons:
             call = self._against_chances(given, result)
         if call is not None:
             call.place = calling_place()
+            target = call.target_itself
+            if target is not None and not target.requires_grad:
+                call.made_by = self.makers(target)
+            call.target_itself = None
             self.found.append(call)
 
     def _last(self, tensor: torch.Tensor) -> str | None:
@@ -63,8 +68,8 @@ class Comparisons:
 
     def _difference(self, given: list[torch.Tensor], result: torch.Tensor) -> LossCall | None:
         """Return `output - target`, the beginning of a loss written by hand."""
-        outputs = [t for t in given if self.origin(t).calls]
-        targets = [t for t in given if not self.origin(t).calls and not t.requires_grad]
+        outputs = [t for t in given if t.requires_grad and self.origin(t).calls]
+        targets = [t for t in given if not t.requires_grad]
         if len(given) != 2 or len(outputs) != 1 or len(targets) != 1 or targets[0].numel() < 2:
             return None
         return losses.difference(outputs[0], targets[0], result, self._last(outputs[0]))

@@ -126,6 +126,9 @@ class Everywhere:
             return None
         self._depth += 1
         known = [s for s in self.sessions if id(module) in s.modules]
+        if self._depth == 1 and not torch.is_grad_enabled():
+            for session in self.sessions:
+                session.overhears()
         if not known and self._depth == 1 and self.fixed is None and torch.is_grad_enabled():
             self.seen.forwards += 1
             return self._discover(module, args)

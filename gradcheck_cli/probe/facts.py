@@ -1,27 +1,15 @@
-"""What the batches and the loss looked like, added up over the inspected steps."""
+"""What the batches looked like, added up over the inspected steps."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from math import isfinite, prod
-from statistics import median
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.probe.hooking import transformed
-from gradcheck_cli.probe.losses import LossCall
-from gradcheck_cli.probe.terms import NEVER_NEGATIVE, Measured, Terms
-from gradcheck_cli.records.trace import OVER_THE_BATCH, DataFacts, LossFacts
+from gradcheck_cli.probe.loss_facts import LossWatch
+from gradcheck_cli.records.trace import DataFacts
 
-_LARGE = 1_000_000  # outputs of this size are compared with a constant in the first looks only
-_ENOUGH = 3
-_APART = 0.02  # share of the loss that is no comparison, above which it has other terms
-_ELEMENTWISE = frozenset(
-    "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy difference "
-    "binary_cross_entropy_with_logits".split()
-)
-_READ = 65_536  # elements of which the size of scores is taken
 _FEATURES = 65_536  # at most so many input features are followed
 
 
@@ -74,7 +62,7 @@ class DataWatch:
         if self.duplicates is None and flat.shape[0] > 1:
             self.duplicates = 1 - torch.unique(flat, dim=0).shape[0] / flat.shape[0]
 
-    def facts(self, loss: "LossWatch") -> DataFacts:
+    def facts(self, loss: LossWatch) -> DataFacts:
         """Return what was seen so far."""
         mean = self.total / self.count if self.count else None
         constant = None
@@ -96,180 +84,3 @@ class DataWatch:
             nonfinite_targets=loss.bad,
             duplicate_inputs=self.duplicates,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """What the comparisons of a step lost, and the factor that makes it a part of the step's loss."""
-
-    loss: float
-    measured: Measured
-    factor: float
-
-
-@dataclass(slots=True)
-class LossWatch:
-    """Follows outputs, targets and what a constant prediction would lose."""
-
-    kind: str | None = None
-    output_shape: tuple[int, ...] | None = None
-    target_shape: tuple[int, ...] | None = None
-    target_kind: str | None = None
-    activation_before: str | None = None
-    low: float | None = None
-    high: float | None = None
-    bad: int = 0
-    width: int | None = None
-    classes: set[int] = field(default_factory=set)
-    score_scale: float | None = None
-    _terms: Terms = field(default_factory=Terms)
-    _read: int = 0  # steps with large outputs
-    _pending: tuple[Measured, float] | None = (
-        None  # of the step that runs, and what backward began from
-    )
-    _totals: list[Compared] = field(default_factory=list)
-
-    def saw(self, calls: list[LossCall], value: torch.Tensor | None) -> None:
-        """The comparisons of one inspected step, and the tensor that backward began from."""
-        usable = [c for c in calls if c.output is not None and c.target is not None]
-        if not usable:
-            return
-        reached = [c for c in usable if c.coefficient is not None]
-        call = (reached or usable)[-1]
-        output, target = call.output, call.target
-        assert output is not None
-        assert target is not None
-        self.kind, self.activation_before = call.kind, call.activation_before
-        if call.activation_before == "log_softmax" and _over_the_batch(output):
-            self.activation_before = OVER_THE_BATCH
-        self.output_shape, self.target_shape = tuple(output.shape), tuple(target.shape)
-        if self.score_scale is None:
-            self.score_scale = score_scale(call.kind, output)
-        self._range(target)
-        self._classes(call.kind, output, target)
-        if max(c.value.numel() + _size(c.output) for c in usable) > _LARGE:
-            self._read += 1
-            if self._read > _ENOUGH:
-                return
-        measured = self._terms.measure(reached)
-        if measured is not None and value is not None and value.numel() == 1:
-            self._pending = (measured, float(value))
-
-    def settle(self, loss: float, loss_scale: float) -> float | None:
-        """The step ended with `loss`: return its part that compares outputs with targets.
-
-        `loss_scale` is the factor of mixed precision, which is in all that backward saw. The part is in
-        units of the comparison itself, however it is weighed in the loss.
-        """
-        pending, self._pending = self._pending, None
-        if pending is None:
-            return None
-        measured, total = pending
-        seen = total / loss_scale
-        unit = loss / seen if seen and isfinite(loss / seen) else 1.0  # several backwards, one loss
-        factor = unit / loss_scale
-        self._totals.append(Compared(loss, measured, factor))
-        return measured.data / measured.weight
-
-    def _range(self, target: torch.Tensor) -> None:
-        if target.numel() == 0:
-            return
-        self.target_kind = "values" if target.is_floating_point() else "classes"
-        wide = target.double()
-        good = wide[wide.isfinite()]
-        self.bad += wide.numel() - good.numel()
-        if good.numel():
-            self.low = min(float(good.min()), self.low if self.low is not None else float("inf"))
-            self.high = max(
-                float(good.max()), self.high if self.high is not None else -float("inf")
-            )
-
-    def _classes(self, kind: str, output: torch.Tensor, target: torch.Tensor) -> None:
-        if kind not in {"cross_entropy", "nll_loss"} or not output.dim():
-            return
-        self.width = output.shape[1 if output.dim() > 1 else 0]
-        if not target.is_floating_point():
-            valid = target[(target >= 0) & (target < self.width)]
-            self.classes.update(torch.unique(valid).tolist())
-
-    def facts(self) -> LossFacts:
-        """Return what was seen so far."""
-        shapes = (self.output_shape, self.target_shape)
-        same_kind = self.target_kind == "values" and None not in shapes
-        apart = self._apart()
-        return LossFacts(
-            kind="of a difference" if self.kind == "difference" else self.kind,
-            output_shape=self.output_shape,
-            target_shape=self.target_shape,
-            activation_before=self.activation_before,
-            classes=self.width,
-            baseline=None if apart else self._baseline(lambda c: c.factor),
-            apart=apart,
-            data_baseline=self._baseline(lambda c: 1 / c.measured.weight) if apart else None,
-            bounded=self.kind in NEVER_NEGATIVE if self.kind else None,
-            first_over_guess=self._first_over_guess(),
-            broadcast=same_kind and self.kind in _ELEMENTWISE and _is_stretched(*shapes),
-            score_scale=self.score_scale,
-        )
-
-    def _first_over_guess(self) -> float | None:
-        first = self._totals[0].measured if self._totals else None
-        return first.data / first.guess if first is not None and first.guess else None
-
-    def _apart(self) -> bool:
-        """Are there other terms in the loss beside the comparisons, penalties for instance?"""
-        rests = [
-            abs(c.loss - c.factor * c.measured.data) / abs(c.loss)
-            for c in self._totals
-            if c.loss and isfinite(c.loss)
-        ]
-        return bool(rests) and median(rests) > _APART
-
-    def _baseline(self, unit: Callable[[Compared], float]) -> float | None:
-        """Return the mean over the steps; later ones count more, whose constant fits more targets."""
-        known = [c for c in self._totals if c.measured.constant is not None]
-        if not known or len(known) < len(self._totals):
-            return None
-        weighed = [(n, unit(c) * (c.measured.constant or 0.0)) for n, c in enumerate(known, 1)]
-        return sum(n * lost for n, lost in weighed) / sum(n for n, _ in weighed)
-
-
-def _size(tensor: torch.Tensor | None) -> int:
-    return 0 if tensor is None else tensor.numel()
-
-
-def score_scale(kind: str, output: torch.Tensor) -> float | None:
-    """Return the rms of scores [N, classes, ...]: around the mean over classes, or around 0 for yes or no.
-
-    A part of large outputs is read: as many samples and places as make up about `_READ` elements. None
-    for other losses, and where the scores are not finite.
-    """
-    if kind not in {"cross_entropy", "binary_cross_entropy_with_logits"} or not output.numel():
-        return None
-    if output.dim() > 2:
-        output = output.flatten(2)[..., :: -(-output[0].numel() // _READ)]
-    if output.dim() > 1:
-        output = output[:: -(-output.numel() // _READ)]
-    if kind == "cross_entropy":
-        output = output - output.mean(min(1, output.dim() - 1), keepdim=True)
-    rms = float(output.float().square().mean().sqrt())
-    return rms if isfinite(rms) else None
-
-
-def _over_the_batch(output: torch.Tensor) -> bool:
-    """Are these logarithms of chances that add up to 1 over the samples, and not over the classes?"""
-    if output.dim() < 2 or min(output.shape[:2]) < 2:
-        return False
-    samples, classes = (output.double().logsumexp(axis).abs().max() for axis in (0, 1))
-    return bool(samples < 1e-2 < classes)
-
-
-def _is_stretched(output: tuple[int, ...] | None, target: tuple[int, ...] | None) -> bool:
-    """As many numbers on both sides, in shapes that make a square of them: [N, 1] against [N]."""
-    if output is None or target is None or output == target:
-        return False
-    wide = max(len(output), len(target))
-    pairs = zip(
-        (1,) * (wide - len(output)) + output, (1,) * (wide - len(target)) + target, strict=True
-    )
-    return prod(output) == prod(target) < prod(max(a, b) for a, b in pairs)

@@ -12,6 +12,7 @@ from torch.overrides import (
 )
 
 from gradcheck_cli.probe.tape import Tape
+from gradcheck_cli.probe.teachers import Prelude
 
 _BACKWARD: Any = torch.Tensor.backward
 
@@ -23,7 +24,7 @@ class Listening(TorchFunctionMode):
     takes the topmost mode away, whichever it is.
     """
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape | Prelude) -> None:
         super().__init__()
         self._tape = tape
         self._thread = get_ident()  # every thread has a stack of its own
@@ -67,9 +68,9 @@ class Listening(TorchFunctionMode):
             tape.backward_begins(args[0])
             return func(*args, **kwargs)
         result = func(*args, **kwargs)
-        if tape.open and not tape.deaf:
+        if not tape.deaf:
             with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
-                tape.saw(func, args, kwargs, result)
+                (tape.saw if tape.open else tape.overhears)(func, args, kwargs, result)
         return result
 
 

@@ -32,9 +32,18 @@ class LossCall:
     options: dict[str, Any] = field(default_factory=dict)  # its other arguments
     place: Any = None  # in the source
     same: Callable[[tuple[str, ...]], torch.Tensor] | None = None  # with these arguments all ones
-    moving: bool = False  # the target was computed by a network, or is trained too
+    mutual: bool = False  # both sides carry a gradient
+    target_itself: torch.Tensor | None = None  # until it is known where it came from
+    made_by: frozenset[int | str] = frozenset()  # layers and parameters that computed the target
+    choice: bool = False  # it picks log-probabilities
+    reached: bool = False  # the backward pass came by
     coefficient: torch.Tensor | None = None  # d(loss) / d(value), once backward has come by
     repels: bool = False  # the loss falls when outputs leave their targets
+
+    @property
+    def chosen(self) -> bool:
+        """Are these log-probabilities of what the model itself chose?"""
+        return self.choice and (bool(self.made_by) or self.repels)
 
     def await_gradient(
         self, tensor: torch.Tensor, read: "Callable[[LossCall, torch.Tensor], None]"
@@ -106,7 +115,8 @@ def loss_call(
         again,
         options=given,
         same=same,
-        moving=_carries(first) and _carries(second),
+        mutual=_carries(first) and _carries(second) and names[0] in {"input", "x1"},
+        target_itself=target if isinstance(target, torch.Tensor) else None,
     )
     call.await_gradient(result, _weight)
     return call
@@ -117,6 +127,7 @@ def _carries(value: Any) -> bool:
 
 
 def _weight(call: LossCall, gradient: torch.Tensor) -> None:
+    call.reached = True
     before = call.coefficient
     call.coefficient = gradient.detach() if before is None else before + gradient.detach()
 
@@ -136,6 +147,7 @@ def difference(
         target_,
         before,
         partial(_error, "mse_loss", target_),
+        target_itself=target,
     )
     call.await_gradient(apart, partial(_of_errors, apart=apart_))
     return call
@@ -146,6 +158,7 @@ def _of_errors(call: LossCall, gradient: torch.Tensor, *, apart: torch.Tensor) -
     slope, error = gradient.detach().double(), apart.double()
     if not slope.numel() or not bool(slope.isfinite().all()):
         return
+    call.reached = True
     call.repels = float((slope * error).sum()) < 0
     for kind, shape, halves in (("mse_loss", error, 0.5), ("l1_loss", error.sign(), 1.0)):
         size = float((shape * shape).sum())
@@ -172,7 +185,7 @@ def chosen(scores: torch.Tensor, labels: torch.Tensor, picked: torch.Tensor) -> 
 
     `scores` [N, ..., classes], one label per row; None where the shapes do not say that.
     """
-    width = scores.shape[-1] if scores.dim() > 1 else 0
+    width = scores.shape[-1] if scores.dim() else 0
     rows = scores.numel() // width if width else 0
     if width < 2 or labels.numel() != rows or picked.numel() != rows:
         return None
@@ -188,6 +201,8 @@ def chosen(scores: torch.Tensor, labels: torch.Tensor, picked: torch.Tensor) -> 
         flat,
         None,
         lambda other: -other.double().gather(1, flat[:, None]).squeeze(1),
+        target_itself=labels,
+        choice=True,
     )
     call.await_gradient(picked, partial(_of_choices, values=values, logarithms=logarithms))
     return call
@@ -201,6 +216,7 @@ def _of_choices(
     weight = slope if logarithms else slope * values
     if not bool(weight.isfinite().all()):
         return
+    call.reached = True
     up, down = float(weight.clamp_min(0).sum()), float(-weight.clamp_max(0).sum())
     call.repels = down > 0.05 * (up + down)
     counting = weight[weight != 0]

@@ -4,7 +4,7 @@ Global module hooks and tensor hooks only: hooks stored on modules would break t
 full backward hooks would break in-place operations.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -25,16 +25,18 @@ from gradcheck_cli.probe import anatomy
 from gradcheck_cli.probe.assembling import UNREAD, assemble
 from gradcheck_cli.probe.clipping import ClipWatch
 from gradcheck_cli.probe.describing import ParameterBook, groups, is_adaptive
-from gradcheck_cli.probe.facts import DataWatch, LossWatch
+from gradcheck_cli.probe.facts import DataWatch
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.history import History
 from gradcheck_cli.probe.hooking import in_backward, is_traced, unheard
 from gradcheck_cli.probe.listening import Listening
+from gradcheck_cli.probe.loss_facts import LossWatch
 from gradcheck_cli.probe.loss_habits import LossHabits
 from gradcheck_cli.probe.outputs import OutputWatch
 from gradcheck_cli.probe.ownership import Owner, clean, is_native, owners
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.tape import Tape
+from gradcheck_cli.probe.teachers import Made, Prelude
 from gradcheck_cli.probe.units import UnitWatch
 from gradcheck_cli.probe.weights import WeightWatch
 from gradcheck_cli.records.trace import Cut, Gap, Role, SourceSite, Step, Trace
@@ -70,6 +72,8 @@ class Recorder:
     # Calls without a graph: they are read when checkpointing repeats them, or they are cuts.
     _without_graph: dict[str, list[SourceSite | None]] = field(default_factory=dict)
     _updated: bool = False
+    _made: Made = field(default_factory=Made)
+    _prelude: Listening | None = None
     _book: ParameterBook = field(init=False)
     _weights: WeightWatch = field(init=False)
     _outputs: OutputWatch = field(init=False)
@@ -130,6 +134,19 @@ class Recorder:
         """An update was made that no optimizer announced."""
         self._after_update(optimizer)
 
+    def begin_prelude(self) -> None:
+        """Before a step that will be inspected a network runs without a graph: it may make the targets."""
+        if self._prelude is None:
+            self._prelude = Listening(Prelude(self._made))
+            self._prelude.__enter__()
+            self._exit.callback(self.end_prelude)
+
+    def end_prelude(self) -> None:
+        """The step begins, or nothing more is watched."""
+        if self._prelude is not None:
+            self._prelude.__exit__()
+            self._prelude = None
+
     # ---- one step -------------------------------------------------------------------------
 
     @contextmanager
@@ -137,13 +154,15 @@ class Recorder:
         """Watch what happens inside; with `inspect` also what happens between the layers."""
         self._observing = observe or inspect
         self._updated = False
+        self.end_prelude()
         self._weights.closely = inspect
         self._without_graph.clear()
         with ExitStack() as stack:
             stack.callback(self._close_eyes)
             if inspect:
                 names = self._book.names
-                self._tape = Tape(names, dict(names.values()), self._outputs, self._clip.unscaled)
+                made, unscaled = self._made, self._clip.unscaled
+                self._tape = Tape(names, dict(names.values()), self._outputs, unscaled, made)
                 held = (p for owner in self._owners for p in owner.parameters.values())
                 self._clip.begin(held, stack)
             if self._observing:
@@ -200,13 +219,21 @@ class Recorder:
             if sites:
                 cut = Cut(operation="no_grad", layer=path, at=sites[0])
                 self.cuts.setdefault(("no_grad", path), cut)
-        self._loss.saw(tape.compared.found, tape.backward_value)
+        self._loss.saw(tape.compared.found, tape.backward_value, self._behind)
         self.loss_habits.saw(tape.compared.found, tape.compared.blind)
         for cut in tape.cuts:
             self.cuts.setdefault((cut.operation, cut.at), cut)
         tape.close()
         if len(self._tapes) < _KEPT_TAPES:
             self._tapes.append(tape)
+
+    def _behind(self, made_by: Iterable[int | str]) -> Iterator[torch.Tensor]:
+        """Yield the parameters with these identities, and those of layers with these paths."""
+        wanted = set(made_by)
+        for owner in self._owners:
+            if owner.path in wanted:
+                yield from owner.parameters.values()
+        yield from self._made.known(x for x in wanted if isinstance(x, int))
 
     # ---- hooks ----------------------------------------------------------------------------
 

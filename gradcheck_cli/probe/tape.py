@@ -17,6 +17,7 @@ from gradcheck_cli.probe import attention, calls, nonlinearities
 from gradcheck_cli.probe.calls import NOWHERE, Call, Origin, Running, tensors_in
 from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.sites import calling_place, user_site
+from gradcheck_cli.probe.teachers import Made, sources
 from gradcheck_cli.probe.units import Again
 from gradcheck_cli.records.trace import Cut
 
@@ -49,6 +50,7 @@ class Tape:
     layer_of: dict[str, str]
     listener: Listener
     on_unscaling: Callable[[torch.Tensor, torch.Tensor], None]
+    made: Made = field(default_factory=Made)
     calls: list[Call] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
     comparisons: list[Cut] = field(default_factory=list)
@@ -68,7 +70,7 @@ class Tape:
     )  # owner:name -> places in the source
 
     def __post_init__(self) -> None:
-        self.compared = Comparisons(self.origin)
+        self.compared = Comparisons(self.origin, self.makers)
 
     def origin(self, tensor: torch.Tensor) -> Origin:
         """Return what is known about where `tensor` came from."""
@@ -83,6 +85,20 @@ class Tape:
             before = [self._nodes[n] for n, _ in node.next_functions if n in self._nodes]
             return Origin(frozenset().union(*(o.calls for o in before)))
         return NOWHERE
+
+    def makers(self, tensor: torch.Tensor) -> frozenset[int | str]:
+        """Return what computed a tensor without a graph: identities of parameters, paths of layers."""
+        todo, seen = set(self.origin(tensor).calls), set[int]()
+        while todo:  # up to the nearest layers with weights
+            seen.add(index := todo.pop())
+            if not self.calls[index].is_weights:
+                todo |= self.calls[index].reads - seen
+        layers = {self.calls[i].path for i in seen if self.calls[i].is_weights}
+        return frozenset({*self.made.by(tensor), *layers})
+
+    def overhears(self, *call: Any) -> None:
+        """A call returned while it is looked away."""
+        self.made.overhears(*call)
 
     def set_origin(self, tensor: torch.Tensor, origin: Origin) -> None:
         """Note where `tensor` came from."""
@@ -163,6 +179,7 @@ class Tape:
         given = [*tensors_in(args), *tensors_in(kwargs)] if kwargs else [*tensors_in(args)]
         if not given:
             return
+        self.made.saw(name, args, given, result)
         if name in calls.CLAMPS and calls.is_relu(args, kwargs):
             name = "relu"
         elif name in {"hardtanh", "hardtanh_"} and calls.is_relu6(args, kwargs):
@@ -261,6 +278,14 @@ class Tape:
 
     def _passed(self, name: str, given: list[torch.Tensor], result: Any) -> None:
         """Any other call: its result comes from whatever its arguments came from."""
+        if name == "broadcast_tensors":
+            for before, after in zip(given, result, strict=False):
+                self.set_origin(after, self.origin(before))
+            return
+        if isinstance(result, torch.Tensor) and not result.requires_grad:
+            given = sources(name, given)
+            if not given:
+                return
         origins = [self.origin(t) for t in given]
         reads = frozenset().union(*(o.calls for o in origins))
         keeps = name in calls.KEEP and len(given) == 1

@@ -46,7 +46,7 @@ def degenerate_data(
                 evidence=(Evidence(f"share {what}", share, limit),),
             )
             return
-    if data.classes_seen == 1 and (trace.loss.classes or 0) > 1:
+    if data.classes_seen == 1 and _has_classes(trace):
         yield Hit(
             severity=Severity.ERROR,
             confidence=Confidence.HIGH,
@@ -60,3 +60,11 @@ def degenerate_data(
             message=f"Inputs reach {number(data.input_peak)}: layers expect values around 1.",
             evidence=(Evidence("largest input", data.input_peak, peak),),
         )
+
+
+def _has_classes(trace: Trace) -> bool:
+    """Are there as many outputs of a layer as classes? Scores of pairs (contrastive losses) have none."""
+    classes = trace.loss.classes or 0
+    return classes > 1 and any(
+        classes in p.shape for layer in trace.layers for p in layer.parameters
+    )

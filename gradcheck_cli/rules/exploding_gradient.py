@@ -24,7 +24,7 @@ from gradcheck_cli.rules.profile import (
     late,
     typical,
 )
-from gradcheck_cli.rules.progress import State, progress
+from gradcheck_cli.rules.progress import Progress, State, progress
 
 
 @rule("GC102", "exploding-gradient")
@@ -47,7 +47,8 @@ def exploding_gradient(
               that grow as much and a first loss `excess` times above the constant prediction, or a relative
               change above `sensitivity`, while the loss diverges, is not finite or does not fall.
     Matters   one step along such a gradient throws the weights out of the region where it was valid.
-    Severity  error; nothing is reported while the network learns.
+    Severity  error; warning where the size of the loss tells nothing, so that only the growth along the
+              depth or the time steps counts; nothing is reported while the network learns.
     Not for   gradients that grow from nearly nothing: below a relative change of `harmless`; normalised
               networks, whose gradients may grow at the beginning and train.
     Sources   Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063; He et al. 2015, arXiv:1502.01852, eq. 14.
@@ -58,9 +59,10 @@ def exploding_gradient(
         raise CannotTellError("no weight layer received a gradient")
     if state.state is State.UNKNOWN:
         raise CannotTellError("too few steps to say what large gradients do to the loss")
-    if state.fine or (state.state is State.SLOW and not state.far_off):
+    if state.fine or (state.state in {State.SLOW, State.KEPT} and not state.far_off):
         return
-    strongest = None if _lost_below(trace) else _strongest(trace)
+    rated = state.state is not State.UNRATED
+    strongest = _strongest(trace) if rated and not _lost_below(trace) else None
     if strongest is not None and strongest < harmless and not state.far_off:
         return
     reasons = [
@@ -68,7 +70,11 @@ def exploding_gradient(
         for what, value, limit in (
             ("gradient at the lowest layers over the uppermost", _over_depth(rows), growth),
             ("gradient at the first time steps over the last", _over_time(trace), growth),
-            ("gradient late in the run over its beginning", _over_training(trace), growth_in_time),
+            (
+                "gradient late in the run over its beginning",
+                _over_training(trace) if rated else None,
+                growth_in_time,
+            ),
             (
                 "relative change of the loss per relative change of a layer",
                 strongest,
@@ -82,17 +88,20 @@ def exploding_gradient(
         return
     worst = max(reasons, key=lambda e: e.measured / (e.limit or 1))
     yield Hit(
-        severity=Severity.ERROR,
+        severity=Severity.ERROR if rated else Severity.WARNING,
         confidence=Confidence.HIGH if isfinite(worst.measured) else Confidence.MEDIUM,
-        message=f"Gradients explode: {worst.what} is {number(worst.measured)}, and the loss "
-        + (
-            "is far above that of a constant prediction."
-            if state.far_off
-            else f"is {state.state.value}."
-        ),
+        message=f"Gradients explode: {worst.what} is {number(worst.measured)}, and {_suffers(state)}.",
         layers=in_order([row.layer for row in rows]),
         evidence=tuple(reasons),
     )
+
+
+def _suffers(state: Progress) -> str:
+    if state.far_off:
+        return "the loss is far above that of a constant prediction"
+    if state.state is State.UNRATED:
+        return "the size of the loss does not tell whether it learns all the same"
+    return f"the loss is {state.state.value}"
 
 
 def _lost_below(trace: Trace) -> bool:

@@ -18,6 +18,7 @@ from gradcheck_cli.rules.trend import mann_kendall, noise_of
 
 FALLING = -2.3  # z of a falling trend, one-sided at 1 %
 POINTING_DOWN = -1.0  # z of a trend that may be falling, one-sided at 16 %
+LITTLE = 0.03  # share of the reference: a smaller fall is none
 FEWEST = 10  # steps below which nothing is said about progress
 ENOUGH = 0.12  # share of the loss above its reference that has to be gone in a run that learns
 SIGN_CHANGES = 0.1  # per step; one that falls through zero crosses it only as long as noise lasts
@@ -76,7 +77,7 @@ class Progress:
         if self.baseline is None or self.state in {State.BROKEN, State.UNKNOWN, State.UNRATED}:
             return False
         return self.end - self.baseline > max(
-            self.error * self._scale, 0.03 * abs(self.baseline), self.noise / 2
+            self.error * self._scale, LITTLE * abs(self.baseline), self.noise / 2
         )
 
     @property
@@ -84,20 +85,24 @@ class Progress:
         reference = self.start if self.baseline is None else min(self.start, self.baseline)
         return max(abs(reference), self.noise, 1e-300)
 
-    @property
-    def steps_to_baseline(self) -> float:
-        """How many more steps until it passes the constant prediction, at the pace of the last half."""
-        if self.baseline is None or not self.above:
+    def steps_to(self, share: float = 1.0) -> float:
+        """Return how many more steps until it is `share` of its reference, at the pace of the last half."""
+        reference = self.start if self.baseline is None else min(self.start, self.baseline)
+        goal = reference - (1 - share) * abs(reference)
+        if self.end <= goal:
             return 0.0
-        return (self.end - self.baseline) / -self.slope if self.slope < 0 else inf
+        return (self.end - goal) / -self.slope if self.slope < 0 else inf
 
     @property
     def better(self) -> bool:
         """It is better than its reference, or falls towards it, beyond the noise."""
         if self.fine:
             return True
-        falling = self.trend < FALLING or self.learned > max(self.error, 0.03)
-        return self.state is State.SLOW and falling and self.steps_to_baseline <= self.steps
+        beyond = max(self.error, LITTLE)
+        if self.learned > beyond:
+            return self.state is State.SLOW
+        falling = self.state is State.SLOW and self.trend < FALLING
+        return falling and self.steps_to(1 - beyond) <= self.steps
 
     @property
     def proven(self) -> bool:
@@ -123,7 +128,7 @@ def curve(trace: Trace) -> tuple[list[float], float | None, str]:
 
 @once_per_trace
 def progress(
-    trace: Trace, *, little: float = 0.03, enough: float = ENOUGH, solved: float = 0.05
+    trace: Trace, *, little: float = LITTLE, enough: float = ENOUGH, solved: float = 0.05
 ) -> Progress:
     """Judge the losses of `trace`.
 
@@ -154,6 +159,11 @@ def progress(
         first_error = error * sqrt(1 + tail / 3)  # the first three steps are noisy too
         fell = start - end > max(first_error, little * abs(start))
         found = State.SLOW if fell and trend < POINTING_DOWN else State.KEPT
+    slope = _slope(losses)
+    if found is State.SLOW and baseline is not None and abs(end - baseline) <= little * baseline:
+        ahead = end + (SOON - 1) * n * min(slope, 0.0)
+        if ahead > (1 - little) * baseline and start > (1 + little) * baseline:
+            found = State.STALLED  # it came down to the constant prediction and ends there
     surrogate = trace.loss.surrogate or _restless(losses, trace.loss.bounded)
     return Progress(
         State.UNRATED if surrogate else found,
@@ -165,7 +175,7 @@ def progress(
         learned=learned,
         trend=trend,
         error=error / scale,
-        slope=_slope(losses),
+        slope=slope,
         of=of,
         surrogate=surrogate,
     )

@@ -15,7 +15,7 @@ from gradcheck_cli.rules.base import (
 )
 from gradcheck_cli.rules.mismatched_loss import mismatch
 from gradcheck_cli.rules.profile import CONSTANT, late, typical, update_ratio, whole_signal
-from gradcheck_cli.rules.progress import FALLING, POINTING_DOWN, State, progress, promising
+from gradcheck_cli.rules.progress import FALLING, POINTING_DOWN, SOON, State, progress, promising
 from gradcheck_cli.rules.telling import versus
 
 _REDUCTION = "loss reduction relative to its reference"
@@ -60,7 +60,7 @@ def stalled_loss(
         return
     rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
     warming = len(rates) > 1 and rates[-1] >= 2 * rates[0]
-    coming_down = state.trend < FALLING
+    coming_down = state.trend < FALLING and state.steps_to(1 - little) <= (SOON - 1) * state.steps
     unclear = state.learned + state.error > little and state.trend < POINTING_DOWN
     open_end = warming or (not wrong and (coming_down or unclear or promising(trace)))
     constant = (trace.data.constant_features or 0.0) > CONSTANT

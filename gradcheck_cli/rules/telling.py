@@ -76,7 +76,7 @@ def _besides(state: Progress) -> str:
 
 def decider(state: Progress, more: str, taken: int) -> str:
     """Return what would decide; `more` says how more steps are observed, as long as they may help."""
-    left = state.steps_to_baseline
+    left = state.steps_to() if state.baseline is not None else inf
     if 0 < left < inf and taken + left <= SOON * max(taken, ENOUGH_STEPS / SOON):
         return f"at its pace it passes that after about {left:.0f} more steps: {more}"
     if taken < ENOUGH_STEPS:

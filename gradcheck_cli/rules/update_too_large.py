@@ -42,7 +42,7 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
     if state.state is State.UNKNOWN:
         raise CannotTellError("too few steps to say what large updates do to the loss")
     middle = median(value for _, value in rows)
-    if middle <= ratio or state.fine or state.state is State.SLOW:
+    if middle <= ratio or state.fine or state.state in {State.SLOW, State.KEPT}:
         return
     large = [x for x, value in rows if value > ratio]
     yield Hit(

@@ -42,7 +42,7 @@ def worse_than_constant(
         raise CannotTellError(f"fewer than {least_steps} steps")
     if trace.taken * (trace.data.batch_size or least_samples) < least_samples:
         raise CannotTellError(f"fewer than {least_samples} samples")
-    left = state.steps_to_baseline
+    left = state.steps_to()
     if state.stuck or not state.above or left <= (SOON - 1) * state.steps:
         return
     pace = (

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gradcheck_cli.probe.facts import score_scale
+from gradcheck_cli.probe.loss_facts import score_scale
 
 
 class Largest(TorchDispatchMode):

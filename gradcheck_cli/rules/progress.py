@@ -230,7 +230,11 @@ def promising(trace: Trace, *, recovery: float = 3.0) -> bool:
 
 @once_per_trace
 def parting(trace: Trace) -> float:
-    """Return the trend (z of Mann-Kendall) of what in the last outputs depends on the sample, rms."""
+    """Return the trend (z of Mann-Kendall) of what in the last outputs depends on the sample, rms.
+
+    Of several last layers that of the least counts. What happened in the first third of the run does
+    not: outputs that came apart by chance, and part no more, promise nothing.
+    """
     known = [x for x in trace.weight_layers if x.depth is not None]
     least = min((x.depth or 0 for x in known), default=0)
     scores = [
@@ -238,11 +242,12 @@ def parting(trace: Trace) -> float:
         for x in known
         if x.depth == least and len(values := _dependence(trace, x.path)) >= FEWEST
     ]
-    return max(scores, default=0.0)
+    return min(scores, default=0.0)
 
 
 def _dependence(trace: Trace, path: str) -> list[float]:
-    readings = (step.readings.get(path) for step in trace.observed)
+    late = trace.taken // 3  # as with the trend of the loss, its first third does not count
+    readings = (s.readings.get(path) for s in trace.observed if s.index >= late)
     return [
         sqrt(r.spread) * r.output.rms
         for r in readings

@@ -160,7 +160,8 @@ def progress(
         fell = start - end > max(first_error, little * abs(start))
         found = State.SLOW if fell and trend < POINTING_DOWN else State.KEPT
     slope = _slope(losses)
-    if found is State.SLOW and baseline is not None and abs(end - baseline) <= little * baseline:
+    near = baseline is not None and abs(end - baseline) <= little * abs(baseline)
+    if found is State.SLOW and not blurred and near and baseline is not None:
         ahead = end + (SOON - 1) * n * min(slope, 0.0)
         if ahead > (1 - little) * baseline and start > (1 + little) * baseline:
             found = State.STALLED  # it came down to the constant prediction and ends there

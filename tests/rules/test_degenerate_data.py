@@ -12,6 +12,7 @@ from tests.rules.a_trace import (
     found,
     same_whatever_the_scale_and_order,
     skipped,
+    with_parameter,
 )
 
 LIMIT = gc701.thresholds
@@ -35,9 +36,13 @@ def test_the_limits_of_the_shares_are_where_the_card_says(
 
 
 def test_a_single_class_is_said() -> None:
-    [finding] = found(gc701, fed(classes_seen=1))
+    [finding] = found(gc701, with_parameter(fed(classes_seen=1), "l3", shape=(10, 8)))
     assert "one class" in finding.message
-    assert not found(gc701, fed(classes_seen=2))
+    assert not found(gc701, with_parameter(fed(classes_seen=2), "l3", shape=(10, 8)))
+
+
+def test_scores_of_pairs_have_no_classes_that_could_be_one() -> None:
+    assert not found(gc701, fed(classes_seen=1))  # as many scores as pairs, of no layer
 
 
 @pytest.mark.parametrize(("times", "count"), [(0.99, 0), (1.01, 1)])

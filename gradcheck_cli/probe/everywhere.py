@@ -1,8 +1,6 @@
 """The recorder under torch's global hooks: for a training loop that we did not write.
 
-Hooks see every module and every optimizer of the process. Which belong together is found out at the
-first forward pass whose parameters some optimizer holds. Nothing here communicates between processes,
-and forked children are left alone.
+What belongs together is found out at the first forward pass. Forked children are left alone.
 """
 
 import os
@@ -126,9 +124,8 @@ class Everywhere:
             return None
         self._depth += 1
         known = [s for s in self.sessions if id(module) in s.modules]
-        if self._depth == 1 and not torch.is_grad_enabled():
-            for session in self.sessions:
-                session.overhears()
+        for session in self.sessions if self._depth == 1 else ():
+            session.overhears()
         if not known and self._depth == 1 and self.fixed is None and torch.is_grad_enabled():
             self.seen.forwards += 1
             return self._discover(module, args)

@@ -130,8 +130,12 @@ class Session:
         self._in_training_mode |= module.training
 
     def overhears(self) -> None:
-        """Some network runs without a graph: before an inspected step it may compute the targets."""
-        if self._open is None and self.sampling.inspects(self.steps):
+        """Some network runs: without a graph, before an inspected step, it may compute the targets."""
+        if (
+            not torch.is_grad_enabled()
+            and self._open is None
+            and self.sampling.inspects(self.steps)
+        ):
             self.recorder.begin_prelude()
 
     def leaves(self) -> None:

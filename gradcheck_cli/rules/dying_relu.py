@@ -14,7 +14,8 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import first, late, typical
-from gradcheck_cli.rules.progress import State, progress, promising
+from gradcheck_cli.rules.progress import State, progress
+from gradcheck_cli.rules.promising import promising
 
 
 @rule("GC201", "dying-relu")

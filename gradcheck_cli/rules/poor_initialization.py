@@ -17,7 +17,8 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.profile import arriving_rms, first, gradient_rms, output_std, typical
-from gradcheck_cli.rules.progress import State, progress, promising
+from gradcheck_cli.rules.progress import State, progress
+from gradcheck_cli.rules.promising import promising
 from gradcheck_cli.rules.zeros import all_zero
 
 

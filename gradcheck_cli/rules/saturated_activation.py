@@ -19,8 +19,8 @@ from gradcheck_cli.rules.progress import (
     Progress,
     State,
     progress,
-    promising,
 )
+from gradcheck_cli.rules.promising import promising
 from gradcheck_cli.rules.trend import mann_kendall
 
 

@@ -15,7 +15,8 @@ from gradcheck_cli.rules.base import (
 )
 from gradcheck_cli.rules.mismatched_loss import mismatch
 from gradcheck_cli.rules.profile import CONSTANT, late, typical, update_ratio, whole_signal
-from gradcheck_cli.rules.progress import FALLING, POINTING_DOWN, SOON, State, progress, promising
+from gradcheck_cli.rules.progress import FALLING, POINTING_DOWN, SOON, State, progress
+from gradcheck_cli.rules.promising import promising
 from gradcheck_cli.rules.telling import versus
 
 _REDUCTION = "loss reduction relative to its reference"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_cli.rules.progress import State, progress, promising
+from gradcheck_cli.rules.progress import State, progress
+from gradcheck_cli.rules.promising import promising
 from gradcheck_cli.rules.trend import mann_kendall
 from tests.rules.a_trace import (
     GUESSING,

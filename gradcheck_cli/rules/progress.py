@@ -5,7 +5,7 @@ beginning. Where the loss has other terms, such as penalties, the part that comp
 targets is judged, and not their sum.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from math import inf, isfinite, sqrt
@@ -144,7 +144,6 @@ def progress(
     start, end = median(losses[:3]), median(losses[-tail:])
     late = losses[n // 3 :]
     noise, trend = noise_of(late), mann_kendall(late)
-    kept = baseline is not None and start < (1 - enough) * baseline
     reference = start if baseline is None else min(start, baseline)
     scale = max(abs(reference), noise, 1e-300)
     learned = (reference - end) / scale
@@ -154,18 +153,8 @@ def progress(
     found = _state(
         start, end, noise, trend, learned, baseline, certain, blurred, little, enough, solved
     )
-    if kept and found in {State.STALLED, State.SLOW} and end < (baseline or 0.0) - error:
-        first_error = error * sqrt(1 + tail / 3)  # the first three steps are noisy too
-        fell = start - end > max(first_error, little * abs(start))
-        found = State.SLOW if fell and trend < POINTING_DOWN else State.KEPT
-    slope = _slope(losses)
-    near = baseline is not None and abs(end - baseline) <= little * abs(baseline)
-    if found is State.SLOW and not blurred and near and baseline is not None:
-        ahead = end + (SOON - 1) * n * min(slope, 0.0)
-        if ahead > (1 - little) * baseline and start > (1 + little) * baseline:
-            found = State.STALLED  # it came down to the constant prediction and ends there
     surrogate = trace.loss.surrogate or _restless(losses, trace.loss.bounded)
-    return Progress(
+    judged = Progress(
         State.UNRATED if surrogate else found,
         steps=n,
         start=start,
@@ -175,10 +164,31 @@ def progress(
         learned=learned,
         trend=trend,
         error=error / scale,
-        slope=slope,
+        slope=_slope(losses),
         of=of,
         surrogate=surrogate,
     )
+    return replace(judged, state=_beside_a_constant(judged, error, blurred, little, enough))
+
+
+def _beside_a_constant(
+    judged: Progress, error: float, blurred: bool, little: float, enough: float
+) -> State:
+    """Return the state of a loss that is known to begin below a constant prediction, or to end at one."""
+    found, baseline, start, end = judged.state, judged.baseline, judged.start, judged.end
+    if baseline is None or found not in {State.STALLED, State.SLOW}:
+        return found
+    if start < (1 - enough) * baseline and end < baseline - error:
+        tail = max(3, judged.steps // 4)
+        first_error = error * sqrt(1 + tail / 3)  # the first three steps are noisy too
+        fell = start - end > max(first_error, little * abs(start))
+        return State.SLOW if fell and judged.trend < POINTING_DOWN else State.KEPT
+    near = abs(end - baseline) <= little * abs(baseline)
+    if found is State.SLOW and near and not blurred:
+        ahead = end + (SOON - 1) * judged.steps * min(judged.slope, 0.0)
+        if ahead > (1 - little) * baseline and start > (1 + little) * baseline:
+            return State.STALLED  # it came down to the constant prediction and ends there
+    return found
 
 
 def _slope(losses: list[float]) -> float:

@@ -25,6 +25,7 @@ from gradcheck_cli.probe.by_hand import HandWatch, leaves_of
 from gradcheck_cli.probe.homes import Seen, home_of
 from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.loop import LoopWatch
+from gradcheck_cli.probe.overhearing import overhear
 from gradcheck_cli.probe.patches import compiles_seen, gradients_taken, losses_seen, optimizers_seen
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
@@ -124,8 +125,7 @@ class Everywhere:
             return None
         self._depth += 1
         known = [s for s in self.sessions if id(module) in s.modules]
-        for session in self.sessions if self._depth == 1 else ():
-            session.overhears()
+        overhear(self.sessions, self._depth)
         if not known and self._depth == 1 and self.fixed is None and torch.is_grad_enabled():
             self.seen.forwards += 1
             return self._discover(module, args)

@@ -136,7 +136,7 @@ class Recorder:
 
     def begin_prelude(self) -> None:
         """Before a step that will be inspected a network runs without a graph: it may make the targets."""
-        if self._prelude is None:
+        if self._prelude is None and not self._observing:
             self._prelude = Listening(Prelude(self._made))
             self._prelude.__enter__()
             self._exit.callback(self.end_prelude)

@@ -129,15 +129,6 @@ class Session:
         self._eval_forwards += not module.training
         self._in_training_mode |= module.training
 
-    def overhears(self) -> None:
-        """Some network runs: without a graph, before an inspected step, it may compute the targets."""
-        if (
-            not torch.is_grad_enabled()
-            and self._open is None
-            and self.sampling.inspects(self.steps)
-        ):
-            self.recorder.begin_prelude()
-
     def leaves(self) -> None:
         """The call has ended."""
         self._depth = max(self._depth - 1, 0)

@@ -399,7 +399,7 @@ CASES = (
     ),
     vanishing(
         "residual_way_around_turned_down",
-        SMALL,
+        "constant-factor",
         on(sources.digits, faded(0.3, 14), sgd(0.02)),
         model=faded(1.0, 14),
     ),
@@ -529,7 +529,7 @@ CASES = (
     ),
     vanishing(
         "temperature_of_3000",
-        SMALL,
+        "constant-factor",
         on(sources.digits, divided(3000.0), sgd(0.1)),
         model=divided(1.0),
     ),

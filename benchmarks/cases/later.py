@@ -245,7 +245,7 @@ CASES = (
     ),
     vanishing(
         "leaky_12_shrunk_by_0.3",
-        SMALL,
+        "constant-factor",
         on(F.bags, shrinking(leaky, 12, 0.3), sgd(0.02)),
         model=shrinking(leaky, 12, 1.0),
     ),

@@ -380,10 +380,16 @@ CASES = (
         model=mlp(nn.ReLU, 4, start=he),
     ),
     vanishing(
-        "constant_0.1_between_layers", SMALL, on(scaled(0.1, 6), sgd()), model=scaled(1.0, 6)
+        "constant_0.1_between_layers",
+        "constant-factor",
+        on(scaled(0.1, 6), sgd()),
+        model=scaled(1.0, 6),
     ),
     vanishing(
-        "constant_0.01_between_layers", SMALL, on(scaled(0.01, 3), sgd(0.02)), model=scaled(1.0, 3)
+        "constant_0.01_between_layers",
+        "constant-factor",
+        on(scaled(0.01, 3), sgd(0.02)),
+        model=scaled(1.0, 3),
     ),
     vanishing(
         "gelu_15_default_sgd",

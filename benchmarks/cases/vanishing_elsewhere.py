@@ -395,13 +395,13 @@ CASES = (
     ),
     vanishing(
         "scores_times_1e-4",
-        "init-too-small",
+        "constant-factor",
         on(sources.digits, answered(1e-4), sgd()),
         model=answered(1.0),
     ),
     vanishing(
         "scores_times_1e-3_adam",
-        "init-too-small",
+        "constant-factor",
         on(sources.digits, answered(1e-3), adam()),
         model=answered(1.0),
     ),

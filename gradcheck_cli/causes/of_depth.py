@@ -14,6 +14,7 @@ from gradcheck_cli.causes.shares import (
     CUT,
     ENOUGH,
     FACTORS,
+    GATES,
     INPUTS,
     OUTPUT,
     RECURRENCE,
@@ -93,7 +94,8 @@ def _by_signs(
         ],
         [
             (
-                seen.has("vanishing-gradient") and lost_at_start(trace) < 1,
+                (seen.has("vanishing-gradient") and lost_at_start(trace) < 1)
+                or (seen.shares is not None and seen.shares.dynamic),
                 "but hardly anything was lost before the first update",
             ),
             (
@@ -107,7 +109,7 @@ def _by_signs(
 
 def explained(seen: Evidence, found: Shares) -> float:
     """Return what causes upstream of the depth explain of the loss: factors, slopes, weights."""
-    upstream = (INPUTS, CUT, FACTORS, SOFTMAXES, SCORES, OUTPUT, STATISTICS, BOUNDED_SLOPES)
+    upstream = (INPUTS, CUT, FACTORS, SOFTMAXES, SCORES, OUTPUT, STATISTICS, GATES, BOUNDED_SLOPES)
     return max(too_small(seen.trace, found), *(found[name].value for name in upstream))
 
 

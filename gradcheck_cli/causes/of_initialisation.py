@@ -105,7 +105,10 @@ def _small_by_signs(
             (bool(asleep(trace)), "but batch normalisation is switched off"),
             (flat_end(trace), "but not even the last layer gets a gradient"),
             (share < 0.5, "but most of it is lost at slopes, softmaxes or time steps"),
-            (lost < 1, "but hardly anything was lost before the first update"),
+            (
+                lost < 1 or (seen.shares is not None and seen.shares.dynamic),
+                "but hardly anything was lost before the first update",
+            ),
         ],
         layers,
         first=worst,

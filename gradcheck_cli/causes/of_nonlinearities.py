@@ -10,7 +10,7 @@ from gradcheck_cli.causes.circumstances import (
     input_size,
     saturated_at_start,
 )
-from gradcheck_cli.causes.shares import BOUNDED_SLOPES
+from gradcheck_cli.causes.shares import BOUNDED_SLOPES, ENOUGH, GATES
 from gradcheck_cli.records.trace import Step
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import (
@@ -37,6 +37,9 @@ def saturating_activation(seen: Evidence) -> Support | None:
     Sources        Glorot & Bengio 2010, sec. 3; sigmoid' <= 1/4.
     """
     trace = seen.trace
+    found = seen.at_start
+    if found and found[GATES].value >= ENOUGH and found[GATES].value > found[BOUNDED_SLOPES].value:
+        return experiment(found, GATES, trace.weight_layers)
     now = budget(trace, at_start=False)
     bounded = [x for x in now.links if x.layer.activation in BOUNDED]
     flat = [x for x in bounded if x.slope < 0.6]
@@ -47,7 +50,6 @@ def saturating_activation(seen: Evidence) -> Support | None:
     said = f"{len(flat)} layers go through {kinds} at a mean slope of {number(now.slope)}"
     layers = [x.nonlinearity or x.layer for x in flat]
     share = now.share_of_slopes
-    found = seen.at_start
     if found and found[BOUNDED_SLOPES].value > 0 and not (at_once and input_size(trace) < LARGE):
         return experiment(found, BOUNDED_SLOPES, layers, first=layers[-1], more=(said,))
     return signs(

@@ -15,6 +15,7 @@ from gradcheck_cli.records.trace import Trace
 
 ENOUGH = 0.7  # of what was lost: from here an intervention explains it alone
 LEAST_LOST = 1.0  # decades: layers of sound networks lie a factor of ten apart
+HARMLESS = 2.0  # decades: less is no finding of a vanishing gradient
 INPUTS = "standardized inputs"
 CUT = "cut edges"
 FACTORS = "constant factors"
@@ -23,6 +24,7 @@ SCORES = "scale of the scores of attention"
 OUTPUT = "output operation"
 LOGITS = "scale of the outputs"
 STATISTICS = "batch statistics"
+GATES = "open gates"
 BOUNDED_SLOPES = "slopes of bounded nonlinearities"
 ONE_SIDED_SLOPES = "slopes of one-sided nonlinearities"
 WEIGHTS = "scale of the weights"
@@ -40,6 +42,7 @@ UPSTREAM = (
     OUTPUT,
     LOGITS,
     STATISTICS,
+    GATES,
     BOUNDED_SLOPES,
     ONE_SIDED_SLOPES,
     WEIGHTS,
@@ -131,6 +134,7 @@ _CHANGES = {
     OUTPUT: "the gradient handed past what follows the last layer",
     LOGITS: "outputs of deviation 1",
     STATISTICS: "batch normalisation on the statistics of the batch",
+    GATES: "gates that are open",
     BOUNDED_SLOPES: "the slopes of sigmoids and tanhs set to 1 in the backward pass",
     ONE_SIDED_SLOPES: "the slopes of ReLUs and their kin set to 0.71 in the backward pass",
     WEIGHTS: "weights scaled to outputs of deviation 1",
@@ -147,10 +151,13 @@ def _changed(name: str) -> str:
 def shares(trace: Trace) -> Shares | None:
     """Return what the passes say: of the initial state if it lost anything, else of the latest.
 
-    None where no pass was made or neither state lost as much as `LEAST_LOST`.
+    A loss that training has more than doubled from below `HARMLESS` is of the latest state, too. None where no pass was made or neither state lost as much as `LEAST_LOST`.
     """
     start, late = (read(trace.passes, moment) for moment in (Moment.START, Moment.LATE))
-    if start is not None and start.lost >= LEAST_LOST:
+    sick_at_start = start is not None and start.lost >= LEAST_LOST
+    lost_since = late is not None and start is not None and late.lost - start.lost > start.lost
+    grown = lost_since and start is not None and start.lost < HARMLESS
+    if sick_at_start and not grown:
         return start
     if late is None or late.lost < LEAST_LOST:
         return None

@@ -5,6 +5,7 @@ from gradcheck_cli.examine.recurrences import Recurrence
 from gradcheck_cli.examine.scales import (
     BatchStatistics,
     Factors,
+    Gates,
     Logits,
     Scores,
     Skips,
@@ -28,6 +29,7 @@ ALL: tuple[type[Intervention], ...] = (
     OutputSlopes,
     Logits,
     BatchStatistics,
+    Gates,
     BoundedSlopes,
     OneSidedSlopes,
     Weights,

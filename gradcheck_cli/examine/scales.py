@@ -174,3 +174,43 @@ class Factors(Intervention):
         if len(tensors) != 1 or len(others) != 1:
             return None
         return float(others[0]) if call.name in _TIMES else 1 / (float(others[0]) or 1.0)
+
+
+class Gates(Intervention):
+    """Sigmoids that multiply something else are 1: the gates are open."""
+
+    name = "open gates"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates: dict[int, Tensor] = {}  # results of sigmoids, by id
+
+    def applies(self, call: Call, layout: Layout) -> bool:
+        """Is it a gated unit, a sigmoid, or a product with the result of one?"""
+        if call.name == "glu":
+            return True
+        if call.name in {"sigmoid", "sigmoid_"}:
+            return call.index < layout.last_product
+        return call.name in _TIMES and self._gate(call) is not None
+
+    def changed(self, call: Call, proceed: Proceed) -> Any:
+        """Return what the call returns now."""
+        if call.name == "glu":
+            axis = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1)
+            return call.args[0].chunk(2, axis)[0]
+        if call.name in _TIMES:
+            gate = self._gate(call)
+            return next(a for a in call.args if a is not gate) * 1.0
+        self.touched -= 1  # a sigmoid alone is no gate
+        result = proceed()
+        if isinstance(result, Tensor):
+            self.gates[id(result)] = result
+        return result
+
+    def _gate(self, call: Call) -> Tensor | None:
+        if len(call.args) != 2 or call.args[0] is call.args[1]:
+            return None
+        found = [a for a in call.args if id(a) in self.gates]
+        other = [a for a in call.args if isinstance(a, Tensor) and id(a) not in self.gates]
+        fits = len(found) == 1 and len(other) == 1 and other[0].shape == found[0].shape
+        return found[0] if fits else None

@@ -55,6 +55,10 @@ def halved(x: Tensor) -> Tensor:
     return 0.05 * torch.relu(x)
 
 
+def gated(x: Tensor) -> Tensor:
+    return 1.41 * torch.relu(x) * torch.sigmoid(x - 3)
+
+
 def cut_short(x: Tensor) -> Tensor:
     return torch.relu(x).detach() + 1e-4 * torch.relu(x)
 
@@ -205,6 +209,7 @@ TWINS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], dict]] 
     "orthogonal recurrence": (lambda: Repeated(0.3), lambda: Repeated(1.0), SEQUENCE),
     "skip connections": (lambda: Plain(40, gain=0.6), sound, {}),
     "standardized layers": (small, sound, {}),
+    "open gates": (lambda: Plain(16, between=gated), lambda: Plain(between=torch.sigmoid), {}),
     "scale of the scores of attention": (
         lambda: Attending(1e5),
         lambda: Attending(0.05),

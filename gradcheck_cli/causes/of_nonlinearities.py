@@ -1,9 +1,10 @@
 """Causes at nonlinearities: units that are flat, units that are dead, slopes that are infinite."""
 
+from collections.abc import Iterator
 from math import isfinite
 
 from gradcheck_cli.causes.attenuation import BOUNDED, budget
-from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
+from gradcheck_cli.causes.base import Evidence, Sign, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     broke_later,
@@ -52,31 +53,24 @@ def saturating_activation(seen: Evidence) -> Support | None:
     share = now.share_of_slopes
     if found and found[BOUNDED_SLOPES].value > 0 and not (at_once and input_size(trace) < LARGE):
         return experiment(found, BOUNDED_SLOPES, layers, first=layers[-1], more=(said,))
-    return signs(
-        [
-            (True, said),
-            (
-                share > 0.5,
-                f"{number(100 * share)} % of the lost gradient (in decades) is lost at nonlinearities",
-            ),
-        ],
-        [
-            (
-                broke_later(trace) and not at_once,
-                "but they saturated only after large steps",
-            ),
-            (
-                at_once,
-                "but inputs or initial weights are large enough to drive them there at once",
-            ),
-            (
-                seen.shares is not None and seen.shares.dynamic,
-                "but the signal was whole before the first update",
-            ),
-        ],
-        layers,
-        first=layers[-1],
+    lost_here = (
+        f"{number(100 * share)} % of the lost gradient (in decades) is lost at nonlinearities"
     )
+    return signs(
+        [(True, said), (share > 0.5, lost_here)], list(_unlikely(seen)), layers, first=layers[-1]
+    )
+
+
+def _unlikely(seen: Evidence) -> Iterator[Sign]:
+    """Yield what speaks against slopes as the cause."""
+    at_once = saturated_at_start(seen.trace)
+    yield (
+        broke_later(seen.trace) and not at_once,
+        "but they saturated only after large steps",
+    )
+    yield at_once, "but inputs or initial weights are large enough to drive them there at once"
+    dynamic = seen.shares is not None and seen.shares.dynamic
+    yield dynamic, "but the signal was whole before the first update"
 
 
 @cause(

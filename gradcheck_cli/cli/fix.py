@@ -1,6 +1,5 @@
 """`gradcheck fix MODEL`: the diff of the best fix that was proven; `--write` applies it."""
 
-import importlib.util
 import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -80,8 +79,6 @@ def fix(
     interrupted.
     """
     given = dict(locals())  # first, so that it holds the options and nothing else
-    if importlib.util.find_spec("libcst") is None:
-        raise UsageError("gradcheck fix edits source with libcst: pip install 'gradcheck-cli[fix]'")
     own = {"config", "trust", "write", "model_arg", "severity"}
     chosen = {name: value for name, value in given.items() if name not in own}
     chosen |= gate_options.as_settings(given)

@@ -17,6 +17,7 @@ class GradcheckCallback(Callback):  # type: ignore[misc] # Lightning is not inst
 
     With `stop`, an error ends the training at the next opportunity. `on_finding` hears of each error
     and warning once, `on_report` of the report. `policy` says what counts, else the config does.
+    `verify` records the first steps and tries fixes on them when the training has ended.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class GradcheckCallback(Callback):  # type: ignore[misc] # Lightning is not inst
         on_finding: Callable[[Finding], None] | None = None,
         on_report: Callable[[Report], None] | None = None,
         policy: Policy | None = None,
+        verify: bool = False,
     ) -> None:
         self.every = every
         self.stop = stop
         self.on_finding = on_finding
         self.on_report = on_report
         self.policy = policy
+        self.verify = verify
         self.findings: list[Finding] = []
         self.report: Report | None = None
         self._watch: Watch | None = None
@@ -48,7 +51,12 @@ class GradcheckCallback(Callback):  # type: ignore[misc] # Lightning is not inst
                 trainer.should_stop = True
 
         self._watch = watch(
-            pl_module, trainer.optimizers, every=self.every, on_finding=heard, policy=self.policy
+            pl_module,
+            trainer.optimizers,
+            every=self.every,
+            on_finding=heard,
+            policy=self.policy,
+            verify=self.verify,
         )
         self._watch.__enter__()
 
@@ -66,6 +74,6 @@ class GradcheckCallback(Callback):  # type: ignore[misc] # Lightning is not inst
         watched, self._watch = self._watch, None
         watched.__exit__(None, None, None)
         if watched.steps:
-            self.report = watched.report()
+            self.report = watched.verify() if self.verify else watched.report()
             if self.on_report is not None:
                 self.on_report(self.report)

@@ -16,7 +16,8 @@ class GradcheckTrainerCallback(TrainerCallback):  # type: ignore[misc] # not ins
     """Watches from the first step to the end of `train`; `report` holds what was found.
 
     With `stop`, an error ends the training after the step. After an exception, `finish()` reports.
-    `policy` says what counts, else the config does.
+    `policy` says what counts, else the config does. `verify` records the first steps and tries fixes
+    on them when the training has ended.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class GradcheckTrainerCallback(TrainerCallback):  # type: ignore[misc] # not ins
         on_finding: Callable[[Finding], None] | None = None,
         on_report: Callable[[Report], None] | None = None,
         policy: Policy | None = None,
+        verify: bool = False,
     ) -> None:
         self.every = every
         self.stop = stop
         self.on_finding = on_finding
         self.on_report = on_report
         self.policy = policy
+        self.verify = verify
         self.findings: list[Finding] = []
         self.report: Report | None = None
         self._watch: Watch | None = None
@@ -42,7 +45,12 @@ class GradcheckTrainerCallback(TrainerCallback):  # type: ignore[misc] # not ins
         optimizer = given["optimizer"]
         inner = getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
         self._watch = watch(
-            given["model"], inner, every=self.every, on_finding=self._heard, policy=self.policy
+            given["model"],
+            inner,
+            every=self.every,
+            on_finding=self._heard,
+            policy=self.policy,
+            verify=self.verify,
         )
         self._watch.__enter__()
 
@@ -61,7 +69,7 @@ class GradcheckTrainerCallback(TrainerCallback):  # type: ignore[misc] # not ins
             watched, self._watch = self._watch, None
             watched.__exit__(None, None, None)
             if watched.steps:
-                self.report = watched.report()
+                self.report = watched.verify() if self.verify else watched.report()
                 if self.on_report is not None:
                     self.on_report(self.report)
         return self.report

@@ -52,7 +52,7 @@ def written_by(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list
     found: list[Any] = []
     in_place = name.endswith("_") and not name.endswith("__")
     if in_place or name.startswith("set ") or name == "__setitem__" or _is_augmented(name):
-        found += args[:1]
+        found += args[:1] or list(kwargs.values())[:1]  # nn.init names its argument
     if "out" in kwargs:
         found.append(kwargs["out"])
     flattened = [

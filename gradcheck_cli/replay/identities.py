@@ -22,6 +22,7 @@ class Identities:
 
     made: dict[int, tuple["weakref.ref[Tensor]", int]] = field(default_factory=dict)
     owned: dict[int, Owned] = field(default_factory=dict)
+    trained: set[int] = field(default_factory=set)  # what optimizers were built for
     storages: dict[int, Owned] = field(default_factory=dict)  # by address
     data: dict[int, tuple["weakref.ref[Tensor]", int, Given]] = field(default_factory=dict)
     holders: list[tuple[Any, Any]] = field(default_factory=list)  # where attributes were found
@@ -39,6 +40,10 @@ class Identities:
                 elif known.module is None:
                     known.module, known.name = module, name
 
+    def expect(self, optimizer: torch.optim.Optimizer) -> None:
+        """Know that an optimizer was built; what it trains may still be initialized."""
+        self.trained |= {id(p) for group in optimizer.param_groups for p in group["params"]}
+
     def add_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Know what an optimizer trains, whoever holds it."""
         for group in optimizer.param_groups:
@@ -54,7 +59,7 @@ class Identities:
 
     def is_followed(self, tensor: Tensor) -> bool:
         """Is it a parameter, a buffer, or made by something recorded?"""
-        if id(tensor) in self.owned or isinstance(tensor, nn.Parameter):
+        if id(tensor) in self.owned:
             return True
         entry = self.made.get(id(tensor))
         if entry is not None and entry[0]() is tensor:
@@ -62,6 +67,11 @@ class Identities:
         if not tensor.is_leaf and tensor.requires_grad:
             return True  # made by something that was not seen: to be found out
         return _has_memory(tensor) and tensor.untyped_storage().data_ptr() in self.storages
+
+    def is_new_weight(self, tensor: Tensor) -> bool:
+        """Is it trained, though nothing recorded has used it yet?"""
+        weight = isinstance(tensor, nn.Parameter) or id(tensor) in self.trained
+        return weight and id(tensor) not in self.owned
 
     def is_state(self, tensor: Tensor) -> bool:
         """Does it lie in the memory of a parameter or buffer, or of its gradient?"""
@@ -87,7 +97,7 @@ class Identities:
         slot = self.slot_of(tensor)
         if slot is not None:
             return Made(slot)
-        if isinstance(tensor, nn.Parameter):
+        if self.is_new_weight(tensor):
             self._own(Owned(tensor))
             return self.owned[id(tensor)]
         if tensor.requires_grad and not tensor.is_leaf:

@@ -65,6 +65,19 @@ class Keeper:
         """Is anything among this a parameter, a buffer, or made by something recorded?"""
         return any(self.identities.is_followed(t) for _, t in leaves((args, kwargs), depth=LEVELS))
 
+    def uses_new_weights(self, args: Any, kwargs: Any, result: Any) -> bool:
+        """Is a result to learn from computed of weights before a module or an optimizer used them?
+
+        Whatever else is done to new weights is their initialization, and happens before the recording.
+        """
+        learnt = torch.is_grad_enabled() and any(
+            t.requires_grad for _, t in leaves(result, depth=LEVELS)
+        )
+        if not learnt:
+            return False
+        given = leaves((args, kwargs), depth=LEVELS)
+        return any(self.identities.is_new_weight(tensor) for _, tensor in given)
+
     def is_state(self, tensor: Tensor) -> bool:
         """Is it, or is it a view of, a parameter, a buffer or a gradient?"""
         identities = self.identities

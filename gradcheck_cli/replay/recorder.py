@@ -82,7 +82,7 @@ class Recorder:
         enter(methods_seen(self.method))
         enter(custom_functions_seen(self.custom))
         self._last.enter_context(self.updates.seen(self))
-        enter(optimizers_seen(self.keeper.identities.add_optimizer))
+        enter(optimizers_seen(self.keeper.identities.expect))
         self._mode = Noting(self)
         join_lowest(self._mode)
         self._active = True
@@ -163,7 +163,12 @@ class Recorder:
         if name == "backward":
             return self._backward(func, args, kwargs)
         if not self.keeper.is_followed(args, kwargs):
-            return func(*args, **kwargs)
+            result = func(*args, **kwargs)
+            written = written_by(name, args, kwargs)
+            if not written and self.keeper.uses_new_weights(args, kwargs, result):
+                event = Applied(function=func, name=name, modes=modes_now(), site=place_of_call())
+                self._note(event, result, args, kwargs)
+            return result
         if name in LEAVES_TORCH:
             self._left[LEAVES_TORCH[name]] = place_of_call()
         return self._applied(func, name, args, kwargs)
@@ -193,6 +198,10 @@ class Recorder:
             if name == "get grad":
                 self.keeper.state_slots |= event.writes
         return result
+
+    def _note(self, event: Event, result: Any, args: Any, kwargs: Any) -> None:
+        if self._give(event, args, kwargs):
+            self.keeper.take(event, result, args, kwargs)
 
     def _backward(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         event = Backward(function=func, modes=modes_now(), site=place_of_call(), lasting=True)

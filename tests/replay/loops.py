@@ -236,6 +236,24 @@ def penalized() -> tuple[list[nn.Module], list[float]]:
     return [model], losses
 
 
+def initialized() -> tuple[list[nn.Module], list[float]]:
+    """Weights are initialized by hand in several ways, also after the optimizer was built."""
+    torch.manual_seed(10)
+    model, losses = network(), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    nn.init.orthogonal_(model[0].weight)
+    model[4].weight.data.normal_(0.0, 0.3)
+    with torch.no_grad():
+        model[4].bias.copy_(torch.rand(2))
+    for inputs, target in batches():
+        loss = F.cross_entropy(model(inputs), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return [model], losses
+
+
 def unaided() -> tuple[list[nn.Module], list[float]]:
     """No optimizer: weights are moved by hand."""
     torch.manual_seed(9)
@@ -263,6 +281,7 @@ KINDS: dict[str, Train] = {
         closed,
         penalized,
         unaided,
+        initialized,
     )
 }
 

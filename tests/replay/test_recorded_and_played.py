@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.replay import Recorder
+from gradcheck_cli.replay.events import Call
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.replay.reproducing import reproduced
 from tests.replay.loops import KINDS, network
@@ -94,3 +95,9 @@ def test_an_exception_in_the_middle_puts_the_trained_state_back() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_what_initializes_weights_is_no_step() -> None:
+    with Recorder() as recorder:
+        KINDS["initialized"]()
+    assert isinstance(recorder.recording.units[0].events[0], Call)

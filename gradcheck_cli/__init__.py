@@ -7,16 +7,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gradcheck_cli.diagnosing import diagnose
+    from gradcheck_cli.policy import Policy
     from gradcheck_cli.records.finding import Finding, Severity
     from gradcheck_cli.records.report import Report, Verdict
     from gradcheck_cli.targets.target import Target
     from gradcheck_cli.watching import watch
 
 __version__ = "0.1.0"
-__all__ = ["Finding", "Report", "Severity", "Target", "Verdict", "diagnose", "watch"]
+__all__ = ["Finding", "Policy", "Report", "Severity", "Target", "Verdict", "diagnose", "watch"]
 
 _HOMES = {
     "Finding": "records.finding",
+    "Policy": "policy",
     "Report": "records.report",
     "Severity": "records.finding",
     "Target": "targets.target",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from statistics import mean
 
 import torch
@@ -11,7 +11,6 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant
 from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
-from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.progress import ENOUGH
@@ -48,7 +47,7 @@ class Reference:
     @property
     def best(self) -> list[float]:
         """The losses of now, in the mode that does better."""
-        return min(self.training, self.evaluation, key=_mean)
+        return min(self.training, self.evaluation, key=_size)
 
 
 @experiment(
@@ -92,16 +91,18 @@ def measured(scene: Scene) -> Reference:
         training = losses(subject)
         with evaluating(subject.model):
             evaluation = losses(subject)
-            with torch.no_grad():
-                raw = [subject.outputs(batch) for batch in subject.batches]
-            constant = best_constant(subject, raw)
-    if not all(map(isfinite, (*training, *evaluation))):
-        raise NotApplicableError("the loss of the fixed batches is not a finite number")
+    sound = all(map(isfinite, (*training, *evaluation)))
+    with subject.at("now" if sound else "start"), evaluating(subject.model):
+        with torch.no_grad():
+            raw = [subject.outputs(batch) for batch in subject.batches]
+        constant = best_constant(subject, raw)
     return Reference(constant, start, training, least(subject, raw), evaluation)
 
 
 def judged(reference: Reference, now: list[float]) -> Said:
     """Compare losses of now with the constant's."""
+    if not isfinite(_size(now)):
+        return Said(outcome=Outcome.WRONG, said="the loss of the same batches is not a finite number")
     share, error = reference.share(now)
     if share > error and share >= ENOUGH:
         outcome = Outcome.FINE
@@ -118,5 +119,6 @@ def judged(reference: Reference, now: list[float]) -> Said:
     )
 
 
-def _mean(values: list[float]) -> float:
-    return mean(values)
+def _size(values: list[float]) -> float:
+    """Return the mean; what is no number is larger than any."""
+    return mean(values) if all(map(isfinite, values)) else inf

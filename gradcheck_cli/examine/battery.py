@@ -73,6 +73,9 @@ def examine(
 
 def doubtful(scene: Scene) -> bool:
     """Is it open whether the training learns?"""
+    later = scene.answer("longer")
+    if later is not None and later.outcome is Outcome.FINE:
+        return False
     against = scene.answer("against-constant")
     if against is not None and against.outcome is not Outcome.SKIPPED:
         return against.outcome is not Outcome.FINE

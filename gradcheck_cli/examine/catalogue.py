@@ -2,5 +2,37 @@
 
 from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.examine.base import Experiment
+from gradcheck_cli.examine.by_heart import by_heart
+from gradcheck_cli.examine.cut_gradient import cut_gradient
+from gradcheck_cli.examine.input_scales import input_scales
+from gradcheck_cli.examine.inputs_used import inputs_used
+from gradcheck_cli.examine.longer import longer
+from gradcheck_cli.examine.loss_domain import loss_domain
+from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
+from gradcheck_cli.examine.modes_agree import modes_agree
+from gradcheck_cli.examine.order_counts import order_counts
+from gradcheck_cli.examine.padding_counts import padding_counts
+from gradcheck_cli.examine.replays import replays
+from gradcheck_cli.examine.samples_in_loss import samples_in_loss
+from gradcheck_cli.examine.samples_in_model import samples_in_model
+from gradcheck_cli.examine.sees_target import sees_target
+from gradcheck_cli.examine.step_descends import step_descends
 
-EXPERIMENTS: tuple[Experiment, ...] = (against_constant,)
+EXPERIMENTS: tuple[Experiment, ...] = (
+    against_constant,
+    loss_prefers_right,
+    samples_in_loss,
+    loss_domain,
+    step_descends,
+    cut_gradient,
+    samples_in_model,
+    inputs_used,
+    sees_target,
+    order_counts,
+    padding_counts,
+    modes_agree,
+    input_scales,
+    longer,
+    by_heart,
+    replays,
+)

@@ -98,7 +98,11 @@ def _starts(mains: Sequence[Tensor], targets: Sequence[Any], dim: int | None) ->
         counts = torch.bincount(numbers, minlength=classes).float()
         shape = [1] * like.ndim
         shape[dim] = classes
-        return [((counts + 0.5) / (counts + 0.5).sum()).log().reshape(shape)]
+        shares = ((counts + 0.5) / (counts + 0.5).sum()).reshape(shape)
+        return [
+            shares.log(),
+            shares,
+        ]  # scores, or, for a loss that takes its input as it is, shares
     starts = [torch.zeros_like(like)]
     floats = [
         t.float().reshape(m.shape)

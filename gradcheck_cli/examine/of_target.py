@@ -1,6 +1,6 @@
 """Experiments on a training that gradcheck builds from its parts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -190,7 +190,7 @@ class TargetSubject:
         several = len(computed.parts) == len(self.optimizers) > 1
         return torch.stack(computed.parts).sum() if several else computed.loss
 
-    def step(self, batch: Any) -> float:
+    def step(self, batch: Any, loss_of: Callable[[Any], Tensor] | None = None) -> float:
         """Train on a batch once, without schedules; return the loss before the step."""
         if len(self.optimizers) != 1:
             raise NotApplicableError(f"{len(self.optimizers)} optimizers train against each other")
@@ -200,7 +200,9 @@ class TargetSubject:
         def closure() -> float:
             nonlocal last
             optimizer.zero_grad()
-            loss = self.total(batch)
+            loss = (loss_of or self.total)(batch)
+            if not loss.requires_grad:
+                raise NotApplicableError("the loss has no gradient")
             loss.backward()
             if self.training.clip is not None:
                 held = [p for group in optimizer.param_groups for p in group["params"]]

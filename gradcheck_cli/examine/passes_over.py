@@ -27,16 +27,21 @@ _DROPOUTS: frozenset[Callable[..., Any]] = frozenset(
 
 
 class _NoDropout(TorchFunctionMode):
-    """Lets every dropout pass its input on."""
+    """Lets every dropout pass its input on, and notes whether there was one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropped = False
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = dict(kwargs or {})
         if func in _DROPOUTS:
+            self.dropped |= bool(kwargs.get("training", args[2] if len(args) > 2 else True))
             return args[0] if args else kwargs["input"]
         if kwargs.get("dropout_p"):
-            kwargs["dropout_p"] = 0.0  # of attention
+            kwargs["dropout_p"], self.dropped = 0.0, True  # of attention
         return func(*args, **kwargs)
 
 

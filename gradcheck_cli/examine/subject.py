@@ -1,6 +1,6 @@
 """What experiments need of a training, whoever wrote its loop."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
@@ -70,8 +70,11 @@ class Subject(Protocol):
     def total(self, batch: Any) -> Tensor:
         """Return the loss of the model on a batch, as the training computes it."""
 
-    def step(self, batch: Any) -> float:
-        """Train on a batch once, with the user's optimizers; return the loss before the step."""
+    def step(self, batch: Any, loss_of: Callable[[Any], Tensor] | None = None) -> float:
+        """Train on a batch once, with the user's optimizers; return the loss before the step.
+
+        `loss_of` is minimized in place of `total`. Raises NotApplicableError with several optimizers.
+        """
 
     def at(self, moment: Moment) -> AbstractContextManager[None]:
         """Look at the training before its first step, or as it is now."""

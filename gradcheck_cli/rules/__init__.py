@@ -42,6 +42,13 @@ from gradcheck_cli.rules.update_too_large import update_too_large
 from gradcheck_cli.rules.update_too_small import update_too_small
 from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient
 from gradcheck_cli.rules.worse_than_constant import worse_than_constant
+from gradcheck_cli.rules.cut_gradient import cut_gradient
+from gradcheck_cli.rules.evaluation_differs import evaluation_differs
+from gradcheck_cli.rules.ignored_positions import ignored_positions
+from gradcheck_cli.rules.leaking_target import leaking_target
+from gradcheck_cli.rules.mixed_samples import mixed_samples
+from gradcheck_cli.rules.unused_input import unused_input
+from gradcheck_cli.rules.wrong_direction import wrong_direction
 from gradcheck_cli.rules.zero_gradient import zero_gradient
 
 RULES: tuple[Rule, ...] = (
@@ -61,6 +68,8 @@ RULES: tuple[Rule, ...] = (
     mismatched_loss,  # GC405
     risen_loss,  # GC406
     worse_than_constant,  # GC407
+    wrong_direction,  # GC406
+    evaluation_differs,  # GC407
     non_finite,  # GC501
     precision_underflow,  # GC502
     disconnected_parameter,  # GC601
@@ -68,6 +77,11 @@ RULES: tuple[Rule, ...] = (
     frozen_parameter,  # GC603
     never_called,  # GC604
     drifted_replicas,  # GC605
+    mixed_samples,  # GC606
+    unused_input,  # GC607
+    leaking_target,  # GC608
+    ignored_positions,  # GC609
+    cut_gradient,  # GC610
     degenerate_data,  # GC701
     gradients_not_cleared,  # GC801
     optimizer_never_steps,  # GC802

@@ -1,0 +1,103 @@
+"""Can the model learn one small batch by heart?"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from math import isfinite
+from typing import Any
+
+import torch
+
+from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.constants import best_constant
+from gradcheck_cli.examine.ideal import least
+from gradcheck_cli.examine.passes_over import without_dropout
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.rules.base import number
+from gradcheck_cli.targets.wording import map_tensors, tensors_in
+
+SAMPLES = 8
+STEPS = 150
+RATES = (1e-3, 1e-2)
+LEARNED = 0.5  # of the way from the best constant to the least loss
+
+
+@experiment("by-heart", "Can the model learn eight samples by heart?", doubtful=True)
+def by_heart(scene: Scene) -> Iterator[Said]:
+    """Fit eight samples of the first batch with Adam, from the start, without dropout.
+
+    Procedure  150 steps at each of two rates, on weights that are put back; the best loss counts.
+    Answers    fine: more than half of the way from the best constant to the least loss is gone: network,
+               loss and gradients can learn, and what fails is data, rate or capacity. Wrong: they can not,
+               whatever the data holds.
+    Costs      300 steps on eight samples.
+    Sources    Karpathy 2019, A recipe for training neural networks ("overfit one batch").
+    """
+    subject = scene.subject
+    scene.afford(STEPS // 4)
+    small = _few(subject)
+    reference = _reference(subject, small)
+    best = min(_fitted(scene, small, rate) for rate in RATES)
+    if not isfinite(best):
+        yield Said(outcome=Outcome.WRONG, said="the loss of eight samples becomes no number")
+        return
+    level, bottom = reference
+    gone = (level - best) / ((level - bottom) or 1.0)
+    fine = gone >= LEARNED
+    yield Said(
+        outcome=Outcome.FINE if fine else Outcome.WRONG,
+        said=f"in {STEPS} steps the loss of eight samples goes to {number(best)}, {number(100 * gone)} % of the "
+        f"way from the best constant ({number(level)}) to the least ({number(bottom)})",
+        measured=100 * gone,
+        limit=100 * LEARNED,
+        unit="%",
+    )
+
+
+def _few(subject: Subject) -> Any:
+    batch = subject.batches[0]
+    sizes = [len(t) for t in tensors_in(batch) if t.ndim]
+    if not sizes or len(set(sizes)) != 1:
+        raise NotApplicableError("the batch cannot be parted into samples")
+    return map_tensors(batch, lambda t: t[:SAMPLES] if t.ndim else t)
+
+
+class _Only:
+    """A subject whose fixed batches are one small batch."""
+
+    def __init__(self, subject: Subject, batch: Any) -> None:
+        self._subject, self.batches = subject, (batch,)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._subject, name)
+
+
+def _reference(subject: Subject, batch: Any) -> tuple[float, float]:
+    """Return the loss of the best constant on the small batch, and the least one."""
+    only: Any = _Only(subject, batch)
+    with subject.at("start"):
+        with torch.no_grad():
+            raw = [subject.outputs(batch)]
+        level = best_constant(only, raw).losses[0]
+        bottom = least(only, raw)
+    return level, bottom if bottom is not None and bottom < level else 0.0
+
+
+def _fitted(scene: Scene, batch: Any, rate: float) -> float:
+    subject, best = scene.subject, float("inf")
+    with ExitStack() as stack:
+        stack.enter_context(subject.at("start"))
+        stack.enter_context(without_dropout())
+        weights = [p for p in subject.model.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(weights, lr=rate)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            loss = subject.total(batch)
+            if not isfinite(float(loss.detach())) or scene.remaining <= 0:
+                break
+            best = min(best, float(loss.detach()))
+            if not loss.requires_grad:
+                raise NotApplicableError("the loss has no gradient")
+            loss.backward()
+            optimizer.step()
+    return best

@@ -1,0 +1,144 @@
+"""Is the loss defined, and does it have a slope, at the outputs that this model gives?"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.constants import class_dimension
+from gradcheck_cli.examine.subject import Moment, NotApplicableError, Subject
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.rules.base import number
+from gradcheck_cli.targets.wording import map_tensors
+
+MOST = 32  # samples that are looked at one by one
+SHARE = 0.05  # of them that may lie where the loss has no slope
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Shares of samples: where the loss is no number, and where it is high and has no slope."""
+
+    undefined: float
+    clamped: float
+
+    @property
+    def worst(self) -> float:
+        """The sum of both."""
+        return self.undefined + self.clamped
+
+
+@experiment("loss-domain", "Is the loss defined and sloped at outputs this model gives?")
+def loss_domain(scene: Scene) -> Iterator[Said]:
+    """Look at the loss of single samples, at the model's outputs at the start and now.
+
+    Procedure  of up to 32 samples one by one: is the loss finite, and where it is above that of the best
+               constant, does it have any slope at the output? Where not, the same is asked of the outputs
+               after a softmax and after a sigmoid; and for hand-written losses, whether a constant added
+               to all classes changes nothing (a softmax is inside) while the outputs are probabilities.
+    Answers    fine: at most 5 % of the samples lie where the loss is undefined or flat. Wrong: more do;
+               the loss expects other outputs than the model gives, and the function after which it is
+               well-behaved is named.
+    Costs      a few hundred evaluations of the loss for single samples.
+    Sources    a probability lies in 0..1 and its logarithm exists above 0 (Bridle 1990).
+    """
+    subject = scene.subject
+    level = scene.known["reference"].level if "reference" in scene.known else None
+    worst: Flat | None = None
+    when: Moment = "now"
+    for moment in ("start", "now"):
+        with subject.at(moment):
+            if moment == "now" and not _is_finite(subject):
+                break  # the weights are no numbers any more: that says nothing of the loss
+            found = _flat(subject, subject.batches[0], lambda x: x, level)
+        if worst is None or found.worst > worst.worst:
+            worst, when = found, moment
+    assert worst is not None
+    if worst.worst > SHARE:
+        yield _outside(scene, worst, when, level)
+    else:
+        yield Said(
+            outcome=Outcome.FINE,
+            said="it is finite and has a slope for all samples looked at"
+            if not worst.worst
+            else f"it has no slope for {number(100 * worst.worst)} % of the samples",
+            measured=100 * worst.worst,
+            limit=100 * SHARE,
+            unit="%",
+        )
+
+
+def _outside(scene: Scene, found: Flat, when: Moment, level: float | None) -> Said:
+    """Say what is wrong, and which function of the outputs puts it right."""
+    subject, batch = scene.subject, scene.subject.batches[0]
+    better = []
+    with subject.at(when):
+        dim = class_dimension(subject.main(_raw(subject, batch)), subject.targets(batch))
+        choices: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid}
+        if dim is not None:
+            choices = {"softmax": lambda x: x.softmax(dim), **choices}
+        for name, fit in choices.items():
+            try:
+                if _flat(subject, batch, fit, level).worst <= SHARE:
+                    better.append(name)
+            except NotApplicableError:
+                continue
+    what = (
+        f"not a number for {number(100 * found.undefined)} %"
+        if found.undefined >= found.clamped
+        else f"high and flat, without any gradient, for {number(100 * found.clamped)} %"
+    )
+    after = f"; after {better[0]} of the output it is well-behaved" if better else ""
+    return Said(
+        outcome=Outcome.WRONG,
+        said=f"the loss is {what} of the samples at the model's outputs{after}",
+        measured=100 * found.worst,
+        limit=100 * SHARE,
+        unit="%",
+        supports=("output-outside-loss-domain", *(f"after-{name}" for name in better[:1])),
+    )
+
+
+def _is_finite(subject: Subject) -> bool:
+    return bool(torch.isfinite(subject.main(_raw(subject, subject.batches[0]))).all())
+
+
+def _raw(subject: Subject, batch: Any) -> Any:
+    with torch.no_grad():
+        return subject.outputs(batch)
+
+
+def _only(value: Any, index: int, samples: int) -> Any:
+    """Return one sample of everything that holds all of them."""
+
+    def cut(tensor: Tensor) -> Tensor:
+        return tensor[index : index + 1] if tensor.ndim and len(tensor) == samples else tensor
+
+    return map_tensors(value, cut)
+
+
+def _flat(
+    subject: Subject, batch: Any, fit: Callable[[Tensor], Tensor], level: float | None
+) -> Flat:
+    raw = _raw(subject, batch)
+    output = subject.main(raw).detach().float()
+    samples = len(output) if output.ndim else 0
+    target = subject.targets(batch)
+    if not samples or not isinstance(target, Tensor) or len(target) != samples:
+        raise NotApplicableError("outputs are not counted by samples")
+    undefined = clamped = 0
+    looked = range(0, samples, max(1, samples // MOST))
+    for i in looked:
+        one, part = _only(batch, i, samples), _only(raw, i, samples)
+        point = fit(output[i : i + 1].clone()).requires_grad_()
+        loss = subject.loss(subject.with_main(part, point), one)
+        if not isfinite(float(loss.detach())):
+            undefined += 1
+        elif level is not None and float(loss.detach()) > max(level, 0.0) and loss.requires_grad:
+            slopes = torch.autograd.grad(loss, [point], allow_unused=True)
+            clamped += not any(slope is not None and bool(slope.any()) for slope in slopes)
+    return Flat(undefined / len(looked), clamped / len(looked))

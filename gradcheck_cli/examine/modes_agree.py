@@ -1,0 +1,72 @@
+"""Does the model do as well in evaluation mode as in training?"""
+
+from collections.abc import Iterator
+from statistics import mean
+
+import torch
+from torch import nn
+
+from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.passes_over import evaluating, losses, paired, without_dropout
+from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.rules.base import number
+
+PASSES = 64  # that let running statistics with torch's momentum of 0.1 forget their beginning: 0.9^64 = 0.1 %
+WORSE = 1.5  # times the loss of training
+
+
+@experiment("modes-agree", "Does the model do as well in evaluation mode as in training mode?")
+def modes_agree(scene: Scene) -> Iterator[Said]:
+    """Measure the same batches in both modes, after the running statistics had time to settle.
+
+    Procedure  without dropout: the loss in training mode against that in evaluation mode. Where the second is
+               much larger, 64 batches pass in training mode with the weights held still, which settles running
+               statistics of a usual momentum, and both are measured again.
+    Answers    fine: evaluation costs at most 1.5 times as much, or settling cures it. Wrong: it stays worse,
+               and no better than a constant: the statistics that evaluation uses are not those of the data
+               (momentum 0 or tiny, statistics of other data).
+    Costs      four passes over the fixed batches, and 64 forward passes where they differ.
+    Sources    Ioffe & Szegedy 2015, arXiv:1502.03167, sec. 3.1 (statistics for inference).
+    """
+    subject = scene.subject
+    if not any(_has_statistics(m) for m in subject.model.modules()):
+        raise NotApplicableError("nothing in the model keeps running statistics")
+    reference = scene.known.get("reference")
+    with subject.at("now"), without_dropout():
+        training, evaluation = _both(scene)
+        if _differ(training, evaluation):
+            with torch.no_grad():
+                for index in range(PASSES):
+                    subject.total(subject.batches[index % len(subject.batches)])
+            training, evaluation = _both(scene)
+    worse = _differ(training, evaluation)
+    useless = reference is None or mean(evaluation) >= 0.9 * reference.level
+    wrong = worse and useless
+    yield Said(
+        outcome=Outcome.WRONG if wrong else Outcome.NOTED if worse else Outcome.FINE,
+        said=f"the same batches cost {number(mean(training))} in training mode and {number(mean(evaluation))} "
+        "in evaluation mode",
+        measured=mean(evaluation),
+        limit=WORSE * mean(training),
+        supports=("evaluation-statistics",) if wrong else (),
+        layers=tuple(n for n, m in subject.model.named_modules() if _has_statistics(m))
+        if wrong
+        else (),
+    )
+
+
+def _has_statistics(module: nn.Module) -> bool:
+    return getattr(module, "running_mean", None) is not None
+
+
+def _both(scene: Scene) -> tuple[list[float], list[float]]:
+    """Return the losses in training and in evaluation mode; statistics move by the first."""
+    training = losses(scene.subject)
+    with evaluating(scene.subject.model):
+        return training, losses(scene.subject)
+
+
+def _differ(training: list[float], evaluation: list[float]) -> bool:
+    gap, error = paired(training, evaluation)
+    return gap > max(error, (WORSE - 1) * abs(mean(training)))

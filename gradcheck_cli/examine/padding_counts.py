@@ -1,0 +1,92 @@
+"""Do tokens count, and padding not?"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.sequences import (
+    CHANGE,
+    Tokens,
+    outputs_of,
+    per_position,
+    quietly,
+    tokens_of,
+)
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.rules.base import number
+
+FEW, MOST = 0.1, 0.5  # share of tokens that count: below FEW none do, above MOST they do
+
+
+@experiment("padding-counts", "Do the tokens of padded samples count?")
+def padding_counts(scene: Scene) -> Iterator[Said]:
+    """Exchange single tokens of samples that are padded and of samples that are full.
+
+    Procedure  padding is a token that stands only at the end of samples, in numbers that vary. For each
+               position: does another token there change the output (with an output at each position, that of
+               other positions), in padded samples and in full ones?
+    Answers    fine: in both. Wrong: in full samples tokens count and in padded ones fewer than 10 % do: the
+               mask is turned round, so that the model looks at the padding.
+    Costs      one forward pass for each position, at most 16.
+    Sources    PyTorch documentation of MultiheadAttention, key_padding_mask (True is ignored).
+    """
+    subject = scene.subject
+    tokens = tokens_of(subject)
+    lengths = _lengths(tokens.values)
+    width = tokens.values.shape[1]
+    padded, full = (lengths < width - 1) & (lengths >= 3), lengths == width
+    if int(padded.sum()) < 2 or int(full.sum()) < 1:
+        raise NotApplicableError("no token is padding, or no sample is full")
+    with quietly(subject):
+        counts = _counting(subject, tokens, lengths)
+    inside = torch.arange(1, width, device=counts.device)[None] < lengths[:, None]
+    in_padded = float(counts[padded][inside[padded]].float().mean())
+    in_full = float(counts[full][inside[full]].float().mean())
+    inverted = in_padded < FEW and in_full > MOST
+    yield Said(
+        outcome=Outcome.WRONG if inverted else Outcome.FINE,
+        said=f"{number(100 * in_padded)} % of the tokens of padded samples change an output, and "
+        f"{number(100 * in_full)} % of those of full ones",
+        measured=100 * in_padded,
+        limit=100 * FEW,
+        unit="%",
+        supports=("inverted-mask",) if inverted else (),
+    )
+
+
+def _lengths(values: Tensor) -> Tensor:
+    """Return the length of each sample without padding; raises NotApplicableError where there is none."""
+    ends = values[:, -1]
+    pad = ends.mode().values
+    is_pad = values == pad
+    lengths = values.shape[1] - is_pad.flip(1).int().cumprod(1).sum(1)
+    only_at_the_end = bool((is_pad.sum(1) == values.shape[1] - lengths).all())
+    if not only_at_the_end or lengths.unique().numel() < 2:
+        raise NotApplicableError("no token stands only at the end of samples")
+    return lengths
+
+
+def _counting(subject: Subject, tokens: Tokens, lengths: Tensor) -> Tensor:
+    """Return for each sample and position from the second on whether another token there counts."""
+    before = outputs_of(subject, tokens)
+    spread, width = float(before.std()), tokens.values.shape[1]
+    found = torch.zeros(len(tokens.values), width - 1, dtype=torch.bool, device=before.device)
+    everywhere = range(1, width)
+    step = max(1, len(everywhere) // 16)
+    for position in everywhere:
+        if (position - 1) % step:
+            found[:, position - 1] = found[:, position - 2]
+            continue
+        other = tokens.values.clone()
+        other[:, position] = tokens.values[:, 0]
+        gap = (outputs_of(subject, tokens, other) - before).abs()
+        if per_position(before, tokens):
+            gap = gap.clone()
+            gap[:, position] = 0
+            real = torch.arange(width, device=gap.device)[None] < lengths[:, None]
+            gap = gap * real.reshape(*real.shape, *[1] * (gap.ndim - 2))
+        found[:, position - 1] = gap.flatten(1).amax(1) > CHANGE * max(spread, 1e-12)
+    return found

@@ -1,0 +1,110 @@
+"""Does the loss of a sample depend on the other samples' outputs?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.constants import class_dimension
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.rules.base import number
+
+CHANGE = 1e-3  # relative, of a sample's gradient: far above rounding, far below any real coupling
+
+
+@experiment("samples-in-loss", "Is the loss of a sample independent of the other samples?")
+def samples_in_loss(scene: Scene) -> Iterator[Said]:
+    """Change the output of half of the samples and see whether the others' gradients change.
+
+    Procedure  the gradient of the user's loss at the outputs of one half, before and after the outputs of
+               the other half are exchanged among themselves; then a constant is added to all samples'
+               score of one class, and to all classes of one sample.
+    Answers    fine: nothing changes. Wrong: samples compete, and only a score that all samples share does
+               not count: a softmax over the batch instead of the classes. Noted: samples are coupled in
+               another way, as in contrastive losses, or the loss is a sum, so that its size grows with
+               the batch.
+    Costs      six evaluations of the loss.
+    Sources    Bishop 2006, eq. 1.55: the likelihood of independent samples is a product over them.
+    """
+    subject = scene.subject
+    batch = subject.batches[0]
+    with subject.at("now"):
+        with torch.no_grad():
+            raw = subject.outputs(batch)
+        output = subject.main(raw).detach().float()
+        target = subject.targets(batch)
+        half = len(output) // 2
+        if half < 2 or (isinstance(target, Tensor) and target.ndim and len(target) != len(output)):
+            raise NotApplicableError(
+                "a batch holds too few samples, or outputs are not counted by them"
+            )
+        coupled = _coupling(subject, raw, output, batch, half)
+        dim = class_dimension(output, target)
+        if (
+            coupled > CHANGE
+            and dim is not None
+            and _over_the_batch(subject, raw, output, batch, dim)
+        ):
+            yield Said(
+                outcome=Outcome.WRONG,
+                said="a constant added to one class's score of every sample changes nothing, one added to all "
+                "scores of a sample does: samples compete with each other, not classes",
+                measured=coupled,
+                limit=CHANGE,
+                supports=("softmax-over-batch",),
+            )
+        elif coupled > CHANGE:
+            yield Said(
+                outcome=Outcome.NOTED,
+                said=f"other samples' outputs change a sample's gradient by {number(100 * coupled)} %, as in a "
+                "contrastive loss",
+                measured=100 * coupled,
+                limit=100 * CHANGE,
+                unit="%",
+            )
+        else:
+            yield Said(
+                outcome=Outcome.FINE, said="no sample's gradient depends on the others' outputs"
+            )
+
+
+def _coupling(subject: Subject, raw: Any, output: Tensor, batch: Any, half: int) -> float:
+    """Return the largest relative change of the first half's gradient when the other half changes."""
+    before = _gradient(subject, raw, output, batch)[:half]
+    other = output.clone()
+    other[half:] = output[half:].roll(1, 0) + 0.5 * (output.std() + 1e-6)
+    after = _gradient(subject, raw, other, batch)[:half]
+    size = float(before.abs().max())
+    if size == 0 or not bool(torch.isfinite(before).all() & torch.isfinite(after).all()):
+        raise NotApplicableError("the loss has no usable gradient at the model's outputs")
+    return float((after - before).abs().max()) / size
+
+
+def _gradient(subject: Subject, raw: Any, output: Tensor, batch: Any) -> Tensor:
+    point = output.clone().requires_grad_()
+    loss = subject.loss(subject.with_main(raw, point), batch)
+    if not loss.requires_grad:
+        raise NotApplicableError("the loss does not depend on the main output")
+    [slope] = torch.autograd.grad(loss, [point], allow_unused=True)
+    if slope is None:
+        raise NotApplicableError("the loss does not depend on the main output")
+    return slope
+
+
+def _over_the_batch(subject: Subject, raw: Any, output: Tensor, batch: Any, dim: int) -> bool:
+    """Do only differences between samples count, and not those between classes?"""
+
+    def cost(changed: Tensor) -> float:
+        with torch.no_grad():
+            return float(subject.loss(subject.with_main(raw, changed), batch))
+
+    now = cost(output)
+    per_class = output.clone()
+    per_class.select(dim, 0).add_(1.0)
+    per_sample = output.clone()
+    per_sample[0] += 1.0
+    scale = abs(now) or 1.0
+    return abs(cost(per_class) - now) < 1e-4 * scale and abs(cost(per_sample) - now) > 1e-4 * scale

@@ -1,0 +1,61 @@
+"""Does an optimizer step go down the loss?"""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.rules.base import number
+
+UP = 0.1  # cosine with the gradient beyond which a step is no accident of rounding
+
+
+@experiment("step-descends", "Does an optimizer step go down the loss?")
+def step_descends(scene: Scene) -> Iterator[Said]:
+    """Take the first step of the training, without weight decay, and compare it with the gradient.
+
+    Procedure  at the start, on one batch: the gradient of the loss, then one step of the user's own
+               optimizer; the cosine between the change of the weights and the gradient.
+    Answers    fine: below 0, as for every optimizer that descends. Wrong: above 0.1: the loss is climbed
+               (`maximize`, a negative learning rate, a sign). Skipped where no weight moves.
+    Costs      one training step and one backward pass.
+    Sources    Nocedal & Wright 2006, sec. 3.1: a descent direction has a negative product with the gradient.
+    """
+    subject = scene.subject
+    batch = subject.batches[0]
+    with subject.at("start"):
+        groups = [g for o in subject.optimizers for g in o.param_groups]
+        for group in groups:
+            if "weight_decay" in group:
+                group["weight_decay"] = 0.0
+        held = [p for g in groups for p in g["params"] if p.requires_grad]
+        before = [p.detach().clone() for p in held]
+        subject.step(batch)
+        slopes = [p.grad for p in held]
+        cosine = _cosine([p.detach() - b for p, b in zip(held, before, strict=True)], slopes)
+    if cosine is None:
+        raise NotApplicableError("the first step moves no weight")
+    yield Said(
+        outcome=Outcome.WRONG if cosine > UP else Outcome.FINE,
+        said=f"the cosine between the first step and the gradient is {number(cosine)}"
+        + (": the step climbs the loss" if cosine > UP else ""),
+        measured=cosine,
+        limit=UP,
+        supports=("gradient-ascent",) if cosine > UP else (),
+    )
+
+
+def _cosine(moves: list[Tensor], slopes: list[Tensor | None]) -> float | None:
+    """Return the cosine between moves and slopes, None where either is zero or no number."""
+    dot = first = second = 0.0
+    for move, slope in zip(moves, slopes, strict=True):
+        if slope is None or slope.is_sparse:
+            continue
+        a, b = move.double(), slope.detach().double()
+        dot += float((a * b).sum())
+        first += float(a.square().sum())
+        second += float(b.square().sum())
+    size = (first * second) ** 0.5
+    return dot / size if size > 0 and size < float("inf") else None

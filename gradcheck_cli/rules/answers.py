@@ -1,0 +1,45 @@
+"""From an experiment's answer to a hit: what the rules on experiments share."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import CannotTellError, Confidence, Evidence, Hit, Severity
+
+
+def asked(trace: Trace, *names: str) -> list[Answer]:
+    """Return the answers to these questions; raises CannotTellError where none was given."""
+    found = [a for name in names if (a := trace.answer(name)) is not None]
+    if not found:
+        reasons = [a.reason for a in trace.examination if a.name in names and a.reason]
+        raise CannotTellError(reasons[0] if reasons else "no experiment was made")
+    return found
+
+
+def speaks_against(trace: Trace, name: str) -> Answer | None:
+    """Return the answer where it speaks against the training."""
+    answer = trace.answer(name)
+    return answer if answer is not None and answer.outcome is Outcome.WRONG else None
+
+
+def hits(
+    trace: Trace, *names: str, severity: Severity = Severity.ERROR
+) -> Iterator[Hit]:
+    """Yield a hit for each of these answers that speaks against the training."""
+    for answer in asked(trace, *names):
+        if answer.outcome is Outcome.WRONG:
+            yield hit_of(answer, severity)
+
+
+def hit_of(answer: Answer, severity: Severity) -> Hit:
+    """Return an answer as a hit, with its number beside its limit."""
+    evidence = ()
+    if answer.measured is not None:
+        evidence = (Evidence(answer.question, answer.measured, answer.limit, answer.unit),)
+    return Hit(
+        severity=severity,
+        confidence=Confidence.HIGH,
+        message=answer.said[:1].upper() + answer.said[1:] + ".",
+        layers=answer.layers,
+        evidence=evidence,
+    )

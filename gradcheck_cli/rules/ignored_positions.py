@@ -1,0 +1,26 @@
+"""GC609 ignored-positions."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.answers import asked, hit_of, speaks_against
+from gradcheck_cli.rules.base import Hit, Severity, rule
+
+
+@rule("GC609", "ignored-positions")
+def ignored_positions(trace: Trace) -> Iterator[Hit]:
+    """The order of tokens, or tokens beside padding, do not count.
+
+    Measures  the change of outputs when positions are reordered; the share of tokens that change an output,
+              in padded and in full samples.
+    Reports   outputs of positions that look at each other but are the same in every order; padded samples in
+              which fewer than 10 % of the tokens count, where in full ones they do.
+    Matters   attention without positions sees a bag of tokens; a mask turned round looks at the padding.
+    Severity  error for the mask; for the order warning.
+    Not for   one output for a whole bag of tokens.
+    Sources   Vaswani et al. 2017, arXiv:1706.03762, sec. 3.5.
+    """
+    asked(trace, "order-counts", "padding-counts")
+    for name, severity in (("padding-counts", Severity.ERROR), ("order-counts", Severity.WARNING)):
+        if (answer := speaks_against(trace, name)) is not None:
+            yield hit_of(answer, severity)

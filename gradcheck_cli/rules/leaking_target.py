@@ -1,0 +1,22 @@
+"""GC608 leaking-target."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.answers import hits
+from gradcheck_cli.rules.base import Hit, rule
+
+
+@rule("GC608", "leaking-target")
+def leaking_target(trace: Trace) -> Iterator[Hit]:
+    """A position sees the token that it has to predict.
+
+    Measures  the change of earlier outputs when later tokens are exchanged, where the target of a position is
+              the next token.
+    Reports   a change above 0.01 % of the spread of outputs.
+    Matters   the loss falls to nothing and the model can not generate.
+    Severity  error.
+    Not for   models whose targets are not the next tokens.
+    Sources   Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3.
+    """
+    yield from hits(trace, "sees-target")

@@ -5,6 +5,7 @@ from math import isfinite
 
 from gradcheck_cli.policy import is_serious
 from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Finding, Severity, Skip
 from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import History, LayerSummary, LossSummary, Verdict
@@ -49,7 +50,17 @@ def verdict(trace: Trace, judgement: Judgement, *, beside: bool = False) -> Verd
     if state.state is State.UNKNOWN or len(trace.steps) < _FEW or judgement.crashed:
         return Verdict.UNSURE
     well = state.better or state.state is State.UNRATED
-    return Verdict.HEALTHY if well else Verdict.UNSURE
+    return Verdict.HEALTHY if well and not _open(trace) else Verdict.UNSURE
+
+
+def _open(trace: Trace) -> bool:
+    """Was it tried whether the model beats a constant, and it did not, even after more steps?"""
+    against, later = trace.answer("against-constant"), trace.answer("longer")
+    if against is None or against.outcome is Outcome.FINE:
+        return False
+    if later is not None:
+        return later.outcome is not Outcome.FINE
+    return against.outcome is Outcome.WRONG
 
 
 def headline(

@@ -4,6 +4,7 @@ from gradcheck_cli import plugins
 from gradcheck_cli.causes.base import CauseRule
 from gradcheck_cli.causes.of_data import degenerate_data, labels_without_signal, unnormalized_input
 from gradcheck_cli.causes.of_depth import depth_without_normalization, long_recurrence
+from gradcheck_cli.causes.of_experiments import OF_EXPERIMENTS
 from gradcheck_cli.causes.of_factors import constant_factor
 from gradcheck_cli.causes.of_initialisation import init_too_large, init_too_small
 from gradcheck_cli.causes.of_nonlinearities import (
@@ -56,6 +57,7 @@ CAUSES: tuple[CauseRule, ...] = (
     unnormalized_input,
     degenerate_data,
     labels_without_signal,
+    *OF_EXPERIMENTS,
 )
 
 

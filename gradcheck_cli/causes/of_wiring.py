@@ -28,7 +28,9 @@ def _silent(seen: Evidence) -> list[Layer]:
 
 
 @cause(
-    "detached-graph", _STUCK, "Remove the call and see whether the layers below it get a gradient."
+    "detached-graph",
+    f"{_STUCK} cut-gradient",
+    "Remove the call and see whether the layers below it get a gradient.",
 )
 def detached_graph(seen: Evidence) -> Support | None:
     """A call cuts the graph: `detach`, `.data`, `no_grad`, a trip through numpy or Python numbers.

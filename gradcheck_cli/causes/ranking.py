@@ -7,6 +7,7 @@ from dataclasses import replace
 from gradcheck_cli import plugins
 from gradcheck_cli.causes import all_causes
 from gradcheck_cli.causes.base import CauseRule, Evidence, Support
+from gradcheck_cli.causes.examined import examined, supporting
 from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
@@ -41,11 +42,13 @@ def rank(
     supports: list[Weighed] = []
     for rule in all_causes() if causes is None else causes:
         explained = [serious[name] for name in rule.explains if name in serious]
+        if supporting(trace, rule.name):
+            explained = explained or [f for f in serious.values() if f.severity.rank == gravest]
         grave = any(f.severity.rank == gravest for f in explained)
         if not explained:
             continue
         try:
-            support = rule.function(seen)
+            support = examined(trace, rule.name, rule.function(seen))
         except Exception:
             if on_crash is None:
                 raise

@@ -39,9 +39,12 @@ class Reference:
         known = self.least is not None and self.least < self.level
         return self.level - (self.least or 0.0) if known else abs(self.level)
 
-    def share(self, now: list[float]) -> tuple[float, float]:
-        """Return which share of that has gone, and three standard errors of it."""
-        gain, error = paired(now, self.constant.losses)
+    def share(self, now: list[float], constant: list[float] | None = None) -> tuple[float, float]:
+        """Return which share of that has gone, and three standard errors of it.
+
+        `constant` is what the constant costs at the weights of `now`, where they moved on.
+        """
+        gain, error = paired(now, constant or self.constant.losses)
         return gain / (self.scale or 1.0), error / (self.scale or 1.0)
 
     @property
@@ -99,11 +102,13 @@ def measured(scene: Scene) -> Reference:
     return Reference(constant, start, training, least(subject, raw), evaluation)
 
 
-def judged(reference: Reference, now: list[float]) -> Said:
+def judged(reference: Reference, now: list[float], constant: list[float] | None = None) -> Said:
     """Compare losses of now with the constant's."""
     if not isfinite(_size(now)):
-        return Said(outcome=Outcome.WRONG, said="the loss of the same batches is not a finite number")
-    share, error = reference.share(now)
+        return Said(
+            outcome=Outcome.WRONG, said="the loss of the same batches is not a finite number"
+        )
+    share, error = reference.share(now, constant)
     if share > error and share >= ENOUGH:
         outcome = Outcome.FINE
     else:

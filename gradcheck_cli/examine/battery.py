@@ -28,7 +28,7 @@ class Depth(StrEnum):
 
 DEPTHS = tuple(depth.value for depth in Depth)
 # Seconds, and training steps where those take longer: what is affordable scales with the training.
-SECONDS = {Depth.QUICK: 4.0, Depth.FULL: 20.0}
+SECONDS = {Depth.QUICK: 8.0, Depth.FULL: 40.0}
 STEPS = {Depth.QUICK: 60, Depth.FULL: 600}
 DECLINED = "declined with --examine none"
 

@@ -17,7 +17,7 @@ from gradcheck_cli.rules.base import number
 from gradcheck_cli.targets.wording import map_tensors, tensors_in
 
 SAMPLES = 8
-STEPS = 150
+STEPS = 120
 RATES = (1e-3, 1e-2)
 LEARNED = 0.5  # of the way from the best constant to the least loss
 
@@ -26,11 +26,11 @@ LEARNED = 0.5  # of the way from the best constant to the least loss
 def by_heart(scene: Scene) -> Iterator[Said]:
     """Fit eight samples of the first batch with Adam, from the start, without dropout.
 
-    Procedure  150 steps at each of two rates, on weights that are put back; the best loss counts.
+    Procedure  120 steps at each of two rates, on weights that are put back; the best loss counts.
     Answers    fine: more than half of the way from the best constant to the least loss is gone: network,
                loss and gradients can learn, and what fails is data, rate or capacity. Wrong: they can not,
                whatever the data holds.
-    Costs      300 steps on eight samples.
+    Costs      240 steps on eight samples.
     Sources    Karpathy 2019, A recipe for training neural networks ("overfit one batch").
     """
     subject = scene.subject

@@ -12,6 +12,7 @@ from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
 from gradcheck_cli.examine.modes_agree import modes_agree
 from gradcheck_cli.examine.order_counts import order_counts
 from gradcheck_cli.examine.padding_counts import padding_counts
+from gradcheck_cli.examine.pulls import pulls
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
 from gradcheck_cli.examine.samples_in_model import samples_in_model
@@ -34,5 +35,6 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     input_scales,
     longer,
     by_heart,
+    pulls,
     replays,
 )

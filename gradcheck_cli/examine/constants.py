@@ -28,6 +28,18 @@ class Constant:
     value: Tensor
 
 
+def repriced(subject: Subject, constant: Constant) -> list[float]:
+    """Return what the constant costs at the present weights, which penalties depend on."""
+    found = []
+    with torch.no_grad():
+        for batch in subject.batches:
+            raw = subject.outputs(batch)
+            main = subject.main(raw)
+            value = constant.value.to(main.dtype).expand_as(main)
+            found.append(float(subject.loss(subject.with_main(raw, value), batch)))
+    return found
+
+
 Link = Callable[[Tensor], Tensor]
 
 

@@ -23,7 +23,7 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
 
     Procedure  in evaluation mode, now: one argument of the model at a time gets the values of other
                samples (the batch turned by one); arguments that are alike for all samples are left out.
-    Answers    fine: outputs change with each. Wrong: they do not change at all with one.
+    Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another.
     Costs      a forward pass for each argument.
     Sources    permutation importance (Breiman 2001, sec. 10).
     """
@@ -48,6 +48,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     if not effects:
         raise NotApplicableError("the model refuses inputs of other samples")
     unused = [name for name, effect in effects.items() if effect <= NONE]
+    if len(unused) == len(effects):
+        raise NotApplicableError("no input changes an output now: the model gives one answer")
     yield Said(
         outcome=Outcome.WRONG if unused else Outcome.FINE,
         said=f"outputs do not change when {', '.join(unused)} is exchanged between samples"

@@ -6,36 +6,40 @@ from statistics import mean
 
 from gradcheck_cli.examine.against_constant import Reference, judged
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.constants import repriced
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
 TIMES = 3  # the observed steps are taken once more, so often
-LOOKS = 6  # at the fixed batches on the way
+# Small networks go on for longer: their steps cost next to nothing, and plateaus of hundreds of steps end.
+SMALL, MORE = 200_000, 15
+LOOKS = 10  # at the fixed batches on the way
 LITTLE = 0.02  # of the scale of the loss: a fall below it in half of the extension is none
 
 
 @experiment("longer", "Does it learn when the run goes on?", doubtful=True)
 def longer(scene: Scene) -> Iterator[Said]:
-    """Go on training, three times as long as was observed, and look at the fixed batches on the way.
+    """Go on training, three times as long as was observed (small networks fifteen times), and look at the fixed batches on the way.
 
     Procedure  plain steps on further batches at the present learning rate; the extension ends as soon as
                the model is clearly better than the best constant.
     Answers    fine: it is. Noted: it still falls, by more than its noise and 2 % in the second half of the
                extension. Wrong: it is no better than a constant and stands still.
-    Costs      at most three times the observed steps, without observing.
+    Costs      at most three (fifteen) times the observed steps, without observing.
     Sources    plateaus end (Saxe et al. 2014, arXiv:1312.6120): a stall has to last.
     """
     subject = scene.subject
     reference: Reference | None = scene.known.get("reference")
     if reference is None:
         raise NotApplicableError("there is no loss of a constant prediction to compare with")
-    number_of = TIMES * max(scene.trace.taken, 1)
+    size = sum(p.numel() for p in subject.model.parameters())
+    number_of = (MORE if size <= SMALL else TIMES) * max(scene.trace.taken, 1)
     if not all(map(isfinite, reference.best)):
         raise NotApplicableError("the loss is not a finite number any more")
-    scene.afford(number_of // 3)
-    curve: list[list[float]] = [reference.best]
+    scene.afford(scene.trace.taken)
+    curve, constant = [reference.best], reference.constant.losses
     taken = 0
     with subject.at("now"):
         for batch in subject.more():
@@ -44,14 +48,18 @@ def longer(scene: Scene) -> Iterator[Said]:
             taken += 1
             if taken % max(number_of // LOOKS, 1) == 0:
                 curve.append(_best(scene))
-                if judged(reference, curve[-1]).outcome is Outcome.FINE or scene.remaining <= 0:
+                constant = repriced(subject, reference.constant)
+                if (
+                    judged(reference, curve[-1], constant).outcome is Outcome.FINE
+                    or scene.remaining <= 0
+                ):
                     break
             if taken >= number_of:
                 break
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
         yield Said(outcome=Outcome.WRONG, said=f"the loss is no number {taken} steps later")
         return
-    yield _said(reference, curve, taken)
+    yield _said(reference, curve, constant, taken)
 
 
 def _best(scene: Scene) -> list[float]:
@@ -60,9 +68,11 @@ def _best(scene: Scene) -> list[float]:
         return min(now, losses(scene.subject), key=mean)
 
 
-def _said(reference: Reference, curve: list[list[float]], taken: int) -> Said:
-    share, _ = reference.share(curve[-1])
-    found = judged(reference, curve[-1]).outcome
+def _said(
+    reference: Reference, curve: list[list[float]], constant: list[float], taken: int
+) -> Said:
+    share, _ = reference.share(curve[-1], constant)
+    found = judged(reference, curve[-1], constant).outcome
     fall, error = paired(curve[-1], curve[len(curve) // 2])
     falling = fall > error and fall > LITTLE * reference.scale
     if found is not Outcome.FINE:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.constants import class_dimension
+from gradcheck_cli.examine.constants import class_dimension, link_of
 from gradcheck_cli.examine.subject import Moment, NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -112,6 +112,12 @@ def _raw(subject: Subject, batch: Any) -> Any:
         return subject.outputs(batch)
 
 
+def _lie_inside(subject: Subject, batch: Any, output: Tensor) -> bool:
+    """Are outputs probabilities already? Where those are flat they are saturated, and in the domain."""
+    dim = class_dimension(output, subject.targets(batch))
+    return link_of(output, dim if dim is not None else -1)[0] != "real"
+
+
 def _only(value: Any, index: int, samples: int) -> Any:
     """Return one sample of everything that holds all of them."""
 
@@ -130,6 +136,11 @@ def _flat(
     target = subject.targets(batch)
     if not samples or not isinstance(target, Tensor) or len(target) != samples:
         raise NotApplicableError("outputs are not counted by samples")
+    with (
+        torch.no_grad()
+    ):  # a mean is a number only where all samples are; ignored ones have none alone
+        whole = float(subject.loss(subject.with_main(raw, fit(output)), batch))
+    inside = _lie_inside(subject, batch, fit(output))
     undefined = clamped = 0
     looked = range(0, samples, max(1, samples // MOST))
     for i in looked:
@@ -137,8 +148,13 @@ def _flat(
         point = fit(output[i : i + 1].clone()).requires_grad_()
         loss = subject.loss(subject.with_main(part, point), one)
         if not isfinite(float(loss.detach())):
-            undefined += 1
-        elif level is not None and float(loss.detach()) > max(level, 0.0) and loss.requires_grad:
-            slopes = torch.autograd.grad(loss, [point], allow_unused=True)
-            clamped += not any(slope is not None and bool(slope.any()) for slope in slopes)
+            undefined += not isfinite(whole)
+        elif (
+            not inside
+            and level is not None
+            and float(loss.detach()) > max(level, 0.0)
+            and loss.requires_grad
+        ):
+            [slope] = torch.autograd.grad(loss, [point], materialize_grads=True)
+            clamped += not bool(slope.any())
     return Flat(undefined / len(looked), clamped / len(looked))

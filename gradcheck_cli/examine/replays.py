@@ -13,13 +13,14 @@ from torch import Tensor
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.constants import repriced
 from gradcheck_cli.examine.passes_over import evaluating, losses, without_dropout
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.progress import ENOUGH
+from gradcheck_cli.rules.progress import ENOUGH, State
 
-STEPS = 80
+STEPS = 60
 HIGHEST = {
     True: 0.1,
     False: 10.0,
@@ -56,13 +57,13 @@ class Variant:
 def replays(scene: Scene) -> Iterator[Said]:
     """Train from the start again, a short while, with one thing changed at a time.
 
-    Procedure  80 steps on the same batches, unchanged and with: the learning rate x 0.1, x 0.01, x 10 and
-               x 100; no weight decay; no dropout; the gradient of the data term alone; inputs standardized;
+    Procedure  60 steps on the same batches, unchanged and with: the learning rate x 0.1 (x 0.01 where it diverges),
+               x 10 and x 100; no weight decay; no dropout; the gradient of the data term alone; inputs standardized;
                targets standardized; outputs through the function that the loss expects.
     Answers    wrong: with the change the loss of the fixed batches ends clearly below the best constant
                (12 % of what can be gained) and clearly below the unchanged run: what was changed keeps the
                run from learning. Fine: the change makes no such difference.
-    Costs      80 training steps for each change that applies.
+    Costs      60 training steps for each change that applies.
     Sources    an effect is what an intervention changes (Pearl 2009, ch. 3); Smith 2017, arXiv:1506.01186.
     """
     reference: Reference | None = scene.known.get("reference")
@@ -115,13 +116,18 @@ def _share(scene: Scene, variant: Variant, batches: list[Any], reference: Refere
         ends = [_mean_loss(subject, variant)]
         with evaluating(subject.model):
             ends.append(_mean_loss(subject, variant))
+            level = _level(subject, variant, reference)
     finite = [e for e in ends if isfinite(e)]
-    if not finite:
-        return float("-inf")
-    level, scale = reference.level, reference.scale
-    if variant.neutral is not None:  # another way of reading outputs costs another amount for saying nothing
-        level = scale = mean(float(variant.neutral(batch)) for batch in subject.batches)
-    return (level - min(finite)) / (scale or 1.0)
+    scale = reference.scale if variant.neutral is None else level
+    return (level - min(finite)) / (scale or 1.0) if finite else float("-inf")
+
+
+def _level(subject: Subject, variant: Variant, reference: Reference) -> float:
+    """Return what saying nothing costs, at the present weights and in the way that outputs are read."""
+    if variant.neutral is None:
+        return mean(repriced(subject, reference.constant))
+    with torch.no_grad():
+        return mean(float(variant.neutral(batch)) for batch in subject.batches)
 
 
 def _mean_loss(subject: Subject, variant: Variant) -> float:
@@ -132,8 +138,8 @@ def _mean_loss(subject: Subject, variant: Variant) -> float:
 
 
 def _variants(scene: Scene) -> Iterator[Variant]:
-    yield from _rates(scene)
     subject = scene.subject
+    yield from _of_scale(scene)
     groups = [g for o in subject.optimizers for g in o.param_groups]
     if any(g.get("weight_decay") for g in groups):
         yield Variant(
@@ -147,13 +153,14 @@ def _variants(scene: Scene) -> Iterator[Variant]:
             around=without_dropout,
         )
     yield from _of_loss(scene)
-    yield from _of_scale(scene)
+    yield from _rates(scene)
 
 
 def _rates(scene: Scene) -> Iterator[Variant]:
     groups = [g for o in scene.subject.optimizers for g in o.param_groups]
     now = max((abs(float(g["lr"])) for g in groups if "lr" in g), default=0.0)
-    for factor in (0.1, 0.01, 10.0, 100.0):
+    diverges = scene.progress.state in {State.DIVERGING, State.BROKEN}
+    for factor in (0.1, *((0.01,) if diverges else ()), 10.0, 100.0):
         if not now or now * factor > HIGHEST[scene.trace.adaptive]:
             continue
         lower = factor < 1
@@ -204,7 +211,10 @@ def _of_loss(scene: Scene) -> Iterator[Variant]:
             loss=_data_term(subject),
         )
     domain = scene.answer("loss-domain")
-    fits = {"after-softmax": lambda x: x.softmax(1), "after-sigmoid": torch.sigmoid}
+    fits: dict[str, Callable[[Tensor], Tensor]] = {
+        "after-softmax": lambda x: x.softmax(1),
+        "after-sigmoid": torch.sigmoid,
+    }
     for name in domain.supports if domain is not None else ():
         if name in fits:
             yield Variant(
@@ -212,7 +222,7 @@ def _of_loss(scene: Scene) -> Iterator[Variant]:
                 f"with outputs {name.replace('-', ' a ')}",
                 ("output-outside-loss-domain",),
                 loss=_through(subject, fits[name]),
-                neutral=_through(subject, lambda x, fit=fits[name]: fit(torch.zeros_like(x))),
+                neutral=_through(subject, _silenced(fits[name])),
             )
 
 
@@ -228,6 +238,10 @@ def _data_term(subject: Subject) -> Callable[[Any], Tensor]:
         return value.detach() + (main * slope).sum() - (main * slope).sum().detach()
 
     return loss
+
+
+def _silenced(change: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda x: change(torch.zeros_like(x))
 
 
 def _through(subject: Subject, change: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:

@@ -7,7 +7,9 @@ from gradcheck_cli.remedies.change_learning_rate import lower_learning_rate, rai
 from gradcheck_cli.remedies.check_data import check_data
 from gradcheck_cli.remedies.clip_gradients import clip_gradients
 from gradcheck_cli.remedies.close_branches import close_branches
+from gradcheck_cli.remedies.descend import descend
 from gradcheck_cli.remedies.drop_output_activation import drop_output_activation
+from gradcheck_cli.remedies.fit_output import fit_output
 from gradcheck_cli.remedies.gate_recurrence import gate_recurrence
 from gradcheck_cli.remedies.guard_slope import guard_slope
 from gradcheck_cli.remedies.initialise import initialise
@@ -17,6 +19,7 @@ from gradcheck_cli.remedies.initialise_recurrence import initialise_recurrence
 from gradcheck_cli.remedies.insert_normalisation import insert_normalisation
 from gradcheck_cli.remedies.keep_full_precision import keep_full_precision
 from gradcheck_cli.remedies.loosen_clipping import loosen_clipping
+from gradcheck_cli.remedies.lower_dropout import lower_dropout
 from gradcheck_cli.remedies.lower_weight_decay import lower_weight_decay
 from gradcheck_cli.remedies.match_target_shape import match_target_shape
 from gradcheck_cli.remedies.mend_loop import mend_loop
@@ -25,9 +28,11 @@ from gradcheck_cli.remedies.optimise_all_parameters import optimise_all_paramete
 from gradcheck_cli.remedies.rebuild_layers import rebuild_layers
 from gradcheck_cli.remedies.reconnect_graph import reconnect_graph
 from gradcheck_cli.remedies.register_modules import register_modules
+from gradcheck_cli.remedies.repair_by_hand import repair_by_hand
 from gradcheck_cli.remedies.revive_dead_relu import revive_dead_relu
 from gradcheck_cli.remedies.scale_scores import scale_scores
 from gradcheck_cli.remedies.standardise_inputs import standardise_inputs
+from gradcheck_cli.remedies.standardise_targets import standardise_targets
 from gradcheck_cli.remedies.swap_activation import swap_activation
 from gradcheck_cli.remedies.unfreeze import unfreeze
 from gradcheck_cli.remedies.warm_up import warm_up
@@ -62,6 +67,11 @@ REMEDIES: tuple[Remedy, ...] = (
     optimise_all_parameters,
     unfreeze,
     reconnect_graph,
+    descend,
+    fit_output,
+    lower_dropout,
+    standardise_targets,
+    repair_by_hand,
     check_data,
 )
 

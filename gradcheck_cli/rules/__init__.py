@@ -9,22 +9,27 @@ from gradcheck_cli.rules.base import Rule
 from gradcheck_cli.rules.checkpoint_cuts_gradient import checkpoint_cuts_gradient
 from gradcheck_cli.rules.clipped_before_unscale import clipped_before_unscale
 from gradcheck_cli.rules.collapsed_features import collapsed_features
+from gradcheck_cli.rules.cut_gradient import cut_gradient
 from gradcheck_cli.rules.degenerate_data import degenerate_data
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter
 from gradcheck_cli.rules.diverging_loss import diverging_loss
 from gradcheck_cli.rules.drifted_replicas import drifted_replicas
 from gradcheck_cli.rules.dying_relu import dying_relu
 from gradcheck_cli.rules.eval_mode_in_training import eval_mode_in_training
+from gradcheck_cli.rules.evaluation_differs import evaluation_differs
 from gradcheck_cli.rules.evaluation_in_train_mode import evaluation_in_train_mode
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient
 from gradcheck_cli.rules.frozen_parameter import frozen_parameter
 from gradcheck_cli.rules.gradients_cleared_too_early import gradients_cleared_too_early
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared
+from gradcheck_cli.rules.ignored_positions import ignored_positions
 from gradcheck_cli.rules.labels_all_ignored import labels_all_ignored
 from gradcheck_cli.rules.large_first_loss import large_first_loss
+from gradcheck_cli.rules.leaking_target import leaking_target
 from gradcheck_cli.rules.loss_rewrapped import loss_rewrapped
 from gradcheck_cli.rules.loss_term_without_gradient import loss_term_without_gradient
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss
+from gradcheck_cli.rules.mixed_samples import mixed_samples
 from gradcheck_cli.rules.never_called import never_called
 from gradcheck_cli.rules.non_finite import non_finite
 from gradcheck_cli.rules.not_in_optimizer import not_in_optimizer
@@ -38,16 +43,11 @@ from gradcheck_cli.rules.saturated_attention import saturated_attention
 from gradcheck_cli.rules.schedule_ran_out import schedule_ran_out
 from gradcheck_cli.rules.scheduler_before_optimizer import scheduler_before_optimizer
 from gradcheck_cli.rules.stalled_loss import stalled_loss
+from gradcheck_cli.rules.unused_input import unused_input
 from gradcheck_cli.rules.update_too_large import update_too_large
 from gradcheck_cli.rules.update_too_small import update_too_small
 from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient
 from gradcheck_cli.rules.worse_than_constant import worse_than_constant
-from gradcheck_cli.rules.cut_gradient import cut_gradient
-from gradcheck_cli.rules.evaluation_differs import evaluation_differs
-from gradcheck_cli.rules.ignored_positions import ignored_positions
-from gradcheck_cli.rules.leaking_target import leaking_target
-from gradcheck_cli.rules.mixed_samples import mixed_samples
-from gradcheck_cli.rules.unused_input import unused_input
 from gradcheck_cli.rules.wrong_direction import wrong_direction
 from gradcheck_cli.rules.zero_gradient import zero_gradient
 
@@ -68,8 +68,8 @@ RULES: tuple[Rule, ...] = (
     mismatched_loss,  # GC405
     risen_loss,  # GC406
     worse_than_constant,  # GC407
-    wrong_direction,  # GC406
-    evaluation_differs,  # GC407
+    wrong_direction,  # GC408
+    evaluation_differs,  # GC409
     non_finite,  # GC501
     precision_underflow,  # GC502
     disconnected_parameter,  # GC601

@@ -22,9 +22,7 @@ def speaks_against(trace: Trace, name: str) -> Answer | None:
     return answer if answer is not None and answer.outcome is Outcome.WRONG else None
 
 
-def hits(
-    trace: Trace, *names: str, severity: Severity = Severity.ERROR
-) -> Iterator[Hit]:
+def hits(trace: Trace, *names: str, severity: Severity = Severity.ERROR) -> Iterator[Hit]:
     """Yield a hit for each of these answers that speaks against the training."""
     for answer in asked(trace, *names):
         if answer.outcome is Outcome.WRONG:
@@ -33,7 +31,7 @@ def hits(
 
 def hit_of(answer: Answer, severity: Severity) -> Hit:
     """Return an answer as a hit, with its number beside its limit."""
-    evidence = ()
+    evidence: tuple[Evidence, ...] = ()
     if answer.measured is not None:
         evidence = (Evidence(answer.question, answer.measured, answer.limit, answer.unit),)
     return Hit(

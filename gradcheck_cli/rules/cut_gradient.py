@@ -11,8 +11,8 @@ from gradcheck_cli.rules.base import Hit, rule
 def cut_gradient(trace: Trace) -> Iterator[Hit]:
     """The loss depends on weights that no gradient reaches.
 
-    Measures  the change of the loss when weights whose gradient is exactly zero are shifted by a tenth.
-    Reports   a change above 0.1 %.
+    Measures  the change of the loss when weights whose gradient is exactly zero are shifted by a half.
+    Reports   a change above 0.001 %.
     Matters   that part of the loss is never improved: it was computed under no_grad, or cut off by detach.
     Severity  error.
     Not for   weights on which the loss does not depend, and those that no optimizer holds.

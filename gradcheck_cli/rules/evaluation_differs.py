@@ -1,4 +1,4 @@
-"""GC407 evaluation-differs."""
+"""GC409 evaluation-differs."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from gradcheck_cli.rules.answers import hits
 from gradcheck_cli.rules.base import Hit, rule
 
 
-@rule("GC407", "evaluation-differs")
+@rule("GC409", "evaluation-differs")
 def evaluation_differs(trace: Trace) -> Iterator[Hit]:
     """Evaluation mode uses other statistics than the data has.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
+from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -14,6 +15,7 @@ from gradcheck_cli.rules.base import (
 )
 from gradcheck_cli.rules.progress import progress
 
+EXPERIMENTS = ("loss-domain", "samples-in-loss")
 _LOGITS = {"cross_entropy", "binary_cross_entropy_with_logits"}
 _SQUASHING = {"softmax", "gumbel_softmax", "sigmoid", "relu", "relu6", "hardsigmoid"}
 # What an output can reach, by its last nonlinearity.
@@ -31,7 +33,8 @@ REGRESSION = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     """The loss does not fit the output it is computed from.
 
-    Measures  which nonlinearity the loss's input went through directly, the range of the targets, and
+    Measures  by experiment, the share of samples at which the loss is no number or flat, and whether samples
+              compete in it; which nonlinearity the loss's input went through directly, the range of the targets, and
               the shapes of output and target.
     Reports   a softmax, sigmoid or ReLU before a loss that expects logits; probabilities where logarithms
               are expected; logarithms of probabilities that add up to 1 over the batch, not over the
@@ -43,10 +46,14 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     Sources   PyTorch documentation of the losses named.
     """
     loss = trace.loss
-    if loss.kind is None:
+    found = [a for n in EXPERIMENTS if (a := speaks_against(trace, n)) is not None]
+    yield from (hit_of(answer, Severity.ERROR) for answer in found)
+    if found:
+        return
+    if loss.kind is None and not any(trace.answer(name) for name in EXPERIMENTS):
         raise CannotTellError("the loss is not one of torch's own functions")
     what = mismatch(trace, outside)
-    if what is None:
+    if loss.kind is None or what is None:
         return
     message, evidence = what
     yield Hit(

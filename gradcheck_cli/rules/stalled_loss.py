@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -37,7 +38,8 @@ def stalled_loss(
     Measures  the median of the last quarter of the losses against the smaller of the first loss and the
               loss of the best constant prediction, beside the noise of a single step; and the trend of
               the last two thirds (Mann-Kendall).
-    Reports   no fall beyond the noise and no falling trend in at least `least_steps` steps
+    Reports   where the run was extended by experiment, batches that still cost as much as a constant
+              prediction, and stand still; else no fall beyond the noise and no falling trend in at least `least_steps` steps
               and `least_samples` samples; where output and target are stretched over each other, so that
               a constant is the best there is, also a fall that only noise leaves possible.
     Matters   whatever the gradients look like, nothing is learned.
@@ -51,6 +53,10 @@ def stalled_loss(
     Sources   Mann 1945, doi:10.2307/1907187; judged against the constant predictor as in any R^2.
     """
     state = progress(trace)
+    later = speaks_against(trace, "longer")
+    if later is not None and state.state is State.STALLED:
+        yield hit_of(later, Severity.ERROR)
+        return
     if state.state is State.UNKNOWN or len(trace.losses) < least_steps:
         raise CannotTellError(f"fewer than {least_steps} steps")
     if len(trace.losses) * (trace.data.batch_size or least_samples) < least_samples:

@@ -1,4 +1,4 @@
-"""GC406 wrong-direction."""
+"""GC408 wrong-direction."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from gradcheck_cli.rules.answers import hits
 from gradcheck_cli.rules.base import Hit, rule
 
 
-@rule("GC406", "wrong-direction")
+@rule("GC408", "wrong-direction")
 def wrong_direction(trace: Trace) -> Iterator[Hit]:
     """The training goes up: the loss rewards mistakes, or the optimizer climbs it.
 
@@ -17,7 +17,7 @@ def wrong_direction(trace: Trace) -> Iterator[Hit]:
               together cancel out.
     Matters   the better the training works, the worse the model gets.
     Severity  error.
-    Not for   rewards that are maximized: a loss that is larger for right outputs, with `maximize`.
+    Not for   rewards that are maximized: a loss that is larger for right outputs, with maximize=True.
     Sources   Gneiting & Raftery 2007, sec. 2 (proper scores); Nocedal & Wright 2006, sec. 3.1.
     """
     found = list(hits(trace, "loss-prefers-right", "step-descends"))

@@ -8,14 +8,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.records.examination import Answer, Outcome
-from tests.examine.trainings import answers, blobs, line, network, sgd
-
-
-def silent(*last: nn.Module) -> nn.Module:
-    """A network whose first outputs are the same for every sample."""
-    model = network(6, 4, *last)
-    nn.init.zeros_(model[2].weight)  # type: ignore[arg-type]
-    return model
+from tests.examine.trainings import answers, blobs, line, network, sgd, silent
 
 
 def answer(**parts: object) -> Answer:

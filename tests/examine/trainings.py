@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from gradcheck_cli.examine import examine, subject_of
 from gradcheck_cli.examine.base import Experiment
+from gradcheck_cli.examine.of_target import TargetSubject
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.examination import Answer
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.targets.target import Target
 
 Batch = tuple[Tensor, ...]
@@ -37,6 +39,13 @@ def network(inputs: int = 6, outputs: int = 4, *last: nn.Module) -> nn.Sequentia
     return nn.Sequential(nn.Linear(inputs, 16), nn.ReLU(), nn.Linear(16, outputs), *last)
 
 
+def silent(*last: nn.Module) -> nn.Module:
+    """A network whose first outputs are the same for every sample."""
+    model = network(6, 4, *last)
+    nn.init.zeros_(model[2].weight)  # type: ignore[arg-type]
+    return model
+
+
 def sgd(rate: float = 0.1, **options: Any) -> Callable[[nn.Module], torch.optim.Optimizer]:
     """Return a function that makes the optimizer."""
     return lambda model: torch.optim.SGD(model.parameters(), lr=rate, **options)
@@ -48,11 +57,17 @@ def target(**parts: Any) -> Target:
     return Target.of(**{**usual, **parts}, batch_size=32, device="cpu")
 
 
-def answers(steps: int = 20, only: Experiment | None = None, **parts: Any) -> dict[str, Answer]:
-    """Train for some steps and return what the experiments answer, by name."""
+def trained(steps: int = 20, **parts: Any) -> tuple[TargetSubject, Trace]:
+    """Train for some steps under observation."""
     made = target(**parts)
     training = made.build()
     subject = subject_of(made, training)
-    trace = observe(training, steps)
+    assert subject is not None
+    return subject, observe(training, steps)
+
+
+def answers(steps: int = 20, only: Experiment | None = None, **parts: Any) -> dict[str, Answer]:
+    """Train for some steps and return what the experiments answer, by name."""
+    subject, trace = trained(steps, **parts)
     experiments = None if only is None else (only,)
     return {a.name: a for a in examine(subject, trace, experiments=experiments)}

@@ -1,0 +1,72 @@
+"""What the experiments say of a cause that was weighed."""
+
+from dataclasses import replace
+
+from gradcheck_cli.causes.base import Support
+from gradcheck_cli.records.diagnosis import Basis
+from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.trace import Trace
+
+# Named where nothing else is known; without an experiment for them they are guesses.
+FALLBACKS = frozenset({"init-too-small", "init-too-large", "labels-without-signal"})
+GUESS = 0.4  # of a fallback's score that is left where experiments were made and none speaks for it
+LEAST, RANGE = 0.8, 0.17  # a cure raises a score to LEAST, and by RANGE more when it restores all
+# Replays, and the causes that they would have confirmed.
+TRIED = {
+    "rate-lower": "learning-rate-too-high",
+    "rate-higher": "learning-rate-too-low",
+    "without-decay": "weight-decay-too-strong",
+    "standardized-inputs": "unnormalized-input",
+}
+# Causes that a more exact one replaces where an experiment names it.
+REPLACED_BY = {
+    "wrong-output-activation": ("output-outside-loss-domain", "softmax-over-batch"),
+    "learning-rate-too-high": ("gradient-ascent", "flipped-loss"),
+}
+UNCONFIRMED = 0.6  # of a score that is left when the change was tried and cured nothing
+
+
+def supporting(trace: Trace, cause: str) -> tuple[Answer, ...]:
+    """Return the answers that speak against the training and name this cause."""
+    return tuple(a for a in trace.examination if a.outcome is Outcome.WRONG and cause in a.supports)
+
+
+def examined(trace: Trace, cause: str, support: Support | None) -> Support | None:
+    """Return the support of a cause after what experiments say of it."""
+    answers = supporting(trace, cause)
+    if answers:
+        gone = max((a.measured or 0.0) / 100 if a.unit == "%" else 1.0 for a in answers)
+        score = LEAST + RANGE * min(max(gone, 0.0), 1.0)
+        said = tuple(a.said for a in answers)
+        if support is None:
+            layers = tuple(path for a in answers for path in a.layers)
+            return Support(
+                score, said, layers, layers[0] if layers else None, basis=Basis.EXPERIMENT
+            )
+        more = tuple(reason for reason in support.reasons if reason not in said)
+        basis = support.basis if support.basis is Basis.FACT else Basis.EXPERIMENT
+        score = max(score, support.score)
+        return replace(support, score=score, reasons=(*said, *more), basis=basis)
+    if support is None or support.basis is not Basis.SIGNS:
+        return support
+    if any(supporting(trace, better) for better in REPLACED_BY.get(cause, ())):
+        return replace(support, score=support.score * UNCONFIRMED)
+    if cause in FALLBACKS and trace.answer("longer") is not None:
+        return _fallback(trace, cause, support)
+    refuted = [trace.answer(name) for name, about in TRIED.items() if about == cause]
+    if any(a is not None for a in refuted):
+        return replace(support, score=support.score * UNCONFIRMED)
+    return support
+
+
+def _fallback(trace: Trace, cause: str, support: Support) -> Support:
+    """A guess counts for less, unless all that was tried speaks for it."""
+    heart = trace.answer("by-heart")
+    if cause.startswith("init") and heart is not None and heart.outcome is Outcome.WRONG:
+        return replace(support, reasons=(*support.reasons, heart.said))
+    cured = any(supporting(trace, about) for about in TRIED.values())
+    if cause == "labels-without-signal" and heart is not None and not cured:
+        if heart.outcome is Outcome.FINE:
+            return replace(support, reasons=(*support.reasons, heart.said))
+        return replace(support, score=support.score * GUESS / 2)
+    return replace(support, score=support.score * GUESS)

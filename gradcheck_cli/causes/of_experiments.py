@@ -1,0 +1,188 @@
+"""Causes that an experiment names: they are so or not, and nothing is weighed."""
+
+from gradcheck_cli.causes.base import CauseRule, Evidence, Support, cause
+from gradcheck_cli.records.diagnosis import Basis
+from gradcheck_cli.records.examination import Outcome
+
+CERTAIN = 0.97  # of a fact about the loss, the step or the wiring
+
+
+def named(seen: Evidence, name: str) -> Support | None:
+    """Return the support of the experiments that name this cause."""
+    found = [a for a in seen.trace.examination if a.outcome is Outcome.WRONG and name in a.supports]
+    if not found:
+        return None
+    layers = tuple(dict.fromkeys(path for a in found for path in a.layers))
+    known = {x.path: x for x in seen.trace.layers}
+    at = next((known[p].built_at for p in layers if p in known and known[p].built_at), None)
+    return Support(
+        CERTAIN,
+        tuple(a.said for a in found),
+        layers,
+        layers[0] if layers else None,
+        at,
+        Basis.EXPERIMENT,
+    )
+
+
+@cause("flipped-loss", "wrong-direction diverging-loss stalled-loss non-finite")
+def flipped_loss(seen: Evidence) -> Support | None:
+    """The loss rewards mistakes: a flipped sign, or smoothing or weights that turn it over.
+
+    Speaks for it  outputs made from the targets cost more when they are right than when they are wrong.
+    Against it     an optimizer that maximizes: both together cancel out.
+    Sources        Gneiting & Raftery 2007, sec. 2.
+    """
+    return named(seen, "flipped-loss")
+
+
+@cause("gradient-ascent", "wrong-direction diverging-loss non-finite stalled-loss update-too-large")
+def gradient_ascent(seen: Evidence) -> Support | None:
+    """The optimizer climbs the loss: `maximize`, a negative learning rate, a sign.
+
+    Speaks for it  the first step goes along the gradient and not against it.
+    Against it     a loss that is a reward.
+    Sources        Nocedal & Wright 2006, sec. 3.1.
+    """
+    return named(seen, "gradient-ascent")
+
+
+@cause("softmax-over-batch", "mismatched-loss stalled-loss")
+def softmax_over_batch(seen: Evidence) -> Support | None:
+    """A softmax runs over the samples of a batch, not over the classes.
+
+    Speaks for it  a constant added to one class's score of every sample changes nothing.
+    Against it     contrastive losses, in which samples compete by design.
+    Sources        Bridle 1990.
+    """
+    return named(seen, "softmax-over-batch")
+
+
+@cause(
+    "output-outside-loss-domain",
+    "mismatched-loss stalled-loss non-finite diverging-loss zero-gradient vanishing-gradient dying-relu",
+)
+def output_outside_loss_domain(seen: Evidence) -> Support | None:
+    """The loss expects other outputs than the model gives: probabilities, and it gets scores.
+
+    Speaks for it  at the model's outputs the loss is no number or flat, and after a softmax or sigmoid not.
+    Against it     outputs that lie where the loss is defined.
+    Sources        Bridle 1990.
+    """
+    return named(seen, "output-outside-loss-domain")
+
+
+@cause("mixed-samples", "mixed-samples stalled-loss")
+def mixed_samples(seen: Evidence) -> Support | None:
+    """A view, reshape, transpose or sum mixes the samples of a batch.
+
+    Speaks for it  another sample in the batch changes the outputs of the rest, in evaluation mode.
+    Against it     models that compare samples by design.
+    Sources        the chain rule.
+    """
+    return named(seen, "mixed-samples")
+
+
+@cause("unused-input", "unused-input stalled-loss collapsed-features")
+def unused_input(seen: Evidence) -> Support | None:
+    """An input never reaches the outputs.
+
+    Speaks for it  the outputs do not change when that input is exchanged between samples.
+    Against it     inputs that are alike for all samples.
+    Sources        Breiman 2001, sec. 10.
+    """
+    return named(seen, "unused-input")
+
+
+@cause("leaking-target", "leaking-target")
+def leaking_target(seen: Evidence) -> Support | None:
+    """A position sees the token it has to predict.
+
+    Speaks for it  later tokens change the outputs of earlier positions.
+    Against it     targets that are not the next tokens.
+    Sources        Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3.
+    """
+    return named(seen, "leaking-target")
+
+
+@cause("missing-positions", "ignored-positions stalled-loss")
+def missing_positions(seen: Evidence) -> Support | None:
+    """Attention sees a bag of tokens: their positions are not encoded.
+
+    Speaks for it  outputs are the same in every order of the other tokens.
+    Against it     sets, whose order means nothing.
+    Sources        Vaswani et al. 2017, arXiv:1706.03762, sec. 3.5.
+    """
+    return named(seen, "missing-positions")
+
+
+@cause("inverted-mask", "ignored-positions stalled-loss")
+def inverted_mask(seen: Evidence) -> Support | None:
+    """The padding mask is turned round: the model looks at padding and at nothing else.
+
+    Speaks for it  tokens count in full samples and not in padded ones.
+    Against it     padding of which nothing depends.
+    Sources        PyTorch documentation of MultiheadAttention, key_padding_mask.
+    """
+    return named(seen, "inverted-mask")
+
+
+@cause("evaluation-statistics", "evaluation-differs")
+def evaluation_statistics(seen: Evidence) -> Support | None:
+    """The statistics that normalization uses in evaluation are not those of the data.
+
+    Speaks for it  evaluation mode costs much more than training mode, also after 64 more batches.
+    Against it     statistics that only lag behind.
+    Sources        Ioffe & Szegedy 2015, arXiv:1502.03167, sec. 3.1.
+    """
+    return named(seen, "evaluation-statistics")
+
+
+@cause("dropout-too-strong", "stalled-loss")
+def dropout_too_strong(seen: Evidence) -> Support | None:
+    """So much is dropped that the noise hides the signal.
+
+    Speaks for it  the same run learns when nothing is dropped.
+    Against it     a run that learns no better without.
+    Sources        Srivastava et al. 2014, sec. 7.3.
+    """
+    return named(seen, "dropout-too-strong")
+
+
+@cause("penalty-too-strong", "stalled-loss")
+def penalty_too_strong(seen: Evidence) -> Support | None:
+    """A penalty in the loss pulls harder than the data.
+
+    Speaks for it  the same run learns when only the data term gives the gradient.
+    Against it     a run that learns no better without.
+    Sources        Krogh & Hertz 1992.
+    """
+    return named(seen, "penalty-too-strong")
+
+
+@cause("target-scale", "stalled-loss diverging-loss exploding-gradient update-too-large")
+def target_scale(seen: Evidence) -> Support | None:
+    """Targets are of another size than what a network gives at first.
+
+    Speaks for it  the same run learns when outputs are brought to the targets' mean and spread.
+    Against it     a run that learns no better then.
+    Sources        LeCun et al. 1998, Efficient BackProp, sec. 4.5.
+    """
+    return named(seen, "target-scale")
+
+
+OF_EXPERIMENTS: tuple[CauseRule, ...] = (
+    flipped_loss,
+    gradient_ascent,
+    softmax_over_batch,
+    output_outside_loss_domain,
+    mixed_samples,
+    unused_input,
+    leaking_target,
+    missing_positions,
+    inverted_mask,
+    evaluation_statistics,
+    dropout_too_strong,
+    penalty_too_strong,
+    target_scale,
+)

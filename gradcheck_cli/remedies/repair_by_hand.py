@@ -1,0 +1,82 @@
+"""Repair what only its author can: the place is known, and what has to be there.
+
+Works because  The experiment shows what is wrong; what was meant stands in no measurement.
+Costs          Your time.
+Not for        -
+Sources        Karpathy 2019, A recipe for training neural networks.
+"""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+
+ADVICE: dict[str, tuple[str, str]] = {
+    "flipped-loss": (
+        "Turn the loss round: it rewards mistakes.",
+        "loss = -loss  # or take the minus away; label_smoothing below 0.5; weights above 0",
+    ),
+    "softmax-over-batch": (
+        "Take the softmax over the classes, not over the samples.",
+        "probabilities = output.softmax(dim=1)  # not dim=0; better: F.cross_entropy(output, target)",
+    ),
+    "mixed-samples": (
+        "Keep the samples apart: transpose or permute where a view or reshape mixes them.",
+        "x = x.transpose(1, 2)     # exchanges dimensions\n"
+        "x = x.flatten(1)          # keeps the first dimension; view(-1, n) may not",
+    ),
+    "unused-input": (
+        "Use the input in forward, or leave it out.",
+        "x = torch.cat([x, other], dim=1)  # what forward was given must reach its output",
+    ),
+    "leaking-target": (
+        "Mask what lies ahead of each position.",
+        "mask = torch.ones(n, n, dtype=torch.bool).tril()\n"
+        "scores = scores.masked_fill(~mask, float('-inf'))",
+    ),
+    "missing-positions": (
+        "Add an encoding of the positions to the embedded tokens.",
+        "x = self.token(codes) + self.position(torch.arange(codes.shape[1], device=codes.device))",
+    ),
+    "inverted-mask": (
+        "Turn the padding mask round: it hides the tokens and keeps the padding.",
+        "padded = codes == PAD  # True is what attention must not look at",
+    ),
+    "evaluation-statistics": (
+        "Let normalization collect its statistics: momentum 0.1, and training batches in train mode.",
+        "nn.BatchNorm2d(channels)  # momentum=0.1; 0 never updates the running statistics",
+    ),
+    "penalty-too-strong": (
+        "Weigh the penalty less: it pulls harder than the data.",
+        "loss = loss_fn(output, target) + 1e-5 * penalty",
+    ),
+}
+
+
+@remedy(
+    "repair-by-hand",
+    treats=(
+        "flipped-loss",
+        "softmax-over-batch",
+        "mixed-samples",
+        "unused-input",
+        "leaking-target",
+        "missing-positions",
+        "inverted-mask",
+        "evaluation-statistics",
+        "penalty-too-strong",
+    ),
+    risk=REVIEW,
+    part="code",
+)
+def repair_by_hand(case: Case) -> Iterator[Draft]:
+    """Say what has to be there, and where."""
+    summary, code = ADVICE[case.cause.name]
+    where = f" In {case.cause.first_layer}." if case.cause.first_layer else ""
+    yield Draft(
+        summary=summary + where,
+        code=code,
+        cannot="only its author knows what was meant there",
+        layers=case.cause.layers,
+        at=case.cause.at,
+        size=1,
+    )

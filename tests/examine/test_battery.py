@@ -1,0 +1,364 @@
+"""Each experiment with a training that it must catch and its healthy twin, which differs in one thing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import gradcheck_cli.examine
+from gradcheck_cli.examine import examine
+from gradcheck_cli.examine.against_constant import against_constant
+from gradcheck_cli.examine.base import Experiment
+from gradcheck_cli.examine.by_heart import by_heart
+from gradcheck_cli.examine.catalogue import EXPERIMENTS
+from gradcheck_cli.examine.cut_gradient import cut_gradient
+from gradcheck_cli.examine.input_scales import input_scales
+from gradcheck_cli.examine.inputs_used import inputs_used
+from gradcheck_cli.examine.longer import longer
+from gradcheck_cli.examine.loss_domain import loss_domain
+from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
+from gradcheck_cli.examine.modes_agree import modes_agree
+from gradcheck_cli.examine.order_counts import order_counts
+from gradcheck_cli.examine.padding_counts import padding_counts
+from gradcheck_cli.examine.replays import replays
+from gradcheck_cli.examine.samples_in_loss import samples_in_loss
+from gradcheck_cli.examine.samples_in_model import samples_in_model
+from gradcheck_cli.examine.sees_target import sees_target
+from gradcheck_cli.examine.step_descends import step_descends
+from gradcheck_cli.records.examination import Answer, Outcome
+from tests.examine.trainings import answers, blobs, line, network, sgd, silent, trained
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def asked(*experiments: Experiment, steps: int = 12, **parts: Any) -> dict[str, Answer]:
+    """Train and ask, the best constant first, which others need."""
+    subject, trace = trained(steps, **parts)
+    together = (against_constant, *experiments)
+    return {a.name: a for a in examine(subject, trace, experiments=together)}
+
+
+def outcome(experiment: Experiment, **parts: Any) -> Outcome:
+    """Return what one experiment says of a training."""
+    return asked(experiment, **parts)[experiment.name].outcome
+
+
+def negated(output: Tensor, target: Tensor) -> Tensor:
+    """The sign is flipped."""
+    return output.log_softmax(1).gather(1, target[:, None]).mean()
+
+
+def by_hand(output: Tensor, target: Tensor) -> Tensor:
+    """The same without the mistake."""
+    return -negated(output, target)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (negated, Outcome.WRONG),
+        (by_hand, Outcome.FINE),
+        (nn.CrossEntropyLoss(label_smoothing=0.1), Outcome.FINE),
+        (nn.MultiMarginLoss(), Outcome.FINE),
+    ],
+)
+def test_a_loss_that_rewards_mistakes(loss: Loss, expected: Outcome) -> None:
+    assert outcome(loss_prefers_right, loss=loss) is expected
+
+
+def test_a_regression_whose_sign_is_flipped() -> None:
+    parts: dict[str, Any] = {"data": line(), "model": lambda: network(3, 1)}
+    assert (
+        outcome(loss_prefers_right, loss=lambda o, t: -(o - t).abs().mean(), **parts)
+        is Outcome.WRONG
+    )
+    for loss in ("mse_loss", "l1_loss", "huber_loss"):
+        assert outcome(loss_prefers_right, loss=loss, **parts) is Outcome.FINE
+
+
+def over_the_batch(output: Tensor, target: Tensor) -> Tensor:
+    """The softmax runs over the wrong dimension."""
+    return functional.nll_loss((output.softmax(0) + 1e-8).log(), target)
+
+
+def over_the_classes(output: Tensor, target: Tensor) -> Tensor:
+    """And over the right one."""
+    return functional.nll_loss((output.softmax(1) + 1e-8).log(), target)
+
+
+def supervised_contrast(output: Tensor, target: Tensor) -> Tensor:
+    """Samples compete by design."""
+    units = functional.normalize(output, dim=1)
+    scores = units @ units.T / 0.5 - 1e9 * torch.eye(len(units))
+    same = (target[:, None] == target) & ~torch.eye(len(units), dtype=torch.bool)
+    return -(scores.log_softmax(1) * same).sum() / same.sum()
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (over_the_batch, Outcome.WRONG),
+        (over_the_classes, Outcome.FINE),
+        (supervised_contrast, Outcome.NOTED),
+        (lambda o, t: functional.cross_entropy(o, t, reduction="sum"), Outcome.FINE),
+    ],
+)
+def test_a_softmax_over_the_batch(loss: Loss, expected: Outcome) -> None:
+    assert outcome(samples_in_loss, loss=loss) is expected
+
+
+def of_probabilities(output: Tensor, target: Tensor) -> Tensor:
+    """A cross-entropy written for probabilities."""
+    return -output.clamp(1e-7, 1.0).gather(1, target[:, None]).log().mean()
+
+
+def test_scores_in_a_loss_of_probabilities() -> None:
+    found = asked(loss_domain, loss=of_probabilities, optimizer=sgd(0.01))["loss-domain"]
+    assert found.outcome is Outcome.WRONG
+    assert found.supports == ("output-outside-loss-domain", "after-softmax")
+    healthy = asked(loss_domain, loss=of_probabilities, model=lambda: network(6, 4, nn.Softmax(1)))
+    assert healthy["loss-domain"].outcome is Outcome.FINE
+
+
+@pytest.mark.parametrize(
+    "loss", ["cross_entropy", "multi_margin_loss", nn.CrossEntropyLoss(ignore_index=0)]
+)
+def test_losses_that_are_zero_or_ignored_at_some_samples_are_in_their_domain(loss: Any) -> None:
+    assert outcome(loss_domain, loss=loss, steps=40) is Outcome.FINE
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        pytest.param(sgd(0.1, maximize=True), Outcome.WRONG, id="climbs"),
+        pytest.param(sgd(0.1, momentum=0.9, nesterov=True), Outcome.FINE, id="nesterov"),
+        pytest.param(sgd(0.1, weight_decay=10.0), Outcome.FINE, id="decay"),
+        pytest.param(lambda m: torch.optim.Adam(m.parameters()), Outcome.FINE, id="adam"),
+        pytest.param(lambda m: torch.optim.Rprop(m.parameters()), Outcome.FINE, id="rprop"),
+    ],
+)
+def test_an_optimizer_that_climbs(optimizer: Any, expected: Outcome) -> None:
+    assert outcome(step_descends, optimizer=optimizer, steps=2) is expected
+
+
+class TwoHeads(nn.Module):
+    """Classes and a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.value, self.classes = nn.Linear(6, 8), nn.Linear(8, 1), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return both side by side."""
+        x = self.body(x).relu()
+        return torch.cat([self.value(x), self.classes(x)], 1)
+
+
+@pytest.mark.parametrize(("enabled", "expected"), [(False, Outcome.WRONG), (True, Outcome.FINE)])
+def test_a_term_of_the_loss_under_no_grad(enabled: bool, expected: Outcome) -> None:
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        with torch.set_grad_enabled(enabled):
+            classes = functional.cross_entropy(output[:, 1:], target)
+        return output[:, 0].square().mean() + classes
+
+    assert outcome(cut_gradient, model=TwoHeads, loss=loss) is expected
+
+
+class Reshaped(nn.Module):
+    """Two halves of the features as a sequence, brought into the wrong or the right shape."""
+
+    def __init__(self, *, mixes: bool) -> None:
+        super().__init__()
+        self.mixes, self.first, self.last = mixes, nn.Linear(3, 4), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix the samples, or not."""
+        parts = self.first(x.view(-1, 2, 3)).transpose(0, 1)  # [halves, samples, 4]
+        parts = parts.reshape(len(x), 8) if self.mixes else parts.transpose(0, 1).flatten(1)
+        return self.last(parts)
+
+
+def test_a_view_that_mixes_samples() -> None:
+    found = asked(samples_in_model, model=lambda: Reshaped(mixes=True))["samples-in-model"]
+    assert found.outcome is Outcome.WRONG
+    assert "mixed-samples" in found.supports
+    assert outcome(samples_in_model, model=lambda: Reshaped(mixes=False)) is Outcome.FINE
+
+
+def test_batch_normalization_and_dropout_do_not_mix_samples() -> None:
+    def model() -> nn.Module:
+        return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 4))
+
+    assert outcome(samples_in_model, model=model) is Outcome.FINE
+
+
+class Two(nn.Module):
+    """Of two inputs, one may be forgotten."""
+
+    def __init__(self, *, forgets: bool) -> None:
+        super().__init__()
+        self.forgets, self.one, self.other = forgets, nn.Linear(6, 4), nn.Linear(6, 4)
+
+    def forward(self, x: Tensor, side: Tensor) -> Tensor:
+        """Add both, or not."""
+        return self.one(x) + (0 * self.other(side) if self.forgets else self.other(side))
+
+
+@pytest.mark.parametrize(("forgets", "expected"), [(True, Outcome.WRONG), (False, Outcome.FINE)])
+def test_an_input_that_is_forgotten(forgets: bool, expected: Outcome) -> None:
+    x, y = blobs()
+    found = asked(inputs_used, model=lambda: Two(forgets=forgets), data=(x, x.flip(1), y))
+    assert found["inputs-used"].outcome is expected
+    assert ("side" in found["inputs-used"].said) is forgets
+
+
+class Attention(nn.Module):
+    """One layer of attention over tokens; what is wrong with it is said by flags."""
+
+    def __init__(
+        self, *, causal: bool = False, placed: bool = True, pooled: bool = False, padding: str = ""
+    ) -> None:
+        super().__init__()
+        self.causal, self.placed, self.pooled, self.padding = causal, placed, pooled, padding
+        self.token, self.place = nn.Embedding(9, 8), nn.Embedding(6, 8)
+        self.inner, self.head = nn.Linear(8, 8), nn.Linear(8, 9)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return scores of the next token, or of the whole."""
+        x = self.token(codes) + (self.place.weight if self.placed else 0)
+        scores = self.inner(x) @ x.transpose(1, 2)
+        if self.causal:
+            scores = scores.masked_fill(~torch.ones(6, 6, dtype=torch.bool).tril(), -1e9)
+        if self.padding:
+            padded = codes == 0 if self.padding == "right" else codes != 0
+            scores = scores.masked_fill(padded[:, None, :], -1e9)
+        x = x + scores.softmax(-1) @ x
+        return self.head(x[:, 0] if self.pooled else x)
+
+
+def token_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy at each position."""
+    return functional.cross_entropy(output.flatten(0, -2), target.flatten())
+
+
+CODES = torch.randint(1, 9, (256, 7), generator=torch.Generator().manual_seed(0))
+TEXT = (CODES[:, :-1], CODES[:, 1:])
+
+
+@pytest.mark.parametrize(("causal", "expected"), [(False, Outcome.WRONG), (True, Outcome.FINE)])
+def test_a_language_model_without_a_causal_mask(causal: bool, expected: Outcome) -> None:
+    parts: dict[str, Any] = {"data": TEXT, "loss": token_loss}
+    assert outcome(sees_target, model=lambda: Attention(causal=causal), **parts) is expected
+
+
+@pytest.mark.parametrize(("placed", "expected"), [(False, Outcome.WRONG), (True, Outcome.FINE)])
+def test_attention_without_positions(placed: bool, expected: Outcome) -> None:
+    parts: dict[str, Any] = {"data": (TEXT[0], TEXT[0].flip(1)), "loss": token_loss}
+    assert outcome(order_counts, model=lambda: Attention(placed=placed), **parts) is expected
+
+
+def test_a_network_that_looks_at_each_token_by_itself_needs_no_positions() -> None:
+    def model() -> nn.Module:
+        return nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 9))
+
+    parts: dict[str, Any] = {"data": (TEXT[0], TEXT[0]), "loss": token_loss}
+    assert outcome(order_counts, model=model, **parts) is Outcome.FINE
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"), [("wrong", Outcome.WRONG), ("right", Outcome.FINE)]
+)
+def test_a_mask_that_is_turned_round(padding: str, expected: Outcome) -> None:
+    lengths = torch.randint(3, 7, (256, 1), generator=torch.Generator().manual_seed(1))
+    codes = TEXT[0].masked_fill(torch.arange(6) >= lengths, 0)
+    data = (codes, (codes == codes[:, :1]).sum(1))
+    found = asked(
+        padding_counts,
+        model=lambda: Attention(pooled=True, padding=padding),
+        data=data,
+        loss="cross_entropy",
+    )
+    assert found["padding-counts"].outcome is expected
+
+
+@pytest.mark.parametrize(("momentum", "expected"), [(0.0, Outcome.WRONG), (0.1, Outcome.FINE)])
+def test_statistics_that_are_never_updated(momentum: float, expected: Outcome) -> None:
+    x, y = blobs()
+
+    def model() -> nn.Module:
+        return nn.Sequential(
+            nn.Linear(6, 16), nn.BatchNorm1d(16, momentum=momentum), nn.ReLU(), nn.Linear(16, 4)
+        )
+
+    found = asked(modes_agree, model=model, data=(20 * x + 100, y), steps=25)
+    assert found["modes-agree"].outcome is expected
+
+
+def test_columns_of_different_size_are_noted_and_standardizing_them_is_tried() -> None:
+    x, y = blobs()
+    apart = x * torch.tensor([1e4, 1.0, 1.0, 1e-3, 1.0, 1.0])
+    assert outcome(input_scales, data=(apart, y)) is Outcome.NOTED
+    assert outcome(input_scales) is Outcome.FINE
+    found = asked(input_scales, replays, data=(1e-4 * x, y), optimizer=sgd(0.01))
+    assert found["standardized-inputs"].supports == ("unnormalized-input",)
+
+
+def test_a_plateau_that_ends_and_one_that_does_not() -> None:
+    assert outcome(longer, model=silent, optimizer=sgd(0.01), steps=12) is Outcome.FINE
+    x, y = blobs()
+    shuffled = (x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(3))])
+    assert outcome(longer, optimizer=sgd(1e-5), data=shuffled, steps=20) is Outcome.WRONG
+
+
+def test_a_rate_that_is_too_low_and_one_that_is_right() -> None:
+    found = asked(replays, model=silent, optimizer=sgd(1e-3))
+    assert found["rate-higher"].supports == ("learning-rate-too-low",)
+    assert found["rate-lower"].outcome is Outcome.FINE
+
+
+def test_decay_dropout_and_penalty_that_are_too_strong() -> None:
+    found = asked(replays, optimizer=sgd(0.1, weight_decay=5.0))
+    assert found["without-decay"].supports == ("weight-decay-too-strong",)
+
+    def dropping() -> nn.Module:
+        return nn.Sequential(
+            nn.Dropout(0.97), nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.97), nn.Linear(16, 4)
+        )
+
+    found = asked(replays, model=dropping, optimizer=sgd(0.05), steps=12)
+    assert "without-dropout" in found
+
+    def penalized(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        size = torch.stack([p.abs().sum() for p in model.parameters()]).sum()
+        return functional.cross_entropy(model(batch[0]), batch[1]) + size
+
+    found = asked(replays, model=silent, loss=penalized)
+    assert found["without-penalty"].supports == ("penalty-too-strong",)
+
+
+def test_a_network_that_can_learn_by_heart_and_one_that_can_not() -> None:
+    assert outcome(by_heart, model=silent, optimizer=sgd(1e-6)) is Outcome.FINE
+
+    def constant() -> nn.Module:
+        return nn.Sequential(nn.Linear(6, 8), nn.Hardtanh(0, 1e-6), nn.Linear(8, 4))
+
+    assert outcome(by_heart, model=constant) is Outcome.WRONG
+
+
+def test_a_healthy_training_has_nothing_against_it() -> None:
+    found = answers(steps=60)
+    assert {a.name for a in found.values() if a.outcome is Outcome.WRONG} == set()
+
+
+def test_every_experiment_is_in_the_list_with_a_card() -> None:
+    folder = Path(gradcheck_cli.examine.__file__).parent
+    marked = {p.stem for p in folder.glob("*.py") if "\n@experiment(" in p.read_text("utf-8")}
+    assert marked == {e.name.replace("-", "_") for e in EXPERIMENTS}
+    for entry in EXPERIMENTS:
+        assert all(
+            f"\n{head}" in entry.card for head in ("Procedure", "Answers", "Costs", "Sources")
+        )

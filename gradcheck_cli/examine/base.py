@@ -55,6 +55,12 @@ class Scene:
         """Return an earlier answer."""
         return next((a for a in self.answers if a.name == name), None)
 
+    def require_sense(self) -> None:
+        """Raise NotApplicableError where a smaller loss is known to be no better model."""
+        order = self.answer("loss-prefers-right")
+        if order is not None and order.outcome is Outcome.WRONG:
+            raise NotApplicableError("the loss rewards mistakes: that it falls says nothing")
+
     def afford(self, steps: int) -> None:
         """Raise NotApplicableError where so many training steps would take more time than is left."""
         cost = steps * self.step_seconds

@@ -33,6 +33,7 @@ def by_heart(scene: Scene) -> Iterator[Said]:
     Costs      240 steps on eight samples.
     Sources    Karpathy 2019, A recipe for training neural networks ("overfit one batch").
     """
+    scene.require_sense()
     subject = scene.subject
     scene.afford(STEPS // 4)
     small = _few(subject)

@@ -30,6 +30,7 @@ def longer(scene: Scene) -> Iterator[Said]:
     Costs      at most three (fifteen) times the observed steps, without observing.
     Sources    plateaus end (Saxe et al. 2014, arXiv:1312.6120): a stall has to last.
     """
+    scene.require_sense()
     subject = scene.subject
     reference: Reference | None = scene.known.get("reference")
     if reference is None:

@@ -66,6 +66,7 @@ def replays(scene: Scene) -> Iterator[Said]:
     Costs      60 training steps for each change that applies.
     Sources    an effect is what an intervention changes (Pearl 2009, ch. 3); Smith 2017, arXiv:1506.01186.
     """
+    scene.require_sense()
     reference: Reference | None = scene.known.get("reference")
     if reference is None:
         raise NotApplicableError("there is no loss of a constant prediction to compare with")

@@ -47,10 +47,12 @@ def examined(trace: Trace, cause: str, support: Support | None) -> Support | Non
         basis = support.basis if support.basis is Basis.FACT else Basis.EXPERIMENT
         score = max(score, support.score)
         return replace(support, score=score, reasons=(*said, *more), basis=basis)
-    if support is None or support.basis is not Basis.SIGNS:
-        return support
+    if support is None:
+        return None
     if any(supporting(trace, better) for better in REPLACED_BY.get(cause, ())):
         return replace(support, score=support.score * UNCONFIRMED)
+    if support.basis is not Basis.SIGNS:
+        return support
     if cause in FALLBACKS and trace.answer("longer") is not None:
         return _fallback(trace, cause, support)
     refuted = [trace.answer(name) for name, about in TRIED.items() if about == cause]

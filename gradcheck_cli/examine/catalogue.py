@@ -34,7 +34,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     modes_agree,
     input_scales,
     longer,
-    by_heart,
     pulls,
     replays,
+    by_heart,
 )

@@ -13,6 +13,8 @@ def settled(trace: Trace, found: str) -> str:
     prediction is, whatever its noisy loss did before.
     """
     later, now = trace.answer("longer"), trace.answer("against-constant")
+    if found == "diverging":
+        return found
     if later is not None:
         return _LATER[later.outcome]
     learned = now is not None and now.outcome is Outcome.FINE

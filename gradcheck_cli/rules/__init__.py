@@ -4,8 +4,8 @@ Codes by hundreds: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 
 """
 
 from gradcheck_cli import plugins
-from gradcheck_cli.rules.base import Rule
 from gradcheck_cli.rules.ascending_updates import ascending_updates
+from gradcheck_cli.rules.base import Rule
 from gradcheck_cli.rules.checkpoint_cuts_gradient import checkpoint_cuts_gradient
 from gradcheck_cli.rules.clipped_before_unscale import clipped_before_unscale
 from gradcheck_cli.rules.collapsed_features import collapsed_features

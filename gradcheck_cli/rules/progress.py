@@ -13,6 +13,7 @@ from statistics import median
 
 from gradcheck_cli.records.deriving import once_per_trace
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.settled import settled
 from gradcheck_cli.rules.trend import mann_kendall, noise_of
 
 FALLING = -2.3  # z of a falling trend, one-sided at 1 %
@@ -168,7 +169,8 @@ def progress(
         of=of,
         surrogate=surrogate,
     )
-    return replace(judged, state=_beside_a_constant(judged, error, blurred, little, enough))
+    state = _beside_a_constant(judged, error, blurred, little, enough)
+    return replace(judged, state=State(settled(trace, state)))
 
 
 def _beside_a_constant(

@@ -13,7 +13,7 @@ def settled(trace: Trace, found: str) -> str:
     prediction is, whatever its noisy loss did before.
     """
     later, now = trace.answer("longer"), trace.answer("against-constant")
-    if found == "diverging":
+    if found in {"diverging", "unrated"}:
         return found
     if later is not None:
         return _LATER[later.outcome]

@@ -36,7 +36,7 @@ def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,
         message=f"In all {habit.of} updates the parameters of {name}{built} had no gradient: they belong to "
-        f"another model than the one that runs, whose {len(running)} layers with parameters get gradients that no "
+        f"another model than the one that runs, whose gradients ({len(running)} of its layers get them) no "
         "optimizer uses. Make the optimizer from the parameters of the model that is called.",
         layers=in_order(running),
         evidence=(Evidence("share of updates without any gradient", habit.times / habit.of, 0.0),),

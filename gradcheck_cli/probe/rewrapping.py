@@ -10,6 +10,7 @@ from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
+_FIRST = 8  # backward passes that tell whether a loop does it
 _SMALL = 32  # nodes of a graph that may come from numbers only; a network has more
 
 
@@ -23,6 +24,8 @@ class RewrapWatch:
 
     def begins(self, tensors: tuple[torch.Tensor, ...], held: Callable[[], set[int]]) -> None:
         """A backward pass begins; `held` returns the numbers that optimizers train."""
+        if self.of >= _FIRST and not self.times:
+            return  # a graph is not walked at every step
         self.of += 1
         if all(_is_rewrapped(t, held) for t in tensors):
             self.times += 1

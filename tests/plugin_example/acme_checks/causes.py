@@ -1,6 +1,6 @@
 """Why losses jump."""
 
-from gradcheck_cli.causes.base import Evidence, Support, Weighing, cause
+from gradcheck_cli.causes.base import Evidence, Support, cause, signs
 
 
 @cause("step-too-bold", "jumping-loss", "Divide the learning rate by ten; nothing else is changed.")
@@ -11,6 +11,5 @@ def step_too_bold(seen: Evidence) -> Support | None:
     Against it     batches that differ much from each other.
     Sources        this package.
     """
-    weighing = Weighing()
-    weighing.add(0.5, "the loss jumps from step to step", when=seen.has("jumping-loss"))
-    return weighing.support(seen.trace.weight_layers)
+    jumps = (seen.has("jumping-loss"), "the loss jumps from step to step")
+    return signs([jumps], layers=seen.trace.weight_layers)

@@ -64,7 +64,7 @@ def degenerate_data(seen: Evidence) -> Support | None:
     one_class = data.classes_seen == 1 and (seen.trace.loss.classes or 0) > 1
     constant = data.constant_features or 0.0
     facts = (
-        (bad > 0, f"the data holds {bad} values that are not finite"),
+        (bad > 0, f"the data holds {bad} values that are NaN or infinite"),
         (constant > CONSTANT, f"{number(100 * constant)} % of the input features never vary"),
         ((data.duplicate_inputs or 0) > 0.9, "samples repeat each other"),
         (one_class, "all targets belong to one class"),

@@ -46,28 +46,32 @@ class DataWatch:
         flat = first.reshape(first.shape[0], -1)
         flat = flat[:, :: -(-flat.shape[1] // _FEATURES)].double().cpu()
         finite = flat.isfinite()
-        self.bad += int((~finite).sum())
-        flat = torch.where(finite, flat, 0.0)
-        self.count += flat.numel()
-        self.total += float(flat.sum())
-        self.square += float((flat * flat).sum())
-        self.peak = max(self.peak, float(flat.abs().max()) if flat.numel() else 0.0)
-        self._features(flat)
+        good = flat[finite]
+        self.bad += flat.numel() - good.numel()
+        self.count += good.numel()
+        self.total += float(good.sum())
+        self.square += float((good * good).sum())
+        self.peak = max(self.peak, float(good.abs().max()) if good.numel() else 0.0)
+        self._features(flat, finite)
 
-    def _features(self, flat: torch.Tensor) -> None:
-        low, high = flat.amin(0), flat.amax(0)
+    def _features(self, flat: torch.Tensor, finite: torch.Tensor) -> None:
+        """Read how far each feature varies; values that are not finite equal nothing, themselves included."""
+        low = torch.where(finite, flat, torch.inf).amin(0)
+        high = torch.where(finite, flat, -torch.inf).amax(0)
         if self.low is not None and self.high is not None and self.low.shape == low.shape:
             low, high = torch.minimum(low, self.low), torch.maximum(high, self.high)
         self.low, self.high = low, high
-        if self.duplicates is None and flat.shape[0] > 1:
-            self.duplicates = 1 - torch.unique(flat, dim=0).shape[0] / flat.shape[0]
+        whole = flat[finite.all(1)]
+        if self.duplicates is None and whole.shape[0] > 1:
+            self.duplicates = (whole.shape[0] - torch.unique(whole, dim=0).shape[0]) / flat.shape[0]
 
     def facts(self, loss: LossWatch) -> DataFacts:
         """Return what was seen so far."""
         mean = self.total / self.count if self.count else None
         constant = None
         if self.low is not None and self.high is not None and (self.batch_size or 0) > 1:
-            constant = float((self.low == self.high).double().mean())
+            read = self.low <= self.high  # features with a finite value
+            constant = float((self.low == self.high)[read].double().mean()) if read.any() else None
         return DataFacts(
             batch_size=self.batch_size,
             input_shapes=self.shapes,

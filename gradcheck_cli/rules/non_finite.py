@@ -41,7 +41,8 @@ def non_finite(trace: Trace) -> Iterator[Hit]:
     """
     if not trace.steps:
         raise CannotTellError("no step was observed")
-    data = trace.data
+    bad = trace.data.nonfinite_inputs + trace.data.nonfinite_targets
+    held = f"The data holds {number(bad)} values that are NaN or infinite." if bad else ""
     step = first_broken(trace)
     if step is not None:
         layer, what = _first_layer(trace, step) or (None, "the loss")
@@ -49,7 +50,7 @@ def non_finite(trace: Trace) -> Iterator[Hit]:
         yield Hit(
             severity=Severity.ERROR,
             confidence=Confidence.HIGH,
-            message=f"NaN or infinity first appears in step {step.index + 1}, in {place}.",
+            message=f"NaN or infinity first appears in step {step.index + 1}, in {place}. {held}".rstrip(),
             layers=in_order([x for x in trace.layers if x.path == layer]),
             evidence=(
                 Evidence("first step with numbers that are not finite", step.index + 1, None),
@@ -58,12 +59,11 @@ def non_finite(trace: Trace) -> Iterator[Hit]:
             first_step=step.index,
         )
         return
-    if data.nonfinite_inputs or data.nonfinite_targets:
-        bad = data.nonfinite_inputs + data.nonfinite_targets
+    if bad:
         yield Hit(
             severity=Severity.ERROR,
             confidence=Confidence.HIGH,
-            message=f"The data holds {number(bad)} values that are NaN or infinite.",
+            message=held,
             evidence=(Evidence("values that are not finite in the inspected batches", bad, 0.0),),
         )
 

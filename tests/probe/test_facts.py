@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gradcheck_cli.probe.loss_facts import score_scale
+from gradcheck_cli.probe.facts import DataWatch
+from gradcheck_cli.probe.loss_facts import LossWatch, score_scale
 
 
 class Largest(TorchDispatchMode):
@@ -47,3 +48,25 @@ def test_other_losses_and_broken_scores_have_none() -> None:
     assert score_scale("mse_loss", torch.ones(4, 4)) is None
     assert score_scale("cross_entropy", torch.full((4, 4), torch.inf)) is None
     assert score_scale("cross_entropy", torch.ones(0, 4)) is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_inputs_that_are_not_finite_are_counted_and_called_neither_constant_nor_equal(
+    value: float,
+) -> None:
+    varied = torch.randn(16, 4)
+    for columns in (slice(None), slice(0, 3)):
+        inputs = varied.clone()
+        inputs[:, columns] = value
+        seen = DataWatch()
+        seen.saw(inputs)
+        told = seen.facts(LossWatch())
+        every = columns == slice(None)
+        assert told.nonfinite_inputs == inputs.isnan().sum() + inputs.isinf().sum()
+        assert told.constant_features == (None if every else 0.0)
+        assert not told.duplicate_inputs
+        assert told.input_mean == (None if every else pytest.approx(float(varied[:, 3].mean())))
+    twin = DataWatch()
+    twin.saw(torch.ones(16, 4))
+    assert twin.facts(LossWatch()).constant_features == 1.0
+    assert (twin.facts(LossWatch()).duplicate_inputs or 0) > 0.9

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -115,16 +116,21 @@ def run(
     with ExitStack() as aftermath:
         with lent(stdout_to_stderr=wanted.claims_stdout):
             outcome = running.run(plan, aftermath)
-            folder = os.open(".", os.O_RDONLY)  # the script's exit handlers expect to be there
+            folder = _folder()  # the script's exit handlers expect to be there
         with lent(stdout_to_stderr=wanted.claims_stdout):
             _tell_ending(outcome)
         result = _gated(outcome, outcome.report, found.policy)
         _tell(outcome, result, wanted, quiet=bool(found["quiet"]))
         code = _code_of(outcome, result)
-    os.fchdir(folder)
+    os.chdir(folder)
     if outcome.ending.hard:
         end_at_once(code)
     return code
+
+
+def _folder() -> int | str:
+    """Return what os.chdir takes to come back here: open where it can be, so that renaming is no matter."""
+    return os.open(".", os.O_RDONLY) if os.chdir in os.supports_fd else str(Path.cwd())
 
 
 def _gated(outcome: Outcome, report: "Report | None", policy: "Policy") -> "Gated | None":

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Experiments are tested in tests/examine and on the samples; elsewhere they would only take time.
+os.environ.setdefault("GRADCHECK_EXAMINE", "none")
 GOLDEN = Path(__file__).parent / "golden"
 
 

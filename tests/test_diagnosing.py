@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from gradcheck_cli import diagnosing
+from gradcheck_cli import diagnosing, pipeline
 from gradcheck_cli.diagnosing import MOST_STEPS, STEPS, diagnose
 from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
 from gradcheck_cli.policy import Policy
@@ -169,7 +169,12 @@ def test_thresholds_replace_those_of_the_rules_in_every_judgement(monkeypatch) -
         asked.append(policy.thresholds)
         return judge(trace, policy)
 
+    def judged_at_the_end(trace, policy=None, **said):
+        asked.append(policy.thresholds)
+        return judge(trace, policy, **said)
+
     monkeypatch.setattr(diagnosing, "judge", judged)
+    monkeypatch.setattr(pipeline, "judge", judged_at_the_end)
     monkeypatch.setattr(diagnosing, "STEPS", 8)
     monkeypatch.setattr(diagnosing, "MOST_STEPS", 30)
     lax = {"GC201": {"dead": 1.0, "nearly_all": 1.0}}

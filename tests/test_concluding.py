@@ -31,6 +31,16 @@ def test_the_headline_of_a_sick_run_names_finding_cause_and_first_layer() -> Non
     assert "; possible cause " in headline  # nothing was tried: signs alone
 
 
+def test_a_loss_that_diverges_leads_before_what_gradients_show_beside_it() -> None:
+    gradients = [1e-2 * 0.1 ** (9 - i) for i in range(10)]
+    for trace, leads in (
+        (a_trace(gradients, [2.0 * 3.0**i for i in range(30)], update=0.297), "diverging-loss"),
+        (a_trace(gradients, update=0.297), "vanishing-gradient"),
+    ):
+        _, headline = concluded(trace)
+        assert headline.startswith(leads)
+
+
 def test_a_run_that_learns_is_healthy_and_says_from_where_to_where() -> None:
     verdict, headline = concluded(a_trace(loss="learning"))
     assert verdict is Verdict.HEALTHY

@@ -11,9 +11,11 @@ from gradcheck_cli.records.finding import Crash, Finding, Skip
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules import all_rules
 from gradcheck_cli.rules.base import OF_THE_LOOP, Rule
+from gradcheck_cli.rules.diverging_loss import diverging_loss
 from gradcheck_cli.rules.non_finite import non_finite, whole
 
 FIRST = non_finite.code
+DIVERGES = diverging_loss.code
 OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fall
 
 
@@ -22,7 +24,8 @@ class Judgement:
     """What the rules say of one trace.
 
     Findings are sorted by severity, mistakes of the loop first, then what names the first value that was
-    not finite, then by code.
+    not finite, then a loss that diverges (gradients lost beside it are no longer those of the
+    initialization), then by code.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -99,6 +102,7 @@ def _known() -> list[tuple[str, str]]:
     return [(rule.code, rule.name) for rule in all_rules()]
 
 
-def _order(finding: Finding) -> tuple[int, bool, bool, str]:
+def _order(finding: Finding) -> tuple[int, bool, bool, bool, str]:
     code = finding.code
-    return -finding.severity.rank, not code.startswith(OF_THE_LOOP), code != FIRST, code
+    of_loop = code.startswith(OF_THE_LOOP)
+    return -finding.severity.rank, not of_loop, code != FIRST, code != DIVERGES, code

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import Layer, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -13,33 +13,51 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
+from gradcheck_cli.rules.profile import update_ratio
 
 
 @rule("GC603", "frozen-parameter")
 def frozen_parameter(trace: Trace) -> Iterator[Hit]:
-    """Layers that do not ask for a gradient: frozen, on purpose or not.
+    """Layers that never move: without a gradient, or at a learning rate of 0; on purpose or not.
 
-    Measures  the share of parameters with `requires_grad = False`.
+    Measures  the share of parameters with `requires_grad = False`; and of those in a parameter group of
+              learning rate 0, which stay as they are while others move.
     Reports   any, as information.
     Matters   a frozen layer keeps its weights; that is what fine-tuning wants and what a forgotten line does.
     Severity  note.
-    Not for   buffers, which are never trained.
+    Not for   buffers, which are never trained; a rate that warms up from 0.
     Sources   PyTorch notes, Autograd mechanics (requires_grad).
     """
     if not trace.layers:
         raise CannotTellError("no layer was seen")
-    frozen = [x for x in trace.layers if x.parameters and not x.trainable]
-    if not frozen:
-        return
-    size = sum(p.numel for x in frozen for p in x.parameters)
+    still = {x.path for x in trace.layers if _stands_still(trace, x)}
+    moves = any(x.trainable and x.path not in still for x in trace.weight_layers)
+    for layers, what in (
+        ([x for x in trace.layers if x.parameters and not x.trainable], "are frozen"),
+        ([x for x in trace.layers if x.path in still and moves], "have a learning rate of 0"),
+    ):
+        if layers:
+            yield _hit(trace, layers, what)
+
+
+def _stands_still(trace: Trace, layer: Layer) -> bool:
+    """Its rates began at 0, and no observed update of several changed it."""
+    rates = {p.learning_rate for p in layer.parameters if p.trainable and p.optimised}
+    readings = (s.readings.get(layer.path) for s in trace.observed)
+    changes = [c for r in readings if r is not None and (c := update_ratio(r)) is not None]
+    return rates == {0.0} and len(changes) > 1 and not any(changes)
+
+
+def _hit(trace: Trace, layers: list[Layer], what: str) -> Hit:
+    size = sum(p.numel for x in layers for p in x.parameters)
     whole = max(sum(p.numel for x in trace.layers for p in x.parameters), 1)
     share = number(100 * size / whole)
     if share == "100" and size < whole:
         share = "almost 100"  # a small head is trained
-    yield Hit(
+    return Hit(
         severity=Severity.NOTE,
         confidence=Confidence.HIGH,
-        message=f"{len(frozen)} layers with {share} % of the parameters are frozen.",
-        layers=in_order(frozen),
-        evidence=(Evidence("share of parameters that are frozen", size / whole, None),),
+        message=f"{len(layers)} layers with {share} % of the parameters {what}.",
+        layers=in_order(layers),
+        evidence=(Evidence(f"share of parameters that {what}", size / whole, None),),
     )

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradcheck_cli.probe.facts import DataWatch
 from gradcheck_cli.probe.loss_facts import LossWatch, score_scale
+from gradcheck_cli.rules.engine import judge
+from tests.probe.watching import train
 
 
 class Largest(TorchDispatchMode):
@@ -70,3 +73,24 @@ def test_inputs_that_are_not_finite_are_counted_and_called_neither_constant_nor_
     twin.saw(torch.ones(16, 4))
     assert twin.facts(LossWatch()).constant_features == 1.0
     assert (twin.facts(LossWatch()).duplicate_inputs or 0) > 0.9
+
+
+@pytest.mark.parametrize(("rate", "warms", "still"), [(0.0, 0, 1), (1e-2, 0, 0), (0.0, 1e-3, 0)])
+def test_a_parameter_group_with_a_learning_rate_of_zero_is_a_note(
+    rate: float, warms: float, still: int
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+    x = torch.randn(32, 4)
+    groups = [{"params": model[0].parameters(), "lr": rate}, {"params": model[2].parameters()}]
+    optimizer = torch.optim.Adam(groups, lr=1e-2)
+
+    def between() -> None:
+        optimizer.param_groups[0]["lr"] += warms
+
+    def loss() -> torch.Tensor:
+        return nn.functional.mse_loss(model(x), x[:, :1])
+
+    trace = train(model, loss, steps=5, optimizer=optimizer, between=between)
+    found = [f for f in judge(trace).findings if f.code == "GC603"]
+    assert [f.layers for f in found] == [("0",)] * still

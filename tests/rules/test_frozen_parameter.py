@@ -8,10 +8,12 @@ from gradcheck_cli.rules.frozen_parameter import frozen_parameter as gc603
 from tests.rules.a_trace import (
     a_trace,
     found,
+    moments,
     same_whatever_the_scale_and_order,
     skipped,
     with_layer,
     with_parameter,
+    with_reading,
 )
 
 
@@ -40,3 +42,16 @@ def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers() -
 
 def test_says_so_when_there_are_no_layers() -> None:
     assert "no layer" in skipped(gc603, a_trace(())).reason
+
+
+def test_a_learning_rate_of_zero_is_a_note_that_names_the_layers() -> None:
+    still = with_parameter(a_trace(loss="learning"), "l1", learning_rate=0.0)
+    still = with_reading(still, "l1", update=moments(0.0))
+    [finding] = found(gc603, still)
+    assert (finding.severity, finding.layers) == (Severity.NOTE, ("l1",))
+    assert "learning rate of 0" in finding.message
+    assert same_whatever_the_scale_and_order(gc603, still)
+
+
+def test_a_rate_that_warms_up_from_zero_is_none() -> None:
+    assert not found(gc603, with_parameter(a_trace(), "l1", learning_rate=0.0))

@@ -63,7 +63,9 @@ def test_nothing_of_a_script_is_run_and_the_command_for_it_is_told(tmp_path: Pat
     file = tmp_path / "my train.py"
     mark = tmp_path / "ran"
     file.write_text(f"open({str(mark)!r}, 'w')\n{LOOP}")
-    with pytest.raises(UsageError, match=r"\(line 4\).*gradcheck run '.*my train.py'") as refusal:
+    with pytest.raises(
+        UsageError, match=r"\(line 4\).*gradcheck diagnose '.*my train.py'"
+    ) as refusal:
         load_module(parse(f"{file}:net"))
     assert "\n" not in str(refusal.value)
     assert not mark.exists()

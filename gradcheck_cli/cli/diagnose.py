@@ -1,6 +1,6 @@
-"""`gradcheck diagnose [MODEL]`."""
+"""`gradcheck diagnose [MODEL]`, and `gradcheck diagnose SCRIPT [-- ARGUMENTS...]`."""
 
-from gradcheck_cli.cli import gate_options, options, training_options
+from gradcheck_cli.cli import gate_options, options, script_runs, training_options
 from gradcheck_cli.cli.diagnosis_runs import run_all
 from gradcheck_cli.cli.edge import command
 
@@ -8,6 +8,8 @@ from gradcheck_cli.cli.edge import command
 @command
 def diagnose(
     model: options.MaybeModelArgument = None,
+    arguments: options.ArgumentsArgument = None,
+    module: options.ModuleOption = False,
     data: options.DataOption = None,
     loss: options.LossOption = None,
     optimizer: options.OptimizerOption = None,
@@ -50,11 +52,17 @@ def diagnose(
 ) -> int:
     """Train a few watched steps and say why the model does not learn, and what would help.
 
-    Runs your code. Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage,
+    A script that trains when it is run is run and stopped after --steps; its own arguments come
+    after `--`. Runs your code. Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage,
     3 could not diagnose (your code raised), 4 a bug of gradcheck, 130 interrupted.
     """
     given = dict(locals())  # first, so that it holds the options and nothing else
+    script = script_runs.script_of(given)
+    if script is not None:
+        found = script_runs.settings_of(given, gate_options.as_settings(given))
+        return script_runs.diagnose(script, found, save_trace)
     own = {"config", "trust", "strategy", "model_arg", "severity", "save_trace"}
+    own |= {"arguments", "module"}
     settings = {name: value for name, value in given.items() if name not in own}
     settings |= gate_options.as_settings(given)
     settings["model_args"] = training_options.arguments_of(model_arg)

@@ -33,6 +33,18 @@ MaybeModelArgument = Annotated[
     str | None,
     typer.Argument(metavar="[MODEL]", help=f"{MODEL_HELP} Not needed where a config names it."),
 ]
+ArgumentsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- ARGUMENTS...]",
+        help="What a script is given. MODEL may be a script, a file that trains when it is run: "
+        "its first steps are watched.",
+        show_default=False,
+    ),
+]
+ModuleOption = Annotated[
+    bool, typer.Option("-m", help="MODEL is a module to run as a script, as in python -m.")
+]
 DataOption = Annotated[
     str | None,
     typer.Option(

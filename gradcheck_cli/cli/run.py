@@ -4,8 +4,8 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,7 +98,6 @@ def run(
     found = _settings(given, config)
     wanted = outputs.parse(found["output"], save_trace)
 
-    from gradcheck_cli import running
     from gradcheck_cli.probe.launching import find_module, find_script
 
     name, *arguments = program
@@ -111,21 +110,33 @@ def run(
         policy=found.policy,
         keep=wanted.snapshot if wanted.keeps_snapshots else None,
         record=verify,
-        on_stage=None if found["quiet"] else partial(_line, "gradcheck"),
+        on_stage=None if found["quiet"] else partial(say, "gradcheck"),
     )
+    with followed(plan, wanted) as outcome:
+        result = _gated(outcome, outcome.report, found.policy)
+        _tell(outcome, result, wanted, quiet=bool(found["quiet"]))
+        code = _code_of(outcome, result)
+    if outcome.ending.hard:
+        end_at_once(code)
+    return code
+
+
+@contextmanager
+def followed(plan: Plan, wanted: outputs.Outputs) -> Iterator[Outcome]:
+    """Run the script, tell how it ended, and yield what was seen; no signal interrupts inside.
+
+    Its output stays away from a stdout that belongs to a machine format.
+    """
+    from gradcheck_cli import running
+
     with ExitStack() as aftermath:
         with lent(stdout_to_stderr=wanted.claims_stdout):
             outcome = running.run(plan, aftermath)
             folder = _folder()  # the script's exit handlers expect to be there
         with lent(stdout_to_stderr=wanted.claims_stdout):
             _tell_ending(outcome)
-        result = _gated(outcome, outcome.report, found.policy)
-        _tell(outcome, result, wanted, quiet=bool(found["quiet"]))
-        code = _code_of(outcome, result)
+        yield outcome
     os.chdir(folder)
-    if outcome.ending.hard:
-        end_at_once(code)
-    return code
 
 
 def _folder() -> int | str:
@@ -165,7 +176,7 @@ def _tell_ending(outcome: Outcome) -> None:
         return
     if ending.is_our_fault:
         traceback.print_exception(ending.error)
-        _line("bug", "this is a bug in gradcheck, not in your script; please report it")
+        say("bug", "this is a bug in gradcheck, not in your script; please report it")
         return
     error = tidy(ending.error)
     try:
@@ -181,7 +192,7 @@ def _tell(
     if outcome.follows:
         return
     if result is None:
-        _line("nothing was measured", outcome.advice)
+        say("nothing was measured", outcome.advice)
         return
     from gradcheck_cli.renderers.terminal import render
 
@@ -192,7 +203,7 @@ def _tell(
         files = wanted.write(report, recorded)
     finally:  # a file that can not be written does not take the report with it
         if quiet:
-            _line(report.verdict.value, report.headline)
+            say(report.verdict.value, report.headline)
         elif not wanted.silences_terminal:
             err().print(render(report))
     if not quiet:
@@ -213,7 +224,8 @@ def _code_of(outcome: Outcome, result: "Gated | None") -> int:
     return ExitCode.CANNOT_DIAGNOSE if result is None else result.code
 
 
-def _line(label: str, message: str) -> None:
-    line = Text(f"{label}: ", style="bold")
-    line.append(clean(message), style="none")
-    err().print(line, soft_wrap=True)
+def say(label: str, message: str) -> None:
+    """Print a line on stderr."""
+    told = Text(f"{label}: ", style="bold")
+    told.append(clean(message), style="none")
+    err().print(told, soft_wrap=True)

@@ -100,7 +100,7 @@ def _refuse_scripts(path: Path, shown: str) -> None:
     if line := looks_like_a_script(path):
         raise UsageError(
             f"{shown} trains when it is imported (line {line}); to watch that training: "
-            f"gradcheck run {shlex.quote(shown)}"
+            f"gradcheck diagnose {shlex.quote(shown)}"
         )
 
 

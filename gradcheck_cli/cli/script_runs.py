@@ -1,0 +1,145 @@
+"""`diagnose` and `fix` given a script: its first steps are watched and recorded, then it is stopped."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradcheck_cli import gating
+from gradcheck_cli.cli import options, outputs
+from gradcheck_cli.cli.diagnosis_runs import confine_outputs
+from gradcheck_cli.cli.leaving import end_at_once
+from gradcheck_cli.cli.run import followed, say
+from gradcheck_cli.cli.telling import tell
+from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.running import Outcome, Plan
+from gradcheck_cli.scripts import looks_like_a_script
+
+if TYPE_CHECKING:
+    from gradcheck_cli.probe.launching import Program
+    from gradcheck_cli.settings import Settings
+
+# What a script decides by itself, or what needs a training that gradcheck runs.
+THE_SCRIPTS_OWN = (
+    *("data", "loss", "optimizer", "lr", "batch_size", "seed", "device", "weights", "model_arg"),
+    *("target_column", "input_key", "target_key", "scheduler", "training_step", "clip_norm"),
+    *("accumulate", "precision", "strategy", "trust", "timeout", "examine", "verify_on"),
+)
+OURS = ("output", "fail_on", "quiet", "budget", "verify", "steps")
+
+
+class Script(NamedTuple):
+    """A script or module that trains when it is run, with its own arguments."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
+    module: bool = False
+
+
+def script_of(given: Mapping[str, Any]) -> Script | None:
+    """Return the script that was named, None for a model; it is read, nothing of it runs.
+
+    A module (`-m`) and a file with arguments of its own are scripts, and a file that trains when it
+    is imported. Raises UsageError for options that have no meaning there.
+    """
+    name, arguments, module = given["model"], tuple(given["arguments"] or ()), given["module"]
+    if name is None:
+        if module or arguments:
+            raise UsageError("which script? its name comes before its arguments")
+        return None
+    if not (module or arguments or looks_like_a_script(Path(name))):
+        return None
+    unfit = [n for n in THE_SCRIPTS_OWN if given.get(n)]
+    if unfit:
+        shown = ", ".join(f"--{n.replace('_', '-')}" for n in unfit)
+        raise UsageError(f"{name} is run as the script that it is, which {shown} cannot change")
+    return Script(name, arguments, module)
+
+
+def settings_of(given: Mapping[str, Any], chosen: Mapping[str, Any]) -> "Settings":
+    """Return the settings for a script: `chosen` and the options that are about the report."""
+    from gradcheck_cli import settings
+    from gradcheck_cli.rules import all_rules
+
+    wanted = {name: given[name] for name in OURS if name in given}
+    found = settings.load({**wanted, **chosen}, config=given["config"], rules=all_rules())
+    gating.check(found.policy)
+    confine_outputs(found)
+    return found
+
+
+def diagnose(script: Script, found: "Settings", save_trace: Path | None) -> int:
+    """Watch the script, report as on a model, and return the exit code."""
+    wanted = outputs.parse(found["output"], save_trace)
+    with watched(script, found, wanted) as outcome:
+        code = _told(outcome, found, wanted)
+    if outcome.ending.hard:
+        end_at_once(code)
+    return code
+
+
+@contextmanager
+def watched(
+    script: Script, found: "Settings", wanted: outputs.Outputs, *, verify: bool | None = None
+) -> Iterator[Outcome]:
+    """Run the first steps of the script and yield what was seen; fixes are tried if wanted."""
+    steps = options.steps_of(str(found["steps"]))
+    if steps is None:
+        raise UsageError("--steps auto is for models; a script is stopped after a number of steps")
+    policy = found.policy.but(verify=verify)
+    quiet = bool(found["quiet"])
+    if not quiet:
+        say(
+            "gradcheck", f"{script.name} trains when it is run: its first {steps} steps are watched"
+        )
+    plan = Plan(
+        program=_program(script),
+        arguments=script.arguments,
+        command=shlex.join(["gradcheck", *sys.argv[1:]]),
+        stop_after=steps,
+        policy=policy,
+        record=policy.verify,
+        on_stage=None if quiet else partial(say, "gradcheck"),
+    )
+    with followed(plan, wanted) as outcome:
+        yield outcome
+
+
+def _told(outcome: Outcome, found: "Settings", wanted: outputs.Outputs) -> int:
+    if outcome.conclusion is None:
+        return unmeasured(outcome)
+    made = outcome.conclusion
+    result = gating.beside(made.report, found.policy, made.notes)
+    tell(
+        result.report,
+        wanted,
+        quiet=bool(found["quiet"]),
+        notes=result.all_notes,
+        recordings=made.recordings,
+    )
+    return code_of(outcome, result.code)
+
+
+def unmeasured(outcome: Outcome) -> int:
+    """Say why nothing can be said, and return the exit code."""
+    if outcome.follows:
+        return ExitCode.OK  # rank 0 knows better
+    say("error", f"nothing was measured: {outcome.advice}")
+    cut = outcome.ending.code if outcome.ending.is_cut else ExitCode.CANNOT_DIAGNOSE
+    return code_of(outcome, cut)
+
+
+def code_of(outcome: Outcome, code: int) -> int:
+    """Return the exit code: that of the verdict, unless a signal or a bug of ours ended the script."""
+    if outcome.ending.is_our_fault:
+        return ExitCode.BUG
+    return outcome.signals.code or code
+
+
+def _program(script: Script) -> "Program":
+    from gradcheck_cli.probe.launching import find_module, find_script
+
+    return find_module(script.name) if script.module else find_script(script.name)

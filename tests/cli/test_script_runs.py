@@ -1,0 +1,105 @@
+"""`diagnose` and `fix` given a script: it is recognized, its first steps are watched, then it is stopped."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradcheck_cli.cli.app import app
+from gradcheck_cli.cli.script_runs import Script, script_of
+from gradcheck_cli.errors import UsageError
+from tests.processes import python
+
+TRAINS = """
+import sys, torch
+from torch import nn
+print("hello", *sys.argv[1:])
+torch.manual_seed(0)
+net = nn.Linear(4, 1)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for step in range(10_000):
+    optimizer.zero_grad()
+    x = torch.randn(8, 4)
+    loss = (net(x) - x.sum(1, keepdim=True)).square().mean()
+    loss.backward()
+    optimizer.step()
+print("ended by itself")
+"""
+GUARDED = "def main():\n    pass\nif __name__ == '__main__':\n    main()\n"
+
+
+def given(model: str | None, *arguments: str, **options: Any) -> dict[str, Any]:
+    return {"model": model, "arguments": arguments, "module": False, **options}
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(TRAINS)
+    (tmp_path / "guarded.py").write_text(GUARDED)
+    return tmp_path
+
+
+def test_a_file_that_trains_when_imported_is_a_script(files: Path) -> None:
+    assert script_of(given("train.py")) == Script("train.py")
+    assert script_of(given("train.py", "--epochs", "3")).arguments == ("--epochs", "3")
+
+
+def test_a_module_and_a_file_with_arguments_are_scripts(files: Path) -> None:
+    assert script_of(given("some.module", module=True)).module
+    assert script_of(given("guarded.py", "x")) == Script("guarded.py", ("x",))
+
+
+@pytest.mark.parametrize("model", [None, "guarded.py", "train.py:net", "pkg.mod:net", "none.py"])
+def test_a_model_is_no_script(files: Path, model: str | None) -> None:
+    assert script_of(given(model)) is None
+
+
+@pytest.mark.parametrize("option", ["lr", "data", "strategy", "batch_size"])
+def test_options_of_a_model_are_refused_for_a_script(files: Path, option: str) -> None:
+    shown = option.replace("_", "-")
+    with pytest.raises(UsageError, match=f"train.py is run as .* --{shown} cannot change"):
+        script_of(given("train.py", **{option: "1"}))
+
+
+def test_arguments_without_a_script_are_refused() -> None:
+    with pytest.raises(UsageError, match="which script"):
+        script_of(given(None, module=True))
+
+
+def test_diagnose_hands_a_script_on_with_its_arguments(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def noted(script: Script, found: Any, save_trace: Path | None) -> int:
+        seen.append((script, found["steps"], found.policy.verify, save_trace))
+        return 1
+
+    monkeypatch.setattr("gradcheck_cli.cli.script_runs.diagnose", noted)
+    words = ["diagnose", "train.py", "--steps", "7", "--no-verify", "--", "--lr", "2"]
+    assert app(args=words, standalone_mode=False) == 1
+    assert seen == [(Script("train.py", ("--lr", "2")), "7", False, None)]
+
+
+@pytest.mark.slow
+def test_a_script_is_stopped_after_the_steps_and_stdout_is_the_machines(files: Path) -> None:
+    words = ["diagnose", "train.py", "--steps", "30", "-o", "json", "--", "world"]
+    done = python(files, "-m", "gradcheck_cli", *words)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["run"]["steps"], report["verdict"]) == (30, "healthy")
+    assert "hello world" in done.stderr
+    assert "ended by itself" not in done.stderr
+    assert "train.py trains when it is run: its first 30 steps are watched" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_script_that_dies_before_a_step_is_shown_with_its_own_error(files: Path) -> None:
+    (files / "dies.py").write_text(TRAINS.replace("net = ", "net = 1 / 0\nnet = "))
+    done = python(files, "-m", "gradcheck_cli", "diagnose", "dies.py")
+    assert done.returncode == 3
+    assert "ZeroDivisionError" in done.stderr
+    assert "gradcheck_cli" not in done.stderr
+    assert "nothing was measured" in done.stderr

@@ -29,6 +29,7 @@ class Probe:
     mark: Mark | None = None
     used: bool = False  # by an update since it was last cleared
     added: bool = False  # to, by a backward pass, since the last update
+    filled: bool = False  # with something else than zeros by then, as far as values were asked for
 
     @property
     def grad(self) -> torch.Tensor | None:
@@ -105,6 +106,8 @@ class Account:
             mark = _mark(probe.grad)
             if mark is not None and mark != probe.mark:
                 probe.added = reached = True
+                if self.updates < _SURE and not probe.filled:
+                    probe.filled = probe.grad is not None and _has_values(probe.grad)
             probe.mark = mark
         if reached:
             self.backwards += 1
@@ -127,16 +130,17 @@ class Account:
             self.choose(optimizer)
         for probe in self._probes:
             grad = probe.grad
-            probe.mark, probe.used, probe.added = _mark(grad), grad is not None, False
+            probe.mark, probe.used = _mark(grad), grad is not None
+            probe.added = probe.filled = False
         self._pending = False
 
     def _is_wiped(self, probe: Probe) -> bool:
-        """Is the gradient of the last pass gone, or zeroed? Values are asked for a few times only."""
+        """Is the gradient of the last pass gone, or zeroed? One that was zero already is not."""
         grad = probe.grad
         if grad is None:
             return True
-        changed = probe.added and _mark(grad) != probe.mark
-        return changed and self.updates <= _SURE and not _has_values(grad)
+        changed = probe.filled and _mark(grad) != probe.mark
+        return changed and not _has_values(grad)
 
     def habits(self) -> Iterator[Habit]:
         """Say what was counted."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from torch import nn
 
 from tests.loops import adam, findings, loss_of, mistakes, small
 
@@ -38,3 +39,16 @@ def test_clearing_after_the_update_is_fine() -> None:
             optimizer.zero_grad(set_to_none=False)
 
     assert mistakes(loop) == set()
+
+
+def test_gradients_that_were_zero_before_they_were_clipped_are_not_cleared() -> None:
+    def loop() -> None:
+        model = small()
+        optimizer = adam(model)
+        for _ in range(12):
+            optimizer.zero_grad()
+            (0 * loss_of(model)).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+
+    assert NAME not in findings(loop)

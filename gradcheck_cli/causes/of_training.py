@@ -6,6 +6,7 @@ from gradcheck_cli.causes.base import Evidence, Support, cause, fact, signs
 from gradcheck_cli.causes.circumstances import broke_later
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.growing import largest_update
 from gradcheck_cli.rules.profile import DECAYED, late, typical, update_ratio, weights_left
 from gradcheck_cli.rules.zeros import uses_half
 
@@ -114,9 +115,9 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
 
 def _largest_update(trace: Trace, path: str) -> float | None:
     """Return the largest of the first three steps, one of which is enough, or the typical later one."""
-    windows = [trace.observed[n : n + 1] for n in range(3)] + [trace.observed, late(trace)]
-    values = [typical(window, path, update_ratio) for window in windows]
-    return max((v for v in values if v is not None), default=None)
+    return largest_update(
+        trace, path, *(trace.observed[n : n + 1] for n in range(3)), trace.observed
+    )
 
 
 def _sane_start(trace: Trace) -> bool:

@@ -1,9 +1,9 @@
 """GC402 update-too-large."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 
-from gradcheck_cli.records.trace import Layer, Reading, Trace
+from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -14,7 +14,8 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import begun, late, typical, update_ratio
+from gradcheck_cli.rules.growing import largest_update
+from gradcheck_cli.rules.profile import begun, late, typical
 from gradcheck_cli.rules.progress import State, progress
 
 
@@ -34,7 +35,8 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
     rows = [
         (x, value)
         for x in trace.weight_layers
-        if not _decaying(trace, x) and (value := _typical(trace, x.path)) is not None
+        if not _decaying(trace, x)
+        and (value := largest_update(trace, x.path, trace.observed, _fifth(trace))) is not None
     ]
     if not rows:
         raise CannotTellError("no update of a weight was observed")
@@ -55,16 +57,8 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
     )
 
 
-def _typical(trace: Trace, path: str) -> float | None:
-    values = [
-        typical(steps, path, update_ratio)
-        for steps in (
-            late(trace),
-            trace.observed,
-            trace.observed[: max(3, len(trace.observed) // 5)],
-        )
-    ]
-    return max((v for v in values if v is not None), default=None)
+def _fifth(trace: Trace) -> Sequence[Step]:
+    return trace.observed[: max(3, len(trace.observed) // 5)]
 
 
 def _decaying(trace: Trace, layer: Layer) -> bool:

@@ -15,6 +15,7 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
+from gradcheck_cli.rules.growing import builds_up
 from gradcheck_cli.rules.profile import (
     DECAYED,
     Depth,
@@ -65,7 +66,8 @@ def vanishing_gradient(
               nonlinearity; note when an adaptive optimizer makes up for it or the network learns all
               the same.
     Not for   frozen or detached layers (GC601), gradients that dead units (GC201) or operations
-              without a slope (GC103) turn to zero, constant data (GC701), a converged model.
+              without a slope (GC103) turn to zero, constant data (GC701), a converged model,
+              layers that start at zero and grow while the loss falls.
     Sources   Bengio, Simard & Frasconi 1994, doi:10.1109/72.279181; Glorot & Bengio 2010, sec. 4;
               Philipp, Song & Carbonell 2018, arXiv:1712.05577 (scale-free gradient coefficients).
     """
@@ -84,7 +86,7 @@ def vanishing_gradient(
         yield along if wall_hit is None or along.severity is Severity.ERROR else wall_hit
     elif hit := _backwards(trace, rows, limit, state) or _along_time(trace, through_time, state):
         yield hit
-    elif weak is not None and weak < weak_network and state.stuck:
+    elif weak is not None and weak < weak_network and state.stuck and not builds_up(trace):
         yield _everywhere(rows, weak, weak_network, state)
     elif hit := _fading(trace, rows, state, faded):
         yield hit

@@ -11,7 +11,9 @@ from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.mismatched_loss import REGRESSION
 from gradcheck_cli.rules.profile import first_logits, whole_signal
 
-_DETACHING = {"detach", "detach_", "data", "no_grad", "item", "tolist", "numpy", "numpy_force"}
+_DETACHING = frozenset(
+    "detach detach_ data no_grad item tolist numpy numpy_force tensor new_tensor".split()
+)
 _STUCK = "stalled-loss disconnected-parameter zero-gradient"
 
 
@@ -78,8 +80,8 @@ def _by_elimination(seen: Evidence, silent: list[Layer]) -> Support | None:
     compared = next(iter(seen.trace.comparisons), None)
     where = f" at {compared.at}" if compared and compared.at else ""
     said = (
-        f"{len(silent)} layers ran and get no gradient, and nothing detaches them: what follows them has "
-        "no derivative (a choice, a cast to whole numbers)"
+        f"{len(silent)} layers ran and get no gradient, and no call was seen that detaches them: perhaps what "
+        "follows them has no derivative (a choice, a cast to whole numbers)"
     )
     if compared is None:
         return signs([(True, said)], layers=silent)

@@ -25,7 +25,7 @@ SOFTMAX = frozenset("softmax log_softmax gumbel_softmax softmin".split())
 # Calls whose result carries no gradient, or only zeros, back to its argument.
 CUTS = frozenset(
     "detach detach_ argmax argmin round round_ sign sgn floor floor_ ceil ceil_ trunc bernoulli item "
-    "tolist numpy heaviside bucketize multinomial one_hot argsort numpy_force data".split()
+    "tolist numpy heaviside bucketize multinomial one_hot argsort numpy_force data tensor new_tensor".split()
 )
 COMPARISONS = frozenset(
     "gt lt ge le greater less greater_equal less_equal __gt__ __lt__ __ge__ __le__".split()

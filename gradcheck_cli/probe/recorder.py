@@ -30,6 +30,7 @@ from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.history import History
 from gradcheck_cli.probe.hooking import in_backward, is_traced, unheard
 from gradcheck_cli.probe.listening import Listening
+from gradcheck_cli.probe.loose_ends import LooseEnds
 from gradcheck_cli.probe.loss_facts import LossWatch
 from gradcheck_cli.probe.loss_habits import LossHabits
 from gradcheck_cli.probe.outputs import OutputWatch
@@ -55,6 +56,7 @@ class Recorder:
     steps: History = field(default_factory=History)
     gaps: dict[str, Gap] = field(default_factory=dict)
     cuts: dict[Any, Cut] = field(default_factory=dict)
+    _loose: LooseEnds = field(default_factory=LooseEnds)
     loss_habits: LossHabits = field(default_factory=LossHabits)
     _exit: ExitStack = field(default_factory=ExitStack)
     _forward_hooks: ExitStack = field(default_factory=ExitStack)
@@ -221,6 +223,7 @@ class Recorder:
                 self.cuts.setdefault(("no_grad", path), cut)
         self._loss.saw(tape.compared.found, tape.backward_value, self._behind)
         self.loss_habits.saw(tape.compared.found, tape.compared.blind)
+        self._loose.take(tape.loose)
         for cut in tape.cuts:
             self.cuts.setdefault((cut.operation, cut.at), cut)
         tape.close()
@@ -346,7 +349,7 @@ class Recorder:
             looks=self.steps.looks,
             data=self._data.facts(self._loss),
             loss=self._loss.facts(),
-            cuts=tuple(self.cuts.values()),
+            cuts=(*self.cuts.values(), *self._loose.cuts(layers)),
             comparisons=tuple(dict.fromkeys(c for t in self._tapes for c in t.comparisons)),
             clamps=tuple(dict.fromkeys(c for t in self._tapes for c in t.clamps)),
             steep=tuple(dict.fromkeys(c for t in self._tapes for c in t.steep)),

@@ -16,6 +16,7 @@ import torch
 from gradcheck_cli.probe import attention, calls, nonlinearities
 from gradcheck_cli.probe.calls import NOWHERE, Call, Origin, Running, tensors_in
 from gradcheck_cli.probe.comparisons import Comparisons
+from gradcheck_cli.probe.loose_ends import LooseEnds
 from gradcheck_cli.probe.sites import calling_place, user_site
 from gradcheck_cli.probe.teachers import Made, sources
 from gradcheck_cli.probe.units import Again
@@ -53,6 +54,7 @@ class Tape:
     made: Made = field(default_factory=Made)
     calls: list[Call] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
+    loose: LooseEnds = field(default_factory=LooseEnds)
     comparisons: list[Cut] = field(default_factory=list)
     clamps: list[Cut] = field(default_factory=list)
     steep: list[Cut] = field(default_factory=list)
@@ -304,8 +306,12 @@ class Tape:
             self.set_origin(tensor, origin)
 
     def _cut(self, name: str, given: list[torch.Tensor]) -> None:
-        if not self._stack or not given[0].requires_grad:
-            return  # outside the model, cuts are the training loop's business
+        if not given[0].requires_grad:
+            return
+        if not self._stack:
+            if name in calls.CUTS and (makers := self.makers(given[0])):
+                self.loose.note(Cut(operation=name, layer=None, at=user_site()), makers)
+            return
         if self.origin(given[0]).calls:
             perhaps = self.comparisons if name in calls.COMPARISONS else self.clamps
             noted = self.cuts if name in calls.CUTS else perhaps

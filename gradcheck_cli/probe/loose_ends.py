@@ -1,0 +1,38 @@
+"""Where the training loop itself takes outputs out of the graph, between one module and the next."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gradcheck_cli.records.trace import Cut, Layer
+
+
+@dataclass(slots=True)
+class LooseEnds:
+    """Calls outside all modules that give back an output without its graph, and the layers behind it.
+
+    Loops do this all the time to report a loss or an accuracy. It is a cut only where the layers
+    behind it get no gradient on any other way.
+    """
+
+    ends: dict[Cut, frozenset[str]] = field(default_factory=dict)
+
+    def note(self, cut: Cut, makers: Iterable[int | str]) -> None:
+        """Keep a call, and which layers computed what it was given."""
+        behind = frozenset(m for m in makers if isinstance(m, str))
+        self.ends[cut] = self.ends.get(cut, frozenset()) | behind
+
+    def take(self, other: "LooseEnds") -> None:
+        """Keep what another has noted too."""
+        for cut, behind in other.ends.items():
+            self.note(cut, behind)
+
+    def cuts(self, layers: Iterable[Layer]) -> Iterator[Cut]:
+        """Yield the calls behind which a layer asks for a gradient and never got one."""
+        silent = {
+            x.path
+            for x in layers
+            if x.trainable and not any(p.reached for p in x.parameters if p.trainable)
+        }
+        for cut, behind in self.ends.items():
+            if behind and behind <= silent:
+                yield cut

@@ -19,6 +19,7 @@ from gradcheck_cli.cli.streams import lent, no_workflow_commands
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
+from gradcheck_cli.probe.terminating import terminable
 from gradcheck_cli.shadowing import theirs_first
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def _diagnosed(run: "Run", wanted: Outputs, asked: Asked) -> "Conclusion":
             stack.enter_context(no_workflow_commands())
         stack.enter_context(lent(stdout_to_stderr=wanted.claims_stdout))
         progress = stack.enter_context(Steps(quiet=bool(run["quiet"])))
+        stack.enter_context(terminable(KeyboardInterrupt))
 
         from gradcheck_cli import diagnosing
         from gradcheck_cli.probe.hanging import patience

@@ -16,6 +16,7 @@ from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
+from gradcheck_cli.probe.terminating import terminable
 from gradcheck_cli.records.diagnosis import Fix, Status
 from gradcheck_cli.renderers.words import clean
 
@@ -107,7 +108,11 @@ def fix(
 
 
 def _cured(run: "Run", policy: Policy, *, trust: bool) -> "Cure":
-    with Steps(quiet=bool(run["quiet"])) as progress, lent(stdout_to_stderr=True):
+    with (
+        Steps(quiet=bool(run["quiet"])) as progress,
+        lent(stdout_to_stderr=True),
+        terminable(KeyboardInterrupt),
+    ):
         from gradcheck_cli import fixing
         from gradcheck_cli.targets.target import Target
 

@@ -23,16 +23,17 @@ class Signals:
 
     code: int = 0  # the exit code of the first that arrived, 0 without one
     held: bool = False  # the script has ended: from here on nothing is interrupted
+    raises: type[BaseException] = TerminatedError
     _at: float = 0.0
 
     def terminate(self, *_: object) -> None:
-        """Raise in the script, whatever it is doing. Raises TerminatedError."""
+        """Raise in the script, whatever it is doing. Raises TerminatedError, or what `raises` says."""
         again = self.code == SIGTERM_CODE and time.monotonic() - self._at < _SAME_WISH
         self.code = self.code or SIGTERM_CODE
         if self.held or again:  # torchrun sends several
             return
         self._at = time.monotonic()
-        raise TerminatedError
+        raise self.raises
 
     def interrupt(self, *_: object) -> None:
         """Note a Ctrl-C that came after the script. Raises KeyboardInterrupt unless held."""
@@ -60,9 +61,12 @@ def _is_main() -> bool:
 
 
 @contextmanager
-def terminable() -> Iterator[Signals]:
-    """Let SIGTERM end the script with an exception, unless it handles the signal itself."""
-    signals, owner = Signals(), os.getpid()
+def terminable(raises: type[BaseException] = TerminatedError) -> Iterator[Signals]:
+    """Let SIGTERM end the script with an exception, unless it handles the signal itself.
+
+    With KeyboardInterrupt it does what Ctrl-C does.
+    """
+    signals, owner = Signals(raises=raises), os.getpid()
     if not _is_main() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield signals
         return

@@ -129,9 +129,11 @@ def no_bug_of_ours(said: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_ctrl_c_at_any_time_exits_130_and_what_was_measured_is_written(
-    tmp_path: Path, seed: int
+@pytest.mark.parametrize(
+    ("seed", "number"), [(0, signal.SIGINT), (1, signal.SIGTERM), (2, signal.SIGTERM)]
+)
+def test_ctrl_c_or_sigterm_at_any_time_exits_130_and_what_was_measured_is_written(
+    tmp_path: Path, seed: int, number: int
 ) -> None:
     process = start(
         tmp_path, SLOW, "--loss", "m.py:loss_fn", "--steps", "2000", "-o", "yaml:r.yaml"
@@ -140,7 +142,7 @@ def test_ctrl_c_at_any_time_exits_130_and_what_was_measured_is_written(
     while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(random.Random(seed).uniform(0, 1.5))
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=90)
     assert process.returncode == 130, err
     assert no_bug_of_ours(out + err)

@@ -1,7 +1,8 @@
 """Are gradients cleared between updates? One account for each optimizer.
 
 A gradient is known by its tensor and the number of in-place changes of it, so a look costs no
-arithmetic. Values are asked for only where both say that a used gradient is still there.
+arithmetic. Values are asked for only where both say that a used gradient is still there. All of what
+leads to an update is looked at for the first ones, and then ever more rarely, as layers are.
 """
 
 import weakref
@@ -11,12 +12,14 @@ from dataclasses import dataclass, field
 import torch
 
 from gradcheck_cli.probe.picking import local, plain, unreadable
+from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
 _PROBED = 8  # parameters of an optimizer whose gradients are looked at
 _SURE = 8  # times after which values are no longer asked for
+_LOOKS = Sampling()  # the updates that are looked at
 
 Mark = tuple[int, int]  # a gradient: which tensor, changed how often
 
@@ -42,8 +45,10 @@ class Probe:
 class Account:
     """What happened to the gradients of one optimizer."""
 
-    backwards: int = 0  # that gave its parameters a gradient
+    backwards: int = 0  # that gave its parameters a gradient, before updates that are looked at
     updates: int = 0
+    looked: int = 0  # updates that were looked at
+    awake: bool = True  # the update that comes will be
     uncleared: int = 0
     thrown: int = 0
     wiped: int = 0
@@ -73,12 +78,19 @@ class Account:
                 return True
         return False
 
+    @property
+    def is_idle(self) -> bool:
+        """Did no parameter ever have a gradient when the optimizer stepped?"""
+        return self.idle == self.looked > 0
+
     def asked(self) -> None:
         """A gradient scaler was asked for an update, and may skip it on purpose."""
         self._pending = False
 
     def backward_begins(self) -> None:
         """Look at what is left of the gradients before a pass adds to them."""
+        if not self.awake:
+            return
         cleared = [self._is_cleared(p) for p in self._probes]
         self.just_thrown = self._pending and bool(cleared) and all(cleared)
         self.thrown += self.just_thrown
@@ -101,6 +113,8 @@ class Account:
 
     def backward_ended(self) -> None:
         """Note which gradients the pass has added to."""
+        if not self.awake:
+            return
         reached = False
         for probe in self._probes:
             mark = _mark(probe.grad)
@@ -118,6 +132,22 @@ class Account:
     def updated(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer has stepped."""
         self.updates += 1
+        if self.awake:
+            self._judges(optimizer)
+        self.awake = _LOOKS.observes(self.updates)
+        if not self.awake:
+            return
+        if self.looked & (self.looked - 1) == 0:  # 1, 2, 4, ...: what is frozen may change
+            self.choose(optimizer)
+        for probe in self._probes:
+            grad = probe.grad
+            probe.mark, probe.used = _mark(grad), grad is not None
+            probe.added = probe.filled = False
+        self._pending = False
+
+    def _judges(self, optimizer: torch.optim.Optimizer) -> None:
+        """Tell by which gradients the optimizer has stepped."""
+        self.looked += 1
         if self.update_at is None:
             self.update_at = user_site()
         if self._pending and all(self._is_wiped(p) for p in self._probes):
@@ -126,13 +156,6 @@ class Account:
             self.uncleared += 1
         elif not any(p.grad is not None for p in self._probes) and _has_none(optimizer):
             self.idle += 1
-        if self.updates & (self.updates - 1) == 0:  # 1, 2, 4, ...: what is frozen may change
-            self.choose(optimizer)
-        for probe in self._probes:
-            grad = probe.grad
-            probe.mark, probe.used = _mark(grad), grad is not None
-            probe.added = probe.filled = False
-        self._pending = False
 
     def _is_wiped(self, probe: Probe) -> bool:
         """Is the gradient of the last pass gone, or zeroed? One that was zero already is not."""
@@ -146,7 +169,7 @@ class Account:
         """Say what was counted."""
         moved = {"moved": float(self.moved)} if self.thrown or not self.updates else {}
         at, built = self.update_at, self.built_at or self.update_at
-        yield Habit(kind=Kind.UNCLEARED, times=self.uncleared, of=self.updates, at=at)
+        yield Habit(kind=Kind.UNCLEARED, times=self.uncleared, of=self.looked, at=at)
         yield Habit(
             kind=Kind.THROWN,
             times=self.thrown,
@@ -154,8 +177,8 @@ class Account:
             at=self.backward_at,
             numbers=moved,
         )
-        yield Habit(kind=Kind.WIPED, times=self.wiped, of=self.updates, at=at)
-        yield Habit(kind=Kind.IDLE, times=self.idle, of=self.updates, at=built)
+        yield Habit(kind=Kind.WIPED, times=self.wiped, of=self.looked, at=at)
+        yield Habit(kind=Kind.IDLE, times=self.idle, of=self.looked, at=built)
 
 
 def _has_none(optimizer: torch.optim.Optimizer) -> bool:

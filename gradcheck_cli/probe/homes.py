@@ -57,7 +57,7 @@ def home_of(optimizer: Optimizer, account: Account, called: Called) -> Group | N
     """
     if account.updates < _AFTER:
         return None
-    if account.idle == account.updates:
+    if account.is_idle:
         others = [m for m in called.alive if any(p.grad is not None for p in m.parameters())]
         return Group(tuple(others), (optimizer,)) if others else None
     held = [p for g in optimizer.param_groups for p in g["params"]]

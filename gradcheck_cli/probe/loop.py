@@ -40,6 +40,7 @@ class LoopWatch:
     rewrapping: RewrapWatch = field(default_factory=RewrapWatch)
     modes: ModeWatch = field(default_factory=ModeWatch)
     checkpoints: CheckpointWatch = field(init=False)
+    _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
     _asked: bool = False  # a scaler was asked for an update
     on_begin: Callable[[tuple[torch.Tensor, ...]], None] = lambda _: None  # of a backward pass
     on_end: Callable[[], None] = lambda: None  # of a backward pass
@@ -99,9 +100,10 @@ class LoopWatch:
 
     def _begins(self, tensors: tuple[torch.Tensor, ...]) -> None:
         self.on_begin(tensors)
+        awake = self._awake = [a for a in self.accounts.values() if a.awake]
         if self.accounts:
             self.rewrapping.begins(tensors, self._held)
-        for account in list(self.accounts.values()):
+        for account in awake:
             account.backward_begins()
 
     def _held(self) -> set[int]:
@@ -110,14 +112,17 @@ class LoopWatch:
         return {id(p) for g in groups for p in g["params"] if p.numel() == 1}
 
     def _ends(self) -> None:
-        for account in list(self.accounts.values()):
+        for account in self._awake:
             account.backward_ended()
         self.on_end()
 
     def _updated(self, optimizer: Optimizer, *_: Any) -> None:
         self.account(optimizer).updated(optimizer)
         self.modes.updates += 1
-        self.rates.setdefault(optimizer, Rates()).updated(optimizer, asked=self._asked)
+        rates = self.rates.get(optimizer)
+        if rates is None:
+            rates = self.rates[optimizer] = Rates()
+        rates.updated(optimizer, asked=self._asked)
 
     def _asks(self, optimizer: Optimizer) -> None:
         self._asked = True

@@ -30,7 +30,7 @@ class Sampling:
 
     def observes(self, index: int) -> bool:
         """Are the layers read in step `index`, counted from 0?"""
-        if self.dense or index < self.first or self._is_last(index):
+        if index < self.first or self.dense or self._is_last(index):
             return True
         growing, end = _growing(self.first, self.every)
         return index in growing if index <= end else (index - end) % self._distance(index) == 0

@@ -1,7 +1,7 @@
 """The learning rate beside what was configured, and the schedulers that change it."""
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
-_SMALL = 1e-2  # share of the configured rate below which hardly anything is learned
+_SMALL = 1.001e-3  # share of the configured rate, three drops by ten, at which nothing is learned
 _WARM = 0.1  # share of it that a warm-up reaches soon
 
 
@@ -27,12 +27,13 @@ class Rates:
     peak: float = 0.0
     last: float = 0.0
     updates: int = 0
-    small: int = 0  # updates in a row, up to the last
+    useful_at: int = 0  # the last update at a rate that is not small
     steps: int = 0  # of a scheduler
     early: bool = False  # a scheduler had stepped before the first update
     schedulers: list[weakref.ref[LRScheduler]] = field(default_factory=list)
     kind: str = ""  # class of the scheduler made last
     at: SourceSite | None = None
+    _rate: Any = None  # as the optimizer holds it: the same object unless it was set again
 
     def scheduled(self, scheduler: LRScheduler) -> None:
         """A scheduler was made for the optimizer."""
@@ -45,18 +46,29 @@ class Rates:
         rate = group.get("lr")
         if rate is None or (isinstance(rate, torch.Tensor) and rate.device.type != "cpu"):
             return  # to fetch it would cost more than it is worth
+        self.updates += 1
+        if rate is not self._rate or isinstance(rate, torch.Tensor):
+            self._changed(rate, group)
+        elif self.useful_at == self.updates - 1:
+            self.useful_at = self.updates
+        for reference in self.schedulers:
+            scheduler = reference()
+            if scheduler is not None and scheduler.last_epoch > self.steps:
+                self.steps = scheduler.last_epoch
+        if self.updates == 1 and not asked:
+            self.early = self.steps == 1
+
+    def _changed(self, rate: Any, group: Mapping[str, Any]) -> None:
+        """The rate is another than at the update before, or may be."""
+        self._rate = rate
         self.last = float(rate)
         given = [group.get(name) for name in ("initial_lr", "max_lr")]
         self.configured = max(
             self.configured, self.last, *(float(x) for x in given if x is not None)
         )
         self.peak = max(self.peak, self.last)
-        self.updates += 1
-        self.small = self.small + 1 if self.last < _SMALL * self.configured else 0
-        counts = [s.last_epoch for r in self.schedulers if (s := r()) is not None]
-        self.steps = max(self.steps, *counts, 0)
-        if self.updates == 1 and not asked:
-            self.early = 1 in counts
+        if self.last > _SMALL * self.configured:
+            self.useful_at = self.updates
 
     def habits(self) -> Iterator[Habit]:
         """Say what was counted."""
@@ -67,8 +79,10 @@ class Rates:
             "scheduler steps": float(self.steps),
         }
         told: dict[str, Any] = {"of": self.updates, "at": self.at, "names": (self.kind,)}
-        if self.small:
-            yield Habit(kind=Kind.FADED, times=self.small, numbers=numbers, **told)
+        if self.useful_at < self.updates:
+            yield Habit(
+                kind=Kind.FADED, times=self.updates - self.useful_at, numbers=numbers, **told
+            )
         if self.kind and self.peak < _WARM * self.configured:
             yield Habit(kind=Kind.WARMING, times=self.updates, numbers=numbers, **told)
         if self.early:

@@ -1,6 +1,7 @@
 """What the loop around the steps did, as it was seen at backward passes and updates.
 
-The probe counts, the rules judge: an entry here is an observation, and no mistake yet.
+The probe counts, the rules judge: an entry here is an observation, and no mistake yet. Gradients are
+looked at in a sample of the updates, which is what the habits that concern them are counted in.
 """
 
 from collections.abc import Mapping

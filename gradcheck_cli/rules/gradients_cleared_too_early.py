@@ -13,7 +13,7 @@ def gradients_cleared_too_early(
 ) -> Iterator[Hit]:
     """The gradients are cleared after the backward pass and before the update.
 
-    Measures  at every update, whether gradients that a backward pass had just filled were gone.
+    Measures  at sampled updates, the first ones among them, whether gradients that a backward pass had just filled were gone.
     Reports   at least `least` updates, and more than `share` of all, that found none.
     Matters   the optimizer has nothing to step with; the weights stay as they are.
     Severity  error.

@@ -11,7 +11,7 @@ from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_o
 def gradients_not_cleared(trace: Trace, *, least: int = 3, share: float = 0.2) -> Iterator[Hit]:
     """The optimizer steps with gradients that earlier steps had already used.
 
-    Measures  at every update, whether the gradients were cleared at any time since the update before
+    Measures  at sampled updates, the first ones among them, whether the gradients were cleared at any time since the update before
               and before the backward passes that they come from.
     Reports   at least `least` updates, and more than `share` of all, by gradients that were not.
     Matters   each update repeats all those before it: the steps grow, and the loss rises or jumps.
@@ -27,7 +27,7 @@ def gradients_not_cleared(trace: Trace, *, least: int = 3, share: float = 0.2) -
     yield Hit(
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,
-        message=f"In {habit.times} of {habit.of} updates{where} the gradients still held those of earlier "
+        message=f"In {habit.times} of {habit.of} updates looked at{where} the gradients still held those of earlier "
         "updates: call `optimizer.zero_grad()` once per update, before its first `backward()`.",
         evidence=(
             Evidence(

@@ -19,7 +19,7 @@ from gradcheck_cli.rules.base import (
 def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]:
     """None of the optimizer's parameters ever has a gradient, while another model gets them.
 
-    Measures  at every update, whether any parameter of the optimizer has a gradient.
+    Measures  at sampled updates, the first ones among them, whether any parameter of the optimizer has a gradient.
     Reports   none in all of at least `least` updates, while layers that run receive gradients.
     Matters   the optimizer moves nothing, and the model that runs is trained by nobody.
     Severity  error.
@@ -35,7 +35,7 @@ def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]
     yield Hit(
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,
-        message=f"In all {habit.of} updates the parameters of {name}{built} had no gradient: they belong to "
+        message=f"In all {habit.of} updates that were looked at, the parameters of {name}{built} had no gradient: they belong to "
         f"another model than the one that runs, whose gradients ({len(running)} of its layers get them) no "
         "optimizer uses. Make the optimizer from the parameters of the model that is called.",
         layers=in_order(running),

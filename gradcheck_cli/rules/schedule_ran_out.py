@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
-from gradcheck_cli.rules.progress import progress
+from gradcheck_cli.rules.progress import State, progress
 
 
 @rule("GC805", "schedule-ran-out")
@@ -16,18 +16,20 @@ def schedule_ran_out(
 
     Measures  at every update, the rate against the largest that was configured or used; how often the
               scheduler stepped.
-    Reports   a rate below 1 % of it in the last part of the run, longer than `share` of at least `least`
+    Reports   a rate of 0.1 % of it or less in the last part of the run, longer than `share` of at least `least`
               updates; a rate that never reaches 10 % of it although a warm-up steps once in
               `slow` updates or more.
     Matters   the weights stand still while the loop goes on; a rate meant for epochs runs out after a few
               batches when the scheduler steps once per batch, and the other way round a warm-up never ends.
-    Severity  error; note when the loss falls well all the same.
-    Not for   schedules that end at zero together with the run; warm-ups that are still on.
+    Severity  error while the loss has not been learned; note when it was learned all the same, or its size
+              tells nothing.
+    Not for   schedules that end low together with the run; warm-ups that are still on.
     Sources   PyTorch documentation, torch.optim, how to adjust learning rate.
     """
     loop = loop_of(trace)
     state = progress(trace)
-    severity = Severity.NOTE if state.fine else Severity.ERROR
+    learned = state.better or state.state in {State.KEPT, State.UNRATED}
+    severity = Severity.NOTE if learned else Severity.ERROR
     for kind in (Kind.FADED, Kind.WARMING):
         habit = loop.habit(kind)
         if habit.of < least or not habit.numbers:
@@ -40,7 +42,7 @@ def schedule_ran_out(
         made = f" ({name}, made at {habit.at}, steps {often})" if habit.at else ""
         if kind is Kind.FADED and habit.times > share * habit.of and peak >= 0.1 * configured:
             message = (
-                f"In the last {habit.times} of {habit.of} updates the learning rate is below 1 % of the configured "
+                f"In the last {habit.times} of {habit.of} updates the learning rate is at most 0.1 % of the configured "
                 f"{number(configured)}; it ends at {number(rate)}{made}. Step the scheduler as often as its numbers "
                 "mean (most count epochs), or set them for the whole run."
             )
@@ -56,7 +58,7 @@ def schedule_ran_out(
             confidence=Confidence.HIGH,
             message=message,
             evidence=(
-                Evidence("learning rate at the end", rate, 0.01 * configured),
+                Evidence("learning rate at the end", rate, 0.001 * configured),
                 Evidence("share of updates at such a rate", habit.times / habit.of, share),
             ),
             at=habit.at,

@@ -1,19 +1,20 @@
 """The verb `fix`: a diagnosis whose best proven fix is prepared as a patch of the source."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.diagnosing import STEPS, diagnosed
-from gradcheck_cli.pipeline import Stage, configured
+from gradcheck_cli.pipeline import Conclusion, Stage, configured
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.stepping import Progress
 from gradcheck_cli.records.diagnosis import Status
 from gradcheck_cli.records.report import Report
-from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.target import Target
+from gradcheck_cli.targets.training import Training
 
 if TYPE_CHECKING:
     from gradcheck_cli.remedies.patching.patch import Patch
@@ -57,7 +58,12 @@ def fix(
         timeout=timeout,
         declining="",
     )
-    place, patch, refusals = _patchable(made.proposals, target, root)
+    return prepared(made, target.labels, root)
+
+
+def prepared(made: Conclusion, labels: Mapping[str, str], root: Path | None = None) -> Cure:
+    """Prepare the patch of the best proven fix; `labels` name the model, the optimizer and the loss."""
+    place, patch, refusals = _patchable(made, labels, root)
     fixes = list(made.report.fixes)
     if patch is not None:
         fixes[place] = replace(fixes[place], diff=patch.diff)
@@ -69,24 +75,34 @@ def fix(
     )
 
 
+def labels_of(script: ModuleType, training: Training) -> dict[str, str]:
+    """Return what a script calls its model and its optimizer, where it has a name for them."""
+    optimizer = training.optimizers[0] if len(training.optimizers) == 1 else None
+    roles = {"model": training.model, "optimizer": optimizer}
+    return {
+        role: f"{script.__file__}:{name}"
+        for role, part in roles.items()
+        for name, value in vars(script).items()
+        if part is not None and value is part
+    }
+
+
 def _patchable(
-    tried: Sequence[Proposal], target: Target, root: Path | None
+    made: Conclusion, labels: Mapping[str, str], root: Path | None
 ) -> "tuple[int, Patch | None, list[str]]":
     """Return the place and the patch of the best verified fix that can be written."""
     from gradcheck_cli.remedies.patching.patch import patch
 
     refusals: list[str] = []
     training = None
-    for place, proposal in enumerate(tried):
-        if proposal.fix.verification.status is not Status.VERIFIED:
+    for place, proposal in enumerate(made.proposals):
+        if proposal.fix.verification.status is not Status.VERIFIED or made.training is None:
             continue
-        training = training or target.build()
+        training = training or made.training()
         try:
-            made = patch(
-                proposal.edits, training, target.labels, layers=proposal.fix.layers, root=root
-            )
+            change = patch(proposal.edits, training, labels, layers=proposal.fix.layers, root=root)
         except CannotPatchError as refusal:
             refusals.append(f"{proposal.fix.name}: {refusal}")
             continue
-        return place, made, refusals
+        return place, change, refusals
     return 0, None, refusals

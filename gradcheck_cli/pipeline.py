@@ -68,6 +68,7 @@ class Conclusion:
     recordings: tuple[Recording, ...] = ()  # of every training, to be judged again
     proposals: "tuple[Proposal, ...]" = ()  # of the fixes in the report, in their order
     notes: tuple[str, ...] = ()  # of the policy: what fits nothing
+    training: "Callable[[], Training] | None" = None  # that the proposals were made for
 
 
 def configured() -> Policy:
@@ -115,7 +116,8 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
             found, judgement.findings, fixes, observed.advice, taken=trace.taken
         ),
     )
-    return Conclusion(report, (_recorded(observed, report),), proposals, judgement.notes)
+    recordings = (_recorded(observed, report),)
+    return Conclusion(report, recordings, proposals, judgement.notes, observed.training)
 
 
 def recalled(recording: Recording) -> Observed:

@@ -1,4 +1,4 @@
-"""`gradcheck fix MODEL`: the diff of the best fix that was proven; `--write` applies it."""
+"""`gradcheck fix MODEL`, or a script: the diff of the best fix that was proven; `--write` applies it."""
 
 import shlex
 import sys
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from gradcheck_cli.cli import gate_options, options, training_options
+from gradcheck_cli import gating
+from gradcheck_cli.cli import gate_options, options, script_runs, training_options
 from gradcheck_cli.cli.consoles import err, write_out
 from gradcheck_cli.cli.diagnosis_runs import confine_outputs, loaded
 from gradcheck_cli.cli.edge import command
-from gradcheck_cli.cli.outputs import parse
+from gradcheck_cli.cli.leaving import end_at_once
+from gradcheck_cli.cli.outputs import Outputs, parse
 from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import ExitCode, UsageError
@@ -23,7 +25,7 @@ from gradcheck_cli.renderers.words import clean
 if TYPE_CHECKING:
     from gradcheck_cli.fixing import Cure
     from gradcheck_cli.gating import Gated
-    from gradcheck_cli.settings import Run
+    from gradcheck_cli.settings import Run, Settings
 
 WriteOption = Annotated[
     bool, typer.Option("--write", help="Change the files; without it the diff is only shown.")
@@ -34,6 +36,8 @@ SHOWN = 6  # fixes that are listed
 @command
 def fix(
     model: options.MaybeModelArgument = None,
+    arguments: options.ArgumentsArgument = None,
+    module: options.ModuleOption = False,
     data: options.DataOption = None,
     loss: options.LossOption = None,
     optimizer: options.OptimizerOption = None,
@@ -74,13 +78,18 @@ def fix(
 ) -> int:
     """Try fixes beside a control and a sham, and show the diff of the best one that is proven.
 
-    The diff goes to stdout, everything else to stderr and to --output. Runs your code. Exit codes:
+    The diff goes to stdout, everything else to stderr and to --output. A script that trains when it is run is run, stopped after --steps, and
+    changed itself; its own arguments come after `--`. Runs your code. Exit codes:
     0 there is a proven diff or nothing is wrong, 1 findings at or above --fail-on and no proven fix
     can be written, 2 usage, 3 could not diagnose (your code raised), 4 a bug of gradcheck, 130
     interrupted.
     """
     given = dict(locals())  # first, so that it holds the options and nothing else
-    own = {"config", "trust", "write", "model_arg", "severity"}
+    script = script_runs.script_of(given)
+    if script is not None:
+        settings = script_runs.settings_of(given, gate_options.as_settings(given))
+        return _fix_script(script, settings, write=write)
+    own = {"config", "trust", "write", "model_arg", "severity", "arguments", "module"}
     chosen = {name: value for name, value in given.items() if name not in own}
     chosen |= gate_options.as_settings(given)
     chosen["model_args"] = training_options.arguments_of(model_arg)
@@ -90,18 +99,38 @@ def fix(
         raise UsageError(f"the config names several models ({names}); say gradcheck fix MODEL")
     [run] = found.runs
     confine_outputs(found)
-    wanted = parse(run["output"])
+    wanted = _outputs(found)
+    gating.check(found.policy)
+    cure = _cured(run, found.policy, trust=trust)
+    return _concluded(cure, wanted, found, write=write)
+
+
+def _fix_script(script: script_runs.Script, found: "Settings", *, write: bool) -> int:
+    """Do the same on a script, whose first steps are recorded and played again."""
+    wanted = _outputs(found)
+    policy = found.policy.but(verify=True)
+    with script_runs.watched(script, found, policy, stdout_to_stderr=True) as outcome:
+        if outcome.conclusion is None:
+            code = script_runs.unmeasured(outcome)
+        else:
+            cure = script_runs.cured(outcome.conclusion)
+            code = script_runs.code_of(outcome, _concluded(cure, wanted, found, write=write))
+    if outcome.ending.hard:
+        end_at_once(code)
+    return code
+
+
+def _outputs(found: "Settings") -> Outputs:
+    wanted = parse(found["output"])
     if wanted.claims_stdout or wanted.silences_terminal:
         raise UsageError("the diff goes to stdout: give --output a path, as in yaml:report.yaml")
+    return wanted
 
-    from gradcheck_cli import gating
 
-    gating.check(found.policy)
-    silent = bool(run["quiet"])
-    cure = _cured(run, found.policy, trust=trust)
+def _concluded(cure: "Cure", wanted: Outputs, found: "Settings", *, write: bool) -> int:
     wanted.write(cure.report)
     result = gating.beside(cure.report, found.policy, cure.notes)
-    if not silent:
+    if not found["quiet"]:
         _tell(cure)
         _say(*filter(None, result.all_notes))
     return _finish(cure, result, write=write)

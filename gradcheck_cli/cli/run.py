@@ -112,7 +112,7 @@ def run(
         record=verify,
         on_stage=None if found["quiet"] else partial(say, "gradcheck"),
     )
-    with followed(plan, wanted) as outcome:
+    with followed(plan, stdout_to_stderr=wanted.claims_stdout) as outcome:
         result = _gated(outcome, outcome.report, found.policy)
         _tell(outcome, result, wanted, quiet=bool(found["quiet"]))
         code = _code_of(outcome, result)
@@ -122,18 +122,18 @@ def run(
 
 
 @contextmanager
-def followed(plan: Plan, wanted: outputs.Outputs) -> Iterator[Outcome]:
+def followed(plan: Plan, *, stdout_to_stderr: bool) -> Iterator[Outcome]:
     """Run the script, tell how it ended, and yield what was seen; no signal interrupts inside.
 
-    Its output stays away from a stdout that belongs to a machine format.
+    `stdout_to_stderr` keeps its output away from a stdout that a machine reads.
     """
     from gradcheck_cli import running
 
     with ExitStack() as aftermath:
-        with lent(stdout_to_stderr=wanted.claims_stdout):
+        with lent(stdout_to_stderr=stdout_to_stderr):
             outcome = running.run(plan, aftermath)
             folder = _folder()  # the script's exit handlers expect to be there
-        with lent(stdout_to_stderr=wanted.claims_stdout):
+        with lent(stdout_to_stderr=stdout_to_stderr):
             _tell_ending(outcome)
         yield outcome
     os.chdir(folder)

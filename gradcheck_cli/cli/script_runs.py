@@ -15,10 +15,13 @@ from gradcheck_cli.cli.leaving import end_at_once
 from gradcheck_cli.cli.run import followed, say
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.running import Outcome, Plan
 from gradcheck_cli.scripts import looks_like_a_script
 
 if TYPE_CHECKING:
+    from gradcheck_cli.fixing import Cure
+    from gradcheck_cli.pipeline import Conclusion
     from gradcheck_cli.probe.launching import Program
     from gradcheck_cli.settings import Settings
 
@@ -74,7 +77,7 @@ def settings_of(given: Mapping[str, Any], chosen: Mapping[str, Any]) -> "Setting
 def diagnose(script: Script, found: "Settings", save_trace: Path | None) -> int:
     """Watch the script, report as on a model, and return the exit code."""
     wanted = outputs.parse(found["output"], save_trace)
-    with watched(script, found, wanted) as outcome:
+    with watched(script, found, found.policy, stdout_to_stderr=wanted.claims_stdout) as outcome:
         code = _told(outcome, found, wanted)
     if outcome.ending.hard:
         end_at_once(code)
@@ -83,13 +86,12 @@ def diagnose(script: Script, found: "Settings", save_trace: Path | None) -> int:
 
 @contextmanager
 def watched(
-    script: Script, found: "Settings", wanted: outputs.Outputs, *, verify: bool | None = None
+    script: Script, found: "Settings", policy: Policy, *, stdout_to_stderr: bool
 ) -> Iterator[Outcome]:
     """Run the first steps of the script and yield what was seen; fixes are tried if wanted."""
     steps = options.steps_of(str(found["steps"]))
     if steps is None:
         raise UsageError("--steps auto is for models; a script is stopped after a number of steps")
-    policy = found.policy.but(verify=verify)
     quiet = bool(found["quiet"])
     if not quiet:
         say(
@@ -104,7 +106,7 @@ def watched(
         record=policy.verify,
         on_stage=None if quiet else partial(say, "gradcheck"),
     )
-    with followed(plan, wanted) as outcome:
+    with followed(plan, stdout_to_stderr=stdout_to_stderr) as outcome:
         yield outcome
 
 
@@ -121,6 +123,16 @@ def _told(outcome: Outcome, found: "Settings", wanted: outputs.Outputs) -> int:
         recordings=made.recordings,
     )
     return code_of(outcome, result.code)
+
+
+def cured(made: "Conclusion") -> "Cure":
+    """Prepare the patch of the script that has run, in its own project."""
+    from gradcheck_cli.fixing import labels_of, prepared
+    from gradcheck_cli.remedies.patching.checks import project_root
+
+    program = sys.modules["__main__"]
+    labels = {} if made.training is None else labels_of(program, made.training())
+    return prepared(made, labels, project_root(Path(str(program.__file__)).parent))
 
 
 def unmeasured(outcome: Outcome) -> int:

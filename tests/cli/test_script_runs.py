@@ -1,14 +1,24 @@
 """`diagnose` and `fix` given a script: it is recognized, its first steps are watched, then it is stopped."""
 
 import json
+import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 from gradcheck_cli.cli.app import app
+from gradcheck_cli.cli.demo import scripts
 from gradcheck_cli.cli.script_runs import Script, script_of
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.fixing import labels_of
+from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.patching.patch import patch
+from gradcheck_cli.targets.training import Training
 from tests.processes import python
 
 TRAINS = """
@@ -103,3 +113,38 @@ def test_a_script_that_dies_before_a_step_is_shown_with_its_own_error(files: Pat
     assert "ZeroDivisionError" in done.stderr
     assert "gradcheck_cli" not in done.stderr
     assert "nothing was measured" in done.stderr
+
+
+def test_names_of_a_script_lead_to_what_a_fix_changes(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = ModuleType("__main__")
+    script.__file__ = str(files / "train.py")
+    text = TRAINS.replace("10_000", "1")
+    (files / "train.py").write_text(text)
+    exec(compile(text, script.__file__, "exec"), vars(script))
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    never = partial(pytest.fail, "the training ran")
+    training = Training(script.net, (script.optimizer,), never, never, torch.device("cpu"))
+
+    labels = labels_of(script, training)
+
+    edit = Edit(act=Act.ARGUMENT, name="lr", old="0.1", new="0.02")
+    diff = patch((edit,), training, labels, root=files).diff
+    assert "+optimizer = torch.optim.SGD(net.parameters(), lr=0.02)" in diff
+    assert labels["model"] == f"{files / 'train.py'}:net"
+    two = replace(training, optimizers=(script.optimizer, script.optimizer))
+    assert "optimizer" not in labels_of(script, two)
+
+
+@pytest.mark.heavy
+def test_a_fixed_script_trains(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(scripts()["vanishing"])
+    done = python(tmp_path, "-m", "gradcheck_cli", "fix", "train.py", "--write")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("--- a/train.py\n+++ b/train.py\n@@")
+    assert "-    layers += [nn.Linear(32, 32), nn.Sigmoid()]\n" in done.stdout
+    assert "epoch 0" in done.stderr
+    again = python(tmp_path, "-m", "gradcheck_cli", "run", "-q", "train.py")
+    assert again.returncode == 0, again.stderr
+    assert "healthy" in again.stderr

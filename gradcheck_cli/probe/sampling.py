@@ -30,10 +30,13 @@ class Sampling:
 
     def observes(self, index: int) -> bool:
         """Are the layers read in step `index`, counted from 0?"""
-        if index < self.first or self.dense or self._is_last(index):
+        if index < self.first or (self.last is not None and (self.dense or self._is_last(index))):
             return True
         growing, end = _growing(self.first, self.every)
-        return index in growing if index <= end else (index - end) % self._distance(index) == 0
+        if index <= end:
+            return index in growing
+        # What is no multiple of `every` is none of the distance either: most steps end here.
+        return (index - end) % self.every == 0 and (index - end) % self._distance(index) == 0
 
     def inspects(self, index: int) -> bool:
         """Is it also watched what happens between the layers?"""

@@ -172,9 +172,10 @@ class Session:
     @property
     def never_updates(self) -> bool:
         """Does a backward pass begin after one whose gradients no update ever used?"""
+        if not self.backward_seen:
+            return False
         accounts = [self.loop.account(o) for o in self.recorder.optimizers]
-        thrown = any(a.just_thrown for a in accounts)
-        return thrown and self.backward_seen and not any(a.updates for a in accounts)
+        return any(a.just_thrown for a in accounts) and not any(a.updates for a in accounts)
 
     # ---- one step -------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ called, and what they counted is collected for a training.
 """
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -81,7 +81,7 @@ class LoopWatch:
             habits=(*self._habits(known), *more),
         )
 
-    def _habits(self, optimizers: Iterable[Optimizer]) -> Iterator[Habit]:
+    def _habits(self, optimizers: Sequence[Optimizer]) -> Iterator[Habit]:
         for optimizer in optimizers:
             yield from (h for h in self.accounts[optimizer].habits() if h.times or h.numbers)
             if optimizer in self.rates:
@@ -91,7 +91,8 @@ class LoopWatch:
         yield from self.scaling.habits()
         yield from self.rewrapping.habits()
         yield from self.checkpoints.habits()
-        yield from self.modes.habits()
+        stepped = [o for o, account in self.accounts.items() if account.updates]
+        yield from self.modes.habits(optimizers, stepped)
 
     # ---- events ---------------------------------------------------------------------------
 

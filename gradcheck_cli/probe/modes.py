@@ -1,18 +1,25 @@
 """Dropout that acts where nothing is trained: calls in train mode without a graph."""
 
-from collections.abc import Iterator
+import sys
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
+from torch.optim import Optimizer
 
 from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.patches import replaced
 from gradcheck_cli.probe.sites import user_site
+from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
+
+_LOOKED = 8  # spells whose model is looked for on the stack
 
 
 @dataclass(slots=True)
@@ -24,6 +31,9 @@ class ModeWatch:
     acting: set[int] = field(default_factory=set)  # numbers of updates before the spells
     resting: set[int] = field(default_factory=set)
     at: SourceSite | None = None
+    models: "weakref.WeakSet[nn.Module]" = field(
+        default_factory=weakref.WeakSet
+    )  # that ran in them
 
     def watch(self, stack: ExitStack) -> None:
         """Watch `torch.nn.functional.dropout`, which `nn.Dropout` calls, until the stack closes."""
@@ -43,13 +53,23 @@ class ModeWatch:
         return dropout
 
     def _spell(self, *, training: bool) -> None:
-        if training and self.at is None:
-            self.at = user_site()
-        (self.acting if training else self.resting).add(self.updates)
+        spells = self.acting if training else self.resting
+        if self.updates in spells:
+            return
+        spells.add(self.updates)
+        if training and len(spells) <= _LOOKED:
+            self.at = self.at or user_site()
+            if (model := _running()) is not None:
+                self.models.add(model)
 
-    def habits(self) -> Iterator[Habit]:
-        """Say what was counted."""
-        if self.acting:
+    def habits(self, own: Sequence[Optimizer], others: Iterable[Optimizer]) -> Iterator[Habit]:
+        """Say what was counted of a model that its `own` optimizers train, and that trains alone.
+
+        Where optimizers train several models, one runs without a graph for the sake of another.
+        """
+        models = [{id(p) for p in m.parameters()} for m in self.models]
+        alone = [m for m in models if all(ids_of(o) & m for o in (*own, *others))]
+        if self.acting and own and alone:
             numbers = {"rested": float(len(self.resting))}
             yield Habit(
                 kind=Kind.TRAIN_MODE,
@@ -58,3 +78,17 @@ class ModeWatch:
                 at=self.at,
                 numbers=numbers,
             )
+
+
+def _running() -> nn.Module | None:
+    """Return the outermost module whose call is running."""
+    found = None
+    frame = sys._getframe(1).f_back  # noqa: SLF001 - the only way to look up the stack
+    while frame is not None:
+        if frame.f_code is _CALL:
+            found = frame.f_locals.get("self")
+        frame = frame.f_back
+    return found
+
+
+_CALL = nn.Module._wrapped_call_impl.__code__  # noqa: SLF001 - what a call of a module begins with

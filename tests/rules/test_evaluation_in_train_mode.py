@@ -78,9 +78,42 @@ def checkpointed() -> None:
         optimizer.step()
 
 
+def adversarial() -> None:
+    """Pictures are drawn now and then from a generator whose dropout is its noise."""
+    generator, judge = network(), nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+    makes, judges = adam(generator), adam(judge)
+    for i in range(60):
+        x, _ = batch()
+        judges.zero_grad()
+        (judge(generator(x).detach()) - judge(torch.randn(32, 3))).tanh().mean().backward()
+        judges.step()
+        makes.zero_grad()
+        (-judge(generator(x))).tanh().mean().backward()
+        makes.step()
+        if i % 30 == 29:
+            with torch.no_grad():
+                generator(x)
+
+
+def of_another_model() -> None:
+    """A frozen network that scores samples now and then is not what is trained."""
+    scorer = network()
+    model = nn.Linear(6, 3)
+    optimizer = adam(model)
+    for i in range(60):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        optimizer.step()
+        if i % 30 == 29:
+            with torch.no_grad():
+                scorer(batch()[0])
+
+
 @pytest.mark.parametrize(
     "loop",
     [
+        adversarial,
+        of_another_model,
         pytest.param(evaluated(switch=True), id="eval mode"),
         pytest.param(evaluated(switch=False, rate=0.0), id="no dropout"),
         teacher,

@@ -15,7 +15,8 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
-from tests.loops import batch, findings, mistakes, small
+from gradcheck_cli.records.finding import Severity
+from tests.loops import batch, findings, loss_of, mistakes, small
 
 NAME = "schedule-ran-out"
 STEPS = 80
@@ -84,3 +85,32 @@ def test_a_warm_up_that_steps_per_epoch_and_never_ends_is_found() -> None:
 )
 def test_schedules_that_end_with_the_run_are_fine(loop: Callable[[], None]) -> None:
     assert NAME not in mistakes(loop)
+
+
+def learned(gamma: float) -> Callable[[], None]:
+    """A task that is learned in a few steps, under a rate that goes on falling."""
+
+    def loop() -> None:
+        model = small()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        scheduler = ExponentialLR(optimizer, gamma)
+        for _ in range(200):
+            optimizer.zero_grad()
+            loss_of(model, 128).backward()
+            optimizer.step()
+            scheduler.step()
+
+    return loop
+
+
+def test_a_rate_that_falls_below_a_hundredth_while_the_task_is_learned_is_fine() -> None:
+    assert NAME not in mistakes(learned(0.97))
+
+
+def test_a_rate_that_fades_away_after_the_task_was_learned_is_a_note() -> None:
+    assert findings(learned(0.91))[NAME].severity is Severity.NOTE
+
+
+def test_a_rate_that_fades_away_before_anything_is_learned_is_an_error() -> None:
+    found = findings(scheduled(lambda o: ExponentialLR(o, gamma=0.5)))[NAME]
+    assert found.severity is Severity.ERROR

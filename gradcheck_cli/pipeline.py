@@ -163,13 +163,16 @@ def _examined(
         return observed
     from gradcheck_cli.examine import examine
 
-    answers = examine(
-        observed.questioned,
-        observed.trace,
-        policy.examine,
-        on_crash=crashed.append,
-        on_stage=on_stage,
-    )
+    try:
+        answers = examine(
+            observed.questioned,
+            observed.trace,
+            policy.examine,
+            on_crash=crashed.append,
+            on_stage=on_stage,
+        )
+    except KeyboardInterrupt as pressed:
+        return replace(observed, stopped=pressed)
     return replace(observed, trace=replace(observed.trace, examination=answers))
 
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from gradcheck_cli.probe.session import Session
     from gradcheck_cli.records.report import Report
     from gradcheck_cli.replay import Recorder
-    from gradcheck_cli.witnessing import Circumstances, Played, Snapshots
+    from gradcheck_cli.replay.played import Played
+    from gradcheck_cli.witnessing import Circumstances, Snapshots
 
 VERIFY = "to have the fixes tried: add --verify (gradcheck run --verify SCRIPT)"
 _LEAD = 4  # a training may take so many more steps than another before a run is stopped
@@ -228,7 +229,7 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
 
 def _played(this: _Run, trainings: int) -> "Played | None":
     """Return the recorded steps, on which fixes are tried; signals interrupt that."""
-    from gradcheck_cli.witnessing import Played
+    from gradcheck_cli.replay.played import Played
 
     if this.recorder is None:
         return None

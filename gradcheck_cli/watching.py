@@ -23,8 +23,9 @@ from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.tracefile import write_traces
 from gradcheck_cli.renderers.html import render as render_html
 from gradcheck_cli.replay import Recorder
+from gradcheck_cli.replay.played import Played
 from gradcheck_cli.targets.sources import SiteBook
-from gradcheck_cli.witnessing import Circumstances, Played, conclusion_of, judgement_of
+from gradcheck_cli.witnessing import Circumstances, conclusion_of, judgement_of
 
 OnFinding = Callable[[Finding], None]
 _SOONEST = 10  # steps after which findings are looked for

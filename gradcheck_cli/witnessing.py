@@ -4,7 +4,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NoReturn
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
+from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.pipeline import Conclusion, Observed, Stage, conclude_all
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.everywhere import Everywhere
@@ -23,8 +23,9 @@ from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
-from gradcheck_cli.replay.recording import Recording
-from gradcheck_cli.replay.repeating import Replay, held_out_of
+from gradcheck_cli.replay.examined import subject_of_steps
+from gradcheck_cli.replay.played import Played
+from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.rules.engine import Judgement, judge
 from gradcheck_cli.targets.repeatable import Repeatable
@@ -59,34 +60,6 @@ class Circumstances:
     gaps: tuple[Gap, ...] = ()
     crashed: tuple[Crash, ...] = ()
     advice: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """The recorded steps of a run, on which fixes are tried."""
-
-    recording: Recording
-    beside: bool = False  # several trainings at once, whose losses need not fall
-    pace: float = 0.0  # seconds per step
-    around: Callable[[], AbstractContextManager[object]] = nullcontext  # while arms are run
-
-    @property
-    def said(self) -> tuple[str, ...]:
-        """What the report says of how fixes were tried."""
-        recording = self.recording
-        number = len(recording.units)
-        kept = number - held_out_of(number)
-        return (
-            f"fixes were tried on {number} recorded steps, replayed in this process: the unchanged "
-            f"replay reproduced their losses; {kept} are trained on again and again, the last "
-            f"{number - kept} are held out",
-            *recording.notes,
-            *(
-                ["inputs that depended on the model are those of the run"]
-                if recording.is_chained
-                else []
-            ),
-        )
 
 
 @dataclass(slots=True)
@@ -169,6 +142,22 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
     return Replayed(replay, played.around), ""
 
 
+def questioned(seen: Observed) -> Observed:
+    """Return it with its recorded steps for experiments, once they were reproduced, or with the reason."""
+    repeat = seen.repeat
+    if not isinstance(repeat, Replayed):
+        return seen
+    try:
+        subject = subject_of_steps(repeat.replay, repeat.around)
+        with repeat.borrowed() as obstacle:
+            if not obstacle:
+                return replace(seen, questioned=subject)
+    except NotApplicableError as reason:
+        obstacle = str(reason)
+    gap = Gap(what="experiments on recorded steps", reason=obstacle)
+    return replace(seen, gaps=(*seen.gaps, gap))
+
+
 def conclusion_of(
     sessions: Sequence[Session],
     about: Circumstances,
@@ -188,7 +177,10 @@ def conclusion_of(
     for session in sessions:
         trace = session.trace()
         trace = amend(session, trace) if amend is not None else trace
-        trainings.append(observed(session, trace, about, played))
+        seen = observed(session, trace, about, played)
+        if policy.examine != "none":
+            seen = questioned(seen)
+        trainings.append(seen)
     return conclude_all(trainings, policy, on_stage)
 
 

@@ -81,6 +81,7 @@ def run(
     quiet: options.MaybeQuietOption = None,
     verify: VerifyOption = False,
     budget: options.BudgetOption = None,
+    examine: options.ExamineOption = None,
     save_trace: options.SaveTraceOption = None,
     config: options.ConfigOption = None,
 ) -> int:
@@ -157,7 +158,7 @@ def _settings(given: Mapping[str, Any], config: str | None) -> "Settings":
     from gradcheck_cli import gating, settings
     from gradcheck_cli.rules import all_rules
 
-    chosen = {name: given[name] for name in ("output", "fail_on", "quiet", "budget")}
+    chosen = {name: given[name] for name in ("output", "fail_on", "quiet", "budget", "examine")}
     chosen |= gate_options.as_settings(given)
     found = settings.load(chosen, config=config, rules=all_rules())
     gating.check(found.policy)

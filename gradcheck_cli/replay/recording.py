@@ -47,7 +47,7 @@ class Unit:
     @cached_property
     def comparisons(self) -> tuple[Applied, ...]:
         """Functions on the way to the loss that are given something computed and data, in order."""
-        leading = _leading_to(self, set(self.losses))
+        leading = leading_to(self, set(self.losses))
         return tuple(
             event
             for event in self.all
@@ -144,7 +144,7 @@ class Recording:
         return tuple({id(tensor): tensor for tensor in found}.values())
 
 
-def _leading_to(unit: Unit, wanted: set[int]) -> set[Event]:
+def leading_to(unit: Unit, wanted: set[int]) -> set[Event]:
     """Return the events on the way to these slots."""
     found: set[Event] = set()
     for event in reversed(unit.all):

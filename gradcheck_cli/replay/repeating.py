@@ -40,7 +40,7 @@ class Replay:
     seed: int = 0
     holdings: Holdings = field(init=False)
     current: Arm | None = None
-    _start: State = field(init=False)
+    start: State = field(init=False)
     _exit: ExitStack = field(default_factory=ExitStack)
     _paths: dict[int, str] = field(init=False)
 
@@ -50,7 +50,7 @@ class Replay:
         self.holdings.take(self.recording.holdings)
         more = own.without(self.recording.holdings)
         self.holdings.take(more)
-        self._start = self.recording.initial.and_also(State.of(more))
+        self.start = self.recording.initial.and_also(State.of(more))
         self._paths = {id(m): path for path, m in self.model.named_modules()}
 
     def __enter__(self) -> Self:
@@ -136,7 +136,7 @@ class Replay:
         unseen = units[len(training) :] if hold_out and self._held_out else units
         order = ordered(training, None if self.recording.is_chained else seed)
         player = Player(self.recording, Variation(seed=seed))
-        return Arm(self.holdings, self.put_in_place, self._start.copied(), player, order, unseen)
+        return Arm(self.holdings, self.put_in_place, self.start.copied(), player, order, unseen)
 
     def _weights(self) -> list[Tensor]:
         return [t for t in self.holdings.tensors.values() if t.requires_grad]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gradcheck_cli import watch
+from gradcheck_cli import Policy, watch
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.watching import Watch
 
@@ -28,7 +28,7 @@ layers = [nn.Linear(6, 8)]
 for _ in range(8):
     layers += [nn.Sigmoid(), nn.Linear(8, 8)]
 model = nn.Sequential(*layers, nn.Linear(8, 2))
-optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
 for epoch in range(2):
     for batch, labels in data:
         optimizer.zero_grad()
@@ -57,7 +57,7 @@ def run(tmp_path: Path, script: str, *options: str) -> tuple[str, str, dict[str,
 @pytest.mark.slow
 def test_the_fixes_of_a_plain_script_are_tried_on_its_own_steps(tmp_path: Path) -> None:
     script = SICK.replace("LARGE", "1.0")
-    told, said, report = run(tmp_path, script, "--verify", "--budget", "20")
+    told, said, report = run(tmp_path, script, "--verify", "--budget", "20", "--examine", "quick")
     (tmp_path / "alone").mkdir()
     alone = subprocess.run(
         [sys.executable, "../train.py"],
@@ -83,8 +83,8 @@ def watched(*, verify: bool = True) -> tuple[Watch, nn.Module]:
     for _ in range(8):
         layers += [nn.Sigmoid(), nn.Linear(8, 8)]
     model = nn.Sequential(*layers, nn.Linear(8, 2))
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    with watch(model, optimizer, verify=verify) as seen:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watch(model, optimizer, verify=verify, policy=Policy(examine="none")) as seen:
         for start in range(0, 256, 4):
             optimizer.zero_grad()
             batch = slice(start, start + 4)

@@ -1,0 +1,276 @@
+"""Experiments on a training that was recorded: its steps are played with other inputs or outputs."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gradcheck_cli.examine.subject import Moment, NotApplicableError
+from gradcheck_cli.replay.events import Applied, Call, Event, Update
+from gradcheck_cli.replay.modes import Region
+from gradcheck_cli.replay.pieces import Piece, pieces
+from gradcheck_cli.replay.playing import Player
+from gradcheck_cli.replay.repeating import Replay
+from gradcheck_cli.replay.settings import Settings
+from gradcheck_cli.replay.state import State
+from gradcheck_cli.replay.values import Given, at
+from gradcheck_cli.targets.calling import main_output
+from gradcheck_cli.targets.loop import eager
+from gradcheck_cli.targets.randomness import seed_everything, unchanged
+from gradcheck_cli.targets.wording import map_tensors
+
+SAMPLES, MOST_BATCHES = 128, 16  # that the fixed batches hold together, as for built trainings
+PIECE = "recorded"  # the entry of a batch that says how it is played
+ONWARDS = 0x0A11  # seed of the order of the batches that come after
+SCALE = 1024.0  # of a loss in half precision, for gradients that would be rounded to 0
+
+Batch = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Asking(Player):
+    """Plays parts of a step with other data; modes and chance are left as they are."""
+
+    data: dict[int, Tensor] = field(default_factory=dict)  # by id of what was given
+
+    def ask(self, piece: Piece, events: Sequence[Event], data: Mapping[str, Tensor]) -> None:
+        """Play these events; what they make lies in `values` then."""
+        self.data = {id(given): data[name] for name, given in piece.given.items()}
+        self.learning = torch.is_grad_enabled()
+        self._fresh.clear()
+        with Region() as region, eager():
+            for event in events:
+                region.enter(self._modes(event, piece.unit))
+                args, kwargs = self.filled(event.args), self.filled(event.kwargs)
+                with torch.set_grad_enabled(region.grad):
+                    result = self._result(event, piece.unit, args, kwargs)
+                self._keep(event, result, args, kwargs)
+
+    def _call(self, event: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return event.module(*args, **kwargs)
+
+    def _draw(self, event: Event) -> None:
+        """Let the step draw anew."""
+
+    def _of_data(self, entry: Given) -> Tensor:
+        tensor = self.data.get(id(entry), entry.tensor)
+        if not entry.fresh:
+            return tensor
+        if id(entry) not in self._fresh:
+            copy = tensor.detach().clone()
+            self._fresh[id(entry)] = copy.requires_grad_(entry.tensor.requires_grad)
+        return self._fresh[id(entry)]
+
+
+@dataclass(slots=True)
+class RecordedSubject:
+    """A training that was recorded, on its live objects; see `examine.subject.Subject`."""
+
+    replay: Replay
+    pieces: tuple[Piece, ...]
+    around: Callable[[], AbstractContextManager[object]] = nullcontext
+    batches: tuple[Batch, ...] = field(init=False)
+    _player: Asking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._player = Asking(self.replay.recording)
+        self.batches = tuple(map(_batch, self.pieces[: self._number]))
+
+    @property
+    def _number(self) -> int:
+        first = self.pieces[0]
+        size = next((len(t) for n in first.inputs if (t := first.given[n].tensor).ndim), 1) or 1
+        return min(max(-(-SAMPLES // size), 2), MOST_BATCHES)
+
+    @property
+    def model(self) -> nn.Module:
+        """The model that is trained."""
+        return self.replay.model
+
+    @property
+    def optimizers(self) -> Sequence[Optimizer]:
+        """Its optimizers."""
+        return self.replay.recording.optimizers
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is trained."""
+        return next((p.device for p in self.model.parameters()), torch.device("cpu"))
+
+    @property
+    def collated(self) -> bool:
+        """Nobody says what the first dimension of a recorded tensor counts."""
+        return False
+
+    def more(self) -> Iterator[Batch]:
+        """Yield the other recorded batches again and again, each time in another order."""
+        others = self.pieces[self._number :]
+        row = others if len(others) >= self._number else self.pieces
+        for turn in count():
+            order = torch.Generator().manual_seed(ONWARDS + turn)
+            for index in torch.randperm(len(row), generator=order).tolist():
+                yield _batch(row[index])
+
+    def inputs(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the tensors that are handed to the model, each by its name."""
+        return {name: batch[name] for name in _piece(batch).inputs}
+
+    def targets(self, batch: Batch) -> Any:
+        """Return what the outputs are compared with, or None."""
+        return batch.get("target")
+
+    def outputs(self, batch: Batch, inputs: Mapping[str, Tensor] | None = None) -> Any:
+        """Return what the call returns that the loss is computed from; see `Subject`."""
+        piece = _piece(batch)
+        if piece.main is None:
+            raise NotApplicableError(piece.why)
+        player, data = self._player, {**batch, **(inputs or {})}
+        player.values = {}
+        seen: list[Any] = []
+        handle = piece.main.module.register_forward_hook(lambda _m, _i, out: seen.append(out))
+        try:
+            player.ask(piece, (*piece.before, piece.main), data)
+        finally:
+            handle.remove()
+        return seen[-1]
+
+    def main(self, outputs: Any) -> Tensor:
+        """Return the tensor that is compared with targets."""
+        piece = self.pieces[0]
+        tensor = main_output(outputs) if piece.inseparable else at(outputs, piece.path)
+        if tensor is None or not tensor.is_floating_point() or not tensor.ndim:
+            raise NotApplicableError("the model's output holds no tensor of real numbers")
+        return tensor
+
+    def with_main(self, outputs: Any, tensor: Tensor) -> Any:
+        """Return the outputs with another main tensor."""
+        now = self.main(outputs)
+        return map_tensors(outputs, lambda entry: tensor if entry is now else entry)
+
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:
+        """Return the recorded loss of these outputs."""
+        piece = _piece(batch)
+        if piece.inseparable or piece.main is None:
+            raise NotApplicableError(piece.inseparable)
+        wanted = (("item", 0), *piece.path)
+        slot = next(slot for path, slot in piece.main.outputs if path == wanted)
+        self._player.values = {slot: at(outputs, piece.path)}
+        try:
+            self._player.ask(piece, piece.after, batch)
+        except Exception as error:
+            raise NotApplicableError(f"the loss refuses other outputs: {error}") from error
+        return self._sum(piece)
+
+    def total(self, batch: Batch) -> Tensor:
+        """Return the loss of the model on a batch; the sum where there are several."""
+        piece = _piece(batch)
+        self._player.values = {}
+        self._player.ask(piece, piece.events, batch)
+        return self._sum(piece)
+
+    def _sum(self, piece: Piece) -> Tensor:
+        values = self._player.values
+        total = torch.stack([values[slot].mean() for slot in piece.losses]).sum()
+        self._player.values = {}
+        return total
+
+    def step(self, batch: Batch, loss_of: Callable[[Any], Tensor] | None = None) -> float:
+        """Train on a batch once, without schedules; return the loss before the step."""
+        if len(self.optimizers) != 1:
+            raise NotApplicableError(f"{len(self.optimizers)} optimizers train this")
+        [optimizer] = self.optimizers
+        held = [p for group in optimizer.param_groups for p in group["params"]]
+        unit = _piece(batch).unit
+        scale = SCALE if _is_scaled(unit.all) else 1.0
+        last = float("nan")
+
+        def closure() -> float:
+            nonlocal last
+            optimizer.zero_grad()
+            loss = (loss_of or self.total)(batch)
+            if not loss.requires_grad:
+                raise NotApplicableError("the loss has no gradient")
+            (loss * scale).backward()
+            if scale != 1.0:
+                torch._foreach_div_([p.grad for p in held if p.grad is not None], scale)
+            _clip(held, unit.all)
+            last = float(loss.detach())
+            return last
+
+        if isinstance(optimizer, torch.optim.LBFGS):
+            optimizer.step(closure)
+        else:
+            closure()
+            optimizer.step()
+        return last
+
+    @contextmanager
+    def at(self, moment: Moment) -> Iterator[None]:
+        """Look at the training before its first step, or as it is now."""
+        replay = self.replay
+        with ExitStack() as stack:
+            stack.enter_context(self.around())
+            now = State.of(replay.holdings)
+            stack.enter_context(unchanged())
+            stack.callback(now.install)
+            stack.enter_context(torch.enable_grad())
+            (replay.start if moment == "start" else now).copied(replay.holdings.tensors).install()
+            if moment == "start":
+                self._set_rates()
+            self._set_modes()
+            seed_everything(replay.seed)
+            yield
+
+    def _set_rates(self) -> None:
+        """Give optimizers the settings of the middle of the recording: a warm-up is over there."""
+        for optimizer in self.optimizers:
+            settings = self.replay.recording.settings_of(optimizer)
+            Settings(settings).apply(optimizer, len(settings) // 2)
+
+    def _set_modes(self) -> None:
+        """Put every module into the mode of its first recorded call."""
+        seen: set[int] = set()
+        for event in self.pieces[0].events:
+            for part, flag in event.training if isinstance(event, Call) else ():
+                if id(part) not in seen:
+                    part.training = flag
+                    seen.add(id(part))
+
+
+def subject_of_steps(
+    replay: Replay, around: Callable[[], AbstractContextManager[object]] = nullcontext
+) -> RecordedSubject:
+    """Return recorded steps for experiments. Raises NotApplicableError where none stands alone."""
+    found = pieces(replay.recording)
+    if not found:
+        raise NotApplicableError("no loss was recorded")
+    if not all(piece.stands_alone for piece in found):
+        raise NotApplicableError("the loss of a recorded step needs what an earlier step made")
+    return RecordedSubject(replay, found, around)
+
+
+def _batch(piece: Piece) -> Batch:
+    return {PIECE: piece, **{name: given.tensor for name, given in piece.given.items()}}
+
+
+def _piece(batch: Batch) -> Piece:
+    found = batch[PIECE]
+    assert isinstance(found, Piece)
+    return found
+
+
+def _is_scaled(events: Sequence[Event]) -> bool:
+    return any(isinstance(e, Update) and e.scaler is not None for e in events)
+
+
+def _clip(held: Sequence[Tensor], events: Sequence[Event]) -> None:
+    """Limit gradients as the recorded step does."""
+    clips = (e.clips for e in events if isinstance(e, Applied) and e.clips is not None)
+    for kind, limit in dict.fromkeys(clips):
+        clip = nn.utils.clip_grad_norm_ if "norm" in kind else nn.utils.clip_grad_value_
+        clip(held, limit)

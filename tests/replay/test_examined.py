@@ -1,0 +1,211 @@
+"""Experiments are made on recorded steps of any loop, and leave nothing of it changed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gradcheck_cli import Policy, watch
+from gradcheck_cli.examine import examine
+from gradcheck_cli.examine.subject import Moment, NotApplicableError
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.records.report import Report, Verdict
+from gradcheck_cli.replay import Recorder
+from gradcheck_cli.replay.examined import RecordedSubject, subject_of_steps
+from gradcheck_cli.replay.repeating import Replay
+from tests.replay.loops import KINDS
+
+
+def network(depth: int, activation: type[nn.Module]) -> nn.Sequential:
+    """Linear layers of width 8 with this between them."""
+    layers: list[nn.Module] = [nn.Linear(6, 8)]
+    for _ in range(depth):
+        layers += [activation(), nn.Linear(8, 8)]
+    return nn.Sequential(*layers, nn.Linear(8, 2))
+
+
+def verified(
+    depth: int = 1,
+    activation: type[nn.Module] = nn.ReLU,
+    *,
+    sign: float = 1.0,
+    depth_of_examination: str = "full",
+    budget: float = 0.5,
+) -> Report:
+    """Train in a loop as people write it, and let it be examined."""
+    torch.manual_seed(0)
+    inputs = torch.randn(512, 6)
+    target = (inputs.sum(1) > 0).long()
+    model = network(depth, activation)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    policy = Policy(examine=depth_of_examination)
+    with watch(model, optimizer, verify=True, policy=policy) as seen:
+        for start in range(0, 512, 16):
+            optimizer.zero_grad()
+            output = model(inputs[start : start + 16])
+            loss = F.cross_entropy(output, target[start : start + 16])
+            (sign * loss).backward()
+            optimizer.step()
+    before = [t.clone() for t in model.state_dict().values()]
+    report = seen.verify(budget=budget)
+    assert all(map(torch.equal, before, model.state_dict().values()))
+    return report
+
+
+def test_a_flipped_loss_in_a_loop_of_ones_own_is_found_by_experiment() -> None:
+    report = verified(sign=-1.0)
+    assert report.findings[0].name == "wrong-direction"
+    assert report.causes[0].name == "flipped-loss"
+    assert "rewards mistakes" in report.headline
+
+
+def test_its_healthy_twin_stays_healthy_and_was_examined() -> None:
+    report = verified()
+    assert report.verdict is Verdict.HEALTHY
+    assert not [f for f in report.findings if f.name == "wrong-direction"]
+    answers = {answer.name: answer.outcome for answer in report.examination}
+    assert answers["loss-prefers-right"] is Outcome.FINE
+    assert answers["inputs-used"] is Outcome.FINE
+    assert Outcome.WRONG not in answers.values()
+
+
+def test_examine_none_asks_nothing() -> None:
+    assert not verified(depth_of_examination="none").examination
+
+
+@pytest.mark.slow
+def test_the_cause_in_the_headline_is_supported_by_an_experiment_on_recorded_steps() -> None:
+    report = verified(16, nn.Sigmoid, depth_of_examination="quick", budget=0.0)
+    assert report.verdict is Verdict.SICK
+    assert report.causes[0].name == "saturating-activation"
+    assert "slopes of sigmoids" in report.headline
+    answers = {answer.name: answer.outcome for answer in report.examination}
+    assert answers["longer"] is Outcome.WRONG
+
+
+def recorded(kind: str) -> tuple[RecordedSubject, list[nn.Module]]:
+    """Record one of the loops and return it for experiments."""
+    with Recorder() as recorder:
+        models, _ = KINDS[kind]()
+    model = models[0] if len(models) == 1 else nn.ModuleList(models)
+    return subject_of_steps(Replay(recorder.recording, model)), models
+
+
+def held(subject: RecordedSubject, models: list[nn.Module]) -> Iterator[Any]:
+    """Yield all that can be read of a training, as plain values."""
+    for model in models:
+        yield [t.tolist() for t in (*model.parameters(), *model.buffers())]
+        yield [None if p.grad is None else p.grad.tolist() for p in model.parameters()]
+        yield [(m.training, len(vars(m)), len(m._forward_hooks)) for m in model.modules()]
+    yield str([o.state_dict() for o in subject.optimizers])
+    yield torch.get_rng_state().tolist()
+
+
+def broken_off(subject: RecordedSubject) -> None:
+    """Begin to work on it and fail."""
+    with subject.at("start"):
+        subject.total(subject.batches[0]).backward()
+        raise RuntimeError("on purpose")
+
+
+MOMENTS: tuple[Moment, ...] = ("start", "now")
+ALONE = ("plain", "scheduled", "scaled", "adversarial", "variational", "averaged", "closed")
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_everything_is_bit_for_bit_as_it_was(kind: str) -> None:
+    subject, models = recorded(kind)
+    before = list(held(subject, models))
+    for moment in MOMENTS:
+        with subject.at(moment):
+            loss = subject.total(subject.batches[0])
+            loss.backward()
+            if len(subject.optimizers) == 1:
+                subject.step(subject.batches[0])
+            for model in models:
+                model.eval()
+    with pytest.raises(RuntimeError, match="on purpose"):
+        broken_off(subject)
+    assert list(held(subject, models)) == before
+
+
+@pytest.mark.parametrize("kind", ["plain", "scheduled", "scaled", "averaged", "closed"])
+def test_the_loss_of_the_outputs_is_the_loss_of_the_step(kind: str) -> None:
+    subject, models = recorded(kind)
+    batch = subject.batches[0]
+    with subject.at("start"):
+        for model in models:
+            model.eval()
+        outputs = subject.outputs(batch)
+        assert torch.equal(subject.loss(outputs, batch), subject.total(batch))
+        target = subject.targets(batch)
+        assert isinstance(target, Tensor)
+        assert target.dtype == torch.int64
+        assert len(target) == len(outputs)
+        [name] = subject.inputs(batch)
+        zeroed = subject.outputs(batch, {name: torch.zeros_like(batch[name])})
+        assert torch.equal(zeroed[0], zeroed[1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("adversarial", "3 calls of networks"),
+        ("variational", "an attribute of the model"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(kind: str, reason: str) -> None:
+    subject, _ = recorded(kind)
+    with subject.at("start"), pytest.raises(NotApplicableError, match=reason):
+        subject.loss(torch.zeros(8, 2), subject.batches[0])
+
+
+def test_a_carried_state_is_not_examined() -> None:
+    with pytest.raises(NotApplicableError, match="an earlier step"):
+        recorded("recurrent")
+
+
+class Own(nn.Module):
+    """Computes its loss itself, as the models of libraries do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(6, 2)
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        logits = self.inner(inputs)
+        return {"loss": F.cross_entropy(logits, labels), "logits": logits}
+
+
+def test_of_a_model_that_computes_its_loss_only_the_rest_is_asked() -> None:
+    torch.manual_seed(0)
+    model = Own()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder() as recorder:
+        for _ in range(6):
+            inputs = torch.randn(8, 6)
+            optimizer.zero_grad()
+            model(inputs, labels=(inputs[:, 0] > 0).long())["loss"].backward()
+            optimizer.step()
+    subject = subject_of_steps(Replay(recorder.recording, model))
+    batch = subject.batches[0]
+    assert list(subject.inputs(batch)) == ["inputs"]
+    assert torch.equal(subject.targets(batch), (batch["inputs"][:, 0] > 0).long())
+    with subject.at("start"):
+        assert subject.main(subject.outputs(batch)).shape == (8, 2)
+        with pytest.raises(NotApplicableError, match="computes its loss itself"):
+            subject.loss(subject.outputs(batch), batch)
+
+
+def test_a_whole_examination_of_recorded_steps_leaves_no_trace() -> None:
+    from gradcheck_cli.probe.stepping import observe
+    from tests.examine.trainings import target as built
+
+    trace = observe(built().build(), 8)
+    subject, models = recorded("plain")
+    before = list(held(subject, models))
+    assert examine(subject, trace)
+    assert list(held(subject, models)) == before

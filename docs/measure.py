@@ -15,7 +15,7 @@ from pathlib import Path
 from docs.generate import GALLERY, PICTURES, ROOT
 from gradcheck_cli.cli.demo import scripts
 
-DEMONSTRATED = ("run", "--verify", "--quiet")
+DEMONSTRATED = ("diagnose", "--steps", "200", "--quiet")
 SAMPLES = {"sick": "deep_sigmoid", "healthy": "deep_sigmoid_healthy"}
 
 

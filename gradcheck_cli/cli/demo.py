@@ -35,7 +35,7 @@ def demo(
         raise UsageError(f"there is no demo {name!r}; choose from {', '.join(texts)}")
     file = Path(f"gradcheck_demo_{name}.py")
     _write(file, texts[name], force=force)
-    words = ["run", "--verify", str(file)]
+    words = ["diagnose", "--steps", "200", str(file)]
     err().print(f"wrote {file}; now: gradcheck {' '.join(words)}", markup=False)
     return _gradcheck(words)
 

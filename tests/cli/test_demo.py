@@ -57,5 +57,5 @@ def test_a_script_that_was_changed_is_not_written_over(tmp_path: Path) -> None:
 def test_an_unknown_demo_is_answered_with_the_names(tmp_path: Path) -> None:
     done = python(tmp_path, "-m", "gradcheck_cli", "demo", "vanish")
     assert done.returncode == 2
-    assert "choose from vanishing, healthy" in done.stderr
+    assert "choose from vanishing, equal, healthy" in done.stderr
     assert not list(tmp_path.iterdir())

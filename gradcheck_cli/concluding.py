@@ -83,7 +83,7 @@ def headline(
         longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
         decided = telling.decider(state, longer, trace.taken)
         return (
-            f"Not sure yet: nothing is wrong with the gradients, but {telling.clause(state)}; "
+            f"Inconclusive: nothing is wrong with the gradients, but {telling.clause(state)}; "
             f"{decided}."
         )
     return accusation(findings, causes, fixes)

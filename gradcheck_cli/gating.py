@@ -61,14 +61,14 @@ class Gated:
             return ""
         gate = self.policy.fail_on
         if gate is None:
-            return "exit code 0 in spite of findings: --fail-on never"
+            return "exit code 0 although something was found: --fail-on never"
         if self.fails:
-            return "exit code 0 in spite of findings: --exit-zero"
+            return "exit code 0 although something was found: --exit-zero"
         if any(f.severity.rank >= gate.rank for f in self.report.findings):
-            return "exit code 0 in spite of findings: the baseline accepts them"
+            return "exit code 0 although something was found: the baseline accepts them"
         worst = self.report.worst
         found = f"the gravest is a {worst.value}" if worst is not None else "none is left"
-        return f"exit code 0 in spite of findings: {found}, and --fail-on is {gate.value}"
+        return f"exit code 0 although something was found: {found}, and --fail-on is {gate.value}"
 
 
 def check(policy: Policy, found: Sequence[Finding] = ()) -> None:

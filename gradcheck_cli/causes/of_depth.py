@@ -78,7 +78,7 @@ def _by_signs(
     shrunk = start.share_at(x for x in start.links if x.layer.activation not in BOUNDED)
     mild = f"{said}; each layer changes the gradient only by a factor {number(factor)}: depth adds it up"
     flat = (
-        f"{number(100 * shrunk)} % of the lost gradient (in decades) is lost at nonlinearities that are "
+        f"{number(100 * shrunk)} % of the attenuation (in log units) happens at activations that are "
         "not saturated, only flat near 0"
     )
     return signs(

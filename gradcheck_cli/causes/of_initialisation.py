@@ -89,7 +89,7 @@ def _small_by_signs(
     rest = max(lost - slopes + min(start.weights, 0.0) - elsewhere, 0.0)
     weights = max(-start.weights, 0.0) + rest
     share = weights / ((weights + slopes + elsewhere) or 1.0)
-    said = f"{number(100 * share)} % of the lost gradient (in decades) is lost at weights and constants"
+    said = f"{number(100 * share)} % of the attenuation (in log units) happens at weights and constants"
     return signs(
         [
             (worst is not None, kept),
@@ -101,7 +101,7 @@ def _small_by_signs(
                 beyond_initialisation(trace),
                 "but no initialisation keeps the variance through these layers",
             ),
-            (pinned_output(trace), "but the output sits at the end of its range"),
+            (pinned_output(trace), "but the output activation is saturated"),
             (bool(asleep(trace)), "but batch normalisation is switched off"),
             (flat_end(trace), "but not even the last layer gets a gradient"),
             (share < 0.5, "but most of it is lost at slopes, softmaxes or time steps"),

@@ -28,7 +28,7 @@ _NAMED = 3  # calls in a sentence
 @cause(
     "saturating-activation",
     f"{VANISHING} saturated-activation",
-    "Swap the nonlinearity and keep the initial weights: if gradients reach the lower layers, it was it.",
+    "Swap the nonlinearity and keep the initial weights: if gradients reach the lower layers, this cause is confirmed.",
 )
 def saturating_activation(seen: Evidence) -> Support | None:
     """Sigmoid or tanh units have a slope far below 1, and slopes multiply along the depth.
@@ -53,9 +53,7 @@ def saturating_activation(seen: Evidence) -> Support | None:
     share = now.share_of_slopes
     if found and found[BOUNDED_SLOPES].value > 0 and not (at_once and input_size(trace) < LARGE):
         return experiment(found, BOUNDED_SLOPES, layers, first=layers[-1], more=(said,))
-    lost_here = (
-        f"{number(100 * share)} % of the lost gradient (in decades) is lost at nonlinearities"
-    )
+    lost_here = f"{number(100 * share)} % of the attenuation (in log units) happens at activations"
     return signs(
         [(True, said), (share > 0.5, lost_here)], list(_unlikely(seen)), layers, first=layers[-1]
     )

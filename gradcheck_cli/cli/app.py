@@ -20,11 +20,11 @@ class Commands(LazyGroup):
     table: ClassVar = {
         "diagnose": Entry(
             "diagnose:diagnose",
-            "Train a few watched steps and say why the model does not learn, and what would help.",
+            "Run a short instrumented training and explain why the model isn't learning.",
         ),
         "fix": Entry(
             "fix:fix",
-            "Try fixes beside a control and a sham, and show the diff of the best one that is proven.",
+            "Test fixes against an unchanged and a re-initialized control; show the best proven one as a diff.",
         ),
         "run": Entry(
             "run:run",
@@ -59,7 +59,7 @@ class Commands(LazyGroup):
         ),
         "config": Entry(
             "config:config_command",
-            "Show the settings that count here: from the environment, the config file or by default.",
+            "Show effective settings and where each comes from.",
         ),
         "schema": Entry(
             "schema:schema",

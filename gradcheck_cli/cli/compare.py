@@ -34,7 +34,9 @@ def compare(
             "--tolerance", min=0, metavar="DECADES", help="How far a number may move unnoticed."
         ),
     ] = 0.5,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 in spite of it.")] = False,
+    exit_zero: Annotated[
+        bool, typer.Option("--exit-zero", help="Exit 0 even with findings.")
+    ] = False,
 ) -> int:
     """Say what is new, gone, worse and better in AFTER. Exits 1 when something is new or worse."""
     from gradcheck_cli import comparing

@@ -15,7 +15,7 @@ def config_command(
         str | None, typer.Option("--config", metavar="PATH", help="Use this config file.")
     ] = None,
 ) -> int:
-    """Show the settings that count here: from the environment, the config file or by default."""
+    """Show effective settings and where each comes from."""
     from rich.table import Table
     from rich.text import Text
 

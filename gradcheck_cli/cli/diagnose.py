@@ -50,7 +50,7 @@ def diagnose(
     precision: training_options.PrecisionOption = None,
     strategy: training_options.StrategyOption = None,
 ) -> int:
-    """Train a few watched steps and say why the model does not learn, and what would help.
+    """Run a short instrumented training and explain why the model isn't learning.
 
     A script that trains when it is run is run and stopped after --steps; its own arguments come
     after `--`. Runs your code. Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage,

@@ -76,7 +76,7 @@ def fix(
     accumulate: training_options.AccumulateOption = None,
     precision: training_options.PrecisionOption = None,
 ) -> int:
-    """Try fixes beside a control and a sham, and show the diff of the best one that is proven.
+    """Test fixes against an unchanged and a re-initialized control; show the best proven one as a diff.
 
     The diff goes to stdout, everything else to stderr and to --output. A script that trains when it is run is run, stopped after --steps, and
     changed itself; its own arguments come after `--`. Runs your code. Exit codes:

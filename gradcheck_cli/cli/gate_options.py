@@ -10,14 +10,14 @@ from gradcheck_cli.errors import UsageError
 from gradcheck_cli.policy import parse_module_ignore, parse_severity
 
 SEVERITY = "severity"
-PANEL = "What counts"
+PANEL = "Rule selection and gating"
 
 SelectOption = Annotated[
     list[str] | None,
     typer.Option(
         "--select",
         metavar="RULES",
-        help="Only these rules count: codes, prefixes, names, ALL. Replaces what a config selects.",
+        help="Rules to enable: codes, prefixes, names, ALL. Overrides the config.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -62,7 +62,7 @@ SeverityOption = Annotated[
     typer.Option(
         "--severity",
         metavar="CODE=LEVEL",
-        help="Another severity: GC101=warning.",
+        help="Override a rule's severity: GC101=warning.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -81,21 +81,23 @@ BaselineOption = Annotated[
     typer.Option(
         "--baseline",
         metavar="FILE",
-        help="Accepted findings fail only when worse.",
+        help="Fail only on findings that are new or worse than this baseline.",
         rich_help_panel=PANEL,
     ),
 ]
 ExitZeroOption = Annotated[
     bool,
     typer.Option(
-        "--exit-zero", help="Exit 0 in spite of findings; errors still fail.", rich_help_panel=PANEL
+        "--exit-zero",
+        help="Exit 0 even with findings; crashes and usage errors still fail.",
+        rich_help_panel=PANEL,
     ),
 ]
 MaybeExitZeroOption = Annotated[
     bool | None,
     typer.Option(
         "--exit-zero/--no-exit-zero",
-        help="Exit 0 in spite of findings; errors still fail.",
+        help="Exit 0 even with findings; crashes and usage errors still fail.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -156,7 +156,7 @@ TimeoutOption = Annotated[
         "--timeout",
         min=0.001,
         metavar="SECONDS",
-        help="Wait so long for a step, and then report what was measured.",
+        help="Per-step timeout in seconds; report what was measured so far.",
     ),
 ]
 

@@ -6,7 +6,7 @@ import typer
 
 from gradcheck_cli.errors import UsageError
 
-PANEL = "Unusual models, data and loops"
+PANEL = "Advanced loading and training"
 
 ModelArgOption = Annotated[
     list[str] | None,
@@ -52,7 +52,9 @@ TrainingStepOption = Annotated[
 ]
 ClipNormOption = Annotated[
     float | None,
-    typer.Option("--clip-norm", help="Clip the gradient's norm as you do.", rich_help_panel=PANEL),
+    typer.Option(
+        "--clip-norm", help="Max gradient norm, as in clip_grad_norm_.", rich_help_panel=PANEL
+    ),
 ]
 AccumulateOption = Annotated[
     int | None,

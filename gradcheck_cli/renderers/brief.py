@@ -263,7 +263,7 @@ def _of_fix(fix: Mend) -> Iterator[str]:
     if fix.proof:
         yield f"Proof: {fix.proof}."
     if fix.change:
-        fence = "```" if "```" not in fix.change else "~~~~"
+        fence = "~~~" if "~~~" not in fix.change else "````"
         yield f"{fence}{'diff' if fix.kind == 'diff' else 'python'}"
         yield fix.change
         yield fence

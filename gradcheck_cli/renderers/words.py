@@ -5,11 +5,19 @@ from collections.abc import Sequence
 from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
+from gradcheck_cli.records.report import Verdict
+
 if TYPE_CHECKING:
     from gradcheck_cli.records.report import Report, RunFacts
     from gradcheck_cli.records.trace import SourceSite
 
 SHARE_UNITS = {"share", "fraction", "%"}
+# What a person reads; files keep the short values.
+VERDICTS = {
+    Verdict.SICK: "problems found",
+    Verdict.HEALTHY: "healthy",
+    Verdict.UNSURE: "inconclusive",
+}
 
 
 def number(value: float | None, digits: int = 3) -> str:

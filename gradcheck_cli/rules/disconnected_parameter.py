@@ -18,7 +18,7 @@ from gradcheck_cli.rules.profile import late, moved_rms, typical
 
 @rule("GC601", "disconnected-parameter")
 def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
-    """Parameters ask for a gradient and never get one: the graph is cut on the way to them.
+    """Parameters with requires_grad=True never receive a gradient: the graph is cut on the way to them.
 
     Measures  per layer whether any of its trainable parameters received a gradient in any step, and
               whether its output is part of what the loss is computed from.

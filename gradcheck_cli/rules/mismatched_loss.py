@@ -70,7 +70,7 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, .
     before = loss.activation_before
     if loss.broadcast:
         return (
-            f"{loss.kind} stretches an output of shape {loss.output_shape} over a target of shape "
+            f"{loss.kind} broadcasts an output of shape {loss.output_shape} against a target of shape "
             f"{loss.target_shape}: every output is compared with every target.",
             (),
         )

@@ -104,8 +104,8 @@ def _lost_signal(
             if state.state is State.STALLED and not promising(trace)
             else Severity.NOTE,
             confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
-            message=f"At this initialisation {what} {verb} by a factor {number(max(gain, 1 / gain))} per "
-            f"layer: a signal survives about {depths_survived * scale:.0f} layers, the network has "
+            message=f"At this initialization {what} {verb} by a factor {number(max(gain, 1 / gain))} per "
+            f"layer: the depth scale is about {depths_survived * scale:.0f} layers; the network has "
             f"{len(chain)}.",
             layers=in_order(chain),
             evidence=(

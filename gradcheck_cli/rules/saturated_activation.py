@@ -54,11 +54,11 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     yield Hit(
         severity=Severity.NOTE if recovering else flat_severity(state),
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
-        message=f"{number(100 * share)} % of the outputs of {worst.path} ({worst.kind}) are in the flat "
-        f"region; {len(sick)} of {len(shares)} bounded nonlinearities are like that.",
+        message=f"{number(100 * share)} % of the outputs of {worst.path} ({worst.kind}) are "
+        f"saturated; {len(sick)} of {len(shares)} bounded nonlinearities are like that.",
         layers=in_order(sick),
         evidence=(
-            Evidence("share of outputs in the flat region", share, saturated),
+            Evidence("share of saturated outputs", share, saturated),
             Evidence("the same in the first steps", _before(trace, worst.path), None),
         ),
     )

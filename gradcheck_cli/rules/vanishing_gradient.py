@@ -47,7 +47,7 @@ def vanishing_gradient(
     faded: float = 0.1,
     wall: float = 5e-2,
 ) -> Iterator[Hit]:
-    """The lower layers hardly take part in learning: their gradient is lost on the way down.
+    """The lower layers receive almost no gradient: it is lost on the way down.
 
     Measures  s = norm(w) * norm(dL/dw) per layer, the change of the loss per relative change of the
               layer, late in the run; its ratio to the strongest layer in the uppermost quarter of the depth;
@@ -95,7 +95,7 @@ def vanishing_gradient(
 
 
 def _learned(state: Progress) -> Evidence:
-    return Evidence("share of the loss above its reference that is gone", state.learned, ENOUGH)
+    return Evidence("loss reduction relative to its reference", state.learned, ENOUGH)
 
 
 def _weak(trace: Trace) -> float | None:
@@ -139,13 +139,14 @@ def _along_depth(
     hidden = " (an adaptive optimizer hides it in the size of the updates)" if masked else ""
     decades = -log10(max(ratio, _LEAST)) if ratio > 0 else float("inf")
     size = (
-        "exactly zero, unlike" if ratio == 0 else f"{decades:.1f} orders of magnitude weaker than"
+        "exactly zero, unlike" if ratio == 0 else f"{decades:.1f} orders of magnitude smaller than"
     )
+    receive = "receives" if len(lost) == 1 else "receive"
     return Hit(
         severity=severity,
         confidence=Confidence.HIGH if ratio < 1e-4 or state.stuck else Confidence.MEDIUM,
-        message=f"The gradient of {worst.layer.path} is {size} that of the upper layers"
-        f"{hidden}: {len(lost)} of {len(rows)} layers hardly take part in learning.",
+        message=f"The gradient of layer {worst.layer.path} ({worst.layer.kind}) is {size} that of the upper layers"
+        f"{hidden}: {len(lost)} of {len(rows)} layers {receive} almost no gradient.",
         layers=in_order([row.layer for row in lost]),
         evidence=tuple(evidence),
     )

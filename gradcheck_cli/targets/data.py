@@ -145,7 +145,7 @@ def _from_dataset(data: Any, batch_size: int | None, said: str) -> Source:
         notes = [f"the data has only {count(samples, 'sample')}: every batch holds all of them"]
         size = samples
     elif rest := samples % size:
-        notes.append(f"the last {count(rest, 'sample')} of each pass do not fill a batch and wait")
+        notes.append(f"the last {count(rest, 'sample')} of an epoch are carried over to the next")
     notes.append("samples are shuffled anew in each pass")
     return _shuffled(data, size, tuple(notes))
 

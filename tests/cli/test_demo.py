@@ -10,12 +10,12 @@ from tests.processes import python
 TRUTH = {
     "vanishing": ("GC101", "saturating-activation"),
     "healthy": ("HEALTHY", ""),
-    "equal": ("SICK", "learning-rate-too-high"),
+    "equal": ("PROBLEMS FOUND", "learning-rate-too-high"),
     "inputs": ("GC101", "unnormalized-input"),
     "lora": ("zero-gradient", "symmetric-init"),
     "nan": ("non-finite", "infinite-slope"),
     "none": ("disconnected-parameter", "encoder.0"),
-    "loop": ("SICK", ""),
+    "loop": ("PROBLEMS FOUND", ""),
     "softmax": ("mismatched-loss", "double-softmax"),
 }
 SLOW = {"vanishing", "inputs", "loop", "equal", "lora", "nan", "none"}

@@ -1,4 +1,4 @@
-"""GC101: the lower layers hardly take part."""
+"""GC101: the lower layers receive almost no gradient."""
 
 from dataclasses import replace
 

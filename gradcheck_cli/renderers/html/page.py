@@ -16,6 +16,7 @@ from gradcheck_cli.renderers.html.charts import Chart, Line, chart
 from gradcheck_cli.renderers.html.heat import heat
 from gradcheck_cli.renderers.marks import leading, marks
 from gradcheck_cli.renderers.words import (
+    VERDICTS,
     clean,
     loss_words,
     mean,
@@ -44,6 +45,7 @@ def render(report: Report) -> str:
         .get_template("page.html.j2")
         .render(
             report=report,
+            verdict=VERDICTS[report.verdict],
             model_line=title(report),
             policy=_policy(style, script),
             style=style,

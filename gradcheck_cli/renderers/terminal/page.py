@@ -17,6 +17,7 @@ from gradcheck_cli.renderers.terminal.picture import Picture, strip
 from gradcheck_cli.renderers.terminal.rows import Row, rows_of
 from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes, remarks
 from gradcheck_cli.renderers.words import (
+    VERDICTS,
     loss_words,
     number,
     partial,
@@ -85,14 +86,14 @@ def headline(report: Report, pen: Pen) -> Iterator[Text]:
         Verdict.HEALTHY: pen.glyphs.healthy,
         Verdict.UNSURE: pen.glyphs.unsure,
     }[report.verdict]
-    prefix = ink(f" {sign} {report.verdict.value.upper()}  ", STYLE[report.verdict])
+    prefix = ink(f" {sign} {VERDICTS[report.verdict].upper()}  ", STYLE[report.verdict])
     yield from pen.hang(prefix, pen.say(report.headline, "bold"))
 
 
 def _head(report: Report, pen: Pen) -> Iterator[Text]:
     yield Text("")
     yield from headline(report, pen)
-    indent = len(report.verdict.value) + 5
+    indent = len(VERDICTS[report.verdict]) + 5
     for line in title(report):
         yield from pen.paragraph(line, indent, FAINT)
     if said := partial(report.run):
@@ -132,7 +133,7 @@ def _legend(report: Report, pen: Pen, rows: Sequence[Row]) -> str:
     if any(row.worst is Severity.NOTE for row in rows):
         said.append(f"{pen.glyphs.bullet} other findings")
     if any(row.layer.saturated for row in rows):
-        said.append("flat = saturated outputs")
+        said.append("sat. = share of saturated outputs")
     return ", ".join(said)
 
 
@@ -155,7 +156,7 @@ def _reassurance(report: Report, pen: Pen, rows: Sequence[Row]) -> Iterator[Text
             picture = Text(f"   {name:9} ") + strip(pen, values, _strip_width(pen))
             words = f"{number(min(seen), 2)} to {number(max(seen), 2)}{unit}"
             yield from pen.beside(picture, f"{words} over {plural(len(seen), 'layer')}")
-    for name, said in (("dead", "dead units"), ("saturated", "flat outputs")):
+    for name, said in (("dead", "dead units"), ("saturated", "saturated outputs")):
         shares = [(s, row) for row in rows if (s := getattr(row.layer, name)) is not None]
         if shares:
             most, where = max(shares, key=lambda pair: pair[0])

@@ -59,7 +59,7 @@ class Picture:
         cell = self.bar + NUMBER + 2
         line += "gradient".ljust(cell) + "update".ljust(cell)
         line += "dead".rjust(SHARE) if self.has_dead else ""
-        line += "flat".rjust(SHARE) if self.has_saturated else ""
+        line += "sat.".rjust(SHARE) if self.has_saturated else ""
         return ink(line.rstrip(), FAINT)
 
     def _row(self, row: Row) -> Text:

@@ -137,12 +137,17 @@ def is_compiled(model: nn.Module) -> bool:
     )
 
 
+def _wrapped(module: nn.Module) -> nn.Module | None:
+    """Return what a wrapper of torch.compile holds; the dict of a ScriptModule has no `get`."""
+    return module._modules["_orig_mod"] if "_orig_mod" in module._modules else None  # noqa: SIM401, SLF001
+
+
 def uncompiled(model: nn.Module) -> nn.Module:
     """Return the model with torch.compile's wrappers taken off, so that every layer can be watched."""
-    whole = model._modules.get("_orig_mod")  # noqa: SLF001 - as above
+    whole = _wrapped(model)
     model = model if whole is None else whole
     for path, module in list(model.named_modules()):
-        if (inner := module._modules.get("_orig_mod")) is not None:  # noqa: SLF001 - as above
+        if (inner := _wrapped(module)) is not None:
             model.set_submodule(path, inner)
         module._compiled_call_impl = None  # noqa: SLF001
     return model

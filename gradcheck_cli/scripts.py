@@ -18,19 +18,29 @@ def looks_like_a_script(path: Path) -> int:
     function of the file in which there is one. What stands below `if __name__ == "__main__":` or only
     in functions is none. A file that cannot be read or parsed is none either.
     """
+    return _first_training(path, guarded=False)
+
+
+def trains_when_run(path: Path) -> int:
+    """Return the same for `python FILE`, which also runs what stands below the guard."""
+    return _first_training(path, guarded=True)
+
+
+def _first_training(path: Path, *, guarded: bool) -> int:
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return 0
     reader = _Reader(tree)
-    return next((line for node in _at_import(tree) if (line := reader.trains(node))), 0)
+    statements = _executed(tree, guarded=guarded)
+    return next((line for node in statements if (line := reader.trains(node))), 0)
 
 
-def _at_import(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Yield the statements that an import runs."""
+def _executed(tree: ast.Module, *, guarded: bool) -> Iterator[ast.stmt]:
+    """Yield the statements that an import runs, or, with what is `guarded`, a run of the file."""
     for node in tree.body:
         if isinstance(node, ast.If) and _is_main_guard(node.test):
-            yield from node.orelse
+            yield from node.body if guarded else node.orelse
         elif not isinstance(node, _LATER):
             yield node
 

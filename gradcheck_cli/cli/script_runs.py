@@ -17,7 +17,7 @@ from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.running import Outcome, Plan
-from gradcheck_cli.scripts import looks_like_a_script
+from gradcheck_cli.scripts import looks_like_a_script, trains_when_run
 
 if TYPE_CHECKING:
     from gradcheck_cli.fixing import Cure
@@ -45,21 +45,31 @@ class Script(NamedTuple):
 def script_of(given: Mapping[str, Any]) -> Script | None:
     """Return the script that was named, None for a model; it is read, nothing of it runs.
 
-    A module (`-m`) and a file with arguments of its own are scripts, and a file that trains when it
-    is imported. Raises UsageError for options that have no meaning there.
+    A module (`-m`) and a file with arguments of its own are scripts, a file that trains when it is
+    imported, and one that trains when it is run and names no model and data. Raises UsageError for options that have no meaning there.
     """
     name, arguments, module = given["model"], tuple(given["arguments"] or ()), given["module"]
     if name is None:
         if module or arguments:
             raise UsageError("which script? its name comes before its arguments")
         return None
-    if not (module or arguments or looks_like_a_script(Path(name))):
-        return None
     unfit = [n for n in THE_SCRIPTS_OWN if given.get(n)]
+    path = Path(name)
+    trains = looks_like_a_script(path) or (not unfit and trains_when_run(path) and not _parts(path))
+    if not (module or arguments or trains):
+        return None
     if unfit:
         shown = ", ".join(f"--{n.replace('_', '-')}" for n in unfit)
         raise UsageError(f"{name} is run as the script that it is, which {shown} cannot change")
     return Script(name, arguments, module)
+
+
+def _parts(path: Path) -> bool:
+    """Does the file name a model and data, from which gradcheck can build the training itself?"""
+    from gradcheck_cli.settings.survey import survey_file
+
+    found = survey_file(path)
+    return all(any(not c.needs for c in found.get(kind, ())) for kind in ("model", "data"))
 
 
 def settings_of(given: Mapping[str, Any], chosen: Mapping[str, Any]) -> "Settings":

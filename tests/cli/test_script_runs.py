@@ -66,6 +66,29 @@ def test_a_model_is_no_script(files: Path, model: str | None) -> None:
     assert script_of(given(model)) is None
 
 
+MAIN = """
+class Net:
+    pass
+
+def main():
+    for step in range(100):
+        loss(net()).backward()
+        optimizer.step()
+
+if __name__ == "__main__":
+    main()
+"""
+PARTS = "def build_model():\n    ...\ndef make_data():\n    ...\n"
+
+
+def test_a_file_that_trains_when_run_and_names_no_parts_is_a_script(files: Path) -> None:
+    (files / "main.py").write_text(MAIN)
+    assert script_of(given("main.py")) == Script("main.py")
+    assert script_of(given("main.py", data="other.py:data")) is None
+    (files / "main.py").write_text(PARTS + MAIN)
+    assert script_of(given("main.py")) is None
+
+
 @pytest.mark.parametrize("option", ["lr", "data", "strategy", "batch_size"])
 def test_options_of_a_model_are_refused_for_a_script(files: Path, option: str) -> None:
     shown = option.replace("_", "-")

@@ -21,7 +21,7 @@ def from_nothing(trace: Trace, layer: Layer) -> bool:
     reading = next((r for s in begun(trace) if (r := s.readings.get(layer.path)) is not None), None)
     if weight is None or reading is None or reading.weight is None or reading.update is None:
         return False
-    fan_in = weight.numel / max(weight.shape[0], 1)
+    fan_in = weight.numel / max(next(iter(weight.shape), 1), 1)
     tiny = weight.std * sqrt(fan_in) < _NOTHING
     return tiny and reading.weight.norm <= 2 * reading.update.norm
 

@@ -55,25 +55,25 @@ def test_a_machine_format_has_stdout_to_itself(capsys) -> None:
     tell(SICK, parse(["yaml"]), quiet=False)
     shown = capsys.readouterr()
     assert shown.out == dumps(SICK)
-    assert "SICK" in shown.err
+    assert "PROBLEMS FOUND" in shown.err
 
 
 def test_without_outputs_the_page_is_on_stdout(capsys) -> None:
     tell(SICK, parse([]), quiet=False)
     shown = capsys.readouterr()
-    assert "SICK" in shown.out
+    assert "PROBLEMS FOUND" in shown.out
     assert shown.err == ""
 
 
 def test_text_on_stdout_is_not_said_twice(capsys) -> None:
     tell(SICK, parse(["text"]), quiet=False)
-    assert capsys.readouterr().out.count("SICK") == 1
+    assert capsys.readouterr().out.count("PROBLEMS FOUND") == 1
 
 
 def test_files_are_written_and_named(tmp_path, capsys) -> None:
     tell(SICK, parse([f"yaml:{tmp_path}/r.yaml", f"json:{tmp_path}/r.json"]), quiet=False)
     shown = capsys.readouterr()
-    assert "SICK" in shown.out
+    assert "PROBLEMS FOUND" in shown.out
     assert f"wrote {tmp_path}/r.yaml" in shown.err
     assert dumps(read(tmp_path / "r.yaml")) == dumps(SICK)
     assert json.loads((tmp_path / "r.json").read_text())["verdict"] == "sick"

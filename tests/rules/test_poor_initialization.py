@@ -31,12 +31,12 @@ def twins(loss: str = "stalled"):
     return with_parameter(a_trace((1e-2,) * 3, loss), "l1", rows_identical=True)
 
 
-def test_names_the_factor_and_the_depth_it_survives() -> None:
+def test_names_the_factor_and_its_depth_scale() -> None:
     [finding] = found(gc301, shrinking(0.5))
     assert (finding.code, finding.severity, len(finding.layers)) == ("GC301", Severity.ERROR, 16)
     assert finding.evidence[0].measured == pytest.approx(0.5)
     assert "shrink by a factor 2 per layer" in finding.message
-    assert "survives about 4 layers, the network has 16" in finding.message
+    assert "the depth scale is about 4 layers; the network has 16" in finding.message
 
 
 @pytest.mark.parametrize("grows", [True, False])

@@ -82,10 +82,7 @@ def headline(
     if found is Verdict.UNSURE:
         longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
         decided = telling.decider(state, longer, trace.taken)
-        return (
-            f"Inconclusive: nothing is wrong with the gradients, but {telling.clause(state)}; "
-            f"{decided}."
-        )
+        return f"Nothing is wrong with the gradients, but {telling.clause(state)}; {decided}."
     return accusation(findings, causes, fixes)
 
 

@@ -109,7 +109,7 @@ class Scene:
 SCENES = (
     Scene("a rule crashes", BREAKS_A_RULE, DIAGNOSE, frozenset({4})),
     Scene("a renderer crashes", BREAKS_A_RENDERER, DIAGNOSE.replace("-o", "-o html:r.html -o"),
-          frozenset({4}), allowed="Traceback"),
+          frozenset({3}), allowed="Traceback"),
     Scene("no memory is left", NO_MEMORY, f"{DIAGNOSE} --loss m.py:loss_fn", frozenset({1, 3})),
     Scene("a worker dies", DEAD_WORKER, DIAGNOSE, frozenset({3}), reports=False),
     Scene("a disk is full", MODEL, DIAGNOSE.replace("-o", "-o yaml:b.yaml -o"), frozenset({2}), full=True),

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -83,9 +84,15 @@ def planned(folder: Path, keep) -> Plan:
     return Plan(program=program, arguments=("30", "0"), keep=keep, snapshot_seconds=0.0)
 
 
+def ran(plan: Plan):
+    """Run a plan in this process to its end."""
+    with ExitStack() as aftermath:
+        return run(plan, aftermath)
+
+
 def test_snapshots_grow_and_the_report_at_the_end_is_none(tmp_path: Path) -> None:
     kept: list[Report] = []
-    outcome = run(planned(tmp_path, kept.append))
+    outcome = ran(planned(tmp_path, kept.append))
     assert [r.run.interrupted for r in kept] == [True] * len(kept)
     assert [r.run.steps for r in kept] == sorted({r.run.steps for r in kept})
     assert kept
@@ -99,7 +106,7 @@ def test_a_disk_that_is_full_for_a_while_does_not_end_the_training(tmp_path: Pat
     def full(_: Report) -> None:
         raise UsageError("can not write r.yaml: No space left on device")
 
-    outcome = run(planned(tmp_path, full))
+    outcome = ran(planned(tmp_path, full))
     assert outcome.ending.error is None
     assert outcome.report is not None
     assert outcome.report.run.steps == 30
@@ -113,7 +120,7 @@ def test_a_snapshot_that_crashes_costs_the_snapshots_only(tmp_path: Path) -> Non
         calls.append(report)
         raise ZeroDivisionError("a renderer of ours")
 
-    outcome = run(planned(tmp_path, broken))
+    outcome = ran(planned(tmp_path, broken))
     assert len(calls) == 1
     assert outcome.ending.error is None
     assert outcome.report is not None

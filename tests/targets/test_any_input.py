@@ -73,7 +73,7 @@ def test_every_setting_of_a_config_is_known_to_a_target() -> None:
     own = {"name", "model", "data", "loss", "optimizer", "steps"}
     run = {"models", "output", "fail_on", "quiet", "verify", "verify_on", "budget", "timeout"}
     run |= {"select", "extend_select", "ignore", "extend_ignore", "per_module_ignores"}
-    run |= {"rules", "baseline", "exit_zero"}
+    run |= {"rules", "baseline", "exit_zero", "examine"}
     options = set(Options.__dataclass_fields__)
     assert set(Config.model_fields) - own - run <= options
     assert options - set(Config.model_fields) == {"trust", "strategy", "most_samples"}

@@ -10,6 +10,7 @@ import torch
 
 from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
 from gradcheck_cli.examine import subject_of
+from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.pipeline import Conclusion, Observed, Stage, conclude, configured
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.hanging import HangingError, patience, patiently
@@ -82,7 +83,7 @@ def diagnosed(
     with target.together():
         with patience(timeout):
             training = target.build()
-        subject = subject_of(target, training) if meeting is None else None
+        subject = _subject(target, training, policy, timeout) if meeting is None else None
         say("training under observation")
         watched = replace(training, step=patiently(timeout, training.step))
         watching = time.monotonic()
@@ -112,6 +113,18 @@ def diagnosed(
         declining=declining,
     )
     return conclude(seen, policy, say)
+
+
+def _subject(
+    target: Target, training: Training, policy: Policy, timeout: float | None
+) -> Subject | None:
+    """Return what experiments are made on; None without experiments, and where drawing its batches hangs."""
+    if policy.examine == "none":
+        return None
+    try:
+        return patiently(timeout, subject_of)(target, training)
+    except HangingError:
+        return None  # the observed steps draw the same batches, and say where they hang
 
 
 def _joined(

@@ -96,16 +96,6 @@ def usual(runs: Sequence[Run], severities: frozenset[Severity]) -> tuple[str, ..
     return tuple(sorted(name for name, seen in counted.items() if 2 * seen >= len(watched)))
 
 
-def _always(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Return the errors that every watched run shows: at one seed of two it may be the seed's."""
-    shown = [
-        {f.name for f in x.findings if f.severity in GRAVE}
-        for x in runs
-        if x.watch and not x.failed
-    ]
-    return tuple(sorted(set.intersection(*shown))) if shown else ()
-
-
 GRAVE = frozenset({Severity.ERROR})
 ALL = frozenset({Severity.ERROR, Severity.WARNING})
 
@@ -125,7 +115,7 @@ def verdict(trio: Trio, baseline: Sequence[Finding], seconds: float = 0.0) -> Ve
     wanted = to_cure(baseline, trio.control)
     left = tuple(name for name in usual(trio.treated, ALL) if name in wanted)
     known = {f.name for f in baseline} | {*usual(trio.control, ALL), *usual(trio.sham, ALL)}
-    new = tuple(name for name in _always(trio.treated) if name not in known)
+    new = tuple(name for name in usual(trio.treated, GRAVE) if name not in known)
     found = [x for x in effects(trio) if math.isfinite(x)]
     status, reason = _status(trio, left, new)
     if broken:

@@ -16,13 +16,13 @@ from gradcheck_cli.rules.progress import progress
 
 
 @rule("GC302", "large-first-loss")
-def large_first_loss(trace: Trace, *, times: float = 10.0) -> Iterator[Hit]:
+def large_first_loss(trace: Trace, *, times: float = 4.0) -> Iterator[Hit]:
     """A classifier begins with a loss many times that of guessing among all classes.
 
     Measures  the loss of the first batch before any update, against what the same loss is for equal
               chances of all classes (ln of their number).
     Reports   more than `times` it: scores of standard deviation s cost about ln(classes) + s^2 / 2, so
-              that of ten classes they differ by about 6; untrained published models reach 5.6 times.
+              that of ten classes they differ by about 4.
     Matters   before it has seen anything the network is sure, and wrong: the first steps only undo its
               initial weights, and its nonlinearities and softmax may be saturated by then.
     Severity  warning while the loss is not below that of a constant prediction; note otherwise.

@@ -19,7 +19,7 @@ from gradcheck_cli.records.site import SourceSite
 
 _PROBED = 8  # parameters of an optimizer whose gradients are looked at
 _SURE = 8  # times after which values are no longer asked for
-_LOOKS = Sampling()  # the updates that are looked at
+_LOOKS = Sampling(first=32)  # the updates that are looked at: several short epochs in a row
 
 Mark = tuple[int, int]  # a gradient: which tensor, changed how often
 

@@ -31,7 +31,9 @@ def gradients_not_cleared(trace: Trace, *, least: int = 3, share: float = 0.2) -
         "updates: call `optimizer.zero_grad()` once per update, before its first `backward()`.",
         evidence=(
             Evidence(
-                "share of updates with gradients of earlier ones", habit.times / habit.of, share
+                "share of updates looked at with gradients of earlier ones",
+                habit.times / habit.of,
+                share,
             ),
         ),
         at=habit.at,

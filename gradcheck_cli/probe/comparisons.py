@@ -1,6 +1,6 @@
 """Finds the comparisons of outputs with targets among the calls of one step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ from gradcheck_cli.probe.blind_terms import BlindTerms
 from gradcheck_cli.probe.calls import Origin
 from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.losses import LossCall
-from gradcheck_cli.probe.sites import calling_place
+from gradcheck_cli.probe.sites import calling_place, calling_places, user_site
+from gradcheck_cli.records.site import SourceSite
 
 _PICKS = frozenset({"gather", "__getitem__", "take_along_dim"})
 _PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "multiply"})
@@ -23,7 +24,10 @@ class Comparisons:
 
     origin: Callable[[torch.Tensor], Origin]
     makers: Callable[[torch.Tensor], frozenset[int | str]]  # of a tensor without a graph
+    cleared: Callable[[], bool] = lambda: False  # are there no gradients?
     found: list[LossCall] = field(default_factory=list)
+    passes: list[Hashable] = field(default_factory=list)  # backward passes, by where they began
+    backward_at: SourceSite | None = None
     blind: BlindTerms = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,11 +61,28 @@ class Comparisons:
             call = self._against_chances(given, result)
         if call is not None:
             call.place = calling_place()
+            call.of = frozenset().union(*(self.makers(t) for t in given if t.requires_grad))
             target = call.target_itself
             if target is not None and not target.requires_grad:
                 call.made_by = self.makers(target)
             call.target_itself = None
             self.found.append(call)
+
+    def backward_begins(self) -> None:
+        """Another backward pass begins; after gradients were cleared it is the first."""
+        self.backward_ended()
+        if self.passes and self.cleared():
+            self.passes.clear()
+            for call in self.found:
+                call.in_pass = -1 if call.reached else None
+        self.passes.append(calling_places())
+        self.backward_at = self.backward_at or user_site()
+
+    def backward_ended(self) -> None:
+        """Note which comparisons the last backward pass came by."""
+        for call in self.found:
+            if call.reached and call.in_pass is None:
+                call.in_pass = len(self.passes) - 1
 
     def _last(self, tensor: torch.Tensor) -> str | None:
         return self.origin(tensor).last

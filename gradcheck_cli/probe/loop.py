@@ -5,7 +5,7 @@ called, and what they counted is collected for a training.
 """
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -17,12 +17,15 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from gradcheck_cli.probe.checkpoints import CheckpointWatch
 from gradcheck_cli.probe.clearing import Account
+from gradcheck_cli.probe.latecomers import Latecomers
 from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.patches import backwards_seen, optimizers_seen, scaled_updates_seen
+from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.probe.rewrapping import RewrapWatch
 from gradcheck_cli.probe.scaling import ScalingWatch
 from gradcheck_cli.probe.schedules import Rates, schedulers_seen
 from gradcheck_cli.probe.sites import user_site
+from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
 
 
@@ -39,6 +42,7 @@ class LoopWatch:
     scaling: ScalingWatch = field(default_factory=ScalingWatch)
     rewrapping: RewrapWatch = field(default_factory=RewrapWatch)
     modes: ModeWatch = field(default_factory=ModeWatch)
+    latecomers: Latecomers = field(default_factory=Latecomers)
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
     _asked: bool = False  # a scaler was asked for an update
@@ -81,6 +85,14 @@ class LoopWatch:
             habits=(*self._habits(known), *more),
         )
 
+    def came_late(
+        self, optimizers: Sequence[Optimizer], models: Mapping[str, torch.nn.Module]
+    ) -> Iterator[Habit]:
+        """Say which parameters of the models these optimizers could not take when they were made."""
+        held = set().union(*map(ids_of, self.accounts)) if self.accounts else set()
+        at = next((a.built_at for o in optimizers if (a := self.accounts.get(o))), None)
+        return self.latecomers.habits(models, optimizers, held, at)
+
     def _habits(self, optimizers: Sequence[Optimizer]) -> Iterator[Habit]:
         for optimizer in optimizers:
             yield from (h for h in self.accounts[optimizer].habits() if h.times or h.numbers)
@@ -98,6 +110,7 @@ class LoopWatch:
 
     def _built(self, optimizer: Optimizer) -> None:
         self.account(optimizer).built_at = user_site()
+        self.latecomers.built(optimizer)
 
     def _begins(self, tensors: tuple[torch.Tensor, ...]) -> None:
         self.on_begin(tensors)
@@ -110,7 +123,7 @@ class LoopWatch:
     def _held(self) -> set[int]:
         """Return the identities of single numbers that optimizers train; most train none."""
         groups = (g for o in self.accounts for g in o.param_groups)
-        return {id(p) for g in groups for p in g["params"] if p.numel() == 1}
+        return {id(p) for g in groups for p in g["params"] if not is_lazy(p) and p.numel() == 1}
 
     def _ends(self) -> None:
         for account in self._awake:

@@ -1,9 +1,10 @@
-"""What inspected steps show of the loss that is a mistake of the loop: blind terms, ignored labels."""
+"""What inspected steps show of the loss that is a mistake of the loop: blind terms, ignored labels, sums."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gradcheck_cli.probe.blind_terms import BlindTerms
+from gradcheck_cli.probe.accumulating import Accumulating
+from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -21,18 +22,28 @@ class LossHabits:
     places: dict[SourceSite | None, None] = field(default_factory=dict)
     compared: int = 0
     ignored: int = 0
+    accumulating: Accumulating = field(default_factory=Accumulating)
 
-    def saw(self, found: Sequence[LossCall], terms: BlindTerms) -> None:
+    def saw(self, step: Comparisons) -> None:
         """An inspected step has ended."""
         self.steps += 1
-        self.blind += bool(terms.found)
-        self.places.update(terms.found)
-        labelled = [c for c in found if c.kind in _OF_CLASSES and c.target is not None]
+        self.blind += bool(step.blind.found)
+        self.places.update(step.blind.found)
+        step.backward_ended()
+        self.accumulating.saw(step.found, step.passes, step.backward_at)
+        labelled = [c for c in step.found if c.kind in _OF_CLASSES and c.target is not None]
         self.compared += bool(labelled)
         self.ignored += bool(labelled) and all(map(_ignores_all, labelled))
 
+    def settle(self, scale: float, clip: float | None) -> None:
+        """The step is over: the scaler's factor, and the norm of gradients as used by that as they came."""
+        if self.accumulating.steps < self.steps:  # it was inspected
+            self.accumulating.settle(scale, clip)
+
     def habits(self) -> Iterator[Habit]:
         """Say what was counted."""
+        if (summed := self.accumulating.habit()) is not None:
+            yield summed
         if self.blind:
             at = next((x for x in self.places if x is not None), None)
             yield Habit(kind=Kind.BLIND_TERM, times=self.blind, of=self.steps, at=at)

@@ -38,6 +38,8 @@ class LossCall:
     choice: bool = False  # it picks log-probabilities
     reached: bool = False  # the backward pass came by
     coefficient: torch.Tensor | None = None  # d(loss) / d(value), once backward has come by
+    of: frozenset[int | str] = frozenset()  # layers and parameters that computed the output
+    in_pass: int | None = None  # the backward pass of the step that came by
     repels: bool = False  # the loss falls when outputs leave their targets
 
     @property

@@ -7,6 +7,7 @@ full backward hooks would break in-place operations.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Self
 
 import torch
@@ -43,6 +44,7 @@ from gradcheck_cli.probe.weights import WeightWatch
 from gradcheck_cli.records.trace import Cut, Gap, Role, SourceSite, Step, Trace
 
 _KEPT_TAPES = 4
+_PROBED = 8  # gradients looked at to see whether all were cleared
 
 
 @dataclass(slots=True)
@@ -165,6 +167,7 @@ class Recorder:
                 names = self._book.names
                 made, unscaled = self._made, self._clip.unscaled
                 self._tape = Tape(names, dict(names.values()), self._outputs, unscaled, made)
+                self._tape.compared.cleared = self._is_cleared
                 held = (p for owner in self._owners for p in owner.parameters.values())
                 self._clip.begin(held, stack)
             if self._observing:
@@ -201,6 +204,7 @@ class Recorder:
         """Fetch what was read in the step that ended, together with its loss."""
         self._clip.forget()
         readings, whole = ({}, UNREAD) if self._ledger.empty else assemble(self._ledger.fetch())
+        self.loss_habits.settle(whole.loss_scale, whole.clip)
         step = Step(
             index=self.steps.taken,
             loss=loss,
@@ -222,13 +226,18 @@ class Recorder:
                 cut = Cut(operation="no_grad", layer=path, at=sites[0])
                 self.cuts.setdefault(("no_grad", path), cut)
         self._loss.saw(tape.compared.found, tape.backward_value, self._behind)
-        self.loss_habits.saw(tape.compared.found, tape.compared.blind)
+        self.loss_habits.saw(tape.compared)
         self._loose.take(tape.loose)
         for cut in tape.cuts:
             self.cuts.setdefault((cut.operation, cut.at), cut)
         tape.close()
         if len(self._tapes) < _KEPT_TAPES:
             self._tapes.append(tape)
+
+    def _is_cleared(self) -> bool:
+        """Has none of the first parameters a gradient?"""
+        held = (p for owner in self._owners for p in owner.parameters.values() if p.requires_grad)
+        return all(p.grad is None or not p.grad.any() for p in islice(held, _PROBED))
 
     def _behind(self, made_by: Iterable[int | str]) -> Iterator[torch.Tensor]:
         """Yield the parameters with these identities, and those of layers with these paths."""

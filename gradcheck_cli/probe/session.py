@@ -236,12 +236,12 @@ class Session:
 
     def _habits(self) -> Iterator[Habit]:
         yield from self.recorder.loss_habits.habits()
+        named = dict(zip(self.names, self.group.models, strict=False))
+        yield from self.loop.came_late(self.recorder.optimizers, named)
         if self._was_in_training_mode and self._in_eval_mode:
-            differ = (m for model in self.group.models for m in model.modules())
-            names = dict.fromkeys(type(m).__name__ for m in differ if isinstance(m, _DIFFER))
-            yield Habit(
-                kind=Kind.EVAL_MODE, times=self._in_eval_mode, of=self.steps, names=tuple(names)
-            )
+            inside = (m for model in self.group.models for m in model.modules())
+            names = tuple(dict.fromkeys(type(m).__name__ for m in inside if isinstance(m, _DIFFER)))
+            yield Habit(kind=Kind.EVAL_MODE, times=self._in_eval_mode, of=self.steps, names=names)
 
     def _forgot_no_grad(self, module: nn.Module) -> bool:
         """Is it an evaluation that keeps a graph? Only a model that is not always in eval mode tells."""

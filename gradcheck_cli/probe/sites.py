@@ -54,6 +54,17 @@ def calling_place() -> tuple[CodeType, int] | None:
     return None
 
 
+def calling_places() -> tuple[tuple[CodeType, int], ...]:
+    """Return the instructions of the user's own code that run, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to look up the stack
+    found = []
+    while frame is not None:
+        if not is_installed(frame.f_code.co_filename):
+            found.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(found)
+
+
 @lru_cache(maxsize=4096)
 def _shown(file: str) -> str:
     path, here = Path(file), Path.cwd()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.records.trace import Gap
 
 Optimizers = Sequence[torch.optim.Optimizer]
@@ -71,12 +72,16 @@ def _without_copy(top: nn.Module, wanted: set[int], called: nn.Module) -> nn.Mod
     for child in top.children():
         held = {id(p) for p in child.parameters()}
         rest = [p for p in top.parameters() if id(p) not in held]
-        alike = sorted(p.shape for p in rest) == sorted(p.shape for p in child.parameters())
+        alike = _shapes(rest) == _shapes(child.parameters())
         trained = not wanted.isdisjoint(held) and wanted.isdisjoint(map(id, rest))
         inside = child is called or _contains(child, called)
         if alike and trained and inside and not any(p.requires_grad for p in rest):
             return child
     return top
+
+
+def _shapes(parameters: Iterable[nn.Parameter]) -> list[torch.Size]:
+    return sorted(torch.Size() if is_lazy(p) else p.shape for p in parameters)
 
 
 def _is_whole(module: nn.Module) -> bool:
@@ -89,7 +94,7 @@ def _contains(module: nn.Module, part: nn.Module) -> bool:
 
 
 def _size(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
+    return sum(p.numel() for p in module.parameters() if not is_lazy(p))
 
 
 def _smallest(module: nn.Module, wanted: set[int], called: nn.Module) -> nn.Module:

@@ -324,5 +324,6 @@ class Tape:
     def backward_begins(self, loss: torch.Tensor) -> None:
         """The user calls `loss.backward()`: the forward pass is over."""
         self.loss_reads |= self.origin(loss).calls
+        self.compared.backward_begins()
         value = loss.detach()
         self.backward_value = value if self.backward_value is None else self.backward_value + value

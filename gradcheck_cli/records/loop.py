@@ -25,6 +25,11 @@ class Kind(StrEnum):
     REWRAPPED = "rewrapped"  # backward passes from a tensor that leads to no parameter
     CUT_CHECKPOINT = "cut checkpoint"  # reentrant checkpoints of inputs that carry no gradient
     BLIND_TERM = "blind term"  # inspected steps in which a term of the loss had no gradient
+    UNFROZEN_LATE = "unfrozen late"  # parameters outside of optimizers, frozen when they were made
+    ADDED_LATE = "added late"  # parameters outside of optimizers, created after they were made
+    SUMMED = (
+        "summed"  # inspected steps that add up mean losses of several backward passes undivided
+    )
     IGNORED = "ignored"  # inspected steps in which all labels were ignored, or there were none
     TRAIN_MODE = "train mode"  # spells between updates with dropout acting without a graph
     EVAL_MODE = "eval mode"  # updates in a row, up to the last, in eval mode, after train mode

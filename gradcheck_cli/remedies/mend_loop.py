@@ -59,6 +59,10 @@ MENDED: dict[str, tuple[str, str]] = {
         "Use checkpoints that do not need inputs with a gradient.",
         "x = checkpoint(block, x, use_reentrant=False)",
     ),
+    "accumulation-not-divided": (
+        "Divide the loss by the number of batches whose gradients are added up.",
+        "(loss / accumulated).backward()  # as many as there are backward passes per update",
+    ),
     "ascending-updates": (
         "Go down: a positive rate, and no maximizing.",
         "optimizer = torch.optim.SGD(model.parameters(), lr=0.01, maximize=False)",
@@ -81,6 +85,7 @@ MENDED: dict[str, tuple[str, str]] = {
         "loss-term-without-gradient",
         "labels-all-ignored",
         "checkpoint-cuts-gradient",
+        "accumulation-not-divided",
         "ascending-updates",
     ),
     risk=REVIEW,

@@ -39,7 +39,7 @@ def held() -> Change:
 
 @remedy(
     "optimise-all-parameters",
-    treats=("optimizer-misses-parameters",),
+    treats=("optimizer-misses-parameters", "unfrozen-too-late", "added-after-optimizer"),
     risk=REVIEW,
     part="wiring",
 )

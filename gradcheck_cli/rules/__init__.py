@@ -4,6 +4,8 @@ Codes by hundreds: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 
 """
 
 from gradcheck_cli import plugins
+from gradcheck_cli.rules.accumulation_not_divided import accumulation_not_divided
+from gradcheck_cli.rules.added_after_optimizer import added_after_optimizer
 from gradcheck_cli.rules.ascending_updates import ascending_updates
 from gradcheck_cli.rules.base import Rule
 from gradcheck_cli.rules.checkpoint_cuts_gradient import checkpoint_cuts_gradient
@@ -43,6 +45,7 @@ from gradcheck_cli.rules.saturated_attention import saturated_attention
 from gradcheck_cli.rules.schedule_ran_out import schedule_ran_out
 from gradcheck_cli.rules.scheduler_before_optimizer import scheduler_before_optimizer
 from gradcheck_cli.rules.stalled_loss import stalled_loss
+from gradcheck_cli.rules.unfrozen_too_late import unfrozen_too_late
 from gradcheck_cli.rules.unused_input import unused_input
 from gradcheck_cli.rules.update_too_large import update_too_large
 from gradcheck_cli.rules.update_too_small import update_too_small
@@ -92,9 +95,12 @@ RULES: tuple[Rule, ...] = (
     evaluation_in_train_mode,  # GC807
     loss_rewrapped,  # GC808
     loss_term_without_gradient,  # GC809
+    unfrozen_too_late,  # GC810
+    added_after_optimizer,  # GC811
     labels_all_ignored,  # GC812
     checkpoint_cuts_gradient,  # GC813
     scheduler_before_optimizer,  # GC814
+    accumulation_not_divided,  # GC815
     ascending_updates,  # GC816
     gradients_cleared_too_early,  # GC817
 )

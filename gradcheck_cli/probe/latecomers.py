@@ -1,0 +1,81 @@
+"""Parameters that get a gradient and that no optimizer took: frozen, or not there, when it was made."""
+
+import gc
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from gradcheck_cli.probe.ownership import clean
+from gradcheck_cli.records.loop import Habit, Kind
+from gradcheck_cli.records.site import SourceSite
+
+_MOST = 8  # optimizers for which it is noted what there was: some scripts make one per task
+
+There = Mapping[int, tuple["weakref.ref[torch.Tensor]", bool]]  # by id: is it trainable
+
+
+@dataclass(slots=True)
+class Latecomers:
+    """What all modules held when each optimizer was made."""
+
+    _there: weakref.WeakKeyDictionary[Optimizer, There] = field(
+        default_factory=weakref.WeakKeyDictionary
+    )
+    _noted: int = 0
+
+    def built(self, optimizer: Optimizer) -> None:
+        """An optimizer was made."""
+        self._noted += 1
+        if self._noted <= _MOST:
+            held = {id(p): p for m in _modules() for p in m._parameters.values() if p is not None}  # noqa: SLF001 - direct ones only
+            self._there[optimizer] = {
+                key: (weakref.ref(p), p.requires_grad) for key, p in held.items()
+            }
+
+    def habits(
+        self,
+        models: Mapping[str, nn.Module],
+        own: Sequence[Optimizer],
+        held: set[int],
+        at: SourceSite | None,
+    ) -> Iterator[Habit]:
+        """Say which parameters of the models, by the prefix of their names, came too late.
+
+        `own` are the optimizers of these models, `held` the identities of all that any optimizer holds.
+        """
+        known = [self._there[o] for o in own if o in self._there]
+        if not known or len(known) < len(own):
+            return  # of an optimizer that was there before, nobody knows what it could have taken
+        trained = [(n, p) for n, p in _named(models) if p.requires_grad]
+        outside = [(n, p) for n, p in trained if id(p) not in held and p.grad is not None]
+        frozen = [n for n, p in outside if all(_was(then, p) is False for then in known)]
+        absent = [n for n, p in outside if all(_was(then, p) is None for then in known)]
+        for kind, names in ((Kind.UNFROZEN_LATE, frozen), (Kind.ADDED_LATE, absent)):
+            if names:
+                layers = dict.fromkeys(n.rpartition(".")[0] or n for n in names)
+                yield Habit(
+                    kind=kind, times=len(names), of=len(trained), at=at, names=tuple(layers)
+                )
+
+
+def _was(there: There, parameter: torch.Tensor) -> bool | None:
+    """Was it trainable; None where it did not exist."""
+    known = there.get(id(parameter))
+    return known[1] if known is not None and known[0]() is parameter else None
+
+
+def _named(models: Mapping[str, nn.Module]) -> Iterator[tuple[str, nn.Parameter]]:
+    for prefix, model in models.items():
+        for name, parameter in model.named_parameters(prefix=prefix):
+            yield clean(name), parameter
+
+
+def _modules() -> Iterable[nn.Module]:
+    """Yield all modules that are alive and whose `nn.Module.__init__` was called."""
+    for thing in gc.get_objects():
+        if issubclass(type(thing), nn.Module) and "_parameters" in vars(thing):
+            yield thing

@@ -179,37 +179,28 @@ def exits() -> str:
 
 
 def config() -> str:
-    """Return the page of config keys; meanings are those of the options of the same name."""
-    import typer
-
-    from gradcheck_cli.cli.app import app
-    from gradcheck_cli.settings.effective import DEFAULTS, PREFIX
+    """Return the page of settings, from their table."""
+    from gradcheck_cli.cli.options import help_of
+    from gradcheck_cli.declared import PREFIX, SETTINGS
     from gradcheck_cli.settings.schema import Config
 
-    options = {p.name: p for p in typer.main.get_command(app).commands["diagnose"].params}
     kinds = Config.model_json_schema()["properties"]
-    rows = []
-    for name in Config.model_fields:
-        option = options.get({"model_args": "model_arg"}.get(name, name))
-        said = " ".join((getattr(option, "help", None) or OWN.get(name, "")).split())
-        default = f"`{DEFAULTS[name]}`" if name in DEFAULTS else ""
-        rows.append((f"`{name}`", _shape(kinds[name]), default, plain(said)))
+    rows = [
+        (
+            f"`{s.name}`",
+            f"`{s.flag.partition('/')[0]}`" if s.flag else "",
+            f"`{s.variable}`" if s.variable else "",
+            _shape(kinds[s.name]),
+            plain(help_of(s)),
+        )
+        for s in SETTINGS.values()
+    ]
     return (
         "# Settings\n\nThey stand in the nearest `gradcheck.yaml` or under `[tool.gradcheck]` of "
         f"`pyproject.toml`. The command line wins, then environment variables (`{PREFIX}LR=0.01`), "
         "then the file. `gradcheck config` shows what counts and where each value comes from.\n\n"
-        + table(("key", "kind", "default", "meaning"), rows)
+        + table(("key", "option", "variable", "kind", "meaning"), rows)
     )
-
-
-OWN = {
-    "name": "What the model is called in messages, where there are several.",
-    "models": "Several models; each entry has the keys above, from `name` to `steps`.",
-    "extend_select": "Rules that count in addition to `select`.",
-    "extend_ignore": "Rules that do not count in addition to `ignore`.",
-    "per_module_ignores": "Rules that do not count in some layers: entries with `modules`, `rules` and `reason`.",
-    "rules": "Per rule, by code or name: `severity`, and thresholds as its manual names them.",
-}
 
 
 def _shape(schema: dict[str, Any]) -> str:

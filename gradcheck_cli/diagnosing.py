@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import torch
 
+from gradcheck_cli.declared import DEFAULTS
 from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
 from gradcheck_cli.examine import subject_of
 from gradcheck_cli.examine.subject import Subject
@@ -23,7 +25,7 @@ from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
 
-STEPS = 50
+STEPS: int = DEFAULTS["steps"]
 MOST_STEPS = 400  # bound of an automatic length
 
 
@@ -32,31 +34,25 @@ def diagnose(
     steps: int | None = STEPS,
     *,
     policy: Policy | None = None,
-    verify: bool | None = None,
-    budget: float | None = None,
-    verify_on: int | None = None,
-    examine: str | None = None,
     command: str = "",
     on_step: Progress | None = None,
     on_stage: Stage | None = None,
     timeout: float | None = None,
+    **settings: Any,
 ) -> Report:
     """Observe `steps` training steps of `target` and report; None goes on until it is sure.
 
     `policy` says what counts and which thresholds the rules have; without it the config file and
-    the environment do. `verify`, `budget`, `verify_on` and `examine` replace what it says: whether fixes are
-    tried, for how many seconds, on how many samples of each batch, and how many experiments are made
-    beforehand (none, quick, full). After Ctrl-C, or
-    when a step takes longer than `timeout` seconds, the report holds what was measured until then and `run.interrupted` is true. Raises UserCodeError when
-    the user's code raises before a step was observed, CannotDiagnoseError when nothing can be trained.
+    the environment do. `settings` are fields of `Policy` that replace what it says: `verify=False`,
+    `budget=20`, `examine="quick"`, `select=("GC1",)`. After Ctrl-C, or when a step takes longer than
+    `timeout` seconds, the report holds what was measured until then and `run.interrupted` is true.
+    Raises UsageError on a setting outside its limits, UserCodeError when the user's code raises
+    before a step was observed, CannotDiagnoseError when nothing can be trained.
     """
-    asked = (policy or configured()).but(
-        verify=verify, budget=budget, verify_on=verify_on, examine=examine
-    )
     return diagnosed(
         target,
         steps,
-        policy=asked,
+        policy=(policy or configured()).but(**settings),
         command=command,
         on_step=on_step,
         on_stage=on_stage,

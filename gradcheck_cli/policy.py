@@ -10,11 +10,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
+from gradcheck_cli.declared import DEFAULTS, check
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.finding import Finding, Severity, Skip, plain_path
 
 ALL = "ALL"
-BUDGET = 60.0  # seconds for trying fixes
+FAIL_ON = Severity(DEFAULTS["fail_on"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +34,26 @@ class Policy:
     Rules are given by code, name or prefix (GC1), or ALL. `thresholds` replace those of rules, by
     the rule's code. Fixes are tried where `verify` says so, for `budget` seconds, on `verify_on`
     samples of each batch, and `examine` says how many experiments are made (none, quick, full). A run fails from `fail_on` on; None is never.
+    Raises UsageError on what `declared` does not allow.
     """
 
-    select: tuple[str, ...] = (ALL,)
+    select: tuple[str, ...] = DEFAULTS["select"]
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     per_module: tuple[ModuleIgnore, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()
     thresholds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    verify: bool = True
-    budget: float = BUDGET
+    verify: bool = DEFAULTS["verify"]
+    budget: float = DEFAULTS["budget"]
     verify_on: int | None = None
-    examine: str = "full"
-    fail_on: Severity | None = Severity.ERROR
+    examine: str = DEFAULTS["examine"]
+    fail_on: Severity | None = FAIL_ON
     baseline: Path | None = None
-    exit_zero: bool = False
+    exit_zero: bool = DEFAULTS["exit_zero"]
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "verify_on", "examine"):
+            check(name, getattr(self, name))
 
     def but(self, **given: Any) -> Self:
         """Return the policy with what is given instead; None leaves a value as it is."""

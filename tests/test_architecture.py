@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "blame", "demos", "shadowing"}),
-    frozenset({"records"}),
+    frozenset({"records", "declared"}),
     frozenset({"plugins", "scripts", "policy", "comparing"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
     frozenset({"probe", "remedies", "causes"}),

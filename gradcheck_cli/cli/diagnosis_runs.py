@@ -1,6 +1,5 @@
 """From settings to reports: one model, or each of several that a config names."""
 
-import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -11,21 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli import gating
-from gradcheck_cli.cli import options, strategy_runs
+from gradcheck_cli.cli import strategy_runs
+from gradcheck_cli.cli.effective import effective, with_models
 from gradcheck_cli.cli.joint_runs import HERE, own_specs, run_several
-from gradcheck_cli.cli.outputs import Outputs, confine, parse
+from gradcheck_cli.cli.outputs import Outputs, parse
 from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import lent, no_workflow_commands
 from gradcheck_cli.cli.telling import tell
+from gradcheck_cli.declared import AUTO
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.terminating import terminable
-from gradcheck_cli.shadowing import theirs_first
 
 if TYPE_CHECKING:
     from gradcheck_cli.pipeline import Conclusion
     from gradcheck_cli.probe.meeting import Meeting
-    from gradcheck_cli.settings import Run, Settings
+    from gradcheck_cli.settings import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,8 @@ def _all(
     strategy: str | None = None,
     met: "Meeting | None" = None,
 ) -> int:
-    found = loaded(given, config, "diagnose")
+    found = with_models(effective(given, config), "diagnose")
     asked = Asked(found.policy, trust, met, strategy)
-    gating.check(asked.policy)
-    confine_outputs(found)
     if met is not None and len(found.runs) > 1:
         raise UsageError("--strategy takes one model at a time; the config names several")
     if save_trace is not None and len(found.runs) > 1:
@@ -79,37 +77,6 @@ def _all(
     specs = run["output"]
     shared = [s for s in specs if HERE not in s]
     return _one(run, parse(shared + own_specs(specs, run.name), save_trace), asked)
-
-
-def loaded(given: Mapping[str, Any], config: str | None, verb: str) -> "Settings":
-    """Return what the command line, the environment and the config say; every run has a model.
-
-    Raises UsageError where one has none, and what is wrong with the settings.
-    """
-    from gradcheck_cli import settings
-    from gradcheck_cli.rules import all_rules
-
-    found = settings.load(given, config=config, rules=all_rules())
-    for run in found.runs:
-        if run.target().get("model") is None:
-            raise UsageError(f"which model? say gradcheck {verb} MODEL, or try gradcheck init")
-    if found.folder is not None:
-        theirs_first(str(found.folder))  # modules that a config names lie beside it
-    return found
-
-
-def confine_outputs(found: "Settings") -> None:
-    """In CI a config may come from a stranger: what it names is written inside the checkout only."""
-    output = found.values["output"]
-    if "CI" not in os.environ or found.folder is None or not _is_from_file(found, output.origin):
-        return
-    above = (found.folder, *found.folder.parents)
-    checkout = next((folder for folder in above if (folder / ".git").exists()), found.folder)
-    confine(output.value, checkout, output.origin)
-
-
-def _is_from_file(found: "Settings", origin: str) -> bool:
-    return found.file is not None and origin.startswith(f"{found.file}:")
 
 
 def _one(run: "Run", wanted: Outputs, asked: Asked) -> int:
@@ -169,7 +136,7 @@ def _followed(run: "Run", wanted: Outputs, asked: Asked, met: "Meeting") -> None
 
 
 def _steps(run: "Run", asked: Asked) -> int | None:
-    steps = options.steps_of(str(run["steps"]))
+    steps: int | None = None if run["steps"] == AUTO else run["steps"]
     if steps is None and asked.met is not None:
         raise UsageError("--steps auto looks at one rank only; give a number with --strategy")
     return steps

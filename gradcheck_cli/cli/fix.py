@@ -8,14 +8,16 @@ import typer
 from rich.text import Text
 
 from gradcheck_cli import gating
-from gradcheck_cli.cli import gate_options, options, script_runs, training_options
+from gradcheck_cli.cli import options, script_runs
 from gradcheck_cli.cli.consoles import err, write_out
-from gradcheck_cli.cli.diagnosis_runs import confine_outputs, loaded
 from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.effective import effective, with_models
 from gradcheck_cli.cli.leaving import end_at_once
+from gradcheck_cli.cli.options import GATE, REPORT, TRAINING, TRIALS, takes
 from gradcheck_cli.cli.outputs import Outputs, parse
 from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import lent
+from gradcheck_cli.declared import AUTO
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.terminating import terminable
@@ -34,73 +36,33 @@ SHOWN = 6  # fixes that are listed
 
 
 @command
+@takes(*TRAINING, *REPORT, *(name for name in TRIALS if name != "verify"), *GATE)
 def fix(
+    given: options.Given,
     model: options.MaybeModelArgument = None,
     arguments: options.ArgumentsArgument = None,
     module: options.ModuleOption = False,
-    data: options.DataOption = None,
-    loss: options.LossOption = None,
-    optimizer: options.OptimizerOption = None,
-    lr: options.LearningRateOption = None,
-    batch_size: options.BatchSizeOption = None,
-    steps: options.StepsOption = None,
-    seed: options.MaybeSeedOption = None,
-    device: options.MaybeDeviceOption = None,
-    output: options.OutputOption = None,
-    fail_on: options.MaybeFailOnOption = None,
-    select: gate_options.SelectOption = None,
-    extend_select: gate_options.ExtendSelectOption = None,
-    ignore: gate_options.IgnoreOption = None,
-    extend_ignore: gate_options.ExtendIgnoreOption = None,
-    per_module_ignores: gate_options.ModuleIgnoreOption = None,
-    severity: gate_options.SeverityOption = None,
-    rules: gate_options.RuleOption = None,
-    baseline: gate_options.BaselineOption = None,
-    exit_zero: gate_options.MaybeExitZeroOption = None,
-    budget: options.BudgetOption = None,
-    verify_on: options.VerifyOnOption = None,
-    examine: options.ExamineOption = None,
-    timeout: options.TimeoutOption = None,
     write: WriteOption = False,
-    quiet: options.MaybeQuietOption = None,
     config: options.ConfigOption = None,
-    model_arg: training_options.ModelArgOption = None,
-    weights: training_options.WeightsOption = None,
-    trust: training_options.TrustOption = False,
-    target_column: training_options.TargetColumnOption = None,
-    input_key: training_options.InputKeyOption = None,
-    target_key: training_options.TargetKeyOption = None,
-    scheduler: training_options.SchedulerOption = None,
-    training_step: training_options.TrainingStepOption = None,
-    clip_norm: training_options.ClipNormOption = None,
-    accumulate: training_options.AccumulateOption = None,
-    precision: training_options.PrecisionOption = None,
+    trust: options.TrustOption = False,
 ) -> int:
     """Test fixes against an unchanged and a re-initialized control; show the best proven one as a diff.
 
-    The diff goes to stdout, everything else to stderr and to --output. A script that trains when it is run is run, stopped after --steps, and
-    changed itself; its own arguments come after `--`. Runs your code. Exit codes:
+    The diff goes to stdout, everything else to stderr and to --output. A script that trains when it
+    is run is run, stopped after --steps, and changed itself; its own arguments come after `--`. Runs your code. Exit codes:
     0 there is a proven diff or nothing is wrong, 1 findings at or above --fail-on and no proven fix
     can be written, 2 usage, 3 could not diagnose (your code raised), 4 a bug of gradcheck, 130
     interrupted.
     """
-    given = dict(locals())  # first, so that it holds the options and nothing else
-    script = script_runs.script_of(given)
+    script = script_runs.script_of(model, arguments or (), {**given, "trust": trust}, module=module)
     if script is not None:
-        settings = script_runs.settings_of(given, gate_options.as_settings(given))
-        return _fix_script(script, settings, write=write)
-    own = {"config", "trust", "write", "model_arg", "severity", "arguments", "module"}
-    chosen = {name: value for name, value in given.items() if name not in own}
-    chosen |= gate_options.as_settings(given)
-    chosen["model_args"] = training_options.arguments_of(model_arg)
-    found = loaded(chosen, config, "fix")
+        return _fix_script(script, effective(given, config), write=write)
+    found = with_models(effective({**given, "model": model}, config), "fix")
     if len(found.runs) > 1:
         names = ", ".join(run.name for run in found.runs)
         raise UsageError(f"the config names several models ({names}); say gradcheck fix MODEL")
     [run] = found.runs
-    confine_outputs(found)
     wanted = _outputs(found)
-    gating.check(found.policy)
     cure = _cured(run, found.policy, trust=trust)
     return _concluded(cure, wanted, found, write=write)
 
@@ -148,7 +110,7 @@ def _cured(run: "Run", policy: Policy, *, trust: bool) -> "Cure":
         target = Target.from_strings(**run.target(), trust=trust)
         return fixing.fix(
             target,
-            options.steps_of(str(run["steps"])),
+            None if run["steps"] == AUTO else run["steps"],
             policy=policy,
             command=shlex.join(["gradcheck", *sys.argv[1:]]),
             on_step=progress.step,

@@ -1,37 +1,44 @@
-"""Options that several commands share, declared once."""
+"""Options: those of the declared settings, made from their table, and those of one command line."""
 
-from enum import StrEnum
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
+from gradcheck_cli import declared
+from gradcheck_cli.declared import SETTINGS, Kind, Setting
 from gradcheck_cli.errors import UsageError
-from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.policy import parse_module_ignore, parse_severity
 from gradcheck_cli.renderers.formats import FORMATS
 
-REFERENCE = "file.py:name, pkg.mod:name, or a call with literal arguments, file.py:build(depth=30)"
+ADVANCED = "Advanced loading and training"
+GATING = "Rule selection and gating"
+SEVERITY = "severity"
+Given = Mapping[str, Any]  # settings by name; None where nothing was said
 
+TRAINING, REPORT, TRIALS, _GATE = (
+    tuple(s.name for s in group if s.flag)
+    for group in (declared.TRAINING, declared.REPORT, declared.TRIALS, declared.GATE)
+)
+GATE = (*_GATE, SEVERITY)
+OF_A_TEXT: dict[
+    Kind, Any
+] = {  # what click makes of a text; settings are checked when all are known
+    Kind.NUMBER: float,
+    Kind.WHOLE: int,
+    Kind.FLAG: bool,
+    Kind.NAMES: list[str],
+    Kind.OUTPUTS: list[str],
+    Kind.ARGUMENTS: list[str],
+    Kind.IGNORES: list[str],
+    Kind.RULES: list[str],
+}
 
-class FailOn(StrEnum):
-    """From which severity on findings fail the run."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-    NEVER = "never"
-
-    @property
-    def gate(self) -> Severity | None:
-        """The severity, or nothing for never."""
-        return None if self is FailOn.NEVER else Severity(self.value)
-
-
-MODEL_HELP = f"The model: {REFERENCE}. An nn.Module class, an instance or a factory; a bare file.py is searched for one."
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 MaybeModelArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="[MODEL]", help=f"{MODEL_HELP} Not needed where a config names it."),
+    str | None, typer.Argument(metavar="[MODEL]", help=SETTINGS["model"].help)
 ]
 ArgumentsArgument = Annotated[
     list[str] | None,
@@ -45,100 +52,10 @@ ArgumentsArgument = Annotated[
 ModuleOption = Annotated[
     bool, typer.Option("-m", help="MODEL is a module to run as a script, as in python -m.")
 ]
-DataOption = Annotated[
-    str | None,
-    typer.Option(
-        "--data", metavar="REF", help="Dataset, DataLoader, tensors, batches, or what returns one."
-    ),
-]
-LossOption = Annotated[
-    str | None,
-    typer.Option(
-        "--loss", metavar="REF", help="Loss of (output, target). Inferred when not given."
-    ),
-]
-OptimizerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--optimizer",
-        metavar="REF",
-        help="A name in torch.optim such as AdamW, or a callable that receives the model.",
-    ),
-]
-LearningRateOption = Annotated[float | None, typer.Option("--lr", help="Learning rate.")]
-BatchSizeOption = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help="Samples per batch of a Dataset.")
-]
-StepsOption = Annotated[
-    str | None,
-    typer.Option("--steps", metavar="N|auto", help="Training steps to watch; 50 when not given."),
-]
-SeedOption = Annotated[
-    int, typer.Option("--seed", help="Seeds everything, before your file is imported.")
-]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
-OutputOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FORMAT[:PATH]",
-        help=f"Also write the report; repeatable. Formats: {', '.join(f.name for f in FORMATS)}. Without PATH: stdout.",
-    ),
-]
-FailOnOption = Annotated[
-    FailOn, typer.Option("--fail-on", help="Exit 1 from this severity of findings on.")
-]
-MaybeFailOnOption = Annotated[
-    FailOn | None,
-    typer.Option("--fail-on", help="Exit 1 from this severity of findings on; else error."),
-]
-MaybeSeedOption = Annotated[
-    int | None,
-    typer.Option("--seed", help="Seeds everything, before your file is imported; else 0."),
-]
-MaybeDeviceOption = Annotated[
-    str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")
-]
-MaybeQuietOption = Annotated[
-    bool | None,
-    typer.Option("--quiet", "-q", help="Only the headline on the terminal, no progress."),
-]
-MaybeVerifyOption = Annotated[
-    bool | None, typer.Option("--verify/--no-verify", help="Try the fixes in controlled re-runs.")
-]
 ConfigOption = Annotated[
     str | None,
     typer.Option(
         "--config", metavar="FILE", help="Instead of the nearest gradcheck.yaml or pyproject."
-    ),
-]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Only the headline on the terminal, no progress.")
-]
-VerifyOption = Annotated[
-    bool,
-    typer.Option("--verify/--no-verify", help="Try the fixes in controlled re-runs."),
-]
-BudgetOption = Annotated[
-    float | None,
-    typer.Option("--budget", min=0, metavar="SECONDS", help="Time for trying fixes."),
-]
-ExamineOption = Annotated[
-    str | None,
-    typer.Option(
-        "--examine",
-        metavar="none|quick|full",
-        help="How many experiments are made on the training before it is judged (default: full).",
-    ),
-]
-VerifyOnOption = Annotated[
-    int | None,
-    typer.Option(
-        "--verify-on",
-        min=1,
-        metavar="N",
-        help="Try fixes on N samples of each batch, where whole ones take too much memory or time.",
     ),
 ]
 SaveTraceOption = Annotated[
@@ -150,25 +67,154 @@ SaveTraceOption = Annotated[
         "names, places in the source, losses and sizes; no weights, no samples.",
     ),
 ]
-TimeoutOption = Annotated[
-    float | None,
+TrustOption = Annotated[
+    bool,
     typer.Option(
-        "--timeout",
-        min=0.001,
-        metavar="SECONDS",
-        help="Per-step timeout in seconds; report what was measured so far.",
+        "--trust", help="Load files that can run code, such as .pt2.", rich_help_panel=ADVANCED
+    ),
+]
+StrategyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        metavar="ddp|fsdp",
+        help="Under torchrun: train on all ranks together.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+SeverityOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--severity",
+        metavar="CODE=LEVEL",
+        help="Override a rule's severity: GC101=warning.",
+        rich_help_panel=GATING,
     ),
 ]
 
 
-def steps_of(text: str) -> int | None:
-    """Return the number of steps, None for `auto`; raises UsageError."""
-    if text.strip().lower() == "auto":
-        return None
+def takes(*names: str, **defaults: Any) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the options of these settings; what was said comes as its first argument.
+
+    `defaults` count for this command instead of the settings' own, whatever a config says.
+    """
+
+    def decorate(function: Callable[..., int]) -> Callable[..., int]:
+        own = [*inspect.signature(function, eval_str=True).parameters.values()][1:]
+        every = [_parameter(name, defaults.get(name)) for name in names]
+        every += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+
+        @wraps(function)
+        def command(**said: Any) -> int:
+            given = as_settings({name: said.pop(name, None) for name in names})
+            return function(given, **said)
+
+        command.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in every}
+        return command
+
+    return decorate
+
+
+def _parameter(name: str, default: Any) -> inspect.Parameter:
+    annotation = SeverityOption if name == SEVERITY else _annotation(SETTINGS[name], default)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+
+def _annotation(setting: Setting, default: Any) -> Any:
+    kind = Literal[setting.choices] if setting.choices else OF_A_TEXT.get(setting.kind, str)
+    panel = GATING if setting.name in GATE else ADVANCED if setting.advanced else None
+    option = typer.Option(
+        *filter(None, (setting.flag, setting.short)),
+        metavar=setting.metavar or None,
+        min=setting.least,
+        help=help_of(setting, default),
+        rich_help_panel=panel,
+        show_default=False,
+    )
+    return Annotated[kind | None, option]
+
+
+def help_of(setting: Setting, default: Any = None) -> str:
+    """Return what a setting means, with its default where that is worth a word."""
+    text = setting.help.format(formats=", ".join(f.name for f in FORMATS))
+    default = setting.default if default is None else default
+    if default is None or setting.kind in {Kind.FLAG, Kind.OUTPUTS}:
+        return text
+    return f"{text} Default: {spelled(default)}."
+
+
+def spelled(default: Any) -> str:
+    """Return a default as a person would write it."""
+    return (
+        ", ".join(default)
+        if isinstance(default, tuple)
+        else f"{default:g}"
+        if isinstance(default, float)
+        else str(default)
+    )
+
+
+def as_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that options make; None where nothing was said.
+
+    Raises UsageError for an option that cannot be understood.
+    """
+    given = {name: value or None if value == [] else value for name, value in options.items()}
+    severities, rules = given.pop(SEVERITY, None), given.get("rules")
+    if rules or severities:
+        given["rules"] = _rules(severities or (), rules or ())
+    for name, text in given.items():
+        if text is None:
+            continue
+        if SETTINGS[name].kind is Kind.NAMES:
+            given[name] = listed(text)
+        elif SETTINGS[name].kind is Kind.ARGUMENTS:
+            given[name] = dict(_argument(part) for part in text)
+        elif SETTINGS[name].kind is Kind.IGNORES:
+            ignores = [parse_module_ignore(part) for part in text]
+            given[name] = [
+                {"modules": [*x.modules], "rules": [*x.rules], "reason": x.reason} for x in ignores
+            ]
+    return given
+
+
+def listed(texts: Iterable[str]) -> list[str] | None:
+    """Return the parts of options that may be repeated or hold commas, None where there is none."""
+    return [p.strip() for text in texts for p in text.split(",") if p.strip()] or None
+
+
+def _argument(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (equals and name.strip().isidentifier()):
+        raise UsageError(f"--model-arg {text}: expected NAME=VALUE")
+    return name.strip(), value
+
+
+def _rules(severities: Sequence[str], texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    rules: dict[str, dict[str, Any]] = {}
+    for text in severities:
+        code, severity = parse_severity(text)
+        rules.setdefault(code, {})[SEVERITY] = severity.value
+    for text in texts:
+        code, name, value = _rule_setting(text)
+        rules.setdefault(code, {})[name] = value
+    return rules
+
+
+def _rule_setting(text: str) -> tuple[str, str, Any]:
+    """Return what `GC101.attenuation=1e-4` means; raises UsageError."""
+    from gradcheck_cli.settings.located import scalar
+    from gradcheck_cli.settings.schema import threshold
+
+    where, equals, value = (part.strip() for part in text.partition("="))
+    code, dot, name = where.partition(".")
+    if not (equals and dot and code and name):
+        raise UsageError(f"--rule {text}: expected CODE.NAME=VALUE, as in GC101.attenuation=1e-4")
+    if name == SEVERITY:
+        return code.upper(), name, parse_severity(f"{code}={value}")[1].value
     try:
-        steps = int(text)
+        return code.upper(), name.replace("-", "_"), threshold(scalar(value))
     except ValueError as error:
-        raise UsageError(f"--steps {text}: expected a whole number or auto") from error
-    if steps < 1:
-        raise UsageError(f"--steps {text}: at least one step is needed to measure anything")
-    return steps
+        raise UsageError(f"--rule {text}: {error}") from error

@@ -4,20 +4,21 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from gradcheck_cli.cli import gate_options, options, outputs
+from gradcheck_cli.cli import options, outputs
 from gradcheck_cli.cli.consoles import err
-from gradcheck_cli.cli.diagnosis_runs import confine_outputs
 from gradcheck_cli.cli.edge import command
+from gradcheck_cli.cli.effective import effective
 from gradcheck_cli.cli.leaving import end_at_once
+from gradcheck_cli.cli.options import GATE, REPORT, takes
 from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import THEIRS, ExitCode, UsageError
 from gradcheck_cli.probe.places import ranks
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from gradcheck_cli.gating import Gated
     from gradcheck_cli.policy import Policy
     from gradcheck_cli.records.report import Report
-    from gradcheck_cli.settings import Settings
 
 ProgramArgument = Annotated[
     list[str],
@@ -62,26 +62,14 @@ VerifyOption = Annotated[
 
 
 @command
+@takes(*REPORT, "budget", "examine", *GATE)
 def run(
+    given: options.Given,
     program: ProgramArgument,
     module: ModuleOption = False,
     stop_after: StopOption = None,
     every: EveryOption = 100,
-    output: options.OutputOption = None,
-    fail_on: options.MaybeFailOnOption = None,
-    select: gate_options.SelectOption = None,
-    extend_select: gate_options.ExtendSelectOption = None,
-    ignore: gate_options.IgnoreOption = None,
-    extend_ignore: gate_options.ExtendIgnoreOption = None,
-    per_module_ignores: gate_options.ModuleIgnoreOption = None,
-    severity: gate_options.SeverityOption = None,
-    rules: gate_options.RuleOption = None,
-    baseline: gate_options.BaselineOption = None,
-    exit_zero: gate_options.MaybeExitZeroOption = None,
-    quiet: options.MaybeQuietOption = None,
     verify: VerifyOption = False,
-    budget: options.BudgetOption = None,
-    examine: options.ExamineOption = None,
     save_trace: options.SaveTraceOption = None,
     config: options.ConfigOption = None,
 ) -> int:
@@ -93,10 +81,9 @@ def run(
     script's own where it is not 0; else 0 nothing at or above --fail-on, 1 findings, 2 usage,
     3 nothing was measured, 4 a bug of gradcheck.
     """
-    given = dict(locals())  # first, so that it holds the options and nothing else
     if verify and ranks() is not None:
         raise UsageError("--verify takes one process; use diagnose --strategy ddp or fsdp instead")
-    found = _settings(given, config)
+    found = effective(given, config)
     wanted = outputs.parse(found["output"], save_trace)
 
     from gradcheck_cli.probe.launching import find_module, find_script
@@ -151,19 +138,6 @@ def _gated(outcome: Outcome, report: "Report | None", policy: "Policy") -> "Gate
     from gradcheck_cli import gating
 
     return gating.beside(report, policy, outcome.conclusion.notes)
-
-
-def _settings(given: Mapping[str, Any], config: str | None) -> "Settings":
-    """Return what the command line, the environment and the config say; outputs stay in a checkout."""
-    from gradcheck_cli import gating, settings
-    from gradcheck_cli.rules import all_rules
-
-    chosen = {name: given[name] for name in ("output", "fail_on", "quiet", "budget", "examine")}
-    chosen |= gate_options.as_settings(given)
-    found = settings.load(chosen, config=config, rules=all_rules())
-    gating.check(found.policy)
-    confine_outputs(found)
-    return found
 
 
 def _tell_ending(outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcheck_cli import gating
 from gradcheck_cli.cli import options, outputs
-from gradcheck_cli.cli.diagnosis_runs import confine_outputs
 from gradcheck_cli.cli.leaving import end_at_once
 from gradcheck_cli.cli.run import followed, say
 from gradcheck_cli.cli.telling import tell
+from gradcheck_cli.declared import AUTO, SETTINGS
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.running import Outcome, Plan
@@ -27,11 +27,9 @@ if TYPE_CHECKING:
 
 # What a script decides by itself, or what needs a training that gradcheck runs.
 THE_SCRIPTS_OWN = (
-    *("data", "loss", "optimizer", "lr", "batch_size", "seed", "device", "weights", "model_arg"),
-    *("target_column", "input_key", "target_key", "scheduler", "training_step", "clip_norm"),
-    *("accumulate", "precision", "strategy", "trust", "timeout", "examine", "verify_on"),
+    *(name for name in options.TRAINING if name != "steps"),
+    *("strategy", "trust", "timeout", "examine", "verify_on"),
 )
-OURS = ("output", "fail_on", "quiet", "budget", "verify", "steps")
 
 
 class Script(NamedTuple):
@@ -42,13 +40,14 @@ class Script(NamedTuple):
     module: bool = False
 
 
-def script_of(given: Mapping[str, Any]) -> Script | None:
+def script_of(
+    name: str | None, arguments: Sequence[str], given: Mapping[str, Any], *, module: bool = False
+) -> Script | None:
     """Return the script that was named, None for a model; it is read, nothing of it runs.
 
     A module (`-m`) and a file with arguments of its own are scripts, a file that trains when it is
     imported, and one that trains when it is run and names no model and data. Raises UsageError for options that have no meaning there.
     """
-    name, arguments, module = given["model"], tuple(given["arguments"] or ()), given["module"]
     if name is None:
         if module or arguments:
             raise UsageError("which script? its name comes before its arguments")
@@ -59,9 +58,9 @@ def script_of(given: Mapping[str, Any]) -> Script | None:
     if not (module or arguments or trains):
         return None
     if unfit:
-        shown = ", ".join(f"--{n.replace('_', '-')}" for n in unfit)
+        shown = ", ".join(SETTINGS[n].flag if n in SETTINGS else f"--{n}" for n in unfit)
         raise UsageError(f"{name} is run as the script that it is, which {shown} cannot change")
-    return Script(name, arguments, module)
+    return Script(name, tuple(arguments), module)
 
 
 def _parts(path: Path) -> bool:
@@ -70,18 +69,6 @@ def _parts(path: Path) -> bool:
 
     found = survey_file(path)
     return all(any(not c.needs for c in found.get(kind, ())) for kind in ("model", "data"))
-
-
-def settings_of(given: Mapping[str, Any], chosen: Mapping[str, Any]) -> "Settings":
-    """Return the settings for a script: `chosen` and the options that are about the report."""
-    from gradcheck_cli import settings
-    from gradcheck_cli.rules import all_rules
-
-    wanted = {name: given[name] for name in OURS if name in given}
-    found = settings.load({**wanted, **chosen}, config=given["config"], rules=all_rules())
-    gating.check(found.policy)
-    confine_outputs(found)
-    return found
 
 
 def diagnose(script: Script, found: "Settings", save_trace: Path | None) -> int:
@@ -99,8 +86,8 @@ def watched(
     script: Script, found: "Settings", policy: Policy, *, stdout_to_stderr: bool
 ) -> Iterator[Outcome]:
     """Run the first steps of the script and yield what was seen; fixes are tried if wanted."""
-    steps = options.steps_of(str(found["steps"]))
-    if steps is None:
+    steps = found["steps"]
+    if steps == AUTO:
         raise UsageError("--steps auto is for models; a script is stopped after a number of steps")
     quiet = bool(found["quiet"])
     if not quiet:

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator
 
+from gradcheck_cli.declared import SETTINGS
 from gradcheck_cli.settings.survey import Candidate, Survey
 
 PLAIN = re.compile(r"[A-Za-z][\w./-]*(:[A-Za-z_][\w./]*)?")
@@ -10,29 +12,7 @@ HEAD = """\
 # What `gradcheck diagnose` examines here. `gradcheck config` shows the values that count.
 # References: file.py:name, pkg.mod:name, or a call with literals, file.py:build(depth=30).
 """
-TAIL = """
-# Everything below is a default; take the # away to change it.
-# lr: 1e-3
-# batch_size: 32
-# steps: 50              # or auto
-# seed: 0
-# device: auto           # cpu, cuda, mps
-# precision: fp32        # bf16, fp16
-# clip_norm: 1.0
-# accumulate: 1          # micro-batches per step
-# fail_on: error         # warning, note, never
-# output: ["yaml:gradcheck-report.yaml"]   # with {model} in the path: one of each of `models`
-#
-# What counts; `gradcheck rules` lists them, `gradcheck explain GC101` shows what may be set.
-# select: [ALL]
-# ignore: [GC402, stalled-loss]
-# per-module-ignores:
-#   - {modules: "head.*", rules: GC603, reason: frozen on purpose}
-# rules:
-#   GC101: {severity: warning, attenuation: 1e-4}
-# baseline: gradcheck-baseline.yaml
-# exit-zero: false
-"""
+TAIL = "# More settings, with their defaults or an example; take the # away to change one."
 ABSENT = {
     "model": "# model: file.py:build_model       # no nn.Module was found: name yours",
     "data": "# data: file.py:train_data          # none was found: a Dataset, DataLoader, tensors, or what returns one",
@@ -50,7 +30,23 @@ def draft(found: Survey) -> str:
             lines += [ABSENT[kind]] if kind in ABSENT else []
             continue
         lines += _entry(kind, best, found.found[kind][1:])
-    return "\n".join(lines) + "\n" + TAIL
+    return "\n".join([*lines, "", TAIL, *others()]) + "\n"
+
+
+def others() -> Iterator[str]:
+    """Yield the lines, as comments, of the settings that have an example or a default."""
+    for setting in SETTINGS.values():
+        said = setting.example or _default(setting.default)
+        if said:
+            first, *rest = f"{setting.name}: {said}".splitlines()
+            about = re.split(r"[.:;](?: |$)", setting.help)[0]
+            yield from (f"# {line}" for line in [f"{first:24}  # {about}", *rest])
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return ""
+    return quoted(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _entry(kind: str, best: Candidate, others: list[Candidate]) -> list[str]:

@@ -8,35 +8,21 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from gradcheck_cli.declared import DEFAULTS, SETTINGS, TRAINING, Kind, Setting
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.settings.catalogue import Known, by_code, mistakes
-from gradcheck_cli.settings.discovery import VARIABLE, find_config
+from gradcheck_cli.settings.discovery import find_config
 from gradcheck_cli.settings.layers import Value, over
 from gradcheck_cli.settings.located import Located, Place
 from gradcheck_cli.settings.policies import policy_of
 from gradcheck_cli.settings.problems import ConfigError, did_you_mean, shown
-from gradcheck_cli.settings.schema import PATHS, Config, Entry, ModuleIgnores
+from gradcheck_cli.settings.schema import Config, Entry, ModuleIgnores, RuleSettings, kind_of
 from gradcheck_cli.settings.spelling import unify
 
-DEFAULTS: dict[str, Any] = {
-    "seed": 0,
-    "device": "auto",
-    "precision": "fp32",
-    "accumulate": 1,
-    "steps": 50,
-    "output": [],
-    "fail_on": "error",
-    "quiet": False,
-    "verify": True,
-    "select": ["ALL"],
-    "exit_zero": False,
-}
-PREFIX = "GRADCHECK_"
 OF_ITS_MODEL = ("name", "model_args", "weights")
-NO_VARIABLE = {"models", "name", "model_args", "per_module_ignores", "rules"}
 WITHIN: dict[str | int, type[BaseModel]] = {"models": Entry, "per_module_ignores": ModuleIgnores}
-FOR_TARGET = tuple(name for name in Entry.model_fields if name not in {"name", "steps"})
+FOR_TARGET = tuple(s.name for s in TRAINING if s.name not in {"name", "steps"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +106,32 @@ def load(
 def _checked(given: Mapping[str, Any], rules: Sequence[Known]) -> Iterator[tuple[str, Any]]:
     """Yield what the command line says; selectors that fit nothing are the gate's to mention."""
     for name, value in given.items():
-        if name == "rules" and value is not None:
+        if value is None:
+            continue
+        if name == "rules":
             for _, message in mistakes({"rules": value}, rules) if rules else ():
                 raise UsageError(message)
             yield name, by_code(value, rules)
-        elif value is not None:
-            yield name, value
+        else:
+            yield name, _plain(_fitting(SETTINGS[name], value, f"{SETTINGS[name].flag} {value}"))
+
+
+def _fitting(setting: Setting, value: Any, said: str) -> Any:
+    """Return the value as its kind is. Raises UsageError, naming what was `said`."""
+    try:
+        return TypeAdapter(kind_of(setting)).validate_python(value)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{said}: {message[:1].lower()}{message[1:]}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without classes of the schema."""
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    return value.plain() if isinstance(value, ModuleIgnores | RuleSettings) else value
 
 
 def _name(values: Mapping[str, Value], index: int) -> str:
@@ -138,13 +144,14 @@ def _from_file(
 ) -> tuple[dict[str, Value], list[dict[str, Value]]]:
     unify(located)
     config = _validated(located)
-    if config.models and config.model:
-        located.report(("models",), "there is `model` too; say either one or several", key=True)
-    for index, entry in enumerate(config.models or ()):
-        if entry.model is None:
-            located.report(("models", index), "names no model")
     values = _values(config, located, ())
-    values.pop("models", None)
+    models = values.pop("models", Value([], "")).value
+    if models and "model" in values:
+        located.report(("models",), "there is `model` too; say either one or several", key=True)
+    entries = [_values(entry, located, ("models", i)) for i, entry in enumerate(models)]
+    for index, entry in enumerate(entries):
+        if "model" not in entry:
+            located.report(("models", index), "names no model")
     said = {name: value.value for name, value in values.items()}
     for place, message in mistakes(said, rules) if rules else ():
         located.report(place, message, key=place[0] == "rules" and len(place) == 2)
@@ -152,14 +159,10 @@ def _from_file(
         raise ConfigError(located.problems)
     if "rules" in values:
         values["rules"] = Value(by_code(said["rules"], rules), values["rules"].origin)
-    models = [
-        _values(entry, located, ("models", index))
-        for index, entry in enumerate(config.models or ())
-    ]
-    return values, models
+    return values, entries
 
 
-def _validated(located: Located) -> Config:
+def _validated(located: Located) -> BaseModel:
     """Return what has no mistakes; those of the rest are noted."""
     try:
         return Config.model_validate(located.content)
@@ -187,26 +190,24 @@ def _locate(located: Located, problem: Any) -> None:
     located.report(place, f"{name}: {message[:1].lower()}{message[1:]}{given}"[:300])
 
 
-def _values(entry: Entry, located: Located, place: Place) -> dict[str, Value]:
+def _values(entry: BaseModel, located: Located, place: Place) -> dict[str, Value]:
     folder = located.file.resolve().parent
     values = {}
-    for name in entry.model_fields_set:
-        value = getattr(entry, name)
-        if value is None:
-            continue
-        line = located.at((*place, name), key=True).line
-        if name in PATHS:
-            value = anchored(value, folder)
-        elif name == "output":
-            value = [_anchored_output(text, folder) for text in value]
-        elif name == "baseline":
-            value = str(shown(folder / value))
-        elif name == "per_module_ignores":
-            value = [entry.plain() for entry in value]
-        elif name == "rules":
-            value = {said: settings.plain() for said, settings in value.items()}
-        values[name] = Value(value, f"{located.file}:{line}")
+    for name, value in entry:
+        if value is not None:
+            line = located.at((*place, name), key=True).line
+            meant = _beside(SETTINGS[name].kind, _plain(value), folder)
+            values[name] = Value(meant, f"{located.file}:{line}")
     return values
+
+
+def _beside(kind: Kind, value: Any, folder: Path) -> Any:
+    """Return a value of a file in `folder` with its paths as they read from the working folder."""
+    if kind in {Kind.REFERENCE, Kind.CHECKPOINT}:
+        return anchored(value, folder)
+    if kind is Kind.OUTPUTS:
+        return [_anchored_output(text, folder) for text in value]
+    return str(shown(folder / value)) if kind is Kind.FILE else value
 
 
 def anchored(text: str, folder: Path) -> str:
@@ -240,20 +241,11 @@ def _anchored_output(text: str, folder: Path) -> str:
     return f"{kind}:{shown(folder / path)}" if colon else text
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
-    values: dict[str, Value] = {}
-    for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or variable == VARIABLE:
-            continue
-        name = variable.removeprefix(PREFIX).lower()
-        info = Config.model_fields.get(name)
-        if info is None or name in NO_VARIABLE:
-            continue  # other tools may have variables of that kind
-        given: Any = text.split(",") if name == "output" else text
-        try:
-            value = TypeAdapter(info.rebuild_annotation()).validate_python(given)
-        except ValidationError as error:
-            message = error.errors()[0]["msg"]
-            raise UsageError(f"{variable}={text}: {message[:1].lower()}{message[1:]}") from None
-        values[name] = Value(value, variable)
-    return values
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
+    """Yield what variables of settings say; other tools may have variables that begin alike."""
+    for setting in SETTINGS.values():
+        if setting.variable in environ:
+            text = environ[setting.variable]
+            given = text.split(",") if setting.kind is Kind.OUTPUTS else text
+            value = _fitting(setting, given, f"{setting.variable}={text}")
+            yield setting.name, Value(value, setting.variable)

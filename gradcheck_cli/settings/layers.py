@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-ADDING = ("extend_select", "ignore", "extend_ignore", "per_module_ignores", "rules")
+from gradcheck_cli.declared import SETTINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,8 @@ class Value:
 
 
 def over(name: str, below: Value | None, above: Value) -> Value:
-    """Return what counts where one layer lies over another; the settings of ADDING are joined."""
-    if below is None or name not in ADDING:
+    """Return what counts where one layer lies over another; some are joined."""
+    if below is None or not SETTINGS[name].adds:
         return above
     origin = f"{below.origin} + {above.origin}"
     if name != "rules":

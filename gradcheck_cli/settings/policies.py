@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gradcheck_cli.policy import BUDGET, ModuleIgnore, Policy
+from gradcheck_cli.policy import ModuleIgnore, Policy
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.settings.catalogue import SEVERITY
 
@@ -28,9 +28,9 @@ def policy_of(settings: Mapping[str, Any]) -> Policy:
         ),
         thresholds=_thresholds(rules),
         verify=bool(settings["verify"]),
-        budget=settings.get("budget", BUDGET),
+        budget=settings["budget"],
         verify_on=settings.get("verify_on"),
-        examine=settings.get("examine", "full"),
+        examine=settings["examine"],
         fail_on=None if fail_on == NEVER else Severity(fail_on),
         baseline=None if baseline is None else Path(baseline),
         exit_zero=bool(settings["exit_zero"]),

@@ -1,5 +1,6 @@
-"""What a config may say: the keys, their kinds and their limits."""
+"""The shape of a config, made of the declared settings: the keys, their kinds and their limits."""
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Annotated, Any, Literal
 
@@ -9,8 +10,11 @@ from pydantic import (
     ConfigDict,
     Field,
     WithJsonSchema,
+    create_model,
     model_validator,
 )
+
+from gradcheck_cli.declared import GATE, MODELS, REPORT, TRAINING, TRIALS, Kind, Setting
 
 Dialect = dict[str, Any]
 
@@ -67,41 +71,10 @@ def threshold(value: Any) -> float:
     return value  # type: ignore[no-any-return]
 
 
-Reference = Annotated[str, BeforeValidator(reference)]
-Positive = Annotated[float, Field(gt=0)]
-Steps = Annotated[Any, BeforeValidator(step_count)]
-Count = Annotated[int, Field(ge=1)]
 Names = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(listed)]
 Threshold = Annotated[
     Any, BeforeValidator(threshold), WithJsonSchema({"type": "number", "minimum": 0})
 ]
-
-
-class Entry(BaseModel):
-    """One model and how to train it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-    name: str | None = None
-    model: Reference | None = None
-    model_args: dict[str, Any] | None = None
-    weights: str | None = None
-    data: Reference | None = None
-    target_column: str | None = None
-    input_key: str | None = None
-    target_key: str | None = None
-    loss: Reference | None = None
-    optimizer: Reference | None = None
-    scheduler: Reference | None = None
-    training_step: Reference | None = None
-    lr: Positive | None = None
-    batch_size: Count | None = None
-    accumulate: Count | None = None
-    clip_norm: Positive | None = None
-    precision: Literal["fp32", "bf16", "fp16"] | None = None
-    seed: int | None = None
-    device: str | None = None
-    steps: Steps | None = None
 
 
 class ModuleIgnores(BaseModel):
@@ -139,26 +112,48 @@ class RuleSettings(BaseModel):
         return self.model_dump(exclude_none=True)
 
 
-class Config(Entry):
-    """The whole file: one model or several, and what to do with the report."""
+class _Keys(BaseModel):
+    """A mapping that has the keys of settings and no others."""
 
-    models: list[Entry] | None = Field(default=None, min_length=1)
-    output: list[str] | None = None
-    fail_on: Literal["error", "warning", "note", "never"] | None = None
-    quiet: bool | None = None
-    verify: bool | None = None
-    budget: Annotated[float, Field(ge=0)] | None = None
-    examine: Literal["none", "quick", "full"] | None = None
-    verify_on: Annotated[int, Field(ge=1)] | None = None
-    timeout: Annotated[float, Field(gt=0)] | None = None
-    select: Names | None = None
-    extend_select: Names | None = None
-    ignore: Names | None = None
-    extend_ignore: Names | None = None
-    per_module_ignores: list[ModuleIgnores] | None = None
-    rules: dict[str, RuleSettings] | None = None
-    baseline: str | None = None
-    exit_zero: bool | None = None
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
-PATHS = ("model", "data", "loss", "optimizer", "scheduler", "training_step", "weights")
+KINDS: dict[Kind, Any] = {
+    Kind.TEXT: str,
+    Kind.REFERENCE: Annotated[str, BeforeValidator(reference)],
+    Kind.CHECKPOINT: str,
+    Kind.FILE: str,
+    Kind.NUMBER: float,
+    Kind.WHOLE: int,
+    Kind.STEPS: Annotated[Any, BeforeValidator(step_count)],
+    Kind.FLAG: bool,
+    Kind.NAMES: Names,
+    Kind.OUTPUTS: list[str],
+    Kind.ARGUMENTS: dict[str, Any],
+    Kind.IGNORES: list[ModuleIgnores],
+    Kind.RULES: dict[str, RuleSettings],
+}
+
+
+def kind_of(setting: Setting) -> Any:
+    """Return the annotation that a value of the setting fits."""
+    if setting.kind is Kind.CHOICE:
+        return Literal[setting.choices]
+    if setting.kind is Kind.MODELS:
+        return Annotated[list[Entry], Field(min_length=1)]  # type: ignore[valid-type]
+    return Annotated[KINDS[setting.kind], Field(ge=setting.least, gt=setting.above)]
+
+
+def _keys(name: str, settings: Iterable[Setting], text: str) -> type[BaseModel]:
+    fields: dict[str, Any] = {
+        s.name: (kind_of(s) | None, Field(default=None, description=s.help)) for s in settings
+    }
+    return create_model(name, __base__=_Keys, __doc__=text, **fields)
+
+
+Entry = _keys("Entry", TRAINING, "One model and how to train it.")
+Config = _keys(
+    "Config",
+    (*TRAINING, MODELS, *REPORT, *TRIALS, *GATE),
+    "The whole file: one model or several, and what to do with the report.",
+)

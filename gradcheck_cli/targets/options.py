@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradcheck_cli.declared import DEFAULTS, TRAINING, check
 from gradcheck_cli.errors import UsageError
 
-PRECISIONS = ("fp32", "bf16", "fp16")
 STRATEGIES = ("ddp", "fsdp")
 LEAST_SEED, MOST_SEED = -(2**63), 2**64 - 1  # of torch.manual_seed
 
@@ -17,9 +17,9 @@ class Options:
 
     lr: float | None = None
     batch_size: int | None = None
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "fp32"  # fp32 | bf16 | fp16
+    seed: int = DEFAULTS["seed"]
+    device: str = DEFAULTS["device"]
+    precision: str = DEFAULTS["precision"]  # fp32 | bf16 | fp16
     model_args: Mapping[str, Any] = field(default_factory=dict)  # text values follow annotations
     weights: str | None = None  # FILE or FILE:key
     trust: bool = False  # load files that can run code
@@ -28,7 +28,7 @@ class Options:
     target_key: str | None = None
     scheduler: Any = None  # function of the optimizer
     clip_norm: float | None = None
-    accumulate: int = 1  # micro-batches per step
+    accumulate: int = DEFAULTS["accumulate"]  # micro-batches per step
     training_step: Any = None  # training_step(model, batch) or (model, batch, optimizers)
     strategy: str | None = None  # ddp | fsdp: share every batch with the other ranks
     most_samples: int | None = None  # of a batch that are used, where fixes are tried
@@ -36,15 +36,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.strategy not in (None, *STRATEGIES):
             raise UsageError(f"no strategy {self.strategy!r}; use {' or '.join(STRATEGIES)}")
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"no precision {self.precision!r}; use {', '.join(PRECISIONS)}")
         if not LEAST_SEED <= self.seed <= MOST_SEED:
             raise UsageError(f"seed {self.seed}: torch takes {LEAST_SEED} to {MOST_SEED}")
-        for name in ("batch_size", "accumulate"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} is {value}; it must be at least 1")
-        for name in ("lr", "clip_norm"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"{name} is {value}; it must be above 0")
+        for setting in TRAINING:
+            check(setting.name, getattr(self, setting.name, None))

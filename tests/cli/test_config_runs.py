@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck_cli.cli.joint_runs import own_specs
-from gradcheck_cli.cli.training_options import arguments_of
+from gradcheck_cli.cli.options import as_settings
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.yamlfile import read
 from tests.cli.test_diagnose import GOOD, RAISES
@@ -97,7 +97,7 @@ def test_arguments_of_a_model(tmp_path) -> None:
     assert done.returncode in {0, 1}, done.stderr
     assert read(tmp_path / "r.yaml").run.parameters == 4 * 5 + 5 + 5 * 3 + 3
     with pytest.raises(UsageError, match="expected NAME=VALUE"):
-        arguments_of(["width"])
+        as_settings({"model_args": ["width"]})
 
 
 @pytest.mark.parametrize("command", ["fix", "init", "config"])

@@ -70,10 +70,13 @@ def test_nothing_asked_is_usage_and_help_goes_to_stderr() -> None:
         (["diagnose", "x.py", "--stpes", "3"], "No such option"),
         (["diagnose", "x.py", "--fail-on", "fatal"], "'fatal' is not one of"),
         (["diagnose", "x.py", "--batch-size", "0"], "--batch-size"),
-        (["diagnose", "x.py", "--steps", "0"], "error: --steps 0: at least one step"),
+        (
+            ["diagnose", "x.py", "--steps", "0"],
+            "error: --steps 0: should be auto or a whole number from 1",
+        ),
         (
             ["diagnose", "x.py", "--steps", "ten"],
-            "error: --steps ten: expected a whole number or auto",
+            "error: --steps ten: should be auto or a whole number from 1",
         ),
         (
             ["diagnose", "x.py", "--output", "yml"],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gradcheck_cli.cli.gate_options import as_settings
+from gradcheck_cli.cli.options import as_settings
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.policy import ModuleIgnore
 from gradcheck_cli.records.finding import Severity

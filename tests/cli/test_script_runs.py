@@ -39,8 +39,10 @@ print("ended by itself")
 GUARDED = "def main():\n    pass\nif __name__ == '__main__':\n    main()\n"
 
 
-def given(model: str | None, *arguments: str, **options: Any) -> dict[str, Any]:
-    return {"model": model, "arguments": arguments, "module": False, **options}
+def asked(
+    model: str | None, *arguments: str, module: bool = False, **options: Any
+) -> Script | None:
+    return script_of(model, arguments, options, module=module)
 
 
 @pytest.fixture
@@ -52,18 +54,18 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_file_that_trains_when_imported_is_a_script(files: Path) -> None:
-    assert script_of(given("train.py")) == Script("train.py")
-    assert script_of(given("train.py", "--epochs", "3")).arguments == ("--epochs", "3")
+    assert asked("train.py") == Script("train.py")
+    assert asked("train.py", "--epochs", "3").arguments == ("--epochs", "3")
 
 
 def test_a_module_and_a_file_with_arguments_are_scripts(files: Path) -> None:
-    assert script_of(given("some.module", module=True)).module
-    assert script_of(given("guarded.py", "x")) == Script("guarded.py", ("x",))
+    assert asked("some.module", module=True).module
+    assert asked("guarded.py", "x") == Script("guarded.py", ("x",))
 
 
 @pytest.mark.parametrize("model", [None, "guarded.py", "train.py:net", "pkg.mod:net", "none.py"])
 def test_a_model_is_no_script(files: Path, model: str | None) -> None:
-    assert script_of(given(model)) is None
+    assert asked(model) is None
 
 
 MAIN = """
@@ -83,22 +85,22 @@ PARTS = "def build_model():\n    ...\ndef make_data():\n    ...\n"
 
 def test_a_file_that_trains_when_run_and_names_no_parts_is_a_script(files: Path) -> None:
     (files / "main.py").write_text(MAIN)
-    assert script_of(given("main.py")) == Script("main.py")
-    assert script_of(given("main.py", data="other.py:data")) is None
+    assert asked("main.py") == Script("main.py")
+    assert asked("main.py", data="other.py:data") is None
     (files / "main.py").write_text(PARTS + MAIN)
-    assert script_of(given("main.py")) is None
+    assert asked("main.py") is None
 
 
 @pytest.mark.parametrize("option", ["lr", "data", "strategy", "batch_size"])
 def test_options_of_a_model_are_refused_for_a_script(files: Path, option: str) -> None:
     shown = option.replace("_", "-")
     with pytest.raises(UsageError, match=f"train.py is run as .* --{shown} cannot change"):
-        script_of(given("train.py", **{option: "1"}))
+        asked("train.py", **{option: "1"})
 
 
 def test_arguments_without_a_script_are_refused() -> None:
     with pytest.raises(UsageError, match="which script"):
-        script_of(given(None, module=True))
+        asked(None, module=True)
 
 
 def test_diagnose_hands_a_script_on_with_its_arguments(
@@ -113,7 +115,7 @@ def test_diagnose_hands_a_script_on_with_its_arguments(
     monkeypatch.setattr("gradcheck_cli.cli.script_runs.diagnose", noted)
     words = ["diagnose", "train.py", "--steps", "7", "--no-verify", "--", "--lr", "2"]
     assert app(args=words, standalone_mode=False) == 1
-    assert seen == [(Script("train.py", ("--lr", "2")), "7", False, None)]
+    assert seen == [(Script("train.py", ("--lr", "2")), 7, False, None)]
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from gradcheck_cli.cli.options import FailOn
 from gradcheck_cli.cli.outputs import parse
 from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.errors import ExitCode
@@ -24,18 +23,18 @@ CRASHED = replace(HEALTHY, crashed=(Crash("rule GC999", "boom"),))
 @pytest.mark.parametrize(
     ("report", "fail_on", "code"),
     [
-        (HEALTHY, FailOn.NOTE, ExitCode.OK),
-        (SICK, FailOn.ERROR, ExitCode.FINDINGS),
-        (SICK, FailOn.NEVER, ExitCode.OK),
-        (NOTED, FailOn.WARNING, ExitCode.OK),
-        (NOTED, FailOn.NOTE, ExitCode.FINDINGS),
-        (INTERRUPTED, FailOn.NEVER, ExitCode.INTERRUPTED),
-        (CRASHED, FailOn.ERROR, ExitCode.BUG),
-        (a_report.empty(), FailOn.NEVER, ExitCode.CANNOT_DIAGNOSE),
+        (HEALTHY, Severity.NOTE, ExitCode.OK),
+        (SICK, Severity.ERROR, ExitCode.FINDINGS),
+        (SICK, None, ExitCode.OK),
+        (NOTED, Severity.WARNING, ExitCode.OK),
+        (NOTED, Severity.NOTE, ExitCode.FINDINGS),
+        (INTERRUPTED, None, ExitCode.INTERRUPTED),
+        (CRASHED, Severity.ERROR, ExitCode.BUG),
+        (a_report.empty(), None, ExitCode.CANNOT_DIAGNOSE),
     ],
 )
 def test_the_exit_code(report, fail_on, code) -> None:
-    assert Gated(report, Policy(fail_on=fail_on.gate)).code is code
+    assert Gated(report, Policy(fail_on=fail_on)).code is code
 
 
 @pytest.mark.parametrize(

@@ -1,259 +1,68 @@
 """Public training programs, unchanged, with and without `gradcheck run`: the same output, what it costs.
 
-    python -m benchmarks.public --checkouts FOLDER [--only PART] [--check]
+    python -m benchmarks.public --checkouts FOLDER [--only PART] [--again] [--check]
 
-None of their code is here. `FOLDER` holds git repositories as `OWNER+NAME/repo` (bare or not); each
-program is taken out of the commit that is named, beside data of a small generator, and run twice in a
-folder of its own. Where torch alone does not suffice, the program says which module it lacks.
+None of their code is here. `FOLDER` holds git repositories as `OWNER+NAME/repo`; each program is taken
+out of the commit that is named, beside stand-ins for what it would download, and run twice. Rows are
+kept in `benchmarks/public.jsonl` as they come, so a run that was cut goes on; `docs/public.md` is made of them.
 """
 
 import argparse
 import json
-import os
-import random
-import re
-import resource
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-# What differs between any two runs: times, rates, and the memory in use.
-_VARYING = re.compile(r"-?\d+(\.\d+)?\s*(ms|s|sec|seconds|%)\b|\d+\.\d+%|mfu -?\S+|ms/batch\s+\S+")
-_LONGEST = 240.0  # seconds of one run
+from benchmarks.programs import PROGRAMS
+from benchmarks.programs.page import equal, false, page
+from benchmarks.programs.running import compared
 
-
-def text(folder: Path) -> None:
-    """Write three files of words from a small grammar, as a corpus of sentences."""
-    words = random.Random(0)
-    nouns, verbs = ["cat", "dog", "bird", "child", "river"], ["sees", "finds", "likes", "follows"]
-    for name, lines in (("train", 400), ("valid", 40), ("test", 40)):
-        said = (
-            f"the {words.choice(nouns)} {words.choice(verbs)} the {words.choice(nouns)} ."
-            for _ in range(lines)
-        )
-        (folder / f"{name}.txt").write_text("\n".join(said) + "\n")
+KEPT = Path(__file__).with_name("public.jsonl")
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "public.md"
 
 
-def characters(folder: Path) -> None:
-    """Write tokens of such a corpus as nanoGPT reads them: two binary files and a table."""
-    import pickle
-
-    import numpy as np
-
-    text(folder)
-    for name, kind in (("train", "train"), ("valid", "val")):
-        raw = (folder / f"{name}.txt").read_bytes()
-        np.array([c - 10 for c in raw], dtype=np.uint16).tofile(folder / f"{kind}.bin")
-    table = {"vocab_size": 120, "itos": {}, "stoi": {}}
-    (folder / "meta.pkl").write_bytes(pickle.dumps(table))
-
-
-def sines(folder: Path) -> None:
-    """Write sine waves of random phases."""
-    import numpy as np
-    import torch
-
-    phases = np.random.default_rng(0).integers(-80, 80, (40, 1))
-    waves = np.sin((np.arange(200) + phases) / 20.0)
-    torch.save(waves, folder / "traindata.pt")
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One program of a repository and how it is run."""
-
-    name: str
-    repository: str
-    commit: str
-    command: tuple[str, ...]
-    folder: str = "."  # in which it is started
-    data: Callable[[Path], None] | None = None
-    data_folder: str = "."
-    path: str = ""  # put on PYTHONPATH
-    files: tuple[str, ...] = ()  # what it needs beside Python files
-    sick: bool = False  # by its own commands: what is found is right
-
-
-EXAMPLES, NANO, NAMES, MINGPT, ODE = (
-    ("pytorch/examples", "77f55b912142e11fcfdf5b530231fb9c52f181e8"),
-    ("karpathy/nanoGPT", "3adf61e154c3fe3fca428ad6bc3818b27a3b8291"),
-    ("karpathy/makemore", "988aa59e4d8fefa526d06f3b453ad116258398d4"),
-    ("karpathy/minGPT", "37baab71b9abea1b76ab957409a1cc2fbfba8a26"),
-    ("rtqichen/torchdiffeq", "657943acefa826ef04c025ebeb1ff5e9d60dc268"),
-)
-
-
-def makemore(kind: str) -> Program:
-    """Return makemore with one of its models."""
-    command = ("makemore.py", "--type", kind, "--max-steps", "150", "--num-workers", "0")
-    small = ("--n-layer", "2", "--n-embd", "32")
-    return Program(f"makemore {kind}", *NAMES, (*command, *small), files=("names.txt",))
-
-
-def words(kind: str, *options: str) -> Program:
-    """Return the word language model of pytorch/examples with one of its models."""
-    size = ("--emsize", "32", "--nhid", "32", "--epochs", "1", "--log-interval", "10")
-    return Program(
-        f"word_language_model {kind} {' '.join(options)}".strip(),
-        *EXAMPLES,
-        ("main.py", "--data", ".", "--model", kind, *size, *options),
-        folder="word_language_model",
-        data=text,
-        data_folder="word_language_model",
-    )
-
-
-PROGRAMS = (
-    *(makemore(kind) for kind in ("transformer", "mlp", "rnn", "gru", "bow", "bigram")),
-    *(words(kind) for kind in ("LSTM", "GRU", "RNN_TANH", "Transformer")),
-    words("LSTM", "--use-optimizer", "--lr", "0.001"),
-    Program("regression", *EXAMPLES, ("main.py",), folder="regression"),
-    Program(
-        "time_sequence_prediction",
-        *EXAMPLES,
-        ("train.py", "--steps", "1"),
-        folder="time_sequence_prediction",
-        data=sines,
-        data_folder="time_sequence_prediction",
-    ),
-    Program("reinforce", *EXAMPLES, ("reinforce.py",), folder="reinforcement_learning"),
-    Program("actor_critic", *EXAMPLES, ("actor_critic.py",), folder="reinforcement_learning"),
-    Program(
-        "nanoGPT shakespeare_char",
-        *NANO,
-        (
-            *("train.py", "config/train_shakespeare_char.py", "--device=cpu", "--compile=False"),
-            *("--eval_iters=2", "--log_interval=10", "--block_size=32", "--batch_size=8"),
-            *("--n_layer=2", "--n_head=2", "--n_embd=64", "--max_iters=120", "--dropout=0.0"),
-        ),
-        data=characters,
-        data_folder="data/shakespeare_char",
-    ),
-    Program(
-        "minGPT adder", *MINGPT, ("projects/adder/adder.py", "--trainer.max_iters=120"), path="."
-    ),
-    Program(
-        "torchdiffeq ode_demo",
-        *ODE,
-        ("examples/ode_demo.py", "--niters", "40", "--data_size", "200"),
-        path=".",
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """One run that has ended."""
-
-    code: int
-    out: str
-    err: str
-    seconds: float  # of processor time
-
-
-def take_out(program: Program, checkouts: Path, into: Path) -> bool:
-    """Write the program's commit into a folder; False where the repository is not at hand."""
-    home = checkouts / program.repository.replace("/", "+") / "repo"
-    if not home.is_dir():
-        return False
-    archive = subprocess.run(
-        ["git", "-C", str(home), "archive", program.commit, "*.py", *program.files],
-        capture_output=True,
-        check=False,
-    )
-    if archive.returncode:
-        return False
-    subprocess.run(["tar", "-x", "-C", str(into)], input=archive.stdout, check=True)
-    if program.data is not None:
-        folder = into / program.data_folder
-        folder.mkdir(parents=True, exist_ok=True)
-        program.data(folder)
-    return True
-
-
-def ran(program: Program, root: Path, before: list[str]) -> Ran:
-    """Run it once. Raises TimeoutExpired."""
-    paths = [str(root / program.path)] if program.path else []
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "PYTHONHASHSEED": "0",
-        "PYTHONPATH": os.pathsep.join([*paths, str(Path(__file__).resolve().parent.parent)]),
+def kept() -> dict[str, dict[str, Any]]:
+    """Return the newest row of each program that is still listed, in the order of the list."""
+    lines = KEPT.read_text().splitlines() if KEPT.exists() else []
+    rows = {row["program"]: row for row in map(json.loads, lines)}
+    return {
+        program.name: rows[program.name] | ({"sick": program.sick} if program.sick else {})
+        for program in PROGRAMS
+        if program.name in rows
     }
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, *before, *program.command],
-        cwd=root / program.folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=_LONGEST,
-        check=False,
-    )
-    now = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = now.ru_utime + now.ru_stime - spent.ru_utime - spent.ru_stime
-    return Ran(done.returncode, done.stdout, done.stderr, used)
 
 
-def compared(program: Program, checkouts: Path) -> dict[str, object]:
-    """Run a program alone and watched; return its row."""
-    row: dict[str, object] = {"program": program.name, "commit": program.commit[:8]}
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        if not all(take_out(program, checkouts, Path(x)) for x in (one, other)):
-            return row | {"said": "not at hand"}
-        try:
-            alone = ran(program, Path(one), [])
-            if alone.code:
-                last = (alone.err.strip().splitlines() or [""])[-1]
-                return row | {"said": f"does not run here: {last}"}
-            report = Path(other) / "report.json"
-            watch = ["-m", "gradcheck_cli", "run", "-q", "--fail-on", "never"]
-            ours = ran(program, Path(other), [*watch, "-o", f"json:{report}"])
-        except subprocess.TimeoutExpired:
-            return row | {"said": f"takes more than {_LONGEST:g} s"}
-        found = json.loads(report.read_text()) if report.exists() else None
-    same = _VARYING.sub("", alone.out) == _VARYING.sub("", ours.out)
-    row |= {"same output": same, "exit code": f"{alone.code} {ours.code}"}
-    row["time"] = f"{ours.seconds / alone.seconds:.2f}x"
-    if found is None:
-        return row | {"said": (ours.err.strip().splitlines() or [""])[-1], "lost": True}
-    serious = [f["name"] for f in found["findings"] if f["severity"] == "error"]
-    mild = [f["name"] for f in found["findings"] if f["severity"] == "warning"]
-    said = f"{found['verdict']}: {found['headline']}"
-    return row | {"steps": found["run"]["steps"], "said": said, "errors": serious, "warnings": mild}
-
-
-_COLUMNS = ("program", "commit", "same output", "exit code", "time", "steps", "errors", "warnings")
-
-
-def line(row: dict[str, object]) -> str:
-    """Return a row of the table in Markdown."""
-    cells = []
-    for column in (*_COLUMNS, "said"):
-        value = row.get(column, "")
-        cells.append(", ".join(value) if isinstance(value, list) else str(value))
-    return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
+def keep(row: dict[str, Any]) -> None:
+    """Put a row in the place of the program's older one."""
+    rows = kept() | {row["program"]: row}
+    order = [program.name for program in PROGRAMS]
+    ordered = sorted(rows.values(), key=lambda one: order.index(one["program"]))
+    KEPT.write_text("".join(json.dumps(one) + "\n" for one in ordered))
 
 
 def main() -> int:
-    """Print the table; with --check return 1 where output differs, a report is lost or errs."""
+    """Run what is asked for; with --check return 1 where results differ, a report is lost or errs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--checkouts", type=Path, required=True, help="folder of repositories")
-    parser.add_argument("--only", default="", help="part of a program's name")
-    parser.add_argument("--check", action="store_true", help="exit 1 on a difference or an error")
+    parser.add_argument(
+        "--checkouts", type=Path, help="folder of repositories; without: the page only"
+    )
+    parser.add_argument("--only", action="append", help="parts of programs' names")
+    parser.add_argument("--again", action="store_true", help="also what is kept")
+    parser.add_argument(
+        "--check", action="store_true", help="exit 1 on a difference or a false error"
+    )
     given = parser.parse_args()
-    print("| " + " | ".join((*_COLUMNS, "said")) + " |")
-    print("|" + "---|" * (len(_COLUMNS) + 1), flush=True)
-    bad = 0
-    for program in PROGRAMS:
-        if given.only in program.name:
+    for program in PROGRAMS if given.checkouts else ():
+        asked = not given.only or any(part in program.name for part in given.only)
+        if asked and (given.again or program.name not in kept()):
             row = compared(program, given.checkouts)
-            print(line(row), flush=True)
-            wrong = bool(row.get("errors")) and not program.sick
-            bad += row.get("same output") is False or bool(row.get("lost")) or wrong
+            keep(row)
+            print(json.dumps(row), flush=True)
+    rows = list(kept().values())
+    repositories = len({program.repository for program in PROGRAMS})
+    PAGE.write_text(page(rows, len(PROGRAMS), repositories))
+    ran = [row for row in rows if "not_run" not in row]
+    bad = sum(row["lost"] or bool(false(row, "errors")) or not equal(row) for row in ran)
     return int(given.check and bad > 0)
 
 

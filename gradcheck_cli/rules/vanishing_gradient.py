@@ -63,7 +63,7 @@ def vanishing_gradient(
     Matters   upper layers learn to read random features, lower layers keep their initial weights.
     Severity  error when something follows from it: the lower layers do not move or the loss does not
               fall; warning when the loss falls, though not by half, over layers behind a flat
-              nonlinearity; note when an adaptive optimizer makes up for it or the network learns all
+              nonlinearity or along time; note when an adaptive optimizer makes up for it or the network learns all
               the same.
     Not for   frozen or detached layers (GC601), gradients that dead units (GC201) or operations
               without a slope (GC103) turn to zero, constant data (GC701), a converged model,
@@ -222,8 +222,9 @@ def _along_time(trace: Trace, limit: float, state: Progress) -> Hit | None:
     if not found:
         return None
     ratio, layer = min(found, key=lambda pair: pair[0])
+    falls = Severity.WARNING if state.better else Severity.ERROR  # late steps may tell enough
     return Hit(
-        severity=Severity.NOTE if state.fine else Severity.ERROR,
+        severity=Severity.NOTE if state.fine else falls,
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"In {layer.path} the gradient that reaches the first time steps is {number(ratio)} "
         "of that at the last: what came early can not be learned.",

@@ -112,6 +112,19 @@ def test_a_gradient_lost_along_time_is_named(times: float, count: int) -> None:
     assert all(f.layers == ("l1",) and "time step" in f.message for f in answer)
 
 
+def test_a_gradient_lost_along_time_is_no_error_while_the_loss_falls() -> None:
+    """Late time steps can tell enough, and gates learn to remember."""
+    curve = [loss * (1 - 0.0015 * step) for step, loss in enumerate(losses("stalled"))]
+    for loss, severity in (
+        ("stalled", Severity.ERROR),
+        (curve, Severity.WARNING),
+        ("learning", Severity.NOTE),
+    ):
+        trace = with_reading(a_trace(loss=loss), "l1", early_over_late=1e-5)
+        [finding] = found(gc101, trace)
+        assert finding.severity is severity
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_a_network_that_hardly_acts_on_its_loss_is_weak_as_a_whole(scale: float) -> None:
     weak = scaled(a_trace((1e-6,) * 4), scale)

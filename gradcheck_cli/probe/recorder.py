@@ -40,6 +40,7 @@ from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.probe.teachers import Made, Prelude
 from gradcheck_cli.probe.units import UnitWatch
+from gradcheck_cli.probe.warned import warnings_at_their_line
 from gradcheck_cli.probe.weights import WeightWatch
 from gradcheck_cli.records.trace import Cut, Gap, Role, SourceSite, Step, Trace
 
@@ -102,6 +103,7 @@ class Recorder:
     def __enter__(self) -> Self:
         add = self._exit.callback
         add(self.unhook_forward)
+        self._exit.enter_context(warnings_at_their_line())
         add(register_optimizer_step_pre_hook(self._before_update).remove)
         add(register_optimizer_step_post_hook(self._after_update).remove)
         self.hook_forward()

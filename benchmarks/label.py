@@ -24,11 +24,11 @@ learned: in both seeds the final loss is below 0.9 of the first one, and below 0
 vanishing   persistent and worse and recovers, in both seeds; but where another disease is planted
             and confirmed, that is the label, and where it is planted and not confirmed: ambiguous;
             ambiguous too where the loss ends above twice its beginning: such a run diverges first
-            of all (this clause was added after the first labelling, for two cases).
+            of all (this clause was added after the first labeling, for two cases).
 other:NAME  another disease is planted, its own measured sign (SIGNS) shows in both seeds, and worse.
 healthy     learned, and nothing is planted; or a disease is planted, learned, and not worse.
 ambiguous   all else. A run whose weights end as no numbers counts as one whose loss does (added after
-            the first labelling of the unseen cases, for one case). These are listed apart and never scored.
+            the first labeling of the unseen cases, for one case). These are listed apart and never scored.
 """
 
 import argparse

@@ -29,7 +29,7 @@ import torch
 
 from benchmarks import peer_costs
 from benchmarks.models import MODELS, Work
-from benchmarks.timing import synchronise, timed
+from benchmarks.timing import synchronize, timed
 from gradcheck_cli.probe.recorder import Recorder
 from gradcheck_cli.probe.sampling import Sampling
 
@@ -51,7 +51,7 @@ def watched(work: Work, recorder: Recorder, *, inspect: bool) -> None:
 def idle(recorder: Recorder, work: Work, device: str) -> float:
     """Return the seconds that a step costs which is not looked at: modules have no hooks then."""
     costs = []
-    synchronise(device)
+    synchronize(device)
     for _ in range(50):
         begun = time.perf_counter()
         recorder._before_update(work.optimizer, (work.optimizer,), {})  # noqa: SLF001 - ours

@@ -18,7 +18,7 @@ from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.records.trace import Trace
 
 LAYERS, WIDTH, STEPS = 24, 256, 6
-# 80 blocks of 7 matrices and 2 normalisations, embedding, last normalisation and head.
+# 80 blocks of 7 matrices and 2 normalizations, embedding, last normalization and head.
 LAYERS_70B = 80 * 9 + 3
 TRAINED = 10_000  # steps of the run that is calculated
 RANKS = (8, 64, 1024)

@@ -89,11 +89,11 @@ def outcome(
     if isinstance(trace, str):
         result.broken = trace
         return result
-    judgement = judge(trace)
-    for finding in reversed(judgement.findings):  # the gravest last
+    judgment = judge(trace)
+    for finding in reversed(judgment.findings):  # the gravest last
         result.said[finding.name] = finding.severity
-    result.causes = tuple(cause.name for cause in rank(trace, judgement.findings))
-    result.broken = "; ".join(crash.where for crash in judgement.crashed)
+    result.causes = tuple(cause.name for cause in rank(trace, judgment.findings))
+    result.broken = "; ".join(crash.where for crash in judgment.crashed)
     result.truths = {
         name: truth.is_true(name, case, evidence, trace.losses) for name in result.raised
     }
@@ -141,7 +141,7 @@ class Score:
 
 
 def wanted(case: Case) -> str | None:
-    """Return the finding that a case is labelled with."""
+    """Return the finding that a case is labeled with."""
     if case.label == "vanishing":
         return VANISHING
     return case.label.removeprefix("other:") if case.label.startswith("other:") else None

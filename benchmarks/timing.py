@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 
 
-def synchronise(device: str) -> None:
+def synchronize(device: str) -> None:
     """Wait until the device has done what it was given."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
@@ -14,8 +14,8 @@ def synchronise(device: str) -> None:
 
 def timed(step: Callable[[], object], device: str) -> float:
     """Return the seconds of one step, without what was started before it."""
-    synchronise(device)
+    synchronize(device)
     begun = time.perf_counter()
     step()
-    synchronise(device)
+    synchronize(device)
     return time.perf_counter() - begun

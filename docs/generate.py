@@ -295,6 +295,17 @@ def formats() -> str:
     return table(("format", "for"), [(f"`{f.name}`", f.about) for f in FORMATS])
 
 
+def former() -> str:
+    """Return the table of names that fixes had before."""
+    from gradcheck_cli.records.diagnosis import FORMER_NAMES
+
+    rows = [
+        (f"`{old}`", f"[{new}](reference/remedies.md#{anchor(new)})")
+        for old, new in FORMER_NAMES.items()
+    ]
+    return table(("before", "now"), rows)
+
+
 def verbs() -> str:
     """Return the table of commands."""
     import typer
@@ -399,6 +410,7 @@ PAGES: dict[str, Callable[[], str]] = {
 PARTS: dict[str, Callable[[], str]] = {
     "imports": imports,
     "exits": exits,
+    "former": former,
     "commands": verbs,
     "benchmarks": benchmarks,
     "accuracy": accuracy,

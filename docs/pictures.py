@@ -98,8 +98,8 @@ def profile_svg(folder: Path) -> str:
         f'<path d="M{LEFT} {y:.1f}H{WIDE - 20}" stroke="#666666" stroke-dasharray="5 4"/>'
         f'<text x="{WIDE - 22}" y="{y - 6:.1f}" text-anchor="end">limit of GC101</text>'
     )
-    for name, colour, label in CURVES:
-        parts += _curve(measured(read(folder / f"{name}.yaml")), colour, label)
+    for name, color, label in CURVES:
+        parts += _curve(measured(read(folder / f"{name}.yaml")), color, label)
     middle = (LEFT + WIDE - 20) / 2
     said = "layer, the lowest at the left"
     parts.append(f'<text x="{middle:.0f}" y="{HIGH - 14}" text-anchor="middle">{said}</text></svg>')
@@ -110,17 +110,17 @@ def _y(value: float) -> float:
     return TOP + (LOW - TOP) * log10(max(value, FLOOR)) / log10(FLOOR)
 
 
-def _curve(rows: list[LayerSummary], colour: str, label: str) -> list[str]:
+def _curve(rows: list[LayerSummary], color: str, label: str) -> list[str]:
     apart = (WIDE - 60 - LEFT) / max(len(rows) - 1, 1)
     points = [(LEFT + 20 + i * apart, _y(r.sensitivity or FLOOR)) for i, r in enumerate(rows)]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    parts = [f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>']
+    parts = [f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2"/>']
     for (x, y), row in zip(points, rows, strict=True):
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
-        if colour == CURVES[0][1]:
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>')
+        if color == CURVES[0][1]:
             parts.append(
                 f'<text x="{x:.1f}" y="{LOW + 24}" text-anchor="middle">{escape(row.path)}</text>'
             )
     x, y = points[1]
-    parts.append(f'<text x="{x + 8:.1f}" y="{y + 18:.1f}" fill="{colour}">{label}</text>')
+    parts.append(f'<text x="{x + 8:.1f}" y="{y + 18:.1f}" fill="{color}">{label}</text>')
     return parts

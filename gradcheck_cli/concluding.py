@@ -11,7 +11,7 @@ from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import History, LayerSummary, LossSummary, Verdict
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 from gradcheck_cli.rules import telling
-from gradcheck_cli.rules.engine import Judgement
+from gradcheck_cli.rules.engine import Judgment
 from gradcheck_cli.rules.profile import (
     Quantity,
     arriving_rms,
@@ -33,21 +33,21 @@ BESIDE = (
 )
 
 
-def verdict(trace: Trace, judgement: Judgement, *, beside: bool = False) -> Verdict:
+def verdict(trace: Trace, judgment: Judgment, *, beside: bool = False) -> Verdict:
     """Return sick when something above a note counts.
 
     Healthy needs a loss better than its reference, or falling towards it, beyond the noise; or one whose
     size tells nothing, so that gradients and updates are all there is to judge: so it is of a model that
     trains `beside` others. Where only the policy keeps something from counting, it is healthy beyond that.
     """
-    if is_serious(judgement.findings):
+    if is_serious(judgment.findings):
         return Verdict.SICK
-    if judgement.calmed and not judgement.crashed:
+    if judgment.calmed and not judgment.crashed:
         return Verdict.HEALTHY
-    if beside and trace.taken >= _FEW and not judgement.crashed:
+    if beside and trace.taken >= _FEW and not judgment.crashed:
         return Verdict.HEALTHY
     state = progress(trace)
-    if state.state is State.UNKNOWN or len(trace.steps) < _FEW or judgement.crashed:
+    if state.state is State.UNKNOWN or len(trace.steps) < _FEW or judgment.crashed:
         return Verdict.UNSURE
     well = state.better or state.state is State.UNRATED
     return Verdict.HEALTHY if well and not _open(trace) else Verdict.UNSURE
@@ -76,7 +76,7 @@ def headline(
     """Return one sentence a person can act on; `longer` says how more steps are observed."""
     state = progress(trace)
     if found is Verdict.HEALTHY:
-        if beside and verdict(trace, Judgement()) is Verdict.UNSURE:
+        if beside and verdict(trace, Judgment()) is Verdict.UNSURE:
             return BESIDE
         return f"Nothing wrong: gradients reach all layers and {telling.clause(state)}."
     if found is Verdict.UNSURE:

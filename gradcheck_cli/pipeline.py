@@ -20,7 +20,7 @@ from gradcheck_cli.records.recording import Advice, Recording
 from gradcheck_cli.records.report import Report, RunFacts, Verdict
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.rules import all_rules
-from gradcheck_cli.rules.engine import Judgement, check_selection, judge
+from gradcheck_cli.rules.engine import Judgment, check_selection, judge
 
 if TYPE_CHECKING:
     from gradcheck_cli.examine.subject import Subject
@@ -84,40 +84,40 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
     observed = _examined(observed, policy, crashed, on_stage)
     trace = observed.trace
     mute = BESIDE_OTHERS if observed.beside else observed.mute
-    judgement = judge(trace, policy, mute=mute, subject=observed.subject)
-    crashed += judgement.crashed
-    trace = _passed(observed, judgement, policy)
-    causes = rank(trace, judgement.findings, on_crash=crashed.append)
-    found = concluding.verdict(trace, judgement, beside=observed.beside)
+    judgment = judge(trace, policy, mute=mute, subject=observed.subject)
+    crashed += judgment.crashed
+    trace = _passed(observed, judgment, policy)
+    causes = rank(trace, judgment.findings, on_crash=crashed.append)
+    found = concluding.verdict(trace, judgment, beside=observed.beside)
     proposals: tuple[Proposal, ...] = ()
     stopped = observed.stopped
     if found is Verdict.SICK and observed.training is not None:
-        proposals = _proposed(observed, judgement, causes, crashed)
-        proposals, stopped = _tried(observed, policy, judgement, proposals, on_stage)
+        proposals = _proposed(observed, judgment, causes, crashed)
+        proposals, stopped = _tried(observed, policy, judgment, proposals, on_stage)
     fixes = tuple(p.fix for p in proposals)
     causes = _reconsidered(causes, fixes)
     report = Report(
         verdict=found,
-        headline=_headline(observed, judgement, found, causes, fixes),
+        headline=_headline(observed, judgment, found, causes, fixes),
         run=_facts(observed, stopped),
         assumptions=(*observed.assumptions, *_where_tried(observed, fixes)),
-        findings=judgement.findings,
+        findings=judgment.findings,
         causes=causes,
         fixes=fixes,
         examination=trace.examination,
-        passed=judgement.passed,
-        skipped=judgement.skipped,
+        passed=judgment.passed,
+        skipped=judgment.skipped,
         crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),
         gaps=(*trace.gaps, *observed.gaps, *_stopped_early(trace, stopped)),
         layers=concluding.summaries(trace),
         loss=concluding.loss(trace),
         history=concluding.history(trace),
         next_steps=concluding.next_steps(
-            found, judgement.findings, fixes, observed.advice, taken=trace.taken
+            found, judgment.findings, fixes, observed.advice, taken=trace.taken
         ),
     )
     recordings = (_recorded(observed, report),)
-    return Conclusion(report, recordings, proposals, judgement.notes, observed.training)
+    return Conclusion(report, recordings, proposals, judgment.notes, observed.training)
 
 
 def recalled(recording: Recording) -> Observed:
@@ -176,29 +176,29 @@ def _examined(
     return replace(observed, trace=replace(observed.trace, examination=answers))
 
 
-def _passed(observed: Observed, judgement: Judgement, policy: Policy) -> Trace:
+def _passed(observed: Observed, judgment: Judgment, policy: Policy) -> Trace:
     """Return the trace with steps repeated with one thing changed, where gradients are sick."""
     if observed.questioned is None or observed.stopped is not None or policy.examine == "none":
         return observed.trace
     from gradcheck_cli.examine import with_passes
 
-    return with_passes(observed.questioned, observed.trace, judgement.findings)
+    return with_passes(observed.questioned, observed.trace, judgment.findings)
 
 
 def _proposed(
-    observed: Observed, judgement: Judgement, causes: Sequence[Cause], crashed: list[Crash]
+    observed: Observed, judgment: Judgment, causes: Sequence[Cause], crashed: list[Crash]
 ) -> "tuple[Proposal, ...]":
     from gradcheck_cli.remedies.proposing import propose
 
     assert observed.training is not None
     training = observed.training()
-    return propose(training, observed.trace, causes, judgement.findings, on_crash=crashed.append)
+    return propose(training, observed.trace, causes, judgment.findings, on_crash=crashed.append)
 
 
 def _tried(
     observed: Observed,
     policy: Policy,
-    judgement: Judgement,
+    judgment: Judgment,
     proposals: "tuple[Proposal, ...]",
     on_stage: Stage | None,
 ) -> "tuple[tuple[Proposal, ...], BaseException | None]":
@@ -223,7 +223,7 @@ def _tried(
                 observed.repeat,
                 proposals,
                 budget=policy.budget,
-                baseline=judgement.findings,
+                baseline=judgment.findings,
                 on_progress=say,
                 policy=policy,
             )
@@ -243,17 +243,17 @@ def _reconsidered(causes: tuple[Cause, ...], fixes: Sequence[Fix]) -> tuple[Caus
 
 def _headline(
     observed: Observed,
-    judgement: Judgement,
+    judgment: Judgment,
     found: Verdict,
     causes: Sequence[Cause],
     fixes: Sequence[Fix],
 ) -> str:
-    if found is Verdict.HEALTHY and judgement.calmed:
-        return concluding.calmed(judgement.left_out)
+    if found is Verdict.HEALTHY and judgment.calmed:
+        return concluding.calmed(judgment.left_out)
     return concluding.headline(
         observed.trace,
         found,
-        judgement.findings,
+        judgment.findings,
         causes,
         fixes=fixes,
         longer=observed.advice.longer,

@@ -25,12 +25,12 @@ from gradcheck_cli.renderers.html import render as render_html
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.replay.played import Played
 from gradcheck_cli.targets.sources import SiteBook
-from gradcheck_cli.witnessing import Circumstances, conclusion_of, judgement_of
+from gradcheck_cli.witnessing import Circumstances, conclusion_of, judgment_of
 
 OnFinding = Callable[[Finding], None]
 _SOONEST = 10  # steps after which findings are looked for
 _LATER = 1.4  # times as many steps until the next look: all looks together cost little
-_ALARMED = 1.1  # the same, where the loss has jumped or is no number
+_ALARMED = 1.1  # the same, where the loss has jumped or is NaN or Inf
 
 VERIFY = "to have the fixes tried: watch(..., verify=True), and .verify() after the loop"
 NOTHING = (
@@ -54,7 +54,7 @@ def watch(
     The first `first` steps are observed one by one, later ones ever more rarely, until step 2,000 at
     least one in `every`. `on_finding` is called with each new error or warning, from inside
     `optimizer.step()`; what it raises ends the loop. Findings are looked for after 10 steps and each
-    time that 40 % more were taken, sooner when the loss jumps or is no number. `policy` says what
+    time that 40 % more were taken, sooner when the loss jumps or is NaN or Inf. `policy` says what
     counts; without it the config file and the environment do. Raises UsageError when the optimizer
     holds no parameter of the model, and for a config with mistakes.
     """
@@ -122,7 +122,7 @@ class Watch:
         if not self.steps:
             return ()
         [session] = self._everywhere.sessions
-        return judgement_of(session, self.policy).findings
+        return judgment_of(session, self.policy).findings
 
     def report(self) -> Report:
         """Return the report of what was measured so far. Raises CannotDiagnoseError without a step."""

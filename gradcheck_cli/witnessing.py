@@ -27,7 +27,7 @@ from gradcheck_cli.replay.examined import subject_of_steps
 from gradcheck_cli.replay.played import Played
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.replay.reproducing import Replayed
-from gradcheck_cli.rules.engine import Judgement, judge
+from gradcheck_cli.rules.engine import Judgment, judge
 from gradcheck_cli.targets.repeatable import Repeatable
 from gradcheck_cli.targets.training import Training
 
@@ -101,7 +101,7 @@ class Snapshots:
         self._next = ended + max(self.seconds, (ended - began) / SHARE)
 
 
-def judgement_of(session: Session, policy: Policy) -> Judgement:
+def judgment_of(session: Session, policy: Policy) -> Judgment:
     """Ask the rules about one training alone while it goes on."""
     return judge(session.trace(), policy, mute=_mute(session), subject=session.subject)
 

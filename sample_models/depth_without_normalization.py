@@ -1,7 +1,7 @@
-"""Thirty-four GELU layers without a normalisation.
+"""Thirty-four GELU layers without a normalization.
 
 GELU is nearly x / 2 for small x: the smaller the signal the more each layer shrinks it. Xavier
-initialisation, which is sound for a few layers, does not prevent that over thirty-four: signal
+initialization, which is sound for a few layers, does not prevent that over thirty-four: signal
 and gradient both die out.
 
 Finding: vanishing-gradient
@@ -16,7 +16,7 @@ from sample_models.digits import load
 
 
 def block() -> list[nn.Module]:
-    """One hidden layer, with Xavier initialisation."""
+    """One hidden layer, with Xavier initialization."""
     linear = nn.Linear(64, 64)
     nn.init.xavier_normal_(linear.weight)
     nn.init.zeros_(linear.bias)

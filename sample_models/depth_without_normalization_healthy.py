@@ -1,6 +1,6 @@
 """The twin of depth_without_normalization: a LayerNorm before each activation.
 
-Each normalisation restores the size of the signal, and with it that of the gradient.
+Each normalization restores the size of the signal, and with it that of the gradient.
 
 Finding: none
 """
@@ -13,7 +13,7 @@ from sample_models.digits import load
 
 
 def block() -> list[nn.Module]:
-    """One hidden layer, with Xavier initialisation."""
+    """One hidden layer, with Xavier initialization."""
     linear = nn.Linear(64, 64)
     nn.init.xavier_normal_(linear.weight)
     nn.init.zeros_(linear.bias)

@@ -1,4 +1,4 @@
-"""The twin of exploding: He initialisation.
+"""The twin of exploding: He initialization.
 
 Weights of variance 2 / inputs keep signal and gradient at the same size.
 

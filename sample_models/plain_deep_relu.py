@@ -1,4 +1,4 @@
-"""Thirty ReLU layers with PyTorch's default initialisation.
+"""Thirty ReLU layers with PyTorch's default initialization.
 
 The default draws weights of variance 1 / (3 * inputs), a sixth of what a ReLU layer needs: signal
 and gradient shrink by 1 / sqrt(6) in each layer and are gone after thirty.

@@ -1,4 +1,4 @@
-"""The twin of plain_deep_relu: He initialisation instead of the default.
+"""The twin of plain_deep_relu: He initialization instead of the default.
 
 Weights of variance 2 / inputs keep signal and gradient at the same size through all thirty
 layers.

@@ -1,4 +1,4 @@
-"""The twin of symmetric_init: Xavier initialisation.
+"""The twin of symmetric_init: Xavier initialization.
 
 Random weights make every unit different.
 

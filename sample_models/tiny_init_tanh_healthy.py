@@ -1,4 +1,4 @@
-"""The twin of tiny_init_tanh: Xavier initialisation.
+"""The twin of tiny_init_tanh: Xavier initialization.
 
 Weights of variance 1 / width keep signal and gradient at about the same size through all layers.
 

@@ -61,7 +61,7 @@ def room_of(file: Path, root: Path) -> str:
 
 
 def imported(file: Path, root: Path) -> Iterator[str]:
-    """Yield the absolute name of everything that `file` imports, however it is spelt."""
+    """Yield the absolute name of everything that `file` imports, however it is spelled."""
     parts = (PACKAGE, *file.relative_to(root).parts[:-1])
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

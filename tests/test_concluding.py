@@ -10,17 +10,17 @@ from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.records.finding import Crash, Severity
 from gradcheck_cli.records.report import Verdict
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.engine import Judgement, judge
+from gradcheck_cli.rules.engine import Judgment, judge
 from tests.rules.a_trace import a_trace, losses
 from tests.rules.arbitrary import any_trace
 from tests.rules.test_properties import calmly
 
 
 def concluded(trace: Trace) -> tuple[Verdict, str]:
-    judgement = judge(trace)
-    verdict = concluding.verdict(trace, judgement)
-    causes = rank(trace, judgement.findings)
-    return verdict, concluding.headline(trace, verdict, judgement.findings, causes)
+    judgment = judge(trace)
+    verdict = concluding.verdict(trace, judgment)
+    causes = rank(trace, judgment.findings)
+    return verdict, concluding.headline(trace, verdict, judgment.findings, causes)
 
 
 def test_the_headline_of_a_sick_run_names_finding_cause_and_first_layer() -> None:
@@ -68,7 +68,7 @@ def test_a_crash_of_ours_is_no_clean_bill_of_health() -> None:
 
 
 def test_an_empty_trace_is_unsure() -> None:
-    assert concluding.verdict(Trace(), Judgement()) is Verdict.UNSURE
+    assert concluding.verdict(Trace(), Judgment()) is Verdict.UNSURE
     assert concluding.history(Trace()).losses == ()
     assert concluding.summaries(Trace()) == ()
 
@@ -92,16 +92,16 @@ def test_rows_are_relative_to_the_strongest_layer() -> None:
 @calmly
 @given(any_trace())
 def test_any_trace_can_be_concluded(trace: Trace) -> None:
-    judgement = judge(trace)
+    judgment = judge(trace)
     crashed: list[Crash] = []
-    causes = rank(trace, judgement.findings, on_crash=crashed.append)
+    causes = rank(trace, judgment.findings, on_crash=crashed.append)
     assert [c.traceback for c in crashed] == []
-    verdict = concluding.verdict(trace, judgement)
-    grave = [f for f in judgement.findings if f.severity is not Severity.NOTE]
+    verdict = concluding.verdict(trace, judgment)
+    grave = [f for f in judgment.findings if f.severity is not Severity.NOTE]
     assert (verdict is Verdict.SICK) is bool(grave)
     if any(not isfinite(s.loss) and not s.skipped for s in trace.steps):
         assert verdict is not Verdict.HEALTHY
-    assert concluding.headline(trace, verdict, judgement.findings, causes)
+    assert concluding.headline(trace, verdict, judgment.findings, causes)
     assert len(concluding.summaries(trace)) == len(trace.layers)
     told = concluding.history(trace)
     for rows in told.series.values():
@@ -110,4 +110,4 @@ def test_any_trace_can_be_concluded(trace: Trace) -> None:
             assert all(v is None or isfinite(v) for v in row)
     assert all(0 <= c.score <= 1 for c in causes)
     assert [c.score for c in causes] == sorted((c.score for c in causes), reverse=True)
-    assert concluding.next_steps(verdict, judgement.findings, ())
+    assert concluding.next_steps(verdict, judgment.findings, ())

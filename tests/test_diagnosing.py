@@ -162,7 +162,7 @@ def test_without_a_number_of_steps_it_stops_at_the_bound_when_never_sure(monkeyp
     assert report.run.steps == 35
 
 
-def test_thresholds_replace_those_of_the_rules_in_every_judgement(monkeypatch) -> None:
+def test_thresholds_replace_those_of_the_rules_in_every_judgment(monkeypatch) -> None:
     asked, judge = [], diagnosing.judge
 
     def judged(trace, policy=None):

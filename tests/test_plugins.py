@@ -106,7 +106,7 @@ def test_a_plugins_rule_obeys_the_gate_and_its_thresholds(acme: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("value", "code", "why"),
     [
-        ("bad:thing", "raise OSError('no licence')", "OSError: no licence"),
+        ("bad:thing", "raise OSError('no license')", "OSError: no license"),
         ("bad:thing", "", "AttributeError"),
         ("absent:thing", "", "ModuleNotFoundError: No module named 'absent'"),
         ("bad:thing", "thing = 3", "bad:thing is int, not Rule"),
@@ -130,7 +130,7 @@ def test_a_broken_rule_costs_only_itself_and_is_said(
 
 
 def test_a_rule_that_could_not_look_is_no_clean_bill(tmp_path: Path) -> None:
-    planted(tmp_path, "gradcheck.rules", "bad:thing", "raise OSError('no licence')")
+    planted(tmp_path, "gradcheck.rules", "bad:thing", "raise OSError('no license')")
     done = gradcheck(
         *("diagnose", "sample_models/deep_sigmoid_healthy.py", "--device", "cpu"),
         *("--output", f"yaml:{tmp_path}/r.yaml"),
@@ -141,7 +141,7 @@ def test_a_rule_that_could_not_look_is_no_clean_bill(tmp_path: Path) -> None:
     report = yaml.safe_load((tmp_path / "r.yaml").read_text())
     assert report["verdict"] == "unsure"
     assert [c["where"] for c in report["crashed"]] == ["plugin odd (gradcheck.rules) of bad 2.0"]
-    assert "a broken plugin: OSError: no licence" in " ".join(done.stdout.split())
+    assert "a broken plugin: OSError: no license" in " ".join(done.stdout.split())
 
 
 def test_a_plugins_rule_that_raises_is_put_down_to_the_plugin(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_plugins_rule_that_raises_is_put_down_to_the_plugin(tmp_path: Path) ->
 
 
 def test_a_broken_format_is_named_where_it_is_asked_for(tmp_path: Path) -> None:
-    planted(tmp_path, "gradcheck.renderers", "bad:thing", "raise OSError('no licence')")
+    planted(tmp_path, "gradcheck.renderers", "bad:thing", "raise OSError('no license')")
     done = gradcheck("diagnose", "x.py", "--output", "odd", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert "there is no format 'odd'" in done.stderr

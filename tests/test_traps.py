@@ -62,12 +62,12 @@ TRAPS = (
         ("test_slope_and_death_of_units", "test_saturation_in_a_network_that_learns_is_a_note_at_most"),
     ),
     Trap(
-        "a skip carries the gradient past dead branches; normalised weights have no scale",
+        "a skip carries the gradient past dead branches; normalized weights have no scale",
         ("residual_branches_dead", "residual_way_around_turned_down", "resnet_zero_gamma", "weight_norm_adam"),
-        ("test_normalised_layers_and_skips_set_the_size_themselves",),
+        ("test_normalized_layers_and_skips_set_the_size_themselves",),
     ),
     Trap(
-        "post-norm without warm-up, BatchNorm at initialisation, tiny batches, BatchNorm in eval mode",
+        "post-norm without warm-up, BatchNorm at initialization, tiny batches, BatchNorm in eval mode",
         ("transformer_post_norm_6_no_warm_up", "batch_of_two", "batch_of_one", "relu_15_batchnorm_in_eval"),
         ("test_growth_while_the_network_learns_is_not_reported", "test_says_so_when_batches_hold_one_sample"),
     ),

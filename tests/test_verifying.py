@@ -325,7 +325,7 @@ def test_a_confirmed_cause_outranks_any_score_and_a_refuted_one_falls_behind() -
 
 def test_a_fix_that_helps_against_much_confirms_little() -> None:
     causes = [cause("init-too-small", 0.8), cause("depth-without-normalization", 0.4)]
-    fixes = [tried("insert-normalisation", "depth-without-normalization", Status.VERIFIED, 0.5)]
+    fixes = [tried("insert-normalization", "depth-without-normalization", Status.VERIFIED, 0.5)]
     first, second = reconsidered(causes, fixes)
     assert first.name == "init-too-small"
     assert 0.4 < second.score < 0.8

@@ -6,7 +6,7 @@ from gradcheck_cli.causes.of_data import degenerate_data, labels_without_signal,
 from gradcheck_cli.causes.of_depth import depth_without_normalization, long_recurrence
 from gradcheck_cli.causes.of_experiments import OF_EXPERIMENTS
 from gradcheck_cli.causes.of_factors import constant_factor
-from gradcheck_cli.causes.of_initialisation import init_too_large, init_too_small
+from gradcheck_cli.causes.of_initialization import init_too_large, init_too_small
 from gradcheck_cli.causes.of_nonlinearities import (
     dead_relu,
     infinite_slope,

@@ -13,7 +13,7 @@ from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 from gradcheck_cli.rules.profile import arriving_norm, begun, first, late, typical
 
 BOUNDED = frozenset({"sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign"})
-# For these the slope is below 1 for half of the inputs or everywhere by design; initialisation is
+# For these the slope is below 1 for half of the inputs or everywhere by design; initialization is
 # expected to make up for it (He et al. 2015, eq. 10).
 ONE_SIDED_SLOPE = sqrt(0.5)
 _SMALLEST = 1e-12
@@ -26,7 +26,7 @@ class Link:
 
     layer: Layer
     nonlinearity: Layer | None
-    slope: float  # rms slope beyond what initialisation is expected to make up for
+    slope: float  # rms slope beyond what initialization is expected to make up for
     gain: float  # weight gain, 1 = keeps the variance
     at_start: bool = True
 
@@ -49,7 +49,7 @@ def links(trace: Trace, *, at_start: bool = True) -> list[Link]:
         bounded = layer.activation in BOUNDED or layer.activation is None
         expected = 1.0 if bounded else ONE_SIDED_SLOPE
         gain = std * sqrt(max(layer.fan_out, 1)) * (1.0 if bounded else ONE_SIDED_SLOPE)
-        if layer.normalised:
+        if layer.normalized:
             gain = 1.0
         relative = (slope if slope is not None else 1.0) / expected
         found.append(

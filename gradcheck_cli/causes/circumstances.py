@@ -15,7 +15,7 @@ from gradcheck_cli.rules.profile import (
 from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.rules.zeros import uses_half, zeroed
 
-# Nonlinearities whose outputs have no fixed point of the variance that an initialisation could hold.
+# Nonlinearities whose outputs have no fixed point of the variance that an initialization could hold.
 SMOOTH = frozenset({"gelu", "silu", "mish", "hardswish", "softplus", "tanhshrink"})
 # Findings that a lost gradient shows as.
 VANISHING = "vanishing-gradient zero-gradient collapsed-features poor-initialization stalled-loss"
@@ -36,7 +36,7 @@ def saturated_at_start(trace: Trace) -> bool:
 
 
 def asleep(trace: Trace) -> list[Layer]:
-    """Return the batch normalisations that run in eval mode."""
+    """Return the batch normalizations that run in eval mode."""
     return [x for x in trace.layers if x.kind.startswith("BatchNorm") and not x.training]
 
 
@@ -56,7 +56,7 @@ def flat_end(trace: Trace) -> bool:
     return progress(trace).state not in {State.BROKEN, State.CONVERGED}
 
 
-def beyond_initialisation(trace: Trace) -> bool:
+def beyond_initialization(trace: Trace) -> bool:
     """Most nonlinearities have no fixed point of the variance, or attention mixes the positions."""
     kinds = [x.activation for x in trace.weight_layers if x.activation is not None]
     smooth = sum(kind in SMOOTH for kind in kinds)

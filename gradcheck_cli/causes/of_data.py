@@ -13,7 +13,7 @@ from gradcheck_cli.rules.progress import progress
     "unnormalized-input",
     "saturated-activation vanishing-gradient exploding-gradient diverging-loss non-finite dying-relu "
     "stalled-loss update-too-large zero-gradient degenerate-data",
-    "Standardise the inputs and change nothing else.",
+    "Standardize the inputs and change nothing else.",
 )
 def unnormalized_input(seen: Evidence) -> Support | None:
     """Inputs are far from mean 0 and standard deviation 1, so the first layer works out of its range.

@@ -5,10 +5,10 @@ from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, path
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
-    beyond_initialisation,
+    beyond_initialization,
     lost_at_start,
 )
-from gradcheck_cli.causes.of_initialisation import too_small
+from gradcheck_cli.causes.of_initialization import too_small
 from gradcheck_cli.causes.shares import (
     BOUNDED_SLOPES,
     CUT,
@@ -33,20 +33,20 @@ from gradcheck_cli.rules.profile import depths, first, late, typical
 @cause(
     "depth-without-normalization",
     f"{VANISHING} exploding-gradient",
-    "Insert normalisation after each layer and keep initial weights and nonlinearity.",
+    "Insert normalization after each layer and keep initial weights and nonlinearity.",
 )
 def depth_without_normalization(seen: Evidence) -> Support | None:
-    """Many layers in a row with nothing that restores the size of the signal: no normalisation, no skips.
+    """Many layers in a row with nothing that restores the size of the signal: no normalization, no skips.
 
     Speaks for it  at least six weight layers in a row, a mild loss per layer that adds up; nonlinearities
                    that are flat near 0, which no initial weight makes up for.
-    Against it     normalisations, or skip connections on which the gradient comes down; one clear
+    Against it     normalizations, or skip connections on which the gradient comes down; one clear
                    culprit per layer; nothing lost before the first update.
     Sources        Ioffe & Szegedy 2015, arXiv:1502.03167; He et al. 2016, arXiv:1512.03385.
     """
     trace = seen.trace
     chain = [x for x in trace.weight_layers if x.depth is not None and x.role is Role.LINEAR]
-    bare = [x for x in chain if not x.normalised]
+    bare = [x for x in chain if not x.normalized]
     # a layer that is applied again and again adds time, not depth
     deepest = min(max((x.depth or 0 for x in chain), default=0), len(chain) - 1)
     if deepest < 5 or len(bare) < 0.7 * len(chain) or _carried(trace):
@@ -55,9 +55,9 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
         "vanishing-gradient", "exploding-gradient", "collapsed-features", "poor-initialization"
     ):
         return None
-    said = f"{len(bare)} of {len(chain)} weight layers have no normalisation and no skip that carries the gradient"
+    said = f"{len(bare)} of {len(chain)} weight layers have no normalization and no skip that carries the gradient"
     row = f"the signal passes {deepest + 1} layers in a row"
-    asleep_said = f"{len(asleep(trace))} BatchNorm layers are in eval mode and normalise nothing"
+    asleep_said = f"{len(asleep(trace))} BatchNorm layers are in eval mode and normalize nothing"
     found = seen.at_start
     if found and found[STATISTICS].value >= ENOUGH and asleep(trace):
         return experiment(found, STATISTICS, asleep(trace), more=(asleep_said,))
@@ -88,8 +88,8 @@ def _by_signs(
             (shrunk > 0.25, flat),
             (bool(asleep(trace)), asleep_said),
             (
-                beyond_initialisation(trace),
-                "initialisation alone does not keep the variance through such layers",
+                beyond_initialization(trace),
+                "initialization alone does not keep the variance through such layers",
             ),
         ],
         [
@@ -99,8 +99,8 @@ def _by_signs(
                 "but hardly anything was lost before the first update",
             ),
             (
-                start.gain < 0.9 and shrunk < 0.5 and not beyond_initialisation(trace),
-                "but an initialisation could keep the variance through such layers",
+                start.gain < 0.9 and shrunk < 0.5 and not beyond_initialization(trace),
+                "but an initialization could keep the variance through such layers",
             ),
         ],
         bare,
@@ -124,7 +124,7 @@ def _carried(trace: Trace) -> bool:
 @cause(
     "long-recurrence",
     "vanishing-gradient exploding-gradient stalled-loss",
-    "Shorten the sequence, or initialise the recurrence orthogonally, and see whether early steps get a gradient.",
+    "Shorten the sequence, or initialize the recurrence orthogonally, and see whether early steps get a gradient.",
 )
 def long_recurrence(seen: Evidence) -> Support | None:
     """The same weights are applied at every time step, so their effect on a gradient is a power.

@@ -65,7 +65,7 @@ def softmax_over_batch(seen: Evidence) -> Support | None:
 def output_outside_loss_domain(seen: Evidence) -> Support | None:
     """The loss expects other outputs than the model gives: probabilities, and it gets scores.
 
-    Speaks for it  at the model's outputs the loss is no number or flat, and after a softmax or sigmoid not.
+    Speaks for it  at the model's outputs the loss is NaN or Inf or flat, and after a softmax or sigmoid not.
     Against it     outputs that lie where the loss is defined.
     Sources        Bridle 1990.
     """

@@ -122,9 +122,9 @@ def dead_relu(seen: Evidence) -> Support | None:
 def infinite_slope(seen: Evidence) -> Support | None:
     """A function was evaluated where it has a value but no finite slope: the square root at 0.
 
-    Speaks for it  such a call on what layers computed, and a gradient that is no number in a step whose
+    Speaks for it  such a call on what layers computed, and a gradient that is NaN or Inf in a step whose
                    loss and outputs still are.
-    Against it     a loss or an output that is no number first; sixteen bits, which overflow; steps so
+    Against it     a loss or an output that is NaN or Inf first; sixteen bits, which overflow; steps so
                    large that anything breaks.
     Sources        IEEE 754: 0 * inf is NaN; PyTorch notes, Autograd mechanics (non-differentiable
                    functions).

@@ -115,7 +115,7 @@ def optimizer_misses_parameters(seen: Evidence) -> Support | None:
     missed = [
         x
         for x in seen.trace.layers
-        if x.parameters and x.trainable and not any(p.optimised for p in x.parameters)
+        if x.parameters and x.trainable and not any(p.optimized for p in x.parameters)
     ]
     if not missed or not seen.has("not-in-optimizer", "stalled-loss"):
         return None
@@ -124,7 +124,7 @@ def optimizer_misses_parameters(seen: Evidence) -> Support | None:
 
 @cause("frozen-parameters", "stalled-loss frozen-parameter update-too-small")
 def frozen_parameters(seen: Evidence) -> Support | None:
-    """Layers that should learn do not ask for a gradient.
+    """Layers that should learn have `requires_grad=False`.
 
     Speaks for it  a large share of the parameters frozen, and a loss that does not fall.
     Against it     fine-tuning, where the loss falls all the same.
@@ -145,7 +145,7 @@ def symmetric_init(seen: Evidence) -> Support | None:
     """All units of a layer start with the same weights, so they stay the same for ever.
 
     Speaks for it  identical rows in a weight matrix at the end of the run.
-    Against it     zero-initialised last layers, whose rows part after the first step.
+    Against it     zero-initialized last layers, whose rows part after the first step.
     Sources        Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 8.4.
     """
     if not any("identical" in e.what for f in seen.findings for e in f.evidence):
@@ -162,7 +162,7 @@ def double_softmax(seen: Evidence) -> Support | None:
 
     Speaks for it  the loss's input is the result of a softmax.
     Against it     nothing: the second softmax can not undo the first.
-    Sources        PyTorch documentation, torch.nn.CrossEntropyLoss (expects unnormalised logits).
+    Sources        PyTorch documentation, torch.nn.CrossEntropyLoss (expects unnormalized logits).
     """
     loss = seen.trace.loss
     if loss.kind == "cross_entropy" and loss.activation_before in {"softmax", "gumbel_softmax"}:

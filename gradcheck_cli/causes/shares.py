@@ -133,7 +133,7 @@ _CHANGES = {
     SCORES: "scores of attention of deviation 1",
     OUTPUT: "the gradient handed past what follows the last layer",
     LOGITS: "outputs of deviation 1",
-    STATISTICS: "batch normalisation on the statistics of the batch",
+    STATISTICS: "batch normalization on the statistics of the batch",
     GATES: "gates that are open",
     BOUNDED_SLOPES: "the slopes of sigmoids and tanhs set to 1 in the backward pass",
     ONE_SIDED_SLOPES: "the slopes of ReLUs and their kin set to 0.71 in the backward pass",

@@ -10,6 +10,7 @@ from rich.text import Text
 from gradcheck_cli import plugins
 from gradcheck_cli.cli.consoles import err, out
 from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.records.diagnosis import current_name
 from gradcheck_cli.renderers.words import clean, number
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _card(wanted: str) -> Iterator[Text]:
         if name == cause.name:
             return _of_cause(cause, rules_, cards)
     for remedy in cards:
-        if name == remedy.name:
+        if current_name(name) == remedy.name:
             return _of_remedy(remedy)
     named = (*(x.name for x in rules_), *(x.name for x in causes), *(x.name for x in cards))
     near = get_close_matches(

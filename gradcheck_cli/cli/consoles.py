@@ -81,5 +81,5 @@ def _discard(stream: IO[str]) -> None:
 
 
 def animated(console: Console) -> bool:
-    """May something move? Not in pipes and not in CI, whatever colour is forced."""
+    """May something move? Not in pipes and not in CI, whatever color is forced."""
     return console.is_interactive and sys.stderr.isatty() and "CI" not in os.environ

@@ -58,7 +58,7 @@ def longer(scene: Scene) -> Iterator[Said]:
             if taken >= number_of:
                 break
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
-        yield Said(outcome=Outcome.WRONG, said=f"the loss is no number {taken} steps later")
+        yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {taken} steps later")
         return
     yield _said(reference, curve, constant, taken)
 

@@ -21,7 +21,7 @@ SHARE = 0.05  # of them that may lie where the loss has no slope
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """Shares of samples: where the loss is no number, and where it is high and has no slope."""
+    """Shares of samples: where the loss is NaN or Inf, and where it is high and has no slope."""
 
     undefined: float
     clamped: float

@@ -56,9 +56,9 @@ class Standardized(Weights):
             return result
         units = 1 if call.name.startswith("conv") else result.ndim - 1
         over = [d for d in range(result.ndim) if d != units]
-        centred = result - result.mean(over, keepdim=True)
-        std = centred.square().mean(over, keepdim=True).sqrt()
-        return centred / torch.where(std > 0, std, torch.ones_like(std))
+        centered = result - result.mean(over, keepdim=True)
+        std = centered.square().mean(over, keepdim=True).sqrt()
+        return centered / torch.where(std > 0, std, torch.ones_like(std))
 
 
 class Skips(Intervention):
@@ -131,7 +131,7 @@ class Scores(Intervention):
 
 
 class BatchStatistics(Intervention):
-    """Batch normalisations in evaluation mode use the statistics of the batch."""
+    """Batch normalizations in evaluation mode use the statistics of the batch."""
 
     name = "batch statistics"
 

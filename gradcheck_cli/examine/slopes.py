@@ -12,7 +12,7 @@ from gradcheck_cli.probe.calls import CLAMPS, SOFTMAX
 from gradcheck_cli.probe.nonlinearities import ALIASES, KNOWN
 
 BOUNDED = frozenset({"sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign"})
-# The slope that initialisation makes up for in one-sided functions (He et al. 2015, eq. 10).
+# The slope that initialization makes up for in one-sided functions (He et al. 2015, eq. 10).
 ONE_SIDED_SLOPE = sqrt(0.5)
 _LEAKY = frozenset({"leaky_relu", "prelu", "rrelu"})  # never flat
 _CUTTING = frozenset("detach detach_ round sign sgn floor ceil trunc heaviside bernoulli".split())
@@ -53,7 +53,7 @@ class BoundedSlopes(_Slopes):
 
 
 class OneSidedSlopes(_Slopes):
-    """The slope of hidden ReLUs and their kin is the one that initialisation makes up for."""
+    """The slope of hidden ReLUs and their kin is the one that initialization makes up for."""
 
     name = "slopes of one-sided nonlinearities"
     slope = ONE_SIDED_SLOPE

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.probe.calls import Call
-from gradcheck_cli.probe.ownership import Owner, kind_of, normalises
+from gradcheck_cli.probe.ownership import Owner, kind_of, normalizes
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.records.trace import Gap, Layer, Parameter, Role, SourceSite
 
@@ -28,7 +28,7 @@ class Place:
     reads: dict[str, None] = field(default_factory=dict)
     activation: str | None = None
     activated_by: str | None = None
-    normalised: bool = False
+    normalized: bool = False
     at: SourceSite | None = None
 
 
@@ -49,8 +49,8 @@ def distances(tape: Tape) -> tuple[dict[int, int], dict[int, int]]:
 
 
 def _role(call: Call) -> Role:
-    if call.normalises:
-        return Role.NORMALISATION
+    if call.normalizes:
+        return Role.NORMALIZATION
     return Role.ATTENTION if call.attends else Role.ACTIVATION
 
 
@@ -76,22 +76,22 @@ def places(tapes: Sequence[Tape], roles: dict[str, Role]) -> dict[str, Place]:
 
 
 def _tell_readers(tape: Tape, index: int, found: dict[str, Place]) -> None:
-    """A nonlinearity or a normalisation tells the weight layers before it what follows them."""
+    """A nonlinearity or a normalization tells the weight layers before it what follows them."""
     call = tape.calls[index]
-    if call.nonlinearity is None and not call.normalises:
+    if call.nonlinearity is None and not call.normalizes:
         return
     for read in _sources(tape, index):
         place = found.get(tape.calls[read].path)
         if place is None:
             continue
-        if call.normalises:
-            place.normalised = True
+        if call.normalizes:
+            place.normalized = True
         elif place.activation is None and call.nonlinearity is not None:
             place.activation, place.activated_by = call.nonlinearity.name, call.path
 
 
 def _sources(tape: Tape, index: int) -> Iterable[int]:
-    """The nearest weight layers before a call, looking through normalisations and nonlinearities."""
+    """The nearest weight layers before a call, looking through normalizations and nonlinearities."""
     todo, seen = list(tape.calls[index].reads), set[int]()
     while todo:
         read = todo.pop()
@@ -100,7 +100,7 @@ def _sources(tape: Tape, index: int) -> Iterable[int]:
         seen.add(read)
         if tape.calls[read].is_weights:
             yield read
-        elif tape.calls[read].normalises or tape.calls[index].normalises:
+        elif tape.calls[read].normalizes or tape.calls[index].normalizes:
             yield read
             todo.extend(tape.calls[read].reads)
 
@@ -146,7 +146,7 @@ def layers(
                 parameters=own,
                 activation=place.activation,
                 activated_by=place.activated_by,
-                normalised=place.normalised,
+                normalized=place.normalized,
                 fan_in=fan_in,
                 fan_out=fan_out,
                 reads=tuple(place.reads),
@@ -231,11 +231,11 @@ def call_of(module: nn.Module, owner: Owner | None) -> Call | None:
     """Return the note of a layer's run. A nonlinearity with parameters (PReLU) is noted as such."""
     if owner is None or owner.role is Role.ACTIVATION:
         return None
-    is_norm = owner.role is Role.NORMALISATION
+    is_norm = owner.role is Role.NORMALIZATION
     return Call(
         owner.path,
         kind_of(module),
         is_weights=not is_norm,
         reads=frozenset(),
-        normalises=is_norm and normalises(module),
+        normalizes=is_norm and normalizes(module),
     )

@@ -89,7 +89,7 @@ def _reading(
         epsilon=second[1] / second[2] if second else None,
         early_over_late=_early_over_late(pair("through_time"), by_call),
         entropy=share("entropy"),
-        travelled=_root(share("travelled")),
+        traveled=_root(share("traveled")),
     )
 
 

@@ -51,7 +51,7 @@ class Call:
     is_weights: bool
     reads: frozenset[int]
     nonlinearity: Nonlinearity | None = None
-    normalises: bool = False
+    normalizes: bool = False
     attends: bool = False
     at: SourceSite | None = None  # of a functional call
 

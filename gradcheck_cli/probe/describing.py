@@ -57,7 +57,7 @@ class ParameterBook:
             shape=() if is_lazy(parameter) else tuple(parameter.shape),
             dtype=str(parameter.dtype).removeprefix("torch."),
             trainable=parameter.requires_grad,
-            optimised=group is not None,
+            optimized=group is not None,
             reached=id(parameter) in reached or parameter.grad is not None,
             learning_rate=float(rate) if rate is not None else None,
             weight_decay=float((group or {}).get("weight_decay") or 0.0),

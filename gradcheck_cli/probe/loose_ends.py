@@ -27,7 +27,7 @@ class LooseEnds:
             self.note(cut, behind)
 
     def cuts(self, layers: Iterable[Layer]) -> Iterator[Cut]:
-        """Yield the calls behind which a layer asks for a gradient and never got one."""
+        """Yield the calls behind which a parameter has `requires_grad=True` and never received a gradient."""
         silent = {
             x.path
             for x in layers

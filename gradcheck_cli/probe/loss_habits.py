@@ -31,9 +31,9 @@ class LossHabits:
         self.places.update(step.blind.found)
         step.backward_ended()
         self.accumulating.saw(step.found, step.passes, step.backward_at)
-        labelled = [c for c in step.found if c.kind in _OF_CLASSES and c.target is not None]
-        self.compared += bool(labelled)
-        self.ignored += bool(labelled) and all(map(_ignores_all, labelled))
+        labeled = [c for c in step.found if c.kind in _OF_CLASSES and c.target is not None]
+        self.compared += bool(labeled)
+        self.ignored += bool(labeled) and all(map(_ignores_all, labeled))
 
     def settle(self, scale: float, clip: float | None) -> None:
         """The step is over: the scaler's factor, and the norm of gradients as used by that as they came."""

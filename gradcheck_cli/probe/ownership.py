@@ -13,7 +13,7 @@ from gradcheck_cli.records.trace import Role
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
 _RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 _LINEAR = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)  # noqa: SLF001 - no public base class
-_NORMALISATIONS = (
+_NORMALIZATIONS = (
     nn.modules.batchnorm._NormBase,  # noqa: SLF001 - no public base class
     nn.LayerNorm,
     nn.GroupNorm,
@@ -38,8 +38,8 @@ def is_matrix(parameter: nn.Parameter) -> bool:
 
 def role_of(module: nn.Module) -> Role:
     """Return what a module that owns parameters does, from its class."""
-    if isinstance(module, _NORMALISATIONS) or _NORM_NAME.search(type(module).__name__):
-        return Role.NORMALISATION
+    if isinstance(module, _NORMALIZATIONS) or _NORM_NAME.search(type(module).__name__):
+        return Role.NORMALIZATION
     if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
         return Role.EMBEDDING
     if isinstance(module, nn.MultiheadAttention):
@@ -56,7 +56,7 @@ def is_whole(module: nn.Module) -> bool:
     """Is the module one layer together with all that is inside it?"""
     if isinstance(module, _CONTAINERS):
         return False
-    if isinstance(module, (nn.MultiheadAttention, *_NORMALISATIONS)):
+    if isinstance(module, (nn.MultiheadAttention, *_NORMALIZATIONS)):
         return True
     if parametrize.is_parametrized(module):
         return True
@@ -66,8 +66,8 @@ def is_whole(module: nn.Module) -> bool:
     return is_native(module) or sum(is_matrix(p) for p in own) <= 1
 
 
-def normalises(module: nn.Module) -> bool:
-    """Does a normalisation depend on the batch at hand? In eval mode, batch norm does not."""
+def normalizes(module: nn.Module) -> bool:
+    """Does a normalization depend on the batch at hand? In eval mode, batch norm does not."""
     running = getattr(module, "running_mean", None) is not None
     return module.training or not running
 

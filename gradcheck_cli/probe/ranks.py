@@ -18,7 +18,7 @@ _SHARDED = ("weight", "weight_grad", "bias_grad", "update")
 _BATCH = ("output", "output_grad")
 _MOMENTS = frozenset((*_SHARDED, *_BATCH))
 _OF_WEIGHTS = frozenset(
-    {"lost", "agreement", "second_moment", "epsilon", "travelled"}
+    {"lost", "agreement", "second_moment", "epsilon", "traveled"}
 )  # equal on all replicas
 
 

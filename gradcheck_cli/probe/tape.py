@@ -299,7 +299,7 @@ class Tape:
             self.merges = True
         if name in calls.NORMS and reads:
             path = self._path(name, may_be_module=True)
-            self._add(Call(path, name, False, reads, normalises=True), result, last)
+            self._add(Call(path, name, False, reads, normalizes=True), result, last)
             return
         origin = Origin(reads, last, parameter)
         for tensor in tensors_in(result):

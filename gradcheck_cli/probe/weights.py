@@ -31,7 +31,7 @@ class WeightWatch:
     owners: list[Owner]
     ledger: Ledger
     miss: Callable[[str, str], None]  # notes what could not be measured, and why
-    closely: bool = False  # also what changes slowly: distance travelled, second moments
+    closely: bool = False  # also what changes slowly: distance traveled, second moments
     memory: dict[int, Memory] = field(default_factory=dict)
     reached: set[int] = field(default_factory=set)
     _home: dict[int, str] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class WeightWatch:
         if few.shape == memory.start.shape:
             start = memory.start.double()
             apart = few.double() - start
-            self.ledger.add((path, "travelled"), torch.dot(apart, apart), torch.dot(start, start))
+            self.ledger.add((path, "traveled"), torch.dot(apart, apart), torch.dot(start, start))
 
     def _agreement(self, path: str, grad: torch.Tensor, memory: Memory) -> None:
         now = grad.double()

@@ -56,7 +56,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """The outcome of re-running with one change beside a control and a sham."""
+    """The outcome of re-running with one change beside an unchanged and a re-initialized control."""
 
     status: Status = Status.NOT_RUN
     reason: str = ""
@@ -86,3 +86,24 @@ class Fix:
     layers: tuple[str, ...] = ()
     diff: str = ""
     verification: Verification = field(default_factory=Verification)
+
+
+FORMER_NAMES = {  # of fixes, in reports before 0.2
+    "close-branches": "zero-init-residual",
+    "gate-recurrence": "replace-recurrence",
+    "guard-slope": "safe-gradient",
+    "initialise": "initialize",
+    "initialise-on-data": "initialize-on-data",
+    "initialise-orthogonally": "initialize-orthogonally",
+    "initialise-recurrence": "initialize-recurrence",
+    "insert-normalisation": "insert-normalization",
+    "open-gates": "gate-bias-init",
+    "optimise-all-parameters": "optimize-all-parameters",
+    "standardise-inputs": "standardize-inputs",
+    "standardise-targets": "standardize-targets",
+}
+
+
+def current_name(fix: str) -> str:
+    """Return what a fix is called now."""
+    return FORMER_NAMES.get(fix, fix)

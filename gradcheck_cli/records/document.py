@@ -5,9 +5,18 @@ A number that is not finite is `.nan`, `.inf` or `-.inf` in YAML and "NaN", "Inf
 "-Infinity" in JSON; null means that it was not measured.
 """
 
+from dataclasses import replace
 from typing import Any
 
-from gradcheck_cli.records.diagnosis import Arm, Basis, Cause, Fix, Status, Verification
+from gradcheck_cli.records.diagnosis import (
+    Arm,
+    Basis,
+    Cause,
+    Fix,
+    Status,
+    Verification,
+    current_name,
+)
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Confidence, Crash, Evidence, Finding, Severity, Skip
 from gradcheck_cli.records.report import History, LayerSummary, Report, RunFacts, Verdict
@@ -208,14 +217,16 @@ def to_document(report: Report) -> dict[str, Any]:
 
 
 def from_document(document: Any) -> Report:
-    """Return the report that `document` holds; raises ShapeError where it does not fit."""
+    """Return the report that `document` holds, fixes under their present names; raises ShapeError where it does not fit."""
     if not isinstance(document, dict) or "schema" not in document:
         raise ShapeError("", "a gradcheck report (a mapping with the key 'schema')", document)
     number = WHOLE.value(document["schema"], "schema")
     if number != SCHEMA:
         newer = "1; a newer gradcheck wrote this file" if number > SCHEMA else "1"
         raise ShapeError("schema", newer, number)
-    return REPORT.value(document, "")
+    report: Report = REPORT.value(document, "")
+    fixes = tuple(replace(fix, name=current_name(fix.name)) for fix in report.fixes)
+    return replace(report, fixes=fixes)
 
 
 def json_schema() -> dict[str, Any]:

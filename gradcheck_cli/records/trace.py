@@ -24,7 +24,7 @@ class Role(StrEnum):
     RECURRENT = "recurrent"  # RNN, LSTM, GRU and their cells
     ATTENTION = "attention"  # modules and calls that hold a softmax over positions
     EMBEDDING = "embedding"
-    NORMALISATION = "normalisation"
+    NORMALIZATION = "normalization"
     ACTIVATION = "activation"  # a nonlinearity, as a module or as a call
     PARAMETER = "parameter"  # bare parameters: gates, positions, scales
 
@@ -40,7 +40,7 @@ class Parameter:
     shape: tuple[int, ...]
     dtype: str = "float32"
     trainable: bool = True  # requires_grad
-    optimised: bool = True  # some optimizer holds it
+    optimized: bool = True  # some optimizer holds it
     reached: bool = True  # a gradient arrived at least once
     learning_rate: float | None = None
     weight_decay: float = 0.0
@@ -74,7 +74,7 @@ class Layer:
     parameters: tuple[Parameter, ...] = ()
     activation: str | None = None  # the nonlinearity its output goes through next
     activated_by: str | None = None  # path of that nonlinearity
-    normalised: bool = False  # a normalisation follows before the next weights
+    normalized: bool = False  # a normalization follows before the next weights
     slope_left: float = (
         0.0  # of the activation on its negative side: 0 for ReLU, 0.01 for LeakyReLU
     )
@@ -123,7 +123,7 @@ class Reading:
     epsilon: float | None = None  # and the eps it is compared with
     early_over_late: float | None = None  # rms gradient at the first quarter of calls / at the last
     entropy: float | None = None  # of attention rows, relative to uniform: 0 = one position
-    travelled: float | None = None  # norm(w - w at the start) / norm(w at the start)
+    traveled: float | None = None  # norm(w - w at the start) / norm(w at the start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +278,6 @@ class Trace:
 
     @cached_property
     def weight_layers(self) -> tuple[Layer, ...]:
-        """Layers that ran and hold weights (no normalisation, no bare scales)."""
+        """Layers that ran and hold weights (no normalization, no bare scales)."""
         kinds = {Role.LINEAR, Role.RECURRENT, Role.ATTENTION, Role.EMBEDDING}
         return tuple(x for x in self.layers if x.called and x.parameters and x.role in kinds)

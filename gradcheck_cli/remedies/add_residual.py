@@ -2,7 +2,7 @@
 
 Works because  y = x + f(x) hands the gradient down unchanged however small that of f is.
 Costs          Input and output of a block need the same shape; the signal grows with depth, so
-               normalise or start the branches small.
+               normalize or start the branches small.
 Not for        Layers that change the width; shallow networks.
 Sources        He et al. 2016, arXiv:1512.03385; Zhang et al. 2019, arXiv:1901.09321.
 """

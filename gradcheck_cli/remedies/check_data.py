@@ -4,7 +4,7 @@ Works because  A network can learn only what its inputs tell about its labels. W
                the same, or labels belong to other inputs, guessing is the best that can be done.
 Costs          Your time.
 Not for        -
-Sources        Zhang et al. 2017, arXiv:1611.03530: random labels can be memorised, not learned.
+Sources        Zhang et al. 2017, arXiv:1611.03530: random labels can be memorized, not learned.
 """
 
 from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 Works because  Decay pulls every weight towards 0 by lr * decay per step; where that is stronger than
                the gradient the weights collapse and the signal with them.
-Costs          Less regularisation; watch the held-out loss.
+Costs          Less regularization; watch the held-out loss.
 Not for        Runs that overfit.
 Sources        Krogh & Hertz 1992; Loshchilov & Hutter 2019, arXiv:1711.05101.
 """

@@ -1,7 +1,7 @@
-"""Change activation, initial weights and normalisation together.
+"""Change activation, initial weights and normalization together.
 
 Works because  Where several things shrink the signal, curing one of them leaves the others: a slope
-               near 1, weights of the matching variance and normalised inputs support each other.
+               near 1, weights of the matching variance and normalized inputs support each other.
 Costs          The sum of the single changes: unbounded outputs, two vectors per layer.
 Not for        Models for which one of the single changes suffices: that one is shown first.
 Sources        He et al. 2015, arXiv:1502.01852; Ioffe & Szegedy 2015, arXiv:1502.03167.
@@ -10,7 +10,7 @@ Sources        He et al. 2015, arXiv:1502.01852; Ioffe & Szegedy 2015, arXiv:150
 from collections.abc import Iterator
 
 from gradcheck_cli.records.trace import Layer
-from gradcheck_cli.remedies import initialise, insert_normalisation, swap_activation
+from gradcheck_cli.remedies import initialize, insert_normalization, swap_activation
 from gradcheck_cli.remedies.activations import DYING, SATURATING, hidden, reachable
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Edit
@@ -38,17 +38,17 @@ def _draft(
     matrices = {name: after or activation for name, activation in written(case).items()}
     if drawn or matrices:
         said.append("matching initial weights")
-        changes += initialise.changes(drawn, matrices, after)
-        code += [initialise.code(drawn, after), initialise.written_code(matrices)]
-        made = () if matrices else initialise.edits(case, drawn, after)
+        changes += initialize.changes(drawn, matrices, after)
+        code += [initialize.code(drawn, after), initialize.written_code(matrices)]
+        made = () if matrices else initialize.edits(case, drawn, after)
         complete = bool(made)
         edits += made
     if normed:
-        batch = insert_normalisation.by_batch(case, normed)
-        said.append(f"normalisation after {names([x.path for x in normed])}")
-        changes.append(insert_normalisation.normalised(normed, batch=batch))
-        code.append(insert_normalisation.code(case, normed, batch=batch))
-        edits += insert_normalisation.edits(case, normed, batch=batch)
+        batch = insert_normalization.by_batch(case, normed)
+        said.append(f"normalization after {names([x.path for x in normed])}")
+        changes.append(insert_normalization.normalized(normed, batch=batch))
+        code.append(insert_normalization.code(case, normed, batch=batch))
+        edits += insert_normalization.edits(case, normed, batch=batch)
     layers = tuple(dict.fromkeys(x.path for x in (*acts, *drawn, *normed)))
     return Draft(
         summary="Together: " + ", ".join(said) + ".",
@@ -74,11 +74,11 @@ def _draft(
     part="all",
 )
 def rebuild_layers(case: Case) -> Iterator[Draft]:
-    """Draft activation + weights, then all three, then weights + normalisation."""
+    """Draft activation + weights, then all three, then weights + normalization."""
     kinds = SATURATING | DYING if case.cause.name == "dead-relu" else SATURATING
     acts = tuple(reachable(hidden(case.trace, kinds)))
     drawn = drawable(case)
-    normed = insert_normalisation.targets(case)
+    normed = insert_normalization.targets(case)
     weights = bool(drawn or written(case))
     if acts and weights:
         yield _draft(case, acts, drawn, ())

@@ -13,7 +13,7 @@ from torch import nn
 
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.optimise_all_parameters import held
+from gradcheck_cli.remedies.optimize_all_parameters import held
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.targets.change import Change
 

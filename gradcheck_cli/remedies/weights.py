@@ -17,7 +17,7 @@ Setter = Callable[[Tensor], object]
 
 
 def drawable(case: Case) -> tuple[Layer, ...]:
-    """Return the linear and convolutional layers that may be initialised again."""
+    """Return the linear and convolutional layers that may be initialized again."""
     return tuple(
         x
         for x in case.trace.weight_layers
@@ -130,7 +130,7 @@ def helper(case: Case, layers: Sequence[Layer], lines: Sequence[str], said: str)
     elif any(biases):
         body += ["        if layer.bias is not None:", "            nn.init.zeros_(layer.bias)"]
     head = [
-        "def initialise(layer: nn.Module) -> None:",
+        "def initialize(layer: nn.Module) -> None:",
         f'    """{said}"""',
         f"    if isinstance(layer, {shown}):",
     ]

@@ -88,7 +88,7 @@ def _brief_json(report: Report, _: Cards) -> str:
 
 
 FORMATS = (
-    Format("text", (".txt",), _text, "what the terminal shows, without colours"),
+    Format("text", (".txt",), _text, "what the terminal shows, without colors"),
     Format("yaml", (".yaml", ".yml"), _yaml, "the whole report; `gradcheck report` reads it back"),
     Format("json", (".json",), _json, "the same as JSON"),
     Format("html", (".html", ".htm"), _html, "one self-contained page with pictures"),

@@ -1,7 +1,7 @@
 """Which layers a picture marks.
 
 Several findings together often name every layer; a picture in which all is red shows nothing. So
-the first finding that names layers colours them, and those of the others get a faint mark.
+the first finding that names layers colors them, and those of the others get a faint mark.
 """
 
 from gradcheck_cli.records.finding import Finding, Severity

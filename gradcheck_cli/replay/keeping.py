@@ -70,10 +70,10 @@ class Keeper:
 
         Whatever else is done to new weights is their initialization, and happens before the recording.
         """
-        learnt = torch.is_grad_enabled() and any(
+        learned = torch.is_grad_enabled() and any(
             t.requires_grad for _, t in leaves(result, depth=LEVELS)
         )
-        if not learnt:
+        if not learned:
             return False
         given = leaves((args, kwargs), depth=LEVELS)
         return any(self.identities.is_new_weight(tensor) for _, tensor in given)

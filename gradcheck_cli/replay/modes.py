@@ -29,7 +29,7 @@ def modes_now() -> Modes:
 
 
 class Region:
-    """Keeps mixed precision on across neighbouring events, as the one region that it was."""
+    """Keeps mixed precision on across neighboring events, as the one region that it was."""
 
     def __init__(self) -> None:
         self.autocast: tuple[tuple[str, torch.dtype, bool], ...] = ()

@@ -28,7 +28,7 @@ def degenerate_data(
     Matters   no network can tell apart what looks the same.
     Severity  error; note for a wild scale, which GC202 and the causes judge by its effect.
     Not for   batches of fewer than four samples.
-    Sources   LeCun et al. 1998, Efficient BackProp, sec. 4.3 (normalising the inputs).
+    Sources   LeCun et al. 1998, Efficient BackProp, sec. 4.3 (normalizing the inputs).
     """
     data = trace.data
     if data.batch_size is None or data.batch_size < 4:

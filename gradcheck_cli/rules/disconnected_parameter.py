@@ -66,7 +66,7 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
 
 
 def _silent(trace: Trace, layer: Layer) -> bool:
-    asks = [p for p in layer.parameters if p.trainable and p.optimised]
+    asks = [p for p in layer.parameters if p.trainable and p.optimized]
     if not layer.called or not asks or any(p.reached for p in asks):
         return False
     moved = typical(late(trace), layer.path, moved_rms)

@@ -20,7 +20,7 @@ OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fal
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgment:
     """What the rules say of one trace.
 
     Findings are sorted by severity, mistakes of the loop first, then what names the first value that was
@@ -44,7 +44,7 @@ def judge(
     rules: Sequence[Rule] | None = None,
     mute: str = "",
     subject: str | None = None,
-) -> Judgement:
+) -> Judgment:
     """Ask every rule, or only `rules`, and keep the findings that count by `policy`.
 
     `mute` is a reason why the loss need not fall: then rules of progress find nothing. `subject` is
@@ -77,7 +77,7 @@ def judge(
     if rules is None:
         crashed += plugins.broken(plugins.RULES)
     said = sort(findings, policy)
-    return Judgement(
+    return Judgment(
         tuple(sorted(said.kept, key=_order)),
         tuple(passed),
         (*skipped, *said.left_out),

@@ -49,7 +49,7 @@ def exploding_gradient(
     Matters   one step along such a gradient throws the weights out of the region where it was valid.
     Severity  error; warning where the size of the loss tells nothing, so that only the growth along the
               depth or the time steps counts; nothing is reported while the network learns.
-    Not for   gradients that grow from nearly nothing: below a relative change of `harmless`; normalised
+    Not for   gradients that grow from nearly nothing: below a relative change of `harmless`; normalized
               networks, whose gradients may grow at the beginning and train.
     Sources   Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063; He et al. 2015, arXiv:1502.01852, eq. 14.
     """

@@ -42,7 +42,7 @@ def frozen_parameter(trace: Trace) -> Iterator[Hit]:
 
 def _stands_still(trace: Trace, layer: Layer) -> bool:
     """Its rates began at 0, and no observed update of several changed it."""
-    rates = {p.learning_rate for p in layer.parameters if p.trainable and p.optimised}
+    rates = {p.learning_rate for p in layer.parameters if p.trainable and p.optimized}
     readings = (s.readings.get(layer.path) for s in trace.observed)
     changes = [c for r in readings if r is not None and (c := update_ratio(r)) is not None]
     return rates == {0.0} and len(changes) > 1 and not any(changes)

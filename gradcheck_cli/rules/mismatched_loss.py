@@ -33,7 +33,7 @@ REGRESSION = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     """The loss does not fit the output it is computed from.
 
-    Measures  by experiment, the share of samples at which the loss is no number or flat, and whether samples
+    Measures  by experiment, the share of samples at which the loss is NaN or Inf or flat, and whether samples
               compete in it; which nonlinearity the loss's input went through directly, the range of the targets, and
               the shapes of output and target.
     Reports   a softmax, sigmoid or ReLU before a loss that expects logits; probabilities where logarithms

@@ -26,7 +26,7 @@ def not_in_optimizer(trace: Trace) -> Iterator[Hit]:
     Not for   frozen layers: set `requires_grad = False` and nothing is reported.
     Sources   PyTorch documentation, torch.optim, per-parameter options.
     """
-    if not any(p.optimised for x in trace.layers for p in x.parameters):
+    if not any(p.optimized for x in trace.layers for p in x.parameters):
         raise CannotTellError("no optimizer was seen")
     missed = [
         x
@@ -35,7 +35,7 @@ def not_in_optimizer(trace: Trace) -> Iterator[Hit]:
         and x.parameters
         and x.depth is not None
         and any(p.trainable for p in x.parameters)
-        and not any(p.optimised for p in x.parameters)
+        and not any(p.optimized for p in x.parameters)
     ]
     if not missed:
         return

@@ -45,4 +45,4 @@ def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]
 
 
 def _reached(parameters: tuple[Parameter, ...]) -> bool:
-    return any(p.reached and not p.optimised for p in parameters)
+    return any(p.reached and not p.optimized for p in parameters)

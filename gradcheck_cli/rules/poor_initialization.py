@@ -36,7 +36,7 @@ def poor_initialization(
     Matters   a signal that shrinks (or grows) by a constant factor per layer is gone after a few of
               them; identical units stay identical and count as one.
     Severity  error for identical units and, while the loss does not fall, for lost signals; else note.
-    Not for   normalised layers, which set the size of their outputs themselves.
+    Not for   normalized layers, which set the size of their outputs themselves.
     Sources   Glorot & Bengio 2010, eq. 10-12; He et al. 2015, arXiv:1502.01852, eq. 10, 14;
               Schoenholz et al. 2017, arXiv:1611.01232, sec. 4 (trainable up to about 6 depth scales).
     """
@@ -55,7 +55,7 @@ def poor_initialization(
         if not twins:
             raise CannotTellError("fewer than four weight layers in a row")
         return
-    if any(x.normalised for x in chain) or trace.skips:
+    if any(x.normalized for x in chain) or trace.skips:
         return
     yield from _lost_signal(trace, chain, depths_survived, per_layer)
 
@@ -64,7 +64,7 @@ def _symmetric(trace: Trace, layer: Layer) -> bool:
     weight = layer.weight
     if weight is None or not weight.rows_identical or layer.role is Role.EMBEDDING:
         return False
-    trained = weight.trainable and weight.optimised and layer.gradient_arrives
+    trained = weight.trainable and weight.optimized and layer.gradient_arrives
     moved = typical(trace.observed, layer.path, gradient_rms)
     return trained and len(trace.observed) >= 2 and (bool(moved) or all_zero(trace, layer))
 

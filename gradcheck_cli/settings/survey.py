@@ -80,7 +80,7 @@ def survey(folder: Path) -> Survey:
             candidates.append(found)
         elif path.name.endswith(FILES):
             candidates.append(_data_file(path, relative))
-    _prefer_neighbours(candidates)
+    _prefer_neighbors(candidates)
     for candidate in sorted(candidates, key=lambda entry: -entry.score):
         result.found.setdefault(candidate.kind, []).append(candidate)
     return result
@@ -211,7 +211,7 @@ def _target_of(path: Path) -> tuple[str | None, str]:
     return header[-1], "guessed: the last column"
 
 
-def _prefer_neighbours(candidates: list[Candidate]) -> None:
+def _prefer_neighbors(candidates: list[Candidate]) -> None:
     """Parts that lie in the file of the likeliest model belong to it; likelier still a model with data."""
     with_data = {_place(entry) for entry in candidates if entry.kind == "data" and entry.score > 0}
     models = [entry for entry in candidates if entry.kind == "model"]

@@ -13,7 +13,7 @@ class Change:
     """What is done differently. Every part is optional; they apply to a freshly built training.
 
     `model` may edit in place or return a replacement; it runs before the optimizer is built, so new
-    parameters are optimised. `optimizer` edits the built optimizer (learning rate, weight decay, ...).
+    parameters are optimized. `optimizer` edits the built optimizer (learning rate, weight decay, ...).
     `inputs` maps the batch's input tensors, `loss` wraps the loss function `(output, target)`,
     `warm_up` scales the learning rate linearly over that many steps, `clip` limits the gradient norm.
     """

@@ -1,4 +1,4 @@
-"""Recognise what people call data: datasets, loaders, tensors, arrays, iterables, functions."""
+"""Recognize what people call data: datasets, loaders, tensors, arrays, iterables, functions."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
@@ -21,7 +21,7 @@ DEFAULT_BATCH_SIZE = 32
 
 
 def data_source(data: Any, options: Options, said: str) -> Source:
-    """Recognise data, or a class or function that makes it. Raises as `as_source` does."""
+    """Recognize data, or a class or function that makes it. Raises as `as_source` does."""
     size = options.batch_size
     if is_lightning(data, "LightningDataModule"):
         if inspect.isclass(data) or isinstance(data, partial):
@@ -35,7 +35,7 @@ def data_source(data: Any, options: Options, said: str) -> Source:
 
 
 def as_source(data: Any, batch_size: int | None, said: str = "the data") -> Source:
-    """Recognise data. Raises UsageError on what is no data, CannotDiagnoseError when it is empty."""
+    """Recognize data. Raises UsageError on what is no data, CannotDiagnoseError when it is empty."""
     if isinstance(data, DataLoader):
         return from_loader(data, batch_size)
     if isinstance(data, IterableDataset):

@@ -24,7 +24,7 @@ from gradcheck_cli.targets.weights import Weights, read_weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingredients:
-    """The parts of a target, recognised."""
+    """The parts of a target, recognized."""
 
     model: ModelMaker
     data: Source
@@ -49,11 +49,11 @@ def from_texts(
     """
     for text in (model, data, loss, optimizer):
         refuse_endless(text or "")
-    return recognise(name_parts(model, data, loss, optimizer, options), options)
+    return recognize(name_parts(model, data, loss, optimizer, options), options)
 
 
 def from_objects(model: Any, data: Any, loss: Any, optimizer: Any, options: Options) -> Ingredients:
-    """Recognise objects. Raises UsageError on what fits no part."""
+    """Recognize objects. Raises UsageError on what fits no part."""
     if options.model_args:
         model = functools.partial(model, **options.model_args)
     values = {
@@ -65,10 +65,10 @@ def from_objects(model: Any, data: Any, loss: Any, optimizer: Any, options: Opti
         "training_step": options.training_step,
     }
     labels = {kind: _name_of(value, kind) for kind, value in values.items()}
-    return recognise(Named(values, labels), options)
+    return recognize(Named(values, labels), options)
 
 
-def recognise(named: Named, options: Options) -> Ingredients:
+def recognize(named: Named, options: Options) -> Ingredients:
     """Sort the parts. Raises UsageError on what fits no part."""
     values, labels = named.values, named.labels
     optimizer = values["optimizer"]

@@ -1,6 +1,6 @@
 """LightningModules without a Trainer: `training_step` is the loss, `configure_optimizers` the optimizer.
 
-Recognised by class name, so nothing is imported for those who do not use Lightning.
+Recognized by class name, so nothing is imported for those who do not use Lightning.
 """
 
 import inspect

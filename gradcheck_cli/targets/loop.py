@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, GradcheckError, UserCodeError
 from gradcheck_cli.targets.hooks import Manual
 from gradcheck_cli.targets.losses import Computed, Objective
-from gradcheck_cli.targets.optimizers import Optimised
+from gradcheck_cli.targets.optimizers import Optimized
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.training import Outcome
 from gradcheck_cli.targets.wording import moved, tensors_in
@@ -30,7 +30,7 @@ class Loop:
     """One model, its optimizers and its row of batches; `step` and `evaluate` of a Training."""
 
     model: nn.Module
-    optimised: Optimised
+    optimized: Optimized
     objective: Objective
     manual: Manual | None = None
     batches: Iterator[Any]
@@ -58,7 +58,7 @@ class Loop:
     @property
     def optimizers(self) -> tuple[Optimizer, ...]:
         """The optimizers that are stepped."""
-        return self.optimised.optimizers
+        return self.optimized.optimizers
 
     def step(self) -> Outcome:
         """Train on one batch. Raises UserCodeError and CannotDiagnoseError."""
@@ -67,9 +67,9 @@ class Loop:
             outcome = (
                 self._ordinary_step() if self.manual is None else self._manual_step(self.manual)
             )
-        if self.optimised.schedulers:
+        if self.optimized.schedulers:
             with told("step of the scheduler"):
-                self.optimised.schedule(float(outcome.loss))
+                self.optimized.schedule(float(outcome.loss))
         self.steps += 1
         return outcome
 

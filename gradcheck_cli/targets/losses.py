@@ -159,7 +159,7 @@ def _with_inputs(batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 def objective_of(loss: Any, name: str, calling: Calling) -> Objective:
-    """Recognise a loss. Raises UsageError on what is none."""
+    """Recognize a loss. Raises UsageError on what is none."""
     if isinstance(loss, str):
         loss, name = named_loss(loss), loss
     if inspect.isclass(loss) and issubclass(loss, nn.Module):

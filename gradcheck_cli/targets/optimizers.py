@@ -20,7 +20,7 @@ MakeOptimizer = Callable[[nn.Module], Any]
 
 
 @dataclass(slots=True)
-class Optimised:
+class Optimized:
     """The optimizers of a run and the schedulers that are stepped with them."""
 
     optimizers: tuple[Optimizer, ...]
@@ -100,7 +100,7 @@ def _guarded(make: Callable[..., Any], said: str) -> MakeOptimizer:
     return guarded
 
 
-def optimised(made: Any, said: str) -> Optimised:
+def optimized(made: Any, said: str) -> Optimized:
     """Sort what a function gave: an optimizer, several, or with schedulers, as Lightning takes them.
 
     Raises UsageError when no optimizer is in it.
@@ -110,7 +110,7 @@ def optimised(made: Any, said: str) -> Optimised:
     _sort(made, optimizers, schedulers)
     if not optimizers:
         raise UsageError(f"{said} returned {type(made).__name__}, not an optimizer")
-    return Optimised(tuple(optimizers), tuple(schedulers))
+    return Optimized(tuple(optimizers), tuple(schedulers))
 
 
 def _sort(made: Any, optimizers: list[Optimizer], schedulers: list[Any]) -> None:

@@ -52,7 +52,7 @@ def open_pictures(folder: Path) -> tuple[Pictures, tuple[str, ...]]:
     names = ", ".join(entry.name for entry in classes[:5]) + ", ..." * (len(classes) > 5)
     notes = (
         f"pictures: {len(files)} files of {len(classes)} classes ({names}), as {mode} from 0 to 1, "
-        f"{width} x {height} like the first, others resized, not normalised",
+        f"{width} x {height} like the first, others resized, not normalized",
     )
     return Pictures(files, first.size, mode), notes
 

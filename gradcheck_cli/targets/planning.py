@@ -1,4 +1,4 @@
-"""How the loss is computed and what optimises: found out once per target, on a model thrown away."""
+"""How the loss is computed and what optimizes: found out once per target, on a model thrown away."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -109,9 +109,9 @@ def _plan_optimizer(
 def _infer(model: nn.Module, calling: Calling, batch: Any) -> Plan:
     notes: tuple[str, ...] = ()
     if predicts_next_token(model):
-        labelled = isinstance(batch, Mapping) and "labels" in batch
-        calling = replace(calling, next_token=not labelled)
-        notes = () if labelled else ("labels: the tokens themselves, because the batch has none",)
+        labeled = isinstance(batch, Mapping) and "labels" in batch
+        calling = replace(calling, next_token=not labeled)
+        notes = () if labeled else ("labels: the tokens themselves, because the batch has none",)
     by_name = isinstance(batch, Mapping) and forward_names(model)[1]  # forward(**batch)
     if by_name or takes_target(model):
         owning = replace(calling, owns_loss=True)
@@ -166,7 +166,7 @@ def _own(calling: Calling, notes: tuple[str, ...]) -> Plan:
     return Plan(Objective(name=OWN, calling=calling), notes=(note, *notes))
 
 
-def materialise(model: nn.Module, objective: Objective, batch: Any, device: torch.device) -> None:
+def materialize(model: nn.Module, objective: Objective, batch: Any, device: torch.device) -> None:
     """Let lazy layers take their sizes from a batch, so that the optimizer gets real parameters."""
     if is_waiting(model):
         with torch.no_grad():

@@ -188,7 +188,7 @@ def notes(kind: str, model: nn.Module) -> Iterator[str]:
     world = dist.get_world_size()
     yield f"{NAMES[kind]} over {world} ranks; each takes one sample in {world} of a batch"
     if any(isinstance(module, _BatchNorm) for module in model.modules()):
-        yield "batch normalisation takes its statistics from each rank's own samples"
+        yield "batch normalization takes its statistics from each rank's own samples"
 
 
 def _unfit(kind: str, model: nn.Module, cause: Exception) -> GradcheckError:

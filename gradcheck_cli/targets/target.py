@@ -21,9 +21,9 @@ from gradcheck_cli.targets.lightning_modules import detach_from_trainer, is_ligh
 from gradcheck_cli.targets.loop import Loop
 from gradcheck_cli.targets.losses import Objective
 from gradcheck_cli.targets.models import COMPILED, MadeModel, is_compiled, is_waiting, uncompiled
-from gradcheck_cli.targets.optimizers import Optimised, follow_model, optimised, trainable
+from gradcheck_cli.targets.optimizers import Optimized, follow_model, optimized, trainable
 from gradcheck_cli.targets.options import Options
-from gradcheck_cli.targets.planning import Plan, make_plan, materialise
+from gradcheck_cli.targets.planning import Plan, make_plan, materialize
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.sources import SiteBook
 from gradcheck_cli.targets.training import Training
@@ -80,14 +80,14 @@ class Target:
         return cls._made(lambda: from_objects(model, data, loss, optimizer, chosen), chosen)
 
     @classmethod
-    def _made(cls, recognise: Callable[[], Ingredients], options: Options) -> Self:
+    def _made(cls, recognize: Callable[[], Ingredients], options: Options) -> Self:
         device = choose_device(options.device)
         if options.strategy is not None:
             device = strategies().device_of_rank(device)
         sites = SiteBook()
         seed_everything(options.seed)
         with sites.recording():
-            parts = recognise()
+            parts = recognize()
         notes = parts.notes
         if options.device == "auto" and device.type != "cpu":
             notes = (*notes, f"device {device}, because there is one")
@@ -154,7 +154,7 @@ class Target:
         batches, held_out = self._rows(seed, hold_out)
         loop = Loop(
             model=made.model,
-            optimised=self._optimised(made, plan, changes),
+            optimized=self._optimized(made, plan, changes),
             objective=objective,
             manual=plan.manual,
             batches=batches,
@@ -229,7 +229,7 @@ class Target:
         if is_waiting(model):
             with unchanged():
                 [first] = self.parts.data.first(seed, 1)
-            materialise(model, objective, first, self.device)
+            materialize(model, objective, first, self.device)
         before = {id(entry) for entry in model.parameters()}
         for change in changes:
             if change.model is not None:
@@ -239,13 +239,13 @@ class Target:
             follow_model(made.optimizer, before, model)
         return MadeModel(model, made.optimizer), notes
 
-    def _optimised(self, made: MadeModel, plan: Plan, changes: Sequence[Change]) -> Optimised:
+    def _optimized(self, made: MadeModel, plan: Plan, changes: Sequence[Change]) -> Optimized:
         if plan.make_optimizer is not None:
             name = self.parts.optimizer_name or "configure_optimizers"
-            result = optimised(plan.make_optimizer(made.model), name)
+            result = optimized(plan.make_optimizer(made.model), name)
         else:
             assert made.optimizer is not None
-            result = Optimised((made.optimizer,))
+            result = Optimized((made.optimizer,))
         if self.options.lr is not None:
             result.set_rate(self.options.lr)
         for change in changes:

@@ -70,7 +70,7 @@ def start(
 
 
 def advance(run: Run, steps: int) -> None:
-    """Train until `steps` are done or the loss is no number any more."""
+    """Train until `steps` are done or the loss is NaN or Inf."""
     if run.failed or run.training is None or run.state is None or len(run.curve) >= steps:
         return
     with unchanged(), run.training.in_place():
@@ -99,7 +99,7 @@ def _said(error: Exception) -> str:
 
 
 def thinned(curve: Sequence[float]) -> tuple[float, ...]:
-    """Return at most POINTS means of neighbours."""
+    """Return at most POINTS means of neighbors."""
     if len(curve) <= POINTS:
         return tuple(curve)
     edges = [round(i * len(curve) / POINTS) for i in range(POINTS + 1)]

@@ -16,7 +16,7 @@ FAILED = {Status.INEFFECTIVE, Status.HARMFUL}
 def reconsidered(causes: Sequence[Cause], fixes: Sequence[Fix]) -> tuple[Cause, ...]:
     """Return the causes with scores and reasons that the tried fixes give, the best first.
 
-    A proven fix takes away doubt, shared among the causes it would prove alike (normalisation helps
+    A proven fix takes away doubt, shared among the causes it would prove alike (normalization helps
     against much and tells little) as they were likely before, which is Bayes' rule with equal
     likelihoods; and in the measure of what the best proven fix achieves: where rival causes are both
     treated with success, the one whose treatment does more is likelier. A cause is refuted when

@@ -16,9 +16,9 @@ def result(name: str, **facts: object) -> Result:
     return Result(case=name, **{**told, **facts})
 
 
-CURED = result("cured", status="verified", learns=True, curable=True, first="initialise: Draw.")
+CURED = result("cured", status="verified", learns=True, curable=True, first="initialize: Draw.")
 MISSED = result("missed", status="ineffective", curable=True, first="add-residual: Add.")
-BEYOND = result("beyond", status="verified", claimed=0.6, measured=0.05, first="initialise: Draw.")
+BEYOND = result("beyond", status="verified", claimed=0.6, measured=0.05, first="initialize: Draw.")
 DATA = result("data", planted="labels-without-signal")
 HEALTHY = result("healthy", label="healthy", planted="none")
 FAILED = result("failed", error="ValueError: no")

@@ -21,7 +21,7 @@ CONTRACT = {
 every_cause = pytest.mark.parametrize("cause", CAUSES, ids=lambda c: c.name)
 
 
-def test_the_causes_of_the_contract_are_spelt_as_agreed() -> None:
+def test_the_causes_of_the_contract_are_spelled_as_agreed() -> None:
     names = [c.name for c in CAUSES]
     assert set(names) >= CONTRACT
     assert len(set(names)) == len(names)

@@ -63,7 +63,7 @@ def cut(operation: str) -> Trace:
 def unheld(*paths: str) -> Trace:
     trace = a_trace()
     for path in paths:
-        trace = with_parameter(trace, path, optimised=False)
+        trace = with_parameter(trace, path, optimized=False)
         trace = with_reading(trace, path, update=moments(0.0))
     return trace
 

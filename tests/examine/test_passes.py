@@ -99,7 +99,7 @@ class Looped(nn.Module):
 
 
 class Asleep(nn.Module):
-    """Batch normalisations that run in evaluation mode, or not."""
+    """Batch normalizations that run in evaluation mode, or not."""
 
     def __init__(self, *, asleep: bool) -> None:
         super().__init__()

@@ -61,7 +61,7 @@ class Sequences(nn.Module):
 
 
 class Branches(nn.Module):
-    """Two branches that join, then a normalisation."""
+    """Two branches that join, then a normalization."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -221,13 +221,13 @@ def test_lost_updates_of_many_layers() -> None:
     assert max(shares) > 1.5 * min(shares) > 0
 
 
-def test_distance_travelled() -> None:
+def test_distance_traveled() -> None:
     model = seeded(lambda: sequential([5, 6, 2], nn.Tanh))
     start = model[0].weight.detach().clone()
     x = of_size(9, 5)
     trace = train(model, lambda: model(x).square().mean(), steps=3)
     expected = float((model[0].weight.detach() - start).norm() / start.norm())
-    assert close(trace.steps[-1].readings["0"].travelled, expected)
+    assert close(trace.steps[-1].readings["0"].traveled, expected)
 
 
 def test_second_moment_against_epsilon() -> None:

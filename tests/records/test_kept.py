@@ -12,8 +12,10 @@ import yaml
 
 from gradcheck_cli.cli.schema import File, _schema
 from gradcheck_cli.records import baseline
+from gradcheck_cli.records.diagnosis import FORMER_NAMES
 from gradcheck_cli.records.document import SCHEMA
 from gradcheck_cli.records.yamlfile import read
+from gradcheck_cli.remedies.cards import CARDS
 from gradcheck_cli.settings.drafting import draft
 from gradcheck_cli.settings.survey import survey
 
@@ -28,6 +30,12 @@ def test_a_report_of_every_schema_loads(number: int) -> None:
     assert report.findings[0].evidence[0].measured == pytest.approx(1.6e-6)
     assert report.fixes[0].verification.arms[2].held_out == (0.31, 0.33)
     assert report.history.series["gradient"]["net.0"][0] > 0
+    assert "insert-normalization" in {fix.name for fix in report.fixes}  # it was -isation then
+
+
+def test_every_former_name_of_a_fix_leads_to_one_that_exists() -> None:
+    assert set(FORMER_NAMES.values()) <= {card.name for card in CARDS}
+    assert not FORMER_NAMES.keys() & {card.name for card in CARDS}
 
 
 @pytest.mark.parametrize("number", range(1, baseline.SCHEMA + 1))

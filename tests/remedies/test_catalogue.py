@@ -33,7 +33,7 @@ def test_every_cause_has_a_remedy(cause: str) -> None:
     assert any(cause in r.treats for r in REMEDIES)
 
 
-def test_no_remedy_treats_a_cause_that_is_misspelt() -> None:
+def test_no_remedy_treats_a_cause_that_is_misspelled() -> None:
     assert {cause for r in REMEDIES for cause in r.treats} <= NAMES | FACTS
 
 

@@ -88,7 +88,7 @@ def test_activations_that_are_called_are_swapped_too_and_shared_ones_stay_shared
 def test_he_is_drawn_before_rectifiers_and_xavier_elsewhere() -> None:
     wide = lambda: nn.Sequential(nn.Linear(8, 4000), nn.ReLU(), nn.Linear(4000, 3))  # noqa: E731
     _, case = case_of(wide, "init-too-small")
-    [proposal] = proposals(case, "initialise")
+    [proposal] = proposals(case, "initialize")
     model = wide()
     assert proposal.change is not None
     assert proposal.change.model is not None
@@ -100,7 +100,7 @@ def test_he_is_drawn_before_rectifiers_and_xavier_elsewhere() -> None:
 
 def test_orthogonal_weights_have_equal_singular_values() -> None:
     target, case = case_of(relu_net, "init-too-small")
-    change = proposals(case, "initialise-orthogonally")[0].change
+    change = proposals(case, "initialize-orthogonally")[0].change
     assert change is not None
     model = target.build([change]).model
     assert torch.allclose(torch.linalg.svdvals(model[2].weight), torch.tensor(2**0.5))
@@ -114,7 +114,7 @@ def test_layers_are_scaled_on_the_first_batch_of_the_user() -> None:
         return model
 
     target, case = case_of(tiny, "init-too-small")
-    change = proposals(case, "initialise-on-data")[0].change
+    change = proposals(case, "initialize-on-data")[0].change
     assert change is not None
     training = target.build([change])
     training.evaluate(1)
@@ -125,30 +125,30 @@ def test_layers_are_scaled_on_the_first_batch_of_the_user() -> None:
 
 
 @pytest.mark.parametrize(("batch_size", "kind"), [(32, nn.BatchNorm1d), (4, nn.LayerNorm)])
-def test_the_normalisation_suits_the_batch(batch_size: int, kind: type[nn.Module]) -> None:
+def test_the_normalization_suits_the_batch(batch_size: int, kind: type[nn.Module]) -> None:
     target, case = case_of(relu_net, "depth-without-normalization", batch_size=batch_size)
-    model = treated(target, proposals(case, "insert-normalisation")[0]).model
+    model = treated(target, proposals(case, "insert-normalization")[0]).model
     assert len(modules(model, kind)) == 2
     assert isinstance(model[4], nn.Linear)
 
 
-def test_a_layer_at_many_places_of_a_sample_is_normalised_over_its_features() -> None:
+def test_a_layer_at_many_places_of_a_sample_is_normalized_over_its_features() -> None:
     target, case = case_of(
         lambda: nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 4, 3)),
         "depth-without-normalization",
         data=TensorDataset(torch.randn(64, 4, 2), torch.randint(3, (64,))),
     )
-    [layer] = proposals(case, "insert-normalisation")
+    [layer] = proposals(case, "insert-normalization")
     assert len(modules(treated(target, layer).model, nn.LayerNorm)) == 1
 
 
-def test_convolutions_get_the_normalisation_of_their_dimension() -> None:
+def test_convolutions_get_the_normalization_of_their_dimension() -> None:
     target, case = case_of(
         lambda: nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 36, 3)),
         "depth-without-normalization",
         data=TensorDataset(torch.randn(64, 1, 8, 8), torch.randint(3, (64,))),
     )
-    batch, group = proposals(case, "insert-normalisation")
+    batch, group = proposals(case, "insert-normalization")
     assert len(modules(treated(target, batch).model, nn.BatchNorm2d)) == 1
     [norm] = modules(treated(target, group).model, nn.GroupNorm)
     assert (norm.num_groups, norm.num_channels) == (2, 6)
@@ -184,7 +184,7 @@ def test_skips_go_around_layers_that_keep_the_width() -> None:
 
 def test_recurrent_weights_become_rotations_and_forget_gates_open() -> None:
     target, case = case_of(Gated, "long-recurrence")
-    change = proposals(case, "initialise-recurrence")[0].change
+    change = proposals(case, "initialize-recurrence")[0].change
     assert change is not None
     lstm = target.build([change]).model.lstm
     for block in lstm.weight_hh_l0.chunk(4):
@@ -211,7 +211,7 @@ def test_gates_are_started_so_that_they_remember_for_the_length_of_the_sequence(
     kind: type[nn.RNNBase],
 ) -> None:
     target, case = case_of(lambda: Waiting(kind), "long-recurrence")
-    [proposal] = [p for p in proposals(case, "initialise-recurrence") if "gates" in p.fix.summary]
+    [proposal] = [p for p in proposals(case, "initialize-recurrence") if "gates" in p.fix.summary]
     assert "up to 20 steps" in proposal.fix.summary
     assert proposal.change is not None
     memory = target.build([proposal.change]).model.memory
@@ -229,7 +229,7 @@ def test_gates_are_started_so_that_they_remember_for_the_length_of_the_sequence(
 
 def test_what_need_not_be_remembered_for_long_gets_no_gates_for_it() -> None:
     _, case = case_of(Gated, "long-recurrence")
-    assert not any("gates" in p.fix.summary for p in proposals(case, "initialise-recurrence"))
+    assert not any("gates" in p.fix.summary for p in proposals(case, "initialize-recurrence"))
 
 
 def test_a_layer_that_a_loop_calls_again_and_again_becomes_a_rotation() -> None:
@@ -245,7 +245,7 @@ def test_a_layer_that_a_loop_calls_again_and_again_becomes_a_rotation() -> None:
             return self.last(state)
 
     target, case = case_of(Turning, "long-recurrence", layers=("turn",))
-    rotation, identity = proposals(case, "initialise-recurrence")
+    rotation, identity = proposals(case, "initialize-recurrence")
     assert rotation.change is not None
     turned = target.build([rotation.change]).model.turn.weight
     assert torch.allclose(turned @ turned.T, torch.eye(6), atol=1e-5)
@@ -266,7 +266,7 @@ def test_a_convolution_that_a_loop_calls_is_no_rotation() -> None:
             return self.last(state[:, 0])
 
     _, case = case_of(Turning, "long-recurrence", layers=("turn",))
-    assert proposals(case, "initialise-recurrence") == []
+    assert proposals(case, "initialize-recurrence") == []
 
 
 def test_a_plain_recurrence_is_replaced_by_a_gated_one_of_the_same_shape() -> None:
@@ -280,7 +280,7 @@ def test_a_plain_recurrence_is_replaced_by_a_gated_one_of_the_same_shape() -> No
             return self.last(self.rnn(x[:, None])[0][:, -1])
 
     target, case = case_of(Reader, "long-recurrence")
-    [proposal] = proposals(case, "gate-recurrence")
+    [proposal] = proposals(case, "replace-recurrence")
     gru = treated(target, proposal).model.rnn
     assert isinstance(gru, nn.GRU)
     assert (gru.input_size, gru.hidden_size, gru.num_layers) == (8, 16, 2)
@@ -317,7 +317,7 @@ def test_a_softmax_that_is_called_is_taken_away_too() -> None:
 def test_the_observed_model_is_never_changed() -> None:
     _, case = case_of(sigmoid_net, "saturating-activation")
     before = {name: p.clone() for name, p in case.model.named_parameters()}
-    for name in ("swap-activation", "initialise", "insert-normalisation", "rebuild-layers"):
+    for name in ("swap-activation", "initialize", "insert-normalization", "rebuild-layers"):
         assert proposals(case, name)
     assert [type(m) for m in case.model] == [type(m) for m in sigmoid_net()]
     assert all(torch.equal(p, before[n]) for n, p in case.model.named_parameters())
@@ -356,7 +356,7 @@ def test_hand_written_gates_are_opened_and_never_swapped() -> None:
         lambda: nn.Sequential(Highway(), Highway(), nn.Linear(8, 3)), "saturating-activation"
     )
     assert proposals(case, "swap-activation") == []
-    change = proposals(case, "open-gates")[0].change
+    change = proposals(case, "gate-bias-init")[0].change
     assert change is not None
     model = target.build([change]).model
     assert model[0].gate.bias.eq(3).all()
@@ -380,7 +380,7 @@ def test_matrices_of_the_users_own_layers_are_drawn_too() -> None:
         return nn.Sequential(Own(8, 64), nn.Tanh(), Own(64, 64), nn.ReLU(), nn.Linear(64, 3))
 
     target, case = case_of(own, "init-too-small")
-    [proposal] = proposals(case, "initialise")
+    [proposal] = proposals(case, "initialize")
     assert set(proposal.fix.layers) == {"0.matrix", "2.matrix", "4"}
     assert proposal.change is not None
     model = target.build([proposal.change]).model
@@ -416,7 +416,7 @@ def test_a_clamp_that_no_gradient_passes_is_taken_away() -> None:
 
 def test_a_recurrence_that_starts_too_large_is_started_as_a_rotation() -> None:
     target, case = case_of(Gated, "init-too-large")
-    change = proposals(case, "initialise-recurrence")[0].change
+    change = proposals(case, "initialize-recurrence")[0].change
     assert change is not None
     block = target.build([change]).model.lstm.weight_hh_l0[:16]
     assert torch.allclose(block @ block.T, torch.eye(16), atol=1e-5)

@@ -152,7 +152,7 @@ def test_calls_in_a_forward_are_replaced_on_their_line(project: Path) -> None:
     assert f"x = {expected}" in after(made)
 
 
-def test_a_normalisation_follows_in_the_style_of_the_list(project: Path) -> None:
+def test_a_normalization_follows_in_the_style_of_the_list(project: Path) -> None:
     write(
         project,
         """
@@ -164,7 +164,7 @@ def test_a_normalisation_follows_in_the_style_of_the_list(project: Path) -> None
             )
         """,
     )
-    made = patched("depth-without-normalization", "insert-normalisation")
+    made = patched("depth-without-normalization", "insert-normalization")
     assert changed(made) == ["+        nn.BatchNorm1d(4),"]
     assert "nn.Linear(8, 4),  # narrow\n        nn.BatchNorm1d(4),\n" in after(made)
 
@@ -180,7 +180,7 @@ def test_positions_do_not_shift_where_the_file_counts_on_them(project: Path) -> 
             return torch.optim.SGD([*model[0].parameters(), *model[2].parameters()], lr=0.1)
         """,
     )
-    made = patched("depth-without-normalization", "insert-normalisation")
+    made = patched("depth-without-normalization", "insert-normalization")
     assert "nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4)), nn.ReLU()" in after(made)
 
 
@@ -203,7 +203,7 @@ def test_one_place_that_builds_many_widths_says_so_and_gets_the_width_it_writes(
                 return self.last(x)
         """,
     )
-    made = patched("depth-without-normalization", "insert-normalisation")
+    made = patched("depth-without-normalization", "insert-normalization")
     assert "[nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b)) for a, b in pairs]" in after(made)
     assert made.notes == ("net.py:10 builds 2 modules; the edit changes all of them",)
 
@@ -220,7 +220,7 @@ def test_a_place_that_also_builds_what_must_stay_is_refused(project: Path) -> No
         """,
     )
     with pytest.raises(CannotPatchError, match=r"net\.py:7 also builds 2, which must stay"):
-        patched("depth-without-normalization", "insert-normalisation")
+        patched("depth-without-normalization", "insert-normalization")
 
 
 def test_a_dynamic_construction_is_refused(project: Path) -> None:
@@ -249,9 +249,9 @@ def test_weights_are_drawn_where_a_function_returns_the_model(project: Path) -> 
             )
         """,
     )
-    made = patched("init-too-small", "initialise")
-    assert "    ).apply(initialise)\n" in after(made)
-    assert "\n\n\ndef initialise(layer: nn.Module) -> None:\n" in after(made)
+    made = patched("init-too-small", "initialize")
+    assert "    ).apply(initialize)\n" in after(made)
+    assert "\n\n\ndef initialize(layer: nn.Module) -> None:\n" in after(made)
     assert "\n\n\n# the network\ndef build_model():\n" in after(made)
     compile(after(made), "net.py", "exec")
 
@@ -269,15 +269,15 @@ def test_weights_are_drawn_at_the_end_of_the_init_of_a_class(project: Path) -> N
                 return self.body(x)
         """,
     )
-    made = patched("init-too-small", "initialise")
-    assert "nn.Linear(4, 3))\n        self.apply(initialise)\n\n    def forward" in after(made)
+    made = patched("init-too-small", "initialize")
+    assert "nn.Linear(4, 3))\n        self.apply(initialize)\n\n    def forward" in after(made)
 
 
 def test_weights_are_drawn_where_an_instance_is_assigned(project: Path) -> None:
     write(project, "model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))")
-    made = patched("init-too-small", "initialise")
+    made = patched("init-too-small", "initialize")
     assert (
-        "model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3)).apply(initialise)"
+        "model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3)).apply(initialize)"
         in (after(made))
     )
 
@@ -286,17 +286,17 @@ def test_a_name_that_is_taken_is_not_taken_again(project: Path) -> None:
     write(
         project,
         """
-        def initialise():
+        def initialize():
             return 3
 
         def build_model():
-            return nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, initialise()))
+            return nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, initialize()))
         """,
     )
-    made = patched("init-too-small", "initialise")
-    assert ".apply(initialise_2)" in after(made)
-    assert "def initialise_2(layer" in after(made)
-    assert "def initialise():\n    return 3\n" in after(made)
+    made = patched("init-too-small", "initialize")
+    assert ".apply(initialize_2)" in after(made)
+    assert "def initialize_2(layer" in after(made)
+    assert "def initialize():\n    return 3\n" in after(made)
 
 
 def test_the_output_activation_is_removed_with_its_line(project: Path) -> None:
@@ -335,7 +335,7 @@ def test_an_attribute_keeps_something_to_call(project: Path) -> None:
     ]
 
 
-OPTIMISED = """
+OPTIMIZED = """
 def build_model():
     return nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
 
@@ -356,33 +356,33 @@ def make_optimizer(model):
     ],
 )
 def test_the_learning_rate_is_written_where_it_stands(project: Path, rest: str, line: str) -> None:
-    write(project, OPTIMISED.format(parameters="model.parameters()", rest=rest))
+    write(project, OPTIMIZED.format(parameters="model.parameters()", rest=rest))
     made = patched("learning-rate-too-high", "lower-learning-rate")
     assert changed(made)[1] == f"+{line}"
 
 
 def test_a_constant_is_changed_where_it_is_defined(project: Path) -> None:
     write(
-        project, "RATE = 3.0\n" + OPTIMISED.format(parameters="model.parameters()", rest="lr=RATE")
+        project, "RATE = 3.0\n" + OPTIMIZED.format(parameters="model.parameters()", rest="lr=RATE")
     )
     made = patched("learning-rate-too-high", "lower-learning-rate")
     assert changed(made) == ["-RATE = 3.0", "+RATE = 0.3"]
 
 
 def test_a_rate_that_is_computed_is_refused(project: Path) -> None:
-    write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=6.0 / 2"))
+    write(project, OPTIMIZED.format(parameters="model.parameters()", rest="lr=6.0 / 2"))
     with pytest.raises(CannotPatchError, match="not written as a number"):
         patched("learning-rate-too-high", "lower-learning-rate")
 
 
 def test_the_optimizer_is_given_all_parameters(project: Path) -> None:
-    write(project, OPTIMISED.format(parameters="model[2].parameters()", rest="lr=0.1"))
-    made = patched("optimizer-misses-parameters", "optimise-all-parameters")
+    write(project, OPTIMIZED.format(parameters="model[2].parameters()", rest="lr=0.1"))
+    made = patched("optimizer-misses-parameters", "optimize-all-parameters")
     assert changed(made)[1] == "+    return torch.optim.SGD(model.parameters(), lr=0.1)"
 
 
 def test_newlines_encoding_and_mode_survive_and_the_file_is_written_at_once(project: Path) -> None:
-    body = OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0") + "# größer"
+    body = OPTIMIZED.format(parameters="model.parameters()", rest="lr=3.0") + "# größer"
     file = write(project, body, newline="\r\n")
     file.chmod(0o640)
     before = file.read_bytes()
@@ -394,7 +394,7 @@ def test_newlines_encoding_and_mode_survive_and_the_file_is_written_at_once(proj
 
 
 def test_a_file_that_changed_after_it_ran_is_refused(project: Path) -> None:
-    file = write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0"))
+    file = write(project, OPTIMIZED.format(parameters="model.parameters()", rest="lr=3.0"))
     training, target, proposal = drafted("learning-rate-too-high", "lower-learning-rate")
     file.write_text(file.read_text().replace("Linear(4, 3)", "Linear(4, 5)"))
     with pytest.raises(CannotPatchError, match="changed since it was imported"):
@@ -402,7 +402,7 @@ def test_a_file_that_changed_after_it_ran_is_refused(project: Path) -> None:
 
 
 def test_a_file_that_changes_before_it_is_written_is_refused(project: Path) -> None:
-    file = write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0"))
+    file = write(project, OPTIMIZED.format(parameters="model.parameters()", rest="lr=3.0"))
     made = patched("learning-rate-too-high", "lower-learning-rate")
     file.write_text("something else")
     with pytest.raises(CannotPatchError, match="changed meanwhile"):
@@ -411,7 +411,7 @@ def test_a_file_that_changes_before_it_is_written_is_refused(project: Path) -> N
 
 
 def test_files_outside_the_project_and_in_packages_are_refused(project: Path) -> None:
-    write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0"))
+    write(project, OPTIMIZED.format(parameters="model.parameters()", rest="lr=3.0"))
     training, target, proposal = drafted("learning-rate-too-high", "lower-learning-rate")
     elsewhere = project / "other"
     elsewhere.mkdir()
@@ -489,7 +489,7 @@ def test_a_root_is_guarded_where_it_is_called(project: Path) -> None:
         """,
     )
     before = file.read_text()
-    training, target, proposal = drafted("infinite-slope", "guard-slope")
+    training, target, proposal = drafted("infinite-slope", "safe-gradient")
     [change] = patch(proposal.edits, training, target.labels).files
     after = change.after.decode()
     assert "self.last(guarded_sqrt(length))" in after
@@ -522,7 +522,7 @@ def test_an_attribute_that_cuts_the_graph_is_left_out(project: Path) -> None:
 
 
 def test_a_change_without_a_safe_edit_is_refused(project: Path) -> None:
-    write(project, OPTIMISED.format(parameters="model.parameters()", rest="lr=3.0"))
+    write(project, OPTIMIZED.format(parameters="model.parameters()", rest="lr=3.0"))
     training, target, _ = drafted("learning-rate-too-high", "lower-learning-rate")
     with pytest.raises(CannotPatchError, match="no edit that could be made safely"):
         patch((), training, target.labels)

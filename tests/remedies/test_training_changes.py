@@ -87,7 +87,7 @@ def _stepped(training: object) -> Tensor:
     return training.model[0].weight.detach()
 
 
-def test_inputs_are_standardised_with_the_numbers_of_the_data() -> None:
+def test_inputs_are_standardized_with_the_numbers_of_the_data() -> None:
     inputs = torch.rand(64, 8) * 255
     seen: list[Tensor] = []
 
@@ -103,7 +103,7 @@ def test_inputs_are_standardised_with_the_numbers_of_the_data() -> None:
     target, case = case_of(
         Looking, "unnormalized-input", data=TensorDataset(inputs, torch.randint(3, (64,)))
     )
-    whole, each = proposals(case, "standardise-inputs")
+    whole, each = proposals(case, "standardize-inputs")
     treated(target, whole)
     assert abs(seen[-1].mean()) < 0.2
     assert seen[-1].std().item() == pytest.approx(1, rel=0.1)
@@ -152,13 +152,13 @@ def test_frozen_parameters_learn_again() -> None:
     assert proposal.fix.layers == ("0",)
 
 
-def test_forgotten_parameters_are_optimised() -> None:
+def test_forgotten_parameters_are_optimized() -> None:
     target, case = case_of(
         small,
         "optimizer-misses-parameters",
         optimizer=lambda model: torch.optim.SGD(model[2].parameters(), lr=0.1),
     )
-    [proposal] = proposals(case, "optimise-all-parameters")
+    [proposal] = proposals(case, "optimize-all-parameters")
     training = treated(target, proposal)
     held = {id(p) for g in training.optimizers[0].param_groups for p in g["params"]}
     assert held == {id(p) for p in training.model.parameters()}
@@ -309,7 +309,7 @@ def test_a_healthy_model_is_offered_nothing() -> None:
 def test_the_remedy_that_is_best_for_a_cause_comes_first() -> None:
     _, case = case_of(small, "init-too-small")
     made = propose(case.training, case.trace, [case.cause], [finding(Severity.ERROR)])
-    assert made[0].fix.name == "initialise"
+    assert made[0].fix.name == "initialize"
     assert made[0].fix.treats == "init-too-small"
 
 
@@ -333,8 +333,8 @@ def test_every_code_that_is_offered_is_python() -> None:
 def test_the_best_changes_are_proposed_again_with_a_rate_of_their_own() -> None:
     target, case = case_of(lambda: nn.Sequential(nn.Linear(8, 3)), "init-too-small")
     said = propose(case.training, case.trace, [case.cause], [finding(Severity.ERROR)])
-    [first] = [p for p in said if p.fix.name == "initialise" and p.part != "all"]
-    [again] = [p for p in said if p.fix.name == "initialise" and p.part == "all"]
+    [first] = [p for p in said if p.fix.name == "initialize" and p.part != "all"]
+    [again] = [p for p in said if p.fix.name == "initialize" and p.part == "all"]
     assert "With learning rate 0.01 instead of 0.1" in again.fix.summary
     assert again.size == first.size + 1
     assert again.change is not None

@@ -122,8 +122,8 @@ def test_dark_mode_is_dark(browser, tmp_path) -> None:
     seen = {}
     for scheme in ("light", "dark"):
         visit = Visit(browser, tmp_path, a_report.sick(), color_scheme=scheme)
-        colour = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
-        seen[scheme] = sum(int(part) for part in colour.strip("rgb()").split(","))
+        color = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        seen[scheme] = sum(int(part) for part in color.strip("rgb()").split(","))
     assert seen["dark"] < 120
     assert seen["light"] > 650
 

@@ -1,4 +1,4 @@
-"""What the terminal shows: fitted, foldable, without colour, without UTF-8, without injection."""
+"""What the terminal shows: fitted, foldable, without color, without UTF-8, without injection."""
 
 import math
 from dataclasses import replace
@@ -116,7 +116,7 @@ def test_an_ascii_terminal_gets_ascii_only() -> None:
 
 
 def test_no_color_leaves_no_escape() -> None:
-    assert "\x1b" not in printed(a_report.sick(), no_color=True, colours=None)
+    assert "\x1b" not in printed(a_report.sick(), no_color=True, colors=None)
 
 
 @pytest.mark.parametrize("string", STRINGS)
@@ -124,14 +124,14 @@ def test_no_color_leaves_no_escape() -> None:
 def test_hostile_names_neither_steer_the_terminal_nor_become_markup(
     string: str, base: Report
 ) -> None:
-    text = printed(poisoned(base, string), colours=None)
+    text = printed(poisoned(base, string), colors=None)
     allowed = {"\n"}
     assert not [c for c in text if (ord(c) < 32 or 127 <= ord(c) < 160) and c not in allowed]
     assert not [c for c in text if c in "\u202e\u202d\u2066\u2067\u2028\u2029\u200b\ufeff"]
 
 
 def printed(
-    report: Report, *, encoding: str = "utf-8", no_color: bool = False, colours: str | None = None
+    report: Report, *, encoding: str = "utf-8", no_color: bool = False, colors: str | None = None
 ) -> str:
     """Print as a terminal of this encoding would."""
 
@@ -149,7 +149,7 @@ def printed(
             pass
 
     stream = Stream()
-    console = Console(file=stream, width=80, no_color=no_color, color_system=colours)  # type: ignore[arg-type]
+    console = Console(file=stream, width=80, no_color=no_color, color_system=colors)  # type: ignore[arg-type]
     console.print(render(report))
     return "".join(stream.parts)
 

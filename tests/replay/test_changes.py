@@ -16,7 +16,7 @@ from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.loosen_clipping import unclip
 from gradcheck_cli.remedies.match_target_shape import aligned
-from gradcheck_cli.remedies.optimise_all_parameters import held
+from gradcheck_cli.remedies.optimize_all_parameters import held
 from gradcheck_cli.remedies.surgery import exchange, touch
 from gradcheck_cli.replay import Recorder, Recording
 from gradcheck_cli.replay.repeating import Replay

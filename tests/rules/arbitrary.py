@@ -63,7 +63,7 @@ readings = st.builds(
     epsilon=maybe_share,
     early_over_late=st.none() | anything,
     entropy=maybe_share,
-    travelled=maybe_share,
+    traveled=maybe_share,
 )
 parameters = st.builds(
     Parameter,
@@ -71,7 +71,7 @@ parameters = st.builds(
     shape=st.lists(st.integers(0, 4), max_size=3).map(tuple),
     dtype=st.sampled_from(["float32", "float16", "bfloat16", "int64", "complex64"]),
     trainable=st.booleans(),
-    optimised=st.booleans(),
+    optimized=st.booleans(),
     reached=st.booleans(),
     learning_rate=st.none() | anything,
     weight_decay=anything,
@@ -95,7 +95,7 @@ def any_layer(draw: st.DrawFn, path: str) -> Layer:
         parameters=tuple(draw(st.lists(parameters, max_size=2))),
         activation=draw(st.none() | st.sampled_from(ACTIVATIONS)),
         activated_by=draw(st.none() | st.sampled_from(PATHS)),
-        normalised=draw(st.booleans()),
+        normalized=draw(st.booleans()),
         slope_left=draw(anything),
         fan_in=draw(st.none() | small),
         fan_out=draw(st.none() | small),

@@ -61,7 +61,7 @@ def test_codes_and_names_are_unique_and_in_order() -> None:
     assert len({r.name for r in RULES}) == len(RULES)
 
 
-def test_the_names_of_the_contract_are_spelt_as_agreed() -> None:
+def test_the_names_of_the_contract_are_spelled_as_agreed() -> None:
     assert {r.name for r in RULES} >= CONTRACT
 
 

@@ -47,7 +47,7 @@ def test_a_target_network_moved_by_averaging_is_left_alone() -> None:
 
 def test_frozen_and_unheld_and_uncalled_layers_are_the_business_of_others() -> None:
     assert not found(gc601, with_parameter(silent("l0"), "l0", trainable=False))
-    assert not found(gc601, with_parameter(silent("l0"), "l0", optimised=False))
+    assert not found(gc601, with_parameter(silent("l0"), "l0", optimized=False))
     assert not found(gc601, with_layer(silent("l0"), "l0", called=False))
 
 

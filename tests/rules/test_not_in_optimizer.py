@@ -17,7 +17,7 @@ from tests.rules.a_trace import (
 def missed(*paths: str):
     trace = a_trace()
     for path in paths:
-        trace = with_parameter(trace, path, optimised=False)
+        trace = with_parameter(trace, path, optimized=False)
     return trace
 
 

@@ -62,8 +62,8 @@ def test_lost_signals_are_a_note_at_most_while_the_loss_falls(loss: str) -> None
     assert {f.severity for f in found(gc301, shrinking(0.5, loss=loss))} <= {Severity.NOTE}
 
 
-def test_normalised_layers_and_skips_set_the_size_themselves() -> None:
-    assert not found(gc301, with_layer(shrinking(0.5), "l3", normalised=True))
+def test_normalized_layers_and_skips_set_the_size_themselves() -> None:
+    assert not found(gc301, with_layer(shrinking(0.5), "l3", normalized=True))
     assert not found(gc301, replace(shrinking(0.5), skips=True))
 
 

@@ -42,19 +42,19 @@ runs = st.builds(
 @calmly
 @given(any_trace())
 def test_every_rule_answers_whatever_the_trace(trace: Trace) -> None:
-    judgement = judge(trace)
-    assert [c.traceback for c in judgement.crashed] == []
-    answered = {*judgement.passed, *(s.name for s in judgement.skipped)}
-    assert answered | {f.name for f in judgement.findings} == {r.name for r in RULES}
-    ranks = [f.severity.rank for f in judgement.findings]
+    judgment = judge(trace)
+    assert [c.traceback for c in judgment.crashed] == []
+    answered = {*judgment.passed, *(s.name for s in judgment.skipped)}
+    assert answered | {f.name for f in judgment.findings} == {r.name for r in RULES}
+    ranks = [f.severity.rank for f in judgment.findings]
     assert ranks == sorted(ranks, reverse=True)
-    for finding in judgement.findings:
+    for finding in judgment.findings:
         assert finding.message
         assert all(isinstance(e.measured, (int, float)) for e in finding.evidence)
         assert set(finding.layers) <= {x.path for x in trace.layers} | set(trace.unregistered)
-    assert repr(judge(trace)) == repr(judgement)
+    assert repr(judge(trace)) == repr(judgment)
     if any(not isfinite(s.loss) and not s.skipped for s in trace.steps):
-        assert "non-finite" in {f.name for f in judgement.findings}
+        assert "non-finite" in {f.name for f in judgment.findings}
 
 
 @calmly
@@ -73,17 +73,17 @@ def test_the_order_in_which_layers_are_listed_changes_no_finding(trace: Trace) -
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 9])
 def test_very_short_runs_are_answered(steps: int) -> None:
-    judgement = judge(a_trace(loss=losses("stalled", steps)))
-    assert not judgement.crashed
-    assert "stalled-loss" in {s.name for s in judgement.skipped}
+    judgment = judge(a_trace(loss=losses("stalled", steps)))
+    assert not judgment.crashed
+    assert "stalled-loss" in {s.name for s in judgment.skipped}
 
 
 def test_an_empty_trace_is_skipped_not_passed_as_healthy() -> None:
-    judgement = judge(Trace())
-    assert not judgement.crashed
-    assert not judgement.findings
+    judgment = judge(Trace())
+    assert not judgment.crashed
+    assert not judgment.findings
     assert {"vanishing-gradient", "non-finite", "stalled-loss"} <= {
-        s.name for s in judgement.skipped
+        s.name for s in judgment.skipped
     }
 
 
@@ -92,10 +92,10 @@ def test_ten_thousand_layers_are_judged_in_seconds() -> None:
     gradients = [1e-2 * 0.999 ** (many - i) for i in range(many)]
     trace = a_trace(gradients, losses("stalled", 20))
     started = time.process_time()
-    judgement = judge(trace)
+    judgment = judge(trace)
     assert time.process_time() - started < 15
-    assert not judgement.crashed
-    [finding] = [f for f in judgement.findings if f.name == "vanishing-gradient"]
+    assert not judgment.crashed
+    [finding] = [f for f in judgment.findings if f.name == "vanishing-gradient"]
     assert "l0" in finding.layers
 
 
@@ -154,9 +154,9 @@ def test_a_usual_network_that_learns_shows_no_error(each: Rule) -> None:
 @pytest.mark.parametrize(
     ("name", "trace"),
     [
-        ("a head initialised with zeros", with_reading(a_trace(loss="learning"), "l3", weight=moments(0.0))),
+        ("a head initialized with zeros", with_reading(a_trace(loss="learning"), "l3", weight=moments(0.0))),
         ("a gate that starts closed", with_reading(a_trace((1e-7, 1e-2, 1e-2), "learning"), "l0", update=moments(3e-4))),
-        ("a bias before a normalisation", with_reading(a_trace(loss="learning"), "l1", bias_grad=moments(0.0))),
+        ("a bias before a normalization", with_reading(a_trace(loss="learning"), "l1", bias_grad=moments(0.0))),
         ("an expert without samples", with_reading(a_trace(loss="learning"), "l1", weight_grad=moments(0.0, zeros=1.0))),
         ("a solved regression", a_trace((0.0, 0.0, 0.0), "converged", update=0.0)),
     ],

@@ -54,10 +54,10 @@ traces = st.builds(
 
 def sentences(trace: Trace) -> list[str]:
     """Return the headline, the line beside the curve and what the rules say of the loss."""
-    judgement = judge(trace)
-    verdict = concluding.verdict(trace, judgement)
-    headline = concluding.headline(trace, verdict, judgement.findings, ())
-    of_loss = [f for f in judgement.findings if f.code in {"GC403", "GC404", "GC406", "GC407"}]
+    judgment = judge(trace)
+    verdict = concluding.verdict(trace, judgment)
+    headline = concluding.headline(trace, verdict, judgment.findings, ())
+    of_loss = [f for f in judgment.findings if f.code in {"GC403", "GC404", "GC406", "GC407"}]
     return [headline, concluding.loss(trace).words, *(f.message for f in of_loss)]
 
 
@@ -97,8 +97,8 @@ def test_headline_line_and_evidence_come_from_one_record(trace: Trace) -> None:
 @settings(deadline=None, max_examples=60, derandomize=True)
 @given(traces)
 def test_healthy_is_better_than_the_reference_or_on_its_way(trace: Trace) -> None:
-    judgement = judge(trace)
-    if concluding.verdict(trace, judgement) is not Verdict.HEALTHY:
+    judgment = judge(trace)
+    if concluding.verdict(trace, judgment) is not Verdict.HEALTHY:
         return
     state = progress(trace)
     if state.state is State.UNRATED:
@@ -112,11 +112,11 @@ def test_a_surrogate_is_said_to_be_one_and_nothing_of_its_size() -> None:
     trace = replace(
         a_trace(loss="diverging"), loss=LossFacts(surrogate="log-probabilities times returns")
     )
-    judgement = judge(trace)
-    assert not {"GC403", "GC404", "GC406", "GC407"} & {f.code for f in judgement.findings}
-    verdict = concluding.verdict(trace, judgement)
+    judgment = judge(trace)
+    assert not {"GC403", "GC404", "GC406", "GC407"} & {f.code for f in judgment.findings}
+    verdict = concluding.verdict(trace, judgment)
     assert verdict is Verdict.HEALTHY
-    said = concluding.headline(trace, verdict, judgement.findings, ())
+    said = concluding.headline(trace, verdict, judgment.findings, ())
     assert "does not tell whether it learns (log-probabilities times returns)" in said
 
 
@@ -141,8 +141,8 @@ def test_train_longer_ends_after_four_times_the_steps(taken: int) -> None:
 def test_below_a_constant_from_the_start_and_not_lower_since_is_kept_and_not_healthy() -> None:
     trace = a_trace(loss=[0.3 * GUESSING + 0.05 * (-1) ** i for i in range(60)])
     assert progress(trace).state is State.KEPT
-    judgement = judge(trace)
-    assert concluding.verdict(trace, judgement) is Verdict.UNSURE
+    judgment = judge(trace)
+    assert concluding.verdict(trace, judgment) is Verdict.UNSURE
     assert "has not fallen since" in concluding.headline(trace, Verdict.UNSURE, (), ())
     improving = a_trace(loss=[0.3 * GUESSING * 0.97**i for i in range(60)])
     assert concluding.verdict(improving, judge(improving)) is Verdict.HEALTHY

@@ -1,4 +1,4 @@
-"""The case bank is large enough, split without looking, and labelled by what was measured."""
+"""The case bank is large enough, split without looking, and labeled by what was measured."""
 
 import json
 from collections import Counter
@@ -14,9 +14,9 @@ from benchmarks.cases import CASES, EVIDENCE
 pytestmark = pytest.mark.heavy
 
 
-def test_names_are_unique_and_all_are_labelled():
+def test_names_are_unique_and_all_are_labeled():
     assert len({case.name for case in CASES}) == len(CASES)
-    assert not [case.name for case in CASES if case.label == "unlabelled"]
+    assert not [case.name for case in CASES if case.label == "unlabeled"]
 
 
 def test_there_are_enough_of_each_kind_in_each_half():

@@ -272,7 +272,7 @@ def test_an_empty_folder_is_no_data() -> None:
         open_data_file("nothing", Options())
 
 
-def test_a_misspelt_target_column() -> None:
+def test_a_misspelled_target_column() -> None:
     table("data.csv")
     with pytest.raises(UsageError, match="did you mean 'label'"):
         open_data_file("data.csv", Options(target_column="lable"))

@@ -82,9 +82,9 @@ def test_relative_imports_work_in_a_file_inside_a_package(write: Write) -> None:
     assert found.module.__name__ == "demo_app.nets.whole"
 
 
-def test_a_file_imports_its_neighbours_as_a_script_would(write: Write) -> None:
-    write("deep/demo_neighbour.py", "WIDTH = 3")
-    write("deep/demo_net.py", "from demo_neighbour import WIDTH\n" + NET)
+def test_a_file_imports_its_neighbors_as_a_script_would(write: Write) -> None:
+    write("deep/demo_neighbor.py", "WIDTH = 3")
+    write("deep/demo_net.py", "from demo_neighbor import WIDTH\n" + NET)
     assert load("deep/demo_net.py:WIDTH", "data").value == 3
 
 

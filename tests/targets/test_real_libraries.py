@@ -117,7 +117,7 @@ def test_a_lightning_module_without_a_trainer(write: Write) -> None:
     assert last < first
 
 
-def test_a_lightning_module_that_optimises_by_hand(write: Write) -> None:
+def test_a_lightning_module_that_optimizes_by_hand(write: Write) -> None:
     write("demo_lit.py", LIGHTNING)
     _, _, _, optimizer, *_ = train("demo_lit.py:Gan", data="demo_lit.py:Data")
     assert optimizer == "Adam, Adam"

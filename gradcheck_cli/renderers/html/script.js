@@ -59,7 +59,7 @@
     return `rgb(${from.map((v, i) => Math.round(v + (to[i] - v) * (place - index))).join(",")})`;
   }
 
-  function colour(quantity, cell, style) {
+  function color(quantity, cell, style) {
     if (cell.code === 2) return style.getPropertyValue("--nonfinite");
     if (cell.code === 1) return quantity.log ? style.getPropertyValue("--zero") : SHARE[0];
     const share = (cell.value - quantity.low) / (quantity.high - quantity.low || 1);
@@ -88,7 +88,7 @@
       for (let column = 0; column < columns; column++) {
         const cell = scaled(quantity, shown[line], column);
         if (cell.code === 0) continue;
-        context.fillStyle = colour(quantity, cell, style);
+        context.fillStyle = color(quantity, cell, style);
         const x = box.left + column * box.cell;
         const gap = height > 8 && box.cell > 8 ? 1 : 0;
         const y = gap ? line * height : Math.floor(line * height);

@@ -1,4 +1,4 @@
-"""A report in the terminal: 80 columns, light or dark, with or without colour."""
+"""A report in the terminal: 80 columns, light or dark, with or without color."""
 
 from gradcheck_cli.renderers.terminal.page import TerminalReport, render
 

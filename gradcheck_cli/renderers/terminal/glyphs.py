@@ -101,7 +101,7 @@ def spark(values: Sequence[float], width: int, glyphs: Glyphs, span: tuple[float
 
 
 def sampled(values: Sequence[float], width: int) -> list[float]:
-    """Return at most `width` values, means of neighbours; the first and last bins keep the ends."""
+    """Return at most `width` values, means of neighbors; the first and last bins keep the ends."""
     if len(values) <= width:
         return list(values)
     edges = [round(i * len(values) / width) for i in range(width + 1)]

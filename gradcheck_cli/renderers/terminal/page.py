@@ -52,7 +52,7 @@ def render(report: Report) -> TerminalReport:
 
 
 def render_text(report: Report, width: int = 80) -> str:
-    """Return the page as plain text without colours."""
+    """Return the page as plain text without colors."""
     console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
         console.print(render(report))

@@ -70,7 +70,7 @@ class Pen:
             ink(" " * indent + self.glyphs.bullet + " ", FAINT), self.say(text, style)
         )
 
-    def labelled(self, label: str, text: str, indent: int = 4, width: int = 6) -> Iterator[Text]:
+    def labeled(self, label: str, text: str, indent: int = 4, width: int = 6) -> Iterator[Text]:
         """Wrap `text` behind a faint label."""
         prefix = Text(" " * indent) + ink(label.ljust(width), FAINT) + Text(" ")
         yield from self.hang(prefix, self.say(text))

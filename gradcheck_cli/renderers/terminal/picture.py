@@ -68,9 +68,9 @@ class Picture:
         line += self._cell(layer.path, self.path, STRONG if row.suspect else "")
         if self.kind:
             line += self._cell(layer.kind, self.kind, FAINT)
-        colour = BAD_INK if row.worst is Severity.ERROR else INK
-        line += self._gauge(layer.gradient, self.gradient, colour)
-        line += self._gauge(layer.update, self.update, colour)
+        color = BAD_INK if row.worst is Severity.ERROR else INK
+        line += self._gauge(layer.gradient, self.gradient, color)
+        line += self._gauge(layer.update, self.update, color)
         if self.has_dead:
             line += self._share(layer.dead)
         if self.has_saturated:
@@ -92,10 +92,10 @@ class Picture:
         cell.truncate(width, pad=True)
         return cell + Text(" ")
 
-    def _gauge(self, value: float | None, scale: Scale, colour: str) -> Text:
+    def _gauge(self, value: float | None, scale: Scale, color: str) -> Text:
         drawn = bar(scale.share(value), self.bar, self.pen.glyphs)
         alarming = value is not None and (value == 0 or not isfinite(value))
-        gauge = ink(drawn.ljust(self.bar), colour) + Text(" ")
+        gauge = ink(drawn.ljust(self.bar), color) + Text(" ")
         return gauge + ink(number(value, 2).rjust(NUMBER) + " ", BAD if alarming else "")
 
     def _share(self, share: float | None) -> Text:

@@ -68,9 +68,9 @@ def _finding(finding: Finding, pen: Pen) -> Iterator[Text]:
     yield from pen.hang(ink(f"  {_sign(finding, pen)} ", style), head)
     yield from pen.paragraph(finding.message, 4)
     if finding.layers:
-        yield from pen.labelled("where", some_layers(finding.layers))
+        yield from pen.labeled("where", some_layers(finding.layers))
     if finding.at:
-        yield from pen.labelled("built", place(finding.at))
+        yield from pen.labeled("built", place(finding.at))
     limited = [e for e in finding.evidence if e.limit is not None]
     for evidence in limited or finding.evidence:
         yield from _evidence(evidence, pen)
@@ -175,9 +175,9 @@ def _head(rank: int, fix: Fix, pen: Pen) -> Iterator[Text]:
 
 def _first_fix(fix: Fix, pen: Pen) -> Iterator[Text]:
     yield from _verification(fix.verification, pen)
-    yield from pen.labelled("why", fix.why, 5, 4)
+    yield from pen.labeled("why", fix.why, 5, 4)
     if fix.cost:
-        yield from pen.labelled("cost", fix.cost, 5, 4)
+        yield from pen.labeled("cost", fix.cost, 5, 4)
     if fix.code:
         yield from _code(fix, pen)
 
@@ -188,7 +188,7 @@ def _rival(fix: Fix, pen: Pen) -> Iterator[Text]:
     if said:
         yield from pen.paragraph(said, 5)
     elif fix.why:
-        yield from pen.labelled("why", fix.why, 5, 4)
+        yield from pen.labeled("why", fix.why, 5, 4)
 
 
 def _code(fix: Fix, pen: Pen) -> Iterator[Text]:

@@ -9,7 +9,7 @@ from tests.remedies.small import case_of, proposals
 
 
 class Block(nn.Module):
-    """A residual block as ResNets have it: normalised, and rectified after the sum."""
+    """A residual block as ResNets have it: normalized, and rectified after the sum."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def test_residual_branches_are_closed_at_their_ends(
     model: type[nn.Module], ends: tuple[str, ...]
 ) -> None:
     target, case = case_of(model, "init-too-large")
-    [proposal] = proposals(case, "close-branches")
+    [proposal] = proposals(case, "zero-init-residual")
     assert proposal.fix.layers == ends
     assert proposal.change is not None
     closed = target.build([proposal.change]).model
@@ -80,7 +80,7 @@ def test_residual_branches_are_closed_at_their_ends(
 
 def test_a_closed_block_is_the_identity_and_learns() -> None:
     target, case = case_of(resnet, "init-too-large")
-    [proposal] = proposals(case, "close-branches")
+    [proposal] = proposals(case, "zero-init-residual")
     assert proposal.change is not None
     training = target.build([proposal.change])
     x = torch.rand(4, 16)
@@ -92,4 +92,4 @@ def test_a_closed_block_is_the_identity_and_learns() -> None:
 @pytest.mark.parametrize("model", [Dense, plain])
 def test_where_nothing_is_added_no_branch_is_closed(model: type[nn.Module]) -> None:
     _, case = case_of(model, "init-too-large")
-    assert proposals(case, "close-branches") == []
+    assert proposals(case, "zero-init-residual") == []

@@ -53,9 +53,9 @@ def causes(case: Case) -> list[str]:
 def test_a_function_without_a_slope_at_the_end_of_its_range_is_blamed_and_guarded(act: Act) -> None:
     target, case = case_of(lambda: Steep(act), "infinite-slope")
     assert causes(case)[0] == "infinite-slope"
-    [proposal] = proposals(case, "guard-slope")
+    [proposal] = proposals(case, "safe-gradient")
     assert proposal.fix.at is not None
-    assert proposal.fix.at.file.endswith("test_guard_slope.py")
+    assert proposal.fix.at.file.endswith("test_safe_gradient.py")
     model = treated(target, proposal).model
     assert model.first.weight.grad.isfinite().all()
     assert model.first.weight.grad.abs().sum() > 0
@@ -63,7 +63,7 @@ def test_a_function_without_a_slope_at_the_end_of_its_range_is_blamed_and_guarde
 
 def test_away_from_the_point_the_guard_changes_nothing() -> None:
     target, case = case_of(lambda: Steep(root), "infinite-slope")
-    [proposal] = proposals(case, "guard-slope")
+    [proposal] = proposals(case, "safe-gradient")
     assert proposal.change is not None
     x = torch.randn(4, 8)
     before, after = target.build().model(x), target.build([proposal.change]).model(x)
@@ -79,7 +79,7 @@ def test_away_from_the_point_the_guard_changes_nothing() -> None:
 def test_functions_that_have_a_slope_wherever_they_have_a_value_are_not_noted(act: Act) -> None:
     _, case = case_of(lambda: Steep(act), "infinite-slope")
     assert case.trace.steep == ()
-    assert proposals(case, "guard-slope") == []
+    assert proposals(case, "safe-gradient") == []
 
 
 def test_roots_of_the_data_are_no_business_of_the_gradient() -> None:
@@ -114,7 +114,7 @@ def test_a_root_in_the_loss_is_advice_with_its_place() -> None:
 
     _, case = case_of(lambda: nn.Linear(8, 3), "infinite-slope", loss=distance)
     assert causes(case)[0] == "infinite-slope"
-    [advice] = proposals(case, "guard-slope")
+    [advice] = proposals(case, "safe-gradient")
     assert advice.change is None
     assert "in the loss" in advice.fix.summary
     assert "no part of the model" in advice.cannot

@@ -3,7 +3,7 @@
 Works because  A gate multiplies what passes by sigmoid(z); with z around 0 half of signal and
                gradient is lost at each gate, with a bias of 3 only a twentieth.
 Costs          Nothing at run time; gates that should close take longer to learn it.
-Not for        Gates whose closed start is meant, such as zero-initialised residual gates.
+Not for        Gates whose closed start is meant, such as zero-initialized residual gates.
 Sources        Srivastava et al. 2015, arXiv:1505.00387, section 2.2 (highway networks).
 """
 
@@ -26,12 +26,12 @@ def _open(module: nn.Module) -> None:
 
 
 @remedy(
-    "open-gates",
+    "gate-bias-init",
     treats=("saturating-activation", "depth-without-normalization"),
     risk=SAFE,
-    part="initialisation",
+    part="initialization",
 )
-def open_gates(case: Case) -> Iterator[Draft]:
+def gate_bias_init(case: Case) -> Iterator[Draft]:
     """Draft open gates for every layer that is called a gate and goes through a sigmoid."""
     layers = [
         x for x in gates(case.trace) if isinstance(getattr(case.module(x), "bias", None), Tensor)

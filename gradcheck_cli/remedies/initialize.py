@@ -4,7 +4,7 @@ Works because  A layer keeps the size of signals and gradients when fan * Var[w]
                rectifier); PyTorch's default for Linear and Conv is 1/3, which loses a factor of
                up to 2.4 per layer.
 Costs          Nothing at run time. Weights that were loaded from elsewhere would be lost.
-Not for        Pretrained weights, and layers whose scale is set on purpose (zero-initialised
+Not for        Pretrained weights, and layers whose scale is set on purpose (zero-initialized
                residual branches, tied embeddings).
 Sources        He et al. 2015, arXiv:1502.01852, eq. 10; Glorot & Bengio 2010, eq. 12.
 """
@@ -70,12 +70,12 @@ def edits(case: Case, layers: Sequence[Layer], after: str | None = None) -> tupl
     """Return the edit of the source that does the same, where one function can do it."""
     lines = list(dict.fromkeys(setter(a)[1] for a in grouped(layers, after)))
     needs = helper(case, layers, lines, "Keep the size of signals and gradients.")
-    new = "{model}.apply(initialise)"
+    new = "{model}.apply(initialize)"
     return (Edit(act=Act.FINISH, new=new, needs=needs),) if needs else ()
 
 
 @remedy(
-    "initialise",
+    "initialize",
     treats=(
         "init-too-small",
         "init-too-large",
@@ -85,9 +85,9 @@ def edits(case: Case, layers: Sequence[Layer], after: str | None = None) -> tupl
         "dead-relu",
     ),
     risk=SAFE,
-    part="initialisation",
+    part="initialization",
 )
-def initialise(case: Case) -> Iterator[Draft]:
+def initialize(case: Case) -> Iterator[Draft]:
     """Draft one draw for all linear and convolutional layers."""
     layers, matrices = drawable(case), written(case)
     if not layers and not matrices:
@@ -96,9 +96,9 @@ def initialise(case: Case) -> Iterator[Draft]:
     kinds |= {"Xavier"} if matrices else set()
     drawn = [*(x.path for x in layers), *matrices]
     yield Draft(
-        summary=f"Initialise {names(drawn)} after {' and '.join(sorted(kinds))}.",
+        summary=f"Initialize {names(drawn)} after {' and '.join(sorted(kinds))}.",
         code=paste(code(layers), written_code(matrices)),
-        change=together("initialise", changes(layers, matrices)),
+        change=together("initialize", changes(layers, matrices)),
         layers=tuple(drawn),
         at=first_site(layers),
         size=2,

@@ -17,8 +17,8 @@ from gradcheck_cli.remedies.fit_output import through
 from gradcheck_cli.targets.change import Change
 
 
-@remedy("standardise-targets", treats=("target-scale",), risk=REVIEW, part="loss")
-def standardise_targets(case: Case) -> Iterator[Draft]:
+@remedy("standardize-targets", treats=("target-scale",), risk=REVIEW, part="loss")
+def standardize_targets(case: Case) -> Iterator[Draft]:
     """Draft the scale of the targets seen, between lowest and highest."""
     data = case.trace.data
     if data.target_low is None or data.target_high is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
-from gradcheck_cli.remedies.initialise_recurrence import recurrent
+from gradcheck_cli.remedies.initialize_recurrence import recurrent
 from gradcheck_cli.remedies.surgery import exchange, like
 from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
 from gradcheck_cli.targets.change import Change
@@ -41,8 +41,8 @@ def gated(old: nn.Module) -> nn.Module:
     return like(new, old)
 
 
-@remedy("gate-recurrence", treats=("long-recurrence",), risk=REVIEW, part="recurrence")
-def gate_recurrence(case: Case) -> Iterator[Draft]:
+@remedy("replace-recurrence", treats=("long-recurrence",), risk=REVIEW, part="recurrence")
+def replace_recurrence(case: Case) -> Iterator[Draft]:
     """Draft GRUs in the place of plain RNNs."""
     layers = [x for x in recurrent(case) if type(case.module(x)) is nn.RNN]
     if not layers:

@@ -34,16 +34,16 @@ def held() -> Change:
         if missing:
             optimizer.add_param_group({"params": missing})
 
-    return Change(summary="optimise all parameters", model=remember, optimizer=add)
+    return Change(summary="optimize all parameters", model=remember, optimizer=add)
 
 
 @remedy(
-    "optimise-all-parameters",
+    "optimize-all-parameters",
     treats=("optimizer-misses-parameters", "unfrozen-too-late", "added-after-optimizer"),
     risk=REVIEW,
     part="wiring",
 )
-def optimise_all_parameters(case: Case) -> Iterator[Draft]:
+def optimize_all_parameters(case: Case) -> Iterator[Draft]:
     """Draft the addition of what is missing."""
     known = {id(p) for o in case.training.optimizers for g in o.param_groups for p in g["params"]}
     missing = [

@@ -19,7 +19,7 @@ from gradcheck_cli.targets.change import Change
 SMALLEST = 1e-8
 
 
-HELPER = '''class Standardise(nn.Module):
+HELPER = '''class Standardize(nn.Module):
     """Brings inputs to mean 0 and standard deviation 1."""
 
     def __init__(self, mean: float, std: float) -> None:
@@ -27,20 +27,20 @@ HELPER = '''class Standardise(nn.Module):
         self.mean, self.std = mean, std
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the standardised inputs."""
+        """Return the standardized inputs."""
         return (inputs - self.mean) / self.std
 '''
 
 
 class PerFeature(nn.Module):
-    """Standardises each feature of a batch [samples, features] with running statistics."""
+    """Standardizes each feature of a batch [samples, features] with running statistics."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(features, affine=False)
 
     def hook(self, _: nn.Module, inputs: tuple[object, ...]) -> tuple[object, ...]:
-        """Standardise the first input of a forward."""
+        """Standardize the first input of a forward."""
         first, *others = inputs
         if isinstance(first, Tensor) and first.is_floating_point():
             first = self.norm(first)
@@ -50,19 +50,19 @@ class PerFeature(nn.Module):
 def _per_feature(features: int) -> Change:
     def edit(model: nn.Module) -> None:
         front = PerFeature(features)
-        model.add_module("standardised_input", front)
+        model.add_module("standardized_input", front)
         model.register_forward_pre_hook(front.hook)
 
-    return Change(summary="standardise each input feature", model=edit)
+    return Change(summary="standardize each input feature", model=edit)
 
 
 @remedy(
-    "standardise-inputs",
+    "standardize-inputs",
     treats=("unnormalized-input", "saturating-activation"),
     risk=SAFE,
     part="inputs",
 )
-def standardise_inputs(case: Case) -> Iterator[Draft]:
+def standardize_inputs(case: Case) -> Iterator[Draft]:
     """Draft one scale for all features, then one for each feature of a flat input."""
     data = case.trace.data
     mean, std = data.input_mean, data.input_std
@@ -72,18 +72,18 @@ def standardise_inputs(case: Case) -> Iterator[Draft]:
         return
     shift, scale = float(f"{mean:.4g}"), float(f"{std:.4g}")
 
-    def standardise(inputs: Tensor) -> Tensor:
+    def standardize(inputs: Tensor) -> Tensor:
         return (inputs - shift) / scale if torch.is_floating_point(inputs) else inputs
 
     yield Draft(
-        summary=f"Standardise the inputs: (x - {shift:g}) / {scale:g}.",
+        summary=f"Standardize the inputs: (x - {shift:g}) / {scale:g}.",
         code=f"inputs = (inputs - {shift:g}) / {scale:g}  # mean and std of the data",
-        change=Change(summary="standardise inputs", inputs=standardise),
+        change=Change(summary="standardize inputs", inputs=standardize),
         size=1,
         edits=(
             Edit(
                 act=Act.FRONT,
-                new=f"Standardise({shift:g}, {scale:g})",
+                new=f"Standardize({shift:g}, {scale:g})",
                 needs=HELPER,
             ),
         ),
@@ -91,7 +91,7 @@ def standardise_inputs(case: Case) -> Iterator[Draft]:
     shape = data.input_shapes[0] if data.input_shapes else ()
     if len(shape) == 2:
         yield Draft(
-            summary=f"Standardise each of the {shape[1]} input features by itself.",
+            summary=f"Standardize each of the {shape[1]} input features by itself.",
             code=f"model = nn.Sequential(nn.BatchNorm1d({shape[1]}, affine=False), model)",
             change=_per_feature(shape[1]),
             size=3,

@@ -80,8 +80,8 @@ def _in_loss(name: str, at: SourceSite) -> Draft:
     )
 
 
-@remedy("guard-slope", treats=("infinite-slope",), risk=REVIEW, part="output")
-def guard_slope(case: Case) -> Iterator[Draft]:
+@remedy("safe-gradient", treats=("infinite-slope",), risk=REVIEW, part="output")
+def safe_gradient(case: Case) -> Iterator[Draft]:
     """Draft a guard at each place, then at all of them."""
     drafts = [_draft(x, x.at) for x in dict.fromkeys(case.trace.steep) if x.at is not None]
     yield from drafts

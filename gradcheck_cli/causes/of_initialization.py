@@ -15,7 +15,7 @@ from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, sign
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
     asleep,
-    beyond_initialisation,
+    beyond_initialization,
     flat_end,
     input_size,
     lost_at_start,
@@ -41,7 +41,7 @@ def init_too_small(seen: Evidence) -> Support | None:
     """Initial weights are smaller than what keeps the variance of signals from layer to layer.
 
     Speaks for it  fan_out * Var[w] (times 1/2 before a ReLU) is well below 1 in most layers.
-    Against it     normalisation, which restores the size; slopes of bounded units, hidden softmaxes or
+    Against it     normalization, which restores the size; slopes of bounded units, hidden softmaxes or
                    time steps that lose more; an end of the network that is flat.
     Sources        Glorot & Bengio 2010, eq. 10-12; He et al. 2015, eq. 10 and 14.
     """
@@ -73,7 +73,7 @@ def too_small(trace: Trace, found: Shares) -> float:
     """
     share = found[WEIGHTS]
     gains = [log10(_forward_gain(x.layer)) for x in budget(trace).links if x.layer.weight]
-    if share.decades <= 0 or not gains or beyond_initialisation(trace):
+    if share.decades <= 0 or not gains or beyond_initialization(trace):
         return 0.0
     return share.value * min(max(-mean(gains), 0.0) / share.decades, 1.0)
 
@@ -98,11 +98,11 @@ def _small_by_signs(
         ],
         [
             (
-                beyond_initialisation(trace),
-                "but no initialisation keeps the variance through these layers",
+                beyond_initialization(trace),
+                "but no initialization keeps the variance through these layers",
             ),
             (pinned_output(trace), "but the output activation is saturated"),
-            (bool(asleep(trace)), "but batch normalisation is switched off"),
+            (bool(asleep(trace)), "but batch normalization is switched off"),
             (flat_end(trace), "but not even the last layer gets a gradient"),
             (share < 0.5, "but most of it is lost at slopes, softmaxes or time steps"),
             (

@@ -1,4 +1,4 @@
-"""Put a normalisation between the weights and the activation.
+"""Put a normalization between the weights and the activation.
 
 Works because  Whatever the weights do to the scale, the activation receives inputs of mean 0 and
                variance 1, where its slope is large; the next layer's gradient no longer depends on
@@ -26,13 +26,13 @@ GROUPS = 8
 
 
 def targets(case: Case) -> tuple[Layer, ...]:
-    """Return the hidden linear and convolutional layers without a normalisation behind them."""
+    """Return the hidden linear and convolutional layers without a normalization behind them."""
     return tuple(
         x
         for x in case.trace.weight_layers
         if x.role is Role.LINEAR
         and isinstance(case.module(x), (nn.Linear, *CONVOLUTIONS))
-        and not x.normalised
+        and not x.normalized
         and (x.activation is not None or case.trace.skips)
         and (x.depth is None or x.depth > 0)
     )
@@ -61,7 +61,7 @@ def _at_many_places(case: Case, layer: Layer) -> bool:
 
 
 def norm_for(module: nn.Module, *, batch: bool) -> tuple[nn.Module, str]:
-    """Return a normalisation for the outputs of `module`, and how it is written."""
+    """Return a normalization for the outputs of `module`, and how it is written."""
     if isinstance(module, nn.Linear):
         features = module.out_features
         if batch:
@@ -76,13 +76,13 @@ def norm_for(module: nn.Module, *, batch: bool) -> tuple[nn.Module, str]:
     return nn.GroupNorm(groups, channels), f"nn.GroupNorm({groups}, {channels})"
 
 
-def normalised(layers: Sequence[Layer], *, batch: bool) -> Change:
-    """Return the change that normalises the outputs of these layers."""
+def normalized(layers: Sequence[Layer], *, batch: bool) -> Change:
+    """Return the change that normalizes the outputs of these layers."""
 
     def wrap(module: nn.Module) -> nn.Module:
         return nn.Sequential(module, like(norm_for(module, batch=batch)[0], module))
 
-    return Change(summary="normalise", model=exchange([x.path for x in layers], wrap))
+    return Change(summary="normalize", model=exchange([x.path for x in layers], wrap))
 
 
 def code(case: Case, layers: Sequence[Layer], *, batch: bool) -> str:
@@ -121,7 +121,7 @@ def edits(case: Case, layers: Sequence[Layer], *, batch: bool) -> tuple[Edit, ..
 
 
 @remedy(
-    "insert-normalisation",
+    "insert-normalization",
     treats=(
         "depth-without-normalization",
         "saturating-activation",
@@ -131,9 +131,9 @@ def edits(case: Case, layers: Sequence[Layer], *, batch: bool) -> tuple[Edit, ..
         "unnormalized-input",
     ),
     risk=REVIEW,
-    part="normalisation",
+    part="normalization",
 )
-def insert_normalisation(case: Case) -> Iterator[Draft]:
+def insert_normalization(case: Case) -> Iterator[Draft]:
     """Draft the kind that suits the batch first, then LayerNorm or GroupNorm."""
     layers = targets(case)
     if not layers:
@@ -145,7 +145,7 @@ def insert_normalisation(case: Case) -> Iterator[Draft]:
         yield Draft(
             summary=f"Put {kind} after {names([x.path for x in layers])}, before the activation.",
             code=code(case, layers, batch=batch),
-            change=normalised(layers, batch=batch),
+            change=normalized(layers, batch=batch),
             layers=tuple(x.path for x in layers),
             at=first_site(layers),
             size=3,

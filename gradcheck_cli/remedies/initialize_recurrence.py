@@ -6,7 +6,7 @@ Works because  The gradient through k time steps is a product of k recurrent mat
 Costs          Nothing at run time; a network that must forget takes longer to learn it.
 Not for        Pretrained recurrent weights.
 Sources        Le et al. 2015, arXiv:1504.00941; Jozefowicz et al. 2015, section 2.4; Tallec &
-               Ollivier 2018, arXiv:1804.11188 (chrono initialisation).
+               Ollivier 2018, arXiv:1804.11188 (chrono initialization).
 """
 
 from collections.abc import Callable, Iterator
@@ -148,12 +148,12 @@ def _helper(fill: str) -> str:
 
 
 @remedy(
-    "initialise-recurrence",
+    "initialize-recurrence",
     treats=("long-recurrence", "init-too-large", "init-too-small"),
     risk=SAFE,
-    part="initialisation",
+    part="initialization",
 )
-def initialise_recurrence(case: Case) -> Iterator[Draft]:
+def initialize_recurrence(case: Case) -> Iterator[Draft]:
     """Draft gates that keep the state, a rotation, then the identity."""
     yield from _of_repeated(repeated(case))
     layers = recurrent(case)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
-from gradcheck_cli.remedies.initialise_orthogonally import orthogonal
+from gradcheck_cli.remedies.initialize_orthogonally import orthogonal
 from gradcheck_cli.remedies.surgery import together, touch
 from gradcheck_cli.remedies.weights import drawable
 from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
@@ -67,12 +67,12 @@ def _scale(model: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[str,
 
 
 @remedy(
-    "initialise-on-data",
+    "initialize-on-data",
     treats=("init-too-small", "init-too-large", "depth-without-normalization", "constant-factor"),
     risk=SAFE,
-    part="initialisation",
+    part="initialization",
 )
-def initialise_on_data(case: Case) -> Iterator[Draft]:
+def initialize_on_data(case: Case) -> Iterator[Draft]:
     """Draft orthogonal weights scaled on the first batch."""
     layers = drawable(case)
     if not layers:

@@ -21,7 +21,7 @@ from gradcheck_cli.remedies.wording import first_site, listed, names, paste, whe
 from gradcheck_cli.targets.change import Change
 
 FEWEST = 2  # branches
-ENDS = {Role.LINEAR, Role.ATTENTION, Role.NORMALISATION}
+ENDS = {Role.LINEAR, Role.ATTENTION, Role.NORMALIZATION}
 
 
 def ends(trace: Trace) -> Iterator[Layer]:
@@ -69,7 +69,7 @@ def _last(case: Case, layer: Layer) -> str:
 
 def _helper(paths: list[str]) -> str:
     return (
-        "def close_branches(model: nn.Module) -> nn.Module:\n"
+        "def zero_init_residual(model: nn.Module) -> nn.Module:\n"
         '    """Start every residual block as the identity."""\n'
         f"    for name in {listed(paths)}:\n"
         "        for parameter in model.get_submodule(name).parameters(recurse=False):\n"
@@ -79,12 +79,12 @@ def _helper(paths: list[str]) -> str:
 
 
 @remedy(
-    "close-branches",
+    "zero-init-residual",
     treats=("init-too-large", "depth-without-normalization", "learning-rate-too-high"),
     risk=SAFE,
-    part="initialisation",
+    part="initialization",
 )
-def close_branches(case: Case) -> Iterator[Draft]:
+def zero_init_residual(case: Case) -> Iterator[Draft]:
     """Draft zeros at the end of all branches."""
     layers = [x for x in ends(case.trace) if x.trainable and _last(case, x)]
     if len(layers) < FEWEST:
@@ -92,10 +92,10 @@ def close_branches(case: Case) -> Iterator[Draft]:
     paths = [_last(case, x) for x in layers]
     yield Draft(
         summary=f"Start the residual branches that end in {names(paths)} at zero.",
-        code=paste(where(layers), _helper(paths), "model = close_branches(model)"),
+        code=paste(where(layers), _helper(paths), "model = zero_init_residual(model)"),
         change=Change(summary="closed branches", model=touch(paths, _close)),
         layers=tuple(x.path for x in layers),
         at=first_site(layers),
         size=2,
-        edits=(Edit(act=Act.FINISH, new="close_branches({model})", needs=_helper(paths)),),
+        edits=(Edit(act=Act.FINISH, new="zero_init_residual({model})", needs=_helper(paths)),),
     )

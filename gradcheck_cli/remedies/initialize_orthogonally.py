@@ -32,12 +32,12 @@ def orthogonal(gain: float) -> Callable[[nn.Module], None]:
 
 
 @remedy(
-    "initialise-orthogonally",
+    "initialize-orthogonally",
     treats=("init-too-small", "init-too-large", "depth-without-normalization"),
     risk=SAFE,
-    part="initialisation",
+    part="initialization",
 )
-def initialise_orthogonally(case: Case) -> Iterator[Draft]:
+def initialize_orthogonally(case: Case) -> Iterator[Draft]:
     """Draft one draw for all linear and convolutional layers."""
     layers = drawable(case)
     if not layers:
@@ -54,13 +54,13 @@ def initialise_orthogonally(case: Case) -> Iterator[Draft]:
         )
     needs = helper(case, layers, lines, "Keep every direction of signals and gradients.")
     yield Draft(
-        summary=f"Initialise {names([x.path for x in layers])} with orthogonal matrices.",
+        summary=f"Initialize {names([x.path for x in layers])} with orthogonal matrices.",
         code=paste(where(layers), *blocks),
         change=together("orthogonal", changes),
         layers=tuple(x.path for x in layers),
         at=first_site(layers),
         size=2,
-        edits=(Edit(act=Act.FINISH, new="{model}.apply(initialise)", needs=needs),)
+        edits=(Edit(act=Act.FINISH, new="{model}.apply(initialize)", needs=needs),)
         if needs
         else (),
     )

@@ -216,7 +216,7 @@ def _tried(
     say = on_stage or (lambda _: None)
     say(forecast(proposals, observed.pace, policy.budget) + observed.declining)
     try:
-        with observed.repeat.borrowed() as obstacle:
+        with observed.repeat.borrowed(say) as obstacle:
             if obstacle:
                 return declined(proposals, obstacle), observed.stopped
             proven = prove(
@@ -262,7 +262,9 @@ def _headline(
 
 
 def _where_tried(observed: Observed, fixes: Sequence[Fix]) -> tuple[str, ...]:
-    return observed.tried_on if any(fix.verification.arms for fix in fixes) else ()
+    if not any(fix.verification.arms for fix in fixes):
+        return ()
+    return (*observed.tried_on, *(observed.repeat.said if observed.repeat is not None else ()))
 
 
 def _facts(observed: Observed, stopped: BaseException | None) -> RunFacts:

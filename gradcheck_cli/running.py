@@ -1,12 +1,14 @@
 """`gradcheck run train.py`: a script that nobody changed, under observation from its first line."""
 
 import os
+import random
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.policy import Policy
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from gradcheck_cli.records.report import Report
     from gradcheck_cli.replay import Recorder
     from gradcheck_cli.replay.played import Played
+    from gradcheck_cli.targets.repeatable import Repeatable
     from gradcheck_cli.witnessing import Circumstances, Snapshots
 
 VERIFY = "to have the fixes tried: add --verify (gradcheck run --verify SCRIPT)"
@@ -86,6 +89,8 @@ class _Run:
     recorder: "Recorder | None" = None
     stack: ExitStack = field(default_factory=ExitStack)
     book: Any = None
+    folder: str = field(default_factory=os.getcwd)
+    chance: Any = field(default_factory=random.getstate)
     ranks: "Ranks | None" = None
     snapshots: "Snapshots | None" = None
     signals: Signals = field(default_factory=Signals)
@@ -239,6 +244,33 @@ def _played(this: _Run, trainings: int) -> "Played | None":
         recording=this.recorder.recording,
         beside=trainings > 1,
         pace=(time.monotonic() - this.begun) / steps,
+        around=this.signals.obeyed,
+        again=partial(_again, this),
+    )
+
+
+def _again(this: _Run, session: "Session", why: str) -> "Repeatable":
+    """Return the training as one for which the script is run again, because `why`."""
+    from gradcheck_cli.rerun.asked import Script
+    from gradcheck_cli.rerun.finding import shapes_of
+    from gradcheck_cli.rerun.repeating import Rerun
+    from gradcheck_cli.witnessing import one_model
+
+    script = Script(
+        program=this.plan.program,
+        arguments=this.plan.arguments,
+        folder=this.folder,
+        names=session.names,
+        shapes=shapes_of(session.group.models[0]),
+        python=this.chance,
+    )
+    return Rerun(
+        script,
+        one_model(session),
+        why,
+        tuple(session.trace().losses),
+        pace=(time.monotonic() - this.begun) / max(session.steps, 1),
+        site_of=session.site_of,
         around=this.signals.obeyed,
     )
 

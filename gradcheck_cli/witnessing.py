@@ -28,8 +28,9 @@ from gradcheck_cli.replay.played import Played
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.rules.engine import Judgment, judge
-from gradcheck_cli.targets.repeatable import Repeatable
+from gradcheck_cli.targets.repeatable import Either, Repeatable
 from gradcheck_cli.targets.training import Training
+from gradcheck_cli.targets.wrappers import unwrapped
 
 UNTRIED = (
     "no steps were recorded; --verify (verify=True) records the first ones and plays them again"
@@ -123,7 +124,6 @@ def observed(
         training=None if about.snapshot else partial(_to_be_read, session),
         repeat=repeat,
         untried=untried,
-        tried_on=() if played is None else played.said,
         pace=0.0 if played is None else played.pace,
     )
 
@@ -137,19 +137,23 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
     recording = played.recording
     if not recording.units:
         why = recording.obstacle or "no complete training step was recorded"
+        if played.again is not None:
+            return played.again(session, why), ""
         return None, f"the steps could not be recorded: {why}"
-    replay = Replay(recording, _one_model(session), session.site_of, session.precision)
-    return Replayed(replay, played.around), ""
+    replay = Replay(recording, one_model(session), session.site_of, session.precision)
+    replayed = Replayed(replay, played.around, played.said)
+    again = played.again
+    return replayed if again is None else Either(replayed, partial(again, session)), ""
 
 
 def questioned(seen: Observed) -> Observed:
     """Return it with its recorded steps for experiments, once they were reproduced, or with the reason."""
-    repeat = seen.repeat
+    repeat = seen.repeat.first if isinstance(seen.repeat, Either) else seen.repeat
     if not isinstance(repeat, Replayed):
         return seen
     try:
         subject = subject_of_steps(repeat.replay, repeat.around)
-        with repeat.borrowed() as obstacle:
+        with repeat.borrowed(lambda _: None) as obstacle:
             if not obstacle:
                 return replace(seen, questioned=subject)
     except NotApplicableError as reason:
@@ -216,7 +220,7 @@ def _mute(session: Session) -> str:
 def _to_be_read(session: Session) -> Training:
     """Return the training for remedies to read."""
     return Training(
-        model=_one_model(session),
+        model=one_model(session),
         optimizers=tuple(session.recorder.optimizers),
         step=_cannot,
         evaluate=_cannot,
@@ -230,19 +234,12 @@ def _cannot(*_: object) -> NoReturn:
     raise CannotDiagnoseError(UNTRIED)
 
 
-def _one_model(session: Session) -> nn.Module:
+def one_model(session: Session) -> nn.Module:
     """Return a module in which the paths of the layers are found, without the wrappers' names."""
-    plain = [_unwrapped(model) for model in session.group.models]
+    plain = [unwrapped(model) for model in session.group.models]
     if session.names == ("",):
         return plain[0]
     return nn.ModuleDict(dict(zip(session.names, plain, strict=True)))
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    names = [name for name, _ in model.named_children()]
-    if names in (["module"], ["_orig_mod"]):
-        return _unwrapped(next(model.children()))
-    return model
 
 
 def _own(model: nn.Module) -> nn.Module:
@@ -250,7 +247,7 @@ def _own(model: nn.Module) -> nn.Module:
 
     A wrapper is a class of an installed package that holds one child, and in it all its parameters.
     """
-    plain = _unwrapped(model)
+    plain = unwrapped(model)
     children = list(plain.children())
     if len(children) != 1 or not _is_installed(plain) or isinstance(plain, nn.Sequential):
         return plain

@@ -226,6 +226,12 @@ class Session:
         if not keep:
             self.recorder.forget()
 
+    @property
+    def last_loss(self) -> float:
+        """The loss of the step that ended last."""
+        self._write()
+        return float(self.recorder.steps[-1].loss)
+
     def trace(self) -> Trace:
         """Return what was measured so far."""
         self._write()

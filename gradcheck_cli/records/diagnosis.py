@@ -69,6 +69,7 @@ class Verification:
     seeds: tuple[int, ...] = ()
     seconds: float = 0.0
     new_findings: tuple[str, ...] = ()
+    made: str = ""  # how the arms were made: built | replayed | re-run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+from gradcheck_cli.probe.session import Session
 from gradcheck_cli.replay.recording import Recording
 from gradcheck_cli.replay.repeating import held_out_of
+from gradcheck_cli.targets.repeatable import Repeatable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +18,7 @@ class Played:
     beside: bool = False  # several trainings at once, whose losses need not fall
     pace: float = 0.0  # seconds per step
     around: Callable[[], AbstractContextManager[object]] = nullcontext  # while arms are run
+    again: Callable[[Session, str], Repeatable] | None = None  # and why it is not played
 
     @property
     def said(self) -> tuple[str, ...]:

@@ -14,13 +14,14 @@ from gradcheck_cli.replay.arm import Arm, ordered
 from gradcheck_cli.replay.patches import gradient_hooks_seen
 from gradcheck_cli.replay.playing import Player, Variation
 from gradcheck_cli.replay.recording import Recording, Unit
-from gradcheck_cli.replay.redrawing import is_drawn, redrawn
+from gradcheck_cli.targets.redrawing import is_drawn, redrawn
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import Holdings, State, added
 from gradcheck_cli.targets.change import Change, last
 from gradcheck_cli.targets.optimizers import follow_model
 from gradcheck_cli.targets.randomness import unchanged
 from gradcheck_cli.targets.training import Training, unknown_site
+from gradcheck_cli.targets.wrappers import unwrapped
 
 HELD_OUT = 0.2  # of the recorded steps, the last ones
 FEWEST = 5  # steps from which some are held out
@@ -211,14 +212,6 @@ class Replay:
 def held_out_of(number: int) -> int:
     """Return how many of that many recorded steps are held out."""
     return max(1, round(HELD_OUT * number)) if number >= FEWEST else 0
-
-
-def unwrapped(module: nn.Module) -> nn.Module:
-    """Return the module inside the wrappers of torch.compile and of data parallelism."""
-    names = [name for name, _ in module.named_children()]
-    if names == ["_orig_mod"] or (names == ["module"] and "Parallel" in type(module).__name__):
-        return unwrapped(next(module.children()))
-    return module
 
 
 def _inputs(changes: Sequence[Change]) -> Callable[[Tensor], Tensor] | None:

@@ -51,6 +51,7 @@ class Replayed:
 
     replay: Replay
     around: Callable[[], AbstractContextManager[object]] = nullcontext  # while arms are run
+    said: tuple[str, ...] = ()  # of how fixes were tried
     maker: str = "replayed"
 
     @property
@@ -68,7 +69,7 @@ class Replayed:
         return self
 
     @contextmanager
-    def borrowed(self) -> Iterator[str]:
+    def borrowed(self, _: Callable[[str], None]) -> Iterator[str]:
         """Hold the live objects; all is put back at the end. Yields why nothing can be claimed."""
         with self.around(), self.replay:
             answer = reproduced(self.replay)

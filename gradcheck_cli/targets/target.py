@@ -43,7 +43,8 @@ class Target:
     notes: tuple[str, ...] = ()
     sites: SiteBook = field(default_factory=SiteBook)
     varies = True  # other seeds draw other weights and other batches
-    maker = "built again"
+    maker = "built"
+    said: tuple[str, ...] = ()  # of how fixes were tried
 
     @classmethod
     def from_strings(
@@ -107,7 +108,7 @@ class Target:
         alone = self.options.strategy is None
         return nullcontext() if alone else strategies().group(self.device)
 
-    def borrowed(self) -> AbstractContextManager[str]:
+    def borrowed(self, _: Callable[[str], None]) -> AbstractContextManager[str]:
         """Nothing of the user's is borrowed: every arm is built anew."""
         return nullcontext("")
 

@@ -3,18 +3,38 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from gradcheck_cli.records.trace import SourceSite
+from gradcheck_cli.records.trace import SourceSite, Trace
 from gradcheck_cli.targets.losses import Objective
 
 
 def unknown_site(_: nn.Module) -> SourceSite | None:
     """Say that it was not seen where a module was built."""
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a training in another process has done so far."""
+
+    losses: tuple[float, ...]  # one per step
+    trace: Trace | None = None  # of the steps that were to be watched, once they are done
+    is_over: bool = False  # it takes no more steps
+    failed: str = ""  # why, where it failed
+
+
+class Away(Protocol):
+    """A training in another process: it is asked for steps, and cannot be looked at."""
+
+    def advance(self, steps: int, watch: int = 0) -> Progress:
+        """Train until `steps` steps are done, the first `watch` of them observed."""
+
+    def close(self) -> None:
+        """End the process."""
 
 
 @dataclass(slots=True)
@@ -52,3 +72,4 @@ class Training:
     in_place: Callable[[], AbstractContextManager[Any]] = (
         nullcontext  # inside, the model is this training's
     )
+    away: Away | None = None  # where its steps are taken in another process; `model` is not its own

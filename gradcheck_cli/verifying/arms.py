@@ -16,7 +16,7 @@ from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.randomness import State, capture, unchanged
 from gradcheck_cli.targets.repeatable import Repeatable
-from gradcheck_cli.targets.training import Training
+from gradcheck_cli.targets.training import Away, Training
 
 HELD_OUT_BATCHES = 8
 JUDGED_BY_DEFAULT = Policy()
@@ -37,6 +37,7 @@ class Run:
     untrained: float = math.nan  # held-out loss before the first step
     held_out: float = math.nan  # and after the last one
     failed: str = ""  # why it could not be run, in one line
+    over: bool = False  # the training takes no more steps
 
     @property
     def finite(self) -> bool:
@@ -45,6 +46,8 @@ class Run:
 
     def release(self) -> None:
         """Give the memory back; what was measured stays."""
+        if self.training is not None and self.training.away is not None:
+            self.training.away.close()
         self.training = None
         self.state = None
 
@@ -61,8 +64,9 @@ def start(
     with unchanged():
         try:
             run.training = target.build(changes, seed=seed, hold_out=True)
-            with run.training.in_place():
-                run.untrained = run.training.evaluate(HELD_OUT_BATCHES)
+            if run.training.away is None:
+                with run.training.in_place():
+                    run.untrained = run.training.evaluate(HELD_OUT_BATCHES)
         except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way
             run.failed = _said(error)
         run.state = capture()
@@ -72,6 +76,9 @@ def start(
 def advance(run: Run, steps: int) -> None:
     """Train until `steps` are done or the loss is NaN or Inf."""
     if run.failed or run.training is None or run.state is None or len(run.curve) >= steps:
+        return
+    if run.training.away is not None:
+        _advance_away(run, run.training.away, steps)
         return
     with unchanged(), run.training.in_place():
         run.state.restore()
@@ -86,6 +93,23 @@ def advance(run: Run, steps: int) -> None:
         except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way
             run.failed = _said(error)
         run.state = capture()
+
+
+def _advance_away(run: Run, away: Away, steps: int) -> None:
+    """Let the other process train; what counts are the losses of its steps, before each update."""
+    if run.over:
+        return
+    try:
+        said = away.advance(steps, 0 if run.curve else run.watch)
+    except GradcheckError as error:
+        run.failed = str(error)
+        return
+    run.curve, run.over, run.failed = list(said.losses), said.is_over, said.failed
+    if said.trace is not None:
+        run.findings = judge(said.trace, run.policy).findings
+    if run.curve:
+        last = run.curve[-HELD_OUT_BATCHES:]
+        run.untrained, run.held_out = run.curve[0], sum(last) / len(last)
 
 
 def _said(error: Exception) -> str:

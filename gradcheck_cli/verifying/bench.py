@@ -61,7 +61,7 @@ class Bench:
 
     def _ended_early(self, run: Run) -> bool:
         """Was it released at a shorter length than everybody has now?"""
-        return run.training is None and run.finite and len(run.curve) < self.steps
+        return run.training is None and run.finite and not run.over and len(run.curve) < self.steps
 
     def probe(self, trial: Trial) -> None:
         """Bring the first run of a candidate to the present length; nobody looks inside."""

@@ -89,7 +89,15 @@ def prove(
         _all(able, reason or "no time was left to try it")
         if not reason:
             trials += _try(bench, able, lengths, time.monotonic() + budget, say)
-    return _ranked(trials)
+    return tuple(_made(target.maker, proposal) for proposal in _ranked(trials))
+
+
+def _made(maker: str, proposal: Proposal) -> Proposal:
+    """Say how the arms were made, where there are any."""
+    said = proposal.fix.verification
+    if not said.arms:
+        return proposal
+    return replace(proposal, fix=replace(proposal.fix, verification=replace(said, made=maker)))
 
 
 def _all(trials: Sequence[Trial], reason: str) -> None:

@@ -7,7 +7,7 @@ hand (kept as it is).
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 VARIED = 0.5  # share of distinct values, in a sample, from which a tensor counts as drawn at random
 SAMPLE = 1024
@@ -36,6 +36,16 @@ def redrawn(tensor: Tensor, generator: torch.Generator) -> Tensor:
         return moved * signs.view(-1, *[1] * (tensor.ndim - 1))
     order = torch.randperm(tensor.numel(), generator=generator).to(tensor.device)
     return tensor.flatten()[order].view_as(tensor)
+
+
+def redraw(model: nn.Module, seed: int) -> bool:
+    """Draw every trained tensor of the model again that `is_drawn`; False where none is."""
+    generator = torch.Generator().manual_seed(seed)
+    wanted = [p for p in model.parameters() if p.requires_grad and is_drawn(p)]
+    with torch.no_grad():
+        for tensor in wanted:
+            tensor.copy_(redrawn(tensor, generator))
+    return bool(wanted)
 
 
 def _matrix(tensor: Tensor) -> Tensor:

@@ -1,0 +1,80 @@
+"""One arm in the child process: the script goes on under observation, as far as it is asked to."""
+
+import math
+import os
+import pickle
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+from gradcheck_cli.probe.everywhere import Everywhere
+from gradcheck_cli.probe.sampling import Sampling
+from gradcheck_cli.probe.session import Session
+from gradcheck_cli.probe.subjects import Group
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rerun.asked import Begin, Curve, Go
+from gradcheck_cli.rerun.changed import apply, drawn_anew
+from gradcheck_cli.targets.training import Progress
+
+
+@dataclass(slots=True)
+class Arm:
+    """Answers with the losses of the steps that were taken, and waits before it takes more."""
+
+    line: Connection
+    group: Group
+    names: tuple[str, ...]
+    stay: ExitStack
+    curve: Curve = field(default_factory=Curve)
+    trace: Trace | None = None
+    asked: Go = field(default_factory=lambda: Go(0))
+    session: Session | None = None
+    watcher: Everywhere | None = None
+
+    def begin(self, begin: Begin) -> None:
+        """Change what is to be changed; the script goes on when it returns."""
+        self.asked = self._next()
+        try:
+            if begin.seed is not None:
+                drawn_anew(self.group, begin.seed, self.stay.enter_context)
+            if changes := pickle.loads(begin.changes):  # noqa: S301 - from the process that began this one
+                apply(changes, self.group, self.names, self.stay.enter_context)
+        except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way
+            self.ended(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+        sampling = Sampling(first=self.asked.watch, every=2**30, last=None)
+        fixed = None if self.group.by_hand else self.group
+        self.watcher = Everywhere(sampling=sampling, on_step=self._stepped, fixed=fixed)
+        self.stay.enter_context(self.watcher)
+
+    def _stepped(self, session: Session) -> None:
+        self.session = session
+        loss = session.last_loss
+        self.curve.losses.append(loss)
+        taken = len(self.curve.losses)
+        if self.asked.watch and taken == self.asked.watch and self.trace is None:
+            self.trace = session.trace()
+        if taken >= self.asked.steps or not math.isfinite(loss):
+            self._tell()
+            self.asked = self._next()
+
+    def ended(self, failed: str = "") -> None:
+        """The script has ended: there are no more steps to come."""
+        if self.asked.watch and self.trace is None and self.session is not None:
+            self.trace = self.session.trace()
+        self._tell(failed, over=True)
+        while True:
+            self._next()
+            self._tell(failed, over=True)
+
+    def _tell(self, failed: str = "", *, over: bool = False) -> None:
+        trace, self.trace = self.trace, None
+        self.line.send(Progress(self.curve.fresh(), trace, over, failed))
+
+    def _next(self) -> Go:
+        try:
+            asked: Any = self.line.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        assert isinstance(asked, Go)
+        return asked

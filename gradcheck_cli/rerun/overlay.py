@@ -1,0 +1,252 @@
+"""What a script writes goes to a scratch folder, where it finds it again; its own files stay.
+
+Every call of Python that takes a path is led to the scratch folder if it writes, or if the file was
+written there before. What is written below Python is refused by `confining`.
+"""
+
+import builtins
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any, Self
+
+WRITING = set("wax+")
+_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_READS = ("stat", "lstat", "access", "readlink")
+_EDITS = ("chmod", "utime", "truncate", "chown", "lchown", "setxattr", "removexattr")
+FREE = ("/dev/", "/proc/self/", "/proc/thread-self/")  # no files of anybody's
+
+
+@dataclass(slots=True)
+class Overlay:
+    """A folder in which the written files lie under their full paths."""
+
+    root: Path
+    gone: set[str] = field(default_factory=set)  # what the script has removed
+    _stat: Callable[..., os.stat_result] = os.stat
+
+    def install(self) -> Self:
+        """Lead this process's calls through here; it stays so until the process ends."""
+        opened = self._opening(builtins.open)
+        builtins.open = io.open = opened  # type: ignore[assignment]
+        self._put("open", self._opening_numbers(os.open))
+        for name in _READS:
+            self._put(name, self._reading(getattr(os, name)))
+        for name in (n for n in _EDITS if hasattr(os, n)):
+            self._put(name, self._editing(getattr(os, name)))
+        for name in ("listdir", "scandir"):
+            self._put(name, self._listing(getattr(os, name), entries=name == "scandir"))
+        self._put("mkdir", self._making(os.mkdir))
+        for name in ("remove", "unlink", "rmdir"):
+            self._put(name, self._removing(getattr(os, name)))
+        for name in ("rename", "replace", "link", "symlink"):
+            self._put(name, self._moving(getattr(os, name), leaves=name in {"link", "symlink"}))
+        shutil.rmtree = self._removing_tree(shutil.rmtree)  # type: ignore[assignment]
+        return self
+
+    def moved(self, root: Path) -> None:
+        """Go on with a copy of what was written so far."""
+        if self.root.exists():
+            shutil.copytree(self.root, root, symlinks=True, dirs_exist_ok=True)
+        self.root = root
+
+    # ---- where a path leads ---------------------------------------------------------------
+
+    def read(self, path: Any) -> Any:
+        """Return where a path is read from."""
+        full = self._full(path)
+        if full is None:
+            return path
+        if full in self.gone:
+            raise FileNotFoundError(2, "No such file or directory", full)
+        inside = self._inside(full)
+        return inside if self._exists(inside) else path
+
+    def write(self, path: Any, *, keep: bool = True) -> Any:
+        """Return where a path is written to; with `keep` it begins with what is in the file."""
+        full = self._full(path)
+        if full is None:
+            return path
+        inside = self._inside(full)
+        parent = os.path.dirname(full)  # noqa: PTH120 - a path as the user gave it
+        if not self._exists(parent) and not self._exists(self._inside(parent)):
+            raise FileNotFoundError(2, "No such file or directory", full)
+        self._folders(os.path.dirname(inside))  # noqa: PTH120
+        if keep and full not in self.gone and not self._exists(inside) and self._exists(full):
+            with _original_open(full, "rb") as old, _original_open(inside, "wb") as new:
+                shutil.copyfileobj(old, new)
+        self.gone.discard(full)
+        return inside
+
+    def _full(self, path: Any) -> str | None:
+        """Return the absolute path, or None for what is not ours to lead anywhere."""
+        if isinstance(path, int):
+            return None
+        text = os.fsdecode(path)
+        full = os.path.abspath(text)  # noqa: PTH100 - links stay as they are
+        scratch = str(self.root.parent)
+        if full.startswith((scratch + os.sep, *FREE)) or full in {scratch, "/dev/null"}:
+            return None
+        return full
+
+    def _inside(self, full: str) -> str:
+        return str(self.root) + full
+
+    def _exists(self, path: str) -> bool:
+        with suppress(OSError, ValueError):
+            self._stat(path)
+            return True
+        return False
+
+    def _folders(self, inside: str) -> None:
+        made = []
+        while not self._exists(inside):
+            made.append(inside)
+            inside = os.path.dirname(inside)  # noqa: PTH120
+        for folder in reversed(made):
+            _original_mkdir(folder)
+
+    # ---- calls ----------------------------------------------------------------------------
+
+    def _put(self, name: str, ours: Any) -> None:
+        setattr(os, name, ours)
+
+    def _opening(self, original: Any) -> Any:
+        @wraps(original)
+        def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+            if set(mode) & WRITING:
+                if "x" in mode and os.path.exists(file):  # noqa: PTH110
+                    raise FileExistsError(17, "File exists", file)
+                return original(self.write(file, keep="w" not in mode), mode, *args, **kwargs)
+            return original(self.read(file), mode, *args, **kwargs)
+
+        return opened
+
+    def _opening_numbers(self, original: Any) -> Any:
+        @wraps(original)
+        def opened(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+            if kwargs.get("dir_fd") is None:
+                temporary = getattr(os, "O_TMPFILE", 0)
+                writes = flags & _FLAGS and not (temporary and flags & temporary == temporary)
+                path = self.write(path) if writes else self.read(path)
+            return int(original(path, flags, *args, **kwargs))
+
+        return opened
+
+    def _reading(self, original: Any) -> Any:
+        @wraps(original)
+        def reads(path: Any, *args: Any, **kwargs: Any) -> Any:
+            if kwargs.get("dir_fd") is None:
+                path = self.read(path)
+            return original(path, *args, **kwargs)
+
+        return reads
+
+    def _editing(self, original: Any) -> Any:
+        @wraps(original)
+        def edits(path: Any, *args: Any, **kwargs: Any) -> Any:
+            return original(self.write(path), *args, **kwargs)
+
+        return edits
+
+    def _making(self, original: Any) -> Any:
+        @wraps(original)
+        def makes(path: Any, *args: Any, **kwargs: Any) -> None:
+            if self._full(path) is not None and os.path.exists(path):  # noqa: PTH110
+                raise FileExistsError(17, "File exists", path)
+            original(self.write(path, keep=False), *args, **kwargs)
+
+        return makes
+
+    def _removing(self, original: Any) -> Any:
+        @wraps(original)
+        def removes(path: Any, *args: Any, **kwargs: Any) -> None:
+            full = self._full(path)
+            if full is None or kwargs.get("dir_fd") is not None:
+                original(path, *args, **kwargs)
+                return
+            os.lstat(path)  # raises where there is nothing to remove
+            if self._exists(self._inside(full)):
+                original(self._inside(full), *args, **kwargs)
+            self.gone.add(full)
+
+        return removes
+
+    def _removing_tree(self, original: Any) -> Any:
+        @wraps(original)
+        def removes(path: Any, *args: Any, **kwargs: Any) -> None:
+            full = self._full(path)
+            if full is None:
+                original(path, *args, **kwargs)
+                return
+            original(self._inside(full), ignore_errors=True)
+            self.gone.add(full)
+
+        return removes
+
+    def _moving(self, original: Any, *, leaves: bool) -> Any:
+        @wraps(original)
+        def moves(source: Any, target: Any, *args: Any, **kwargs: Any) -> None:
+            if self._full(source) is not None and not leaves and os.path.isfile(source):  # noqa: PTH113
+                source, old = self.write(source), source
+                original(source, self.write(target, keep=False), *args, **kwargs)
+                self.gone.add(str(self._full(old)))
+                return
+            source = source if leaves and original.__name__ == "symlink" else self.read(source)
+            original(source, self.write(target, keep=False), *args, **kwargs)
+
+        return moves
+
+    def _listing(self, original: Any, *, entries: bool) -> Any:
+        @wraps(original)
+        def lists(path: Any = ".") -> Any:
+            full = self._full(path)
+            if full is None:
+                return original(path)
+            found: dict[str, Any] = {}
+            for place in (path, self._inside(full)):
+                with suppress(FileNotFoundError if place is path else OSError):
+                    for entry in original(place):
+                        found[entry.name if entries else entry] = entry
+            if not found and not os.path.isdir(path):  # noqa: PTH112
+                return original(path)  # which says what is wrong
+            left = [e for name, e in found.items() if os.path.join(full, name) not in self.gone]  # noqa: PTH118
+            return Entries(left) if entries else left
+
+        return lists
+
+
+@dataclass(slots=True)
+class Entries:
+    """What `os.scandir` returns, for two folders at once."""
+
+    entries: list[Any]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go through them."""
+        return self
+
+    def __next__(self) -> Any:
+        """Return the next one."""
+        if not self.entries:
+            raise StopIteration
+        return self.entries.pop(0)
+
+    def __enter__(self) -> Self:
+        """Do nothing: there is nothing to be closed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+_original_open = builtins.open
+_original_mkdir = os.mkdir

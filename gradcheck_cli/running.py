@@ -1,7 +1,6 @@
 """`gradcheck run train.py`: a script that nobody changed, under observation from its first line."""
 
 import os
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from gradcheck_cli.probe.terminating import (
 )
 from gradcheck_cli.probe.unmeasured import crashes, untaken, why_nothing
 from gradcheck_cli.records.trace import Gap, Trace
+from gradcheck_cli.rerun.asked import Scene
 from gradcheck_cli.shadowing import ours
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from gradcheck_cli.records.report import Report
     from gradcheck_cli.replay import Recorder
     from gradcheck_cli.replay.played import Played
-    from gradcheck_cli.targets.repeatable import Repeatable
     from gradcheck_cli.witnessing import Circumstances, Snapshots
 
 VERIFY = "to have the fixes tried: add --verify (gradcheck run --verify SCRIPT)"
@@ -89,8 +88,7 @@ class _Run:
     recorder: "Recorder | None" = None
     stack: ExitStack = field(default_factory=ExitStack)
     book: Any = None
-    folder: str = field(default_factory=os.getcwd)
-    chance: Any = field(default_factory=random.getstate)
+    scene: Scene | None = None
     ranks: "Ranks | None" = None
     snapshots: "Snapshots | None" = None
     signals: Signals = field(default_factory=Signals)
@@ -149,6 +147,9 @@ def run(plan: Plan, aftermath: ExitStack) -> Outcome:
     """
     this = _Run(plan, ranks=_place())
     with this.stack, when_imported("torch", this.watch):
+        if plan.record:
+            this.scene = Scene(plan.program, plan.arguments)
+            this.stack.enter_context(when_imported("numpy", this.scene.numpy_is_here))
         signals = this.signals = aftermath.enter_context(terminable())
         ending = _ended(execute(plan.program, plan.arguments), signals, aftermath)
         if this.watcher is not None and ending.is_cut:
@@ -239,39 +240,17 @@ def _played(this: _Run, trainings: int) -> "Played | None":
     if this.recorder is None:
         return None
     assert this.watcher is not None
+    assert this.scene is not None
     steps = sum(s.steps for s in this.watcher.sessions)
+    pace = (time.monotonic() - this.begun) / steps
+    with ours():
+        from gradcheck_cli.rerun.repeating import run_again
     return Played(
         recording=this.recorder.recording,
         beside=trainings > 1,
-        pace=(time.monotonic() - this.begun) / steps,
+        pace=pace,
         around=this.signals.obeyed,
-        again=partial(_again, this),
-    )
-
-
-def _again(this: _Run, session: "Session", why: str) -> "Repeatable":
-    """Return the training as one for which the script is run again, because `why`."""
-    from gradcheck_cli.rerun.asked import Script
-    from gradcheck_cli.rerun.finding import shapes_of
-    from gradcheck_cli.rerun.repeating import Rerun
-    from gradcheck_cli.witnessing import one_model
-
-    script = Script(
-        program=this.plan.program,
-        arguments=this.plan.arguments,
-        folder=this.folder,
-        names=session.names,
-        shapes=shapes_of(session.group.models[0]),
-        python=this.chance,
-    )
-    return Rerun(
-        script,
-        one_model(session),
-        why,
-        tuple(session.trace().losses),
-        pace=(time.monotonic() - this.begun) / max(session.steps, 1),
-        site_of=session.site_of,
-        around=this.signals.obeyed,
+        again=partial(run_again, this.scene, pace, this.signals.obeyed),
     )
 
 

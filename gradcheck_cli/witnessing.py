@@ -138,12 +138,16 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
     if not recording.units:
         why = recording.obstacle or "no complete training step was recorded"
         if played.again is not None:
-            return played.again(session, why), ""
+            return played.again(session, one_model(session), why), ""
         return None, f"the steps could not be recorded: {why}"
     replay = Replay(recording, one_model(session), session.site_of, session.precision)
     replayed = Replayed(replay, played.around, played.said)
     again = played.again
-    return replayed if again is None else Either(replayed, partial(again, session)), ""
+    if again is not None and recording.returning:
+        return again(session, one_model(session), recording.returning), ""
+    return replayed if again is None else Either(
+        replayed, partial(again, session, one_model(session))
+    ), ""
 
 
 def questioned(seen: Observed) -> Observed:

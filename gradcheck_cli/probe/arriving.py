@@ -30,7 +30,8 @@ class _Waiting:
         return None
 
     def _listened(self, name: str, path: Any, target: Any) -> ModuleSpec | None:
-        for finder in [x for x in sys.meta_path if x is not self]:
+        place = sys.meta_path.index(self) + 1  # those before it have been asked
+        for finder in sys.meta_path[place:]:
             find = getattr(finder, "find_spec", None)
             spec: ModuleSpec | None = find(name, path, target) if find is not None else None
             if spec is not None:

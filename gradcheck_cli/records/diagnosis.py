@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from gradcheck_cli.records.trace import SourceSite
 
+RERUN = "re-run"  # how arms are made where the script is run again
+
 
 class Basis(StrEnum):
     """What a cause rests on, the firmest first."""
@@ -70,6 +72,11 @@ class Verification:
     seconds: float = 0.0
     new_findings: tuple[str, ...] = ()
     made: str = ""  # how the arms were made: built | replayed | re-run
+
+    @property
+    def compared(self) -> str:
+        """Which loss of the arms is compared; a script that is run again holds nothing out."""
+        return "loss of the last steps" if self.made == RERUN else "held-out loss"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

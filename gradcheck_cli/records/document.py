@@ -104,6 +104,7 @@ VERIFICATION = Record(
     Key("seeds", Many(WHOLE, flow=True)),
     Key("seconds", NUMBER),
     Key("new_findings", NAMES),
+    Key("made", TEXT),
     Key("arms", Many(ARM)),
 )
 FIX = Record(

@@ -204,7 +204,7 @@ def _proof(fix: Fix) -> str:
         return _line(trial.reason or "tried")
     seeds = f" over {plural(len(trial.seeds), 'seed')}" if trial.seeds else ""
     side = "lower" if trial.effect >= 0 else "higher"
-    return f"held-out loss {percent(abs(trial.effect))} {side} than the control's{seeds}"
+    return f"{trial.compared} {percent(abs(trial.effect))} {side} than the control's{seeds}"
 
 
 def _lines_of(text: str, longest: int) -> str:

@@ -27,6 +27,7 @@ class Identities:
     data: dict[int, tuple["weakref.ref[Tensor]", int, Given]] = field(default_factory=dict)
     holders: list[tuple[Any, Any]] = field(default_factory=list)  # where attributes were found
     slots: int = 0
+    given: int = 0  # data that were seen
 
     def add_module(self, root: nn.Module) -> None:
         """Know the parameters and buffers of a module."""
@@ -116,7 +117,8 @@ class Identities:
             return known[2]
         copy = tensor.detach().clone()
         fresh = written or tensor.requires_grad
-        given = Given(copy.requires_grad_() if tensor.requires_grad else copy, fresh)
+        given = Given(copy.requires_grad_() if tensor.requires_grad else copy, fresh, self.given)
+        self.given += 1
         self.data[id(tensor)] = (weakref.ref(tensor), _version(tensor), given)
         return given
 

@@ -37,6 +37,7 @@ from gradcheck_cli.replay.functions import (
     written_by,
 )
 from gradcheck_cli.replay.keeping import LEVELS, Keeper, Unknown
+from gradcheck_cli.replay.leaving import WAYS, Leaving
 from gradcheck_cli.replay.modes import modes_now
 from gradcheck_cli.replay.patches import calls_seen, custom_functions_seen, methods_seen
 from gradcheck_cli.replay.recording import Recording, site_text
@@ -48,7 +49,6 @@ STEPS = 50
 MEMORY = 2**29  # bytes of data that are kept
 MOST_EVENTS = 200_000
 AHEAD = 4  # one optimizer may take so many more steps than another before the recording ends
-LEAVES_TORCH = {"numpy": "numpy", "__array__": "numpy", "tolist": "Python numbers"}
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Recorder:
     keeper: Keeper = field(default_factory=Keeper)
     is_over: bool = False
     _unscaled: dict[int, tuple[int, Tensor]] = field(default_factory=dict)  # by slot of the scaled
-    _left: dict[str, SourceSite | None] = field(default_factory=dict)
+    _left: Leaving = field(default_factory=Leaving)
     _lost: SourceSite | None = None  # where something was not recorded
     updates: Updates = field(default_factory=Updates)
     inside: int = 0  # calls that are one event as a whole
@@ -169,8 +169,8 @@ class Recorder:
                 event = Applied(function=func, name=name, modes=modes_now(), site=place_of_call())
                 self._note(event, result, args, kwargs)
             return result
-        if name in LEAVES_TORCH:
-            self._left[LEAVES_TORCH[name]] = place_of_call()
+        if name in WAYS:
+            self._left.note(name, place_of_call(), self.keeper.identities.given)
         return self._applied(func, name, args, kwargs)
 
     def custom(self, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -259,6 +259,7 @@ class Recorder:
             if event.lasting:
                 self.end(self._why_unfollowed(self._lost))
             return False
+        self._left.mark(event)
         return True
 
     def stepped(self) -> None:
@@ -279,8 +280,7 @@ class Recorder:
 
     def _why_unfollowed(self, site: SourceSite | None) -> str:
         if self._left:
-            way, place = next(reversed(self._left.items()))
-            return f"the loss went through {way}{site_text(place)}"
+            return f"the loss went {self._left}"
         where = site_text(self._lost or site)
         return f"what the loss is computed from{where} could not be followed"
 

@@ -117,6 +117,16 @@ class Recording:
         return tuple(unit.value for unit in self.units)
 
     @cached_property
+    def returning(self) -> str:
+        """Say which way outputs left torch and came back as data of the loss; '' if they did not.
+
+        Played with a change, such data would still be that of the unchanged model.
+        """
+        found = (e.returned for u in self.units for e in leading_to(u, set(u.losses)) if e.returned)
+        way = next(found, "")
+        return f"what the loss is computed from went {way}" if way else ""
+
+    @cached_property
     def is_chained(self) -> bool:
         """Does a step need what an earlier one made? Then their order cannot be changed."""
         return any(unit.reads_before for unit in self.units)

@@ -14,12 +14,12 @@ from gradcheck_cli.replay.arm import Arm, ordered
 from gradcheck_cli.replay.patches import gradient_hooks_seen
 from gradcheck_cli.replay.playing import Player, Variation
 from gradcheck_cli.replay.recording import Recording, Unit
-from gradcheck_cli.targets.redrawing import is_drawn, redrawn
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import Holdings, State, added
 from gradcheck_cli.targets.change import Change, last
 from gradcheck_cli.targets.optimizers import follow_model
 from gradcheck_cli.targets.randomness import unchanged
+from gradcheck_cli.targets.redrawing import is_drawn, redrawn
 from gradcheck_cli.targets.training import Training, unknown_site
 from gradcheck_cli.targets.wrappers import unwrapped
 

@@ -34,6 +34,7 @@ class Given(Placeholder):
 
     tensor: Tensor
     fresh: bool = False
+    number: int = 0  # how many there were before it
 
 
 @dataclass(slots=True, eq=False)

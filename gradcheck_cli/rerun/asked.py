@@ -1,21 +1,41 @@
 """What the two processes tell each other: plain data, and a change in a form that travels."""
 
+import os
+import random
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck_cli.probe.launching import Program
 
 
+@dataclass(slots=True)
+class Scene:
+    """A script as it began: where, with which arguments, and where chance stood that nobody seeds."""
+
+    program: Program
+    arguments: tuple[str, ...] = ()
+    folder: str = field(default_factory=os.getcwd)
+    python: Any = field(default_factory=random.getstate)
+    numpy: Any = None
+
+    def numpy_is_here(self) -> None:
+        """Numpy has just been imported: note where its global generator stands."""
+        self.numpy = sys.modules["numpy"].random.get_state()
+
+    def restore_numpy(self) -> None:
+        """Put it there again, in the process that runs the script again."""
+        if self.numpy is not None:
+            sys.modules["numpy"].random.set_state(self.numpy)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """What is run again, and what was seen of the training that is looked for in it."""
 
-    program: Program
-    arguments: tuple[str, ...]
-    folder: str  # the current one when it began
+    scene: Scene
     names: tuple[str, ...]  # of the models, under which a change looks for layers
     shapes: tuple[tuple[str, tuple[int, ...]], ...]  # of all parameters of the first model
-    python: Any = None  # where Python's own generator stood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

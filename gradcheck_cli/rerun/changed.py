@@ -19,6 +19,7 @@ from gradcheck_cli.targets.optimizers import follow_model
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.redrawing import redraw
 from gradcheck_cli.targets.wording import map_tensors
+from gradcheck_cli.targets.wrappers import unwrapped
 
 Groups = list[dict[str, Any]]
 SHIFT = 1_000_003  # between the seeds that a script sets itself and those of an arm
@@ -26,7 +27,8 @@ SHIFT = 1_000_003  # between the seeds that a script sets itself and those of an
 
 def holder(models: Sequence[nn.Module], names: Sequence[str]) -> nn.Module:
     """Return the module in which a change finds its layers: the model, or one that holds them all."""
-    return models[0] if len(models) == 1 else nn.ModuleDict(dict(zip(names, models, strict=True)))
+    plain = [unwrapped(model) for model in models]
+    return plain[0] if len(plain) == 1 else nn.ModuleDict(dict(zip(names, plain, strict=True)))
 
 
 def drawn_anew(group: Group, seed: int, stay: Callable[[Any], Any]) -> None:
@@ -172,7 +174,7 @@ class Judging(TorchFunctionMode):
         """Run the function; a loss as the change has it."""
         kwargs = kwargs or {}
         name = name_of(func)
-        if len(args) < 2 or not ("loss" in name or "entropy" in name):  # noqa: PLR2004 - output and target
+        if len(args) < 2 or not ("loss" in name or "entropy" in name):
             return func(*args, **kwargs)
         output, target, *others = args
 

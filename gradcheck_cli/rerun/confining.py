@@ -47,7 +47,7 @@ def confine(scratch: Path) -> None:
     Raises OSError where the kernel refuses.
     """
     found = version()
-    handled = _WRITES | (_REFER if found >= 2 else 0) | (_TRUNCATE if found >= 3 else 0)  # noqa: PLR2004 - versions of the kernel's interface
+    handled = _WRITES | (_REFER if found >= 2 else 0) | (_TRUNCATE if found >= 3 else 0)
     ruleset = _Ruleset(handled)
     number = _checked(_call(_CREATE, ctypes.byref(ruleset), ctypes.sizeof(ruleset), 0))
     for path in (str(scratch), "/dev"):

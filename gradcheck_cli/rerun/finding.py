@@ -7,6 +7,7 @@ from torch import nn
 
 from gradcheck_cli.probe.subjects import Group, group_of
 from gradcheck_cli.rerun.asked import Script
+from gradcheck_cli.targets.wrappers import unwrapped
 
 
 def training_of(
@@ -29,4 +30,4 @@ def shapes_of(module: nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:
 
 
 def _alike(module: nn.Module, script: Script) -> bool:
-    return shapes_of(module) == script.shapes
+    return shapes_of(unwrapped(module)) == script.shapes

@@ -10,14 +10,13 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
-from functools import partial
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import Any
 
 from gradcheck_cli import shadowing
 from gradcheck_cli.probe.launching import execute
-from gradcheck_cli.rerun.asked import Begin, Failure, Found, Go, Script
+from gradcheck_cli.rerun.asked import Begin, Failure, Found, Script
 from gradcheck_cli.rerun.confining import confine
 from gradcheck_cli.rerun.overlay import Overlay
 
@@ -33,7 +32,7 @@ def main() -> None:
     script: Script = line.recv()
     sys.dont_write_bytecode = True
     os.environ.update(OFFLINE, TMPDIR=str(scratch))
-    os.chdir(script.folder)
+    os.chdir(script.scene.folder)
     (scratch / OVERLAY).mkdir()
     confine(scratch)
     Host(line, address, script, Overlay(scratch / OVERLAY)).run()
@@ -56,9 +55,10 @@ class Host:
         self.overlay.install()
         led(self.overlay, self.stay)
         self.stay.enter_context(when_imported("torch", self._torch_is_here))
-        if self.script.python is not None:
-            random.setstate(self.script.python)
-        ending = execute(self.script.program, self.script.arguments)
+        scene = self.script.scene
+        self.stay.enter_context(when_imported("numpy", scene.restore_numpy))
+        random.setstate(scene.python)
+        ending = execute(scene.program, scene.arguments)
         error = ending.error
         said = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}" if error else ""
         if self.arm is not None:
@@ -72,10 +72,11 @@ class Host:
         with shadowing.ours():
             from torch import nn
 
-            from gradcheck_cli.probe.patches import optimizers_seen, replaced
-
             import gradcheck_cli.rerun.arm  # noqa: F401  # before a file of theirs stands in
+            from gradcheck_cli.probe.patches import optimizers_seen, replaced
+            from gradcheck_cli.rerun.writers import torch_led
 
+        torch_led(self.overlay)
         self.stay.enter_context(optimizers_seen(self.optimizers.append))
         self.stay.enter_context(replaced(nn.Module, "__call__", self._calls))
 
@@ -131,7 +132,7 @@ def can_fork() -> bool:
     import torch
 
     try:
-        threads = len(os.listdir("/proc/self/task"))
+        threads = len(list(Path("/proc/self/task").iterdir()))
     except OSError:
         return False
     on_accelerator = torch.cuda.is_available() and torch.cuda.is_initialized()
@@ -141,7 +142,3 @@ def can_fork() -> bool:
 def end() -> None:
     """End the process at once: no exit handler of the script's runs."""
     os._exit(0)
-
-
-__all__ = ["Go", "main"]
-ended = partial(end)

@@ -33,7 +33,7 @@ class Overlay:
     def install(self) -> Self:
         """Lead this process's calls through here; it stays so until the process ends."""
         opened = self._opening(builtins.open)
-        builtins.open = io.open = opened  # type: ignore[assignment]
+        builtins.open = io.open = opened
         self._put("open", self._opening_numbers(os.open))
         for name in _READS:
             self._put(name, self._reading(getattr(os, name)))
@@ -46,7 +46,7 @@ class Overlay:
             self._put(name, self._removing(getattr(os, name)))
         for name in ("rename", "replace", "link", "symlink"):
             self._put(name, self._moving(getattr(os, name), leaves=name in {"link", "symlink"}))
-        shutil.rmtree = self._removing_tree(shutil.rmtree)  # type: ignore[assignment]
+        shutil.rmtree = self._removing_tree(shutil.rmtree)
         return self
 
     def moved(self, root: Path) -> None:
@@ -62,10 +62,12 @@ class Overlay:
         full = self._full(path)
         if full is None:
             return path
-        if full in self.gone:
-            raise FileNotFoundError(2, "No such file or directory", full)
         inside = self._inside(full)
-        return inside if self._exists(inside) else path
+        if self._exists(inside):
+            return inside
+        if self._is_gone(full):
+            raise FileNotFoundError(2, "No such file or directory", full)
+        return path
 
     def write(self, path: Any, *, keep: bool = True) -> Any:
         """Return where a path is written to; with `keep` it begins with what is in the file."""
@@ -74,10 +76,10 @@ class Overlay:
             return path
         inside = self._inside(full)
         parent = os.path.dirname(full)  # noqa: PTH120 - a path as the user gave it
-        if not self._exists(parent) and not self._exists(self._inside(parent)):
+        if not self._is_there(parent):
             raise FileNotFoundError(2, "No such file or directory", full)
         self._folders(os.path.dirname(inside))  # noqa: PTH120
-        if keep and full not in self.gone and not self._exists(inside) and self._exists(full):
+        if keep and not self._exists(inside) and self._is_there(full):
             with _original_open(full, "rb") as old, _original_open(inside, "wb") as new:
                 shutil.copyfileobj(old, new)
         self.gone.discard(full)
@@ -96,6 +98,13 @@ class Overlay:
 
     def _inside(self, full: str) -> str:
         return str(self.root) + full
+
+    def _is_gone(self, full: str) -> bool:
+        return any(str(place) in self.gone for place in (full, *Path(full).parents))
+
+    def _is_there(self, full: str) -> bool:
+        inside = self._exists(self._inside(full))
+        return inside or (self._exists(full) and not self._is_gone(full))
 
     def _exists(self, path: str) -> bool:
         with suppress(OSError, ValueError):
@@ -211,11 +220,11 @@ class Overlay:
             found: dict[str, Any] = {}
             for place in (path, self._inside(full)):
                 with suppress(FileNotFoundError if place is path else OSError):
-                    for entry in original(place):
+                    for entry in [] if place is path and self._is_gone(full) else original(place):
                         found[entry.name if entries else entry] = entry
             if not found and not os.path.isdir(path):  # noqa: PTH112
                 return original(path)  # which says what is wrong
-            left = [e for name, e in found.items() if os.path.join(full, name) not in self.gone]  # noqa: PTH118
+            left = [e for n, e in found.items() if self._is_there(os.path.join(full, n))]  # noqa: PTH118
             return Entries(left) if entries else left
 
         return lists

@@ -21,7 +21,7 @@ START = (
     "import sys\nif not sys.flags.safe_path: del sys.path[0]\n"
     "from gradcheck_cli.rerun.host import main\nmain()"
 )
-ALONE = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+ALONE = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass(slots=True)
@@ -84,7 +84,9 @@ class Stage:
             if line.poll(self.patience):
                 return line.recv()
         except (EOFError, OSError) as error:
-            raise CannotDiagnoseError(f"the script that was run again died: {self._last()}") from error
+            raise CannotDiagnoseError(
+                f"the script that was run again died: {self._last()}"
+            ) from error
         raise CannotDiagnoseError(f"the script that was run again hung for {self.patience:.0f} s")
 
     def _started(self) -> Connection:
@@ -112,7 +114,7 @@ class Stage:
             line, _ = self._door.accept()
         except TimeoutError as error:
             raise CannotDiagnoseError(f"no process could be started: {self._last()}") from error
-        line.setblocking(True)  # noqa: FBT003 - its name says it
+        line.setblocking(True)
         return Connection(line.detach())
 
     def _last(self) -> str:

@@ -12,17 +12,36 @@ import torch
 from torch import nn
 
 from gradcheck_cli.errors import CannotDiagnoseError
+from gradcheck_cli.probe.session import Session
+from gradcheck_cli.records.diagnosis import RERUN
 from gradcheck_cli.records.trace import SourceSite
-from gradcheck_cli.rerun.asked import Go, Script
+from gradcheck_cli.rerun.asked import Go, Scene, Script
 from gradcheck_cli.rerun.confining import version
+from gradcheck_cli.rerun.finding import shapes_of
 from gradcheck_cli.rerun.process import Stage
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.training import Progress, Training, unknown_site
+from gradcheck_cli.targets.wrappers import unwrapped
 
 COMPARED = 10  # steps whose losses the unchanged script must reproduce
 ROUNDING = 1e-3  # relative: arms run on one thread, so that sums are taken in another order
 MOST = 8  # arms that are kept waiting for more steps; another one begins anew when it is asked
 PATIENCE = 120.0  # seconds that the script may be silent
+
+
+def run_again(
+    scene: Scene,
+    pace: float,
+    around: Callable[[], AbstractContextManager[object]],
+    session: Session,
+    model: nn.Module,
+    why: str,
+) -> "Rerun":
+    """Return a training that was watched as one for which its script is run again, because `why`."""
+    shapes = shapes_of(unwrapped(session.group.models[0]))
+    script = Script(scene=scene, names=session.names, shapes=shapes)
+    losses = tuple(session.trace().losses)
+    return Rerun(script, model, why, losses, pace=pace, site_of=session.site_of, around=around)
 
 
 @dataclass(slots=True)
@@ -38,7 +57,7 @@ class Rerun:
     around: Callable[[], AbstractContextManager[object]] = nullcontext  # while arms are run
     seed: int = 0
     varies: bool = True
-    maker: str = "re-run"
+    maker: str = RERUN
     reproduced: int = 0  # steps whose losses came out as in the run
     _stage: Stage | None = None
     _arms: list["Away"] = field(default_factory=list)
@@ -71,7 +90,8 @@ class Rerun:
             f"the recorded steps cannot be used ({self.reason}): running the script again for each "
             "trial; its writes go to a scratch folder, and it reaches no network"
         )
-        with self.around(), Stage(self.script, max(PATIENCE, 60 * self.pace)) as self._stage:
+        with self.around(), Stage(self.script, max(PATIENCE, 60 * self.pace)) as stage:
+            self._stage = stage
             try:
                 yield self._obstacle()
             finally:

@@ -2,28 +2,34 @@
 
 import sys
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from gradcheck_cli.probe.arriving import when_imported
 from gradcheck_cli.rerun.overlay import Overlay
 
-# What is imported, where the function lies, its name, and which argument is the path.
-WRITERS = (
-    ("torch", "torch._C", "PyTorchFileWriter", 0),
-    ("safetensors.torch", "safetensors.torch", "serialize_file", 1),
-    ("safetensors.numpy", "safetensors.numpy", "serialize_file", 1),
-)
+OF_TORCH = (
+    "torch._C",
+    "PyTorchFileWriter",
+    0,
+)  # where it lies, its name, which argument is the path
+OTHERS = (("safetensors.torch", "serialize_file", 1), ("safetensors.numpy", "serialize_file", 1))
+
+
+def torch_led(overlay: Overlay) -> None:
+    """Lead `torch.save` there; torch has been imported."""
+    _put(overlay, *OF_TORCH)
 
 
 def led(overlay: Overlay, stay: ExitStack) -> None:
-    """Lead each of them there once its module has been imported."""
-    for imported, owner, name, place in WRITERS:
+    """Lead the others there once their modules have been imported."""
+    for owner, name, place in OTHERS:
+        stay.enter_context(when_imported(owner, partial(_put, overlay, owner, name, place)))
 
-        def put(owner: str = owner, name: str = name, place: int = place) -> None:
-            module = sys.modules[owner]
-            setattr(module, name, _through(getattr(module, name), overlay, place))
 
-        stay.enter_context(when_imported(imported, put))
+def _put(overlay: Overlay, owner: str, name: str, place: int) -> None:
+    module = sys.modules[owner]
+    setattr(module, name, _through(getattr(module, name), overlay, place))
 
 
 def _through(original: Any, overlay: Overlay, place: int) -> Any:

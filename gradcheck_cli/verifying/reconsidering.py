@@ -40,7 +40,8 @@ def _weighed(cause: Cause, fixes: Sequence[Fix], proof: Callable[[Fix], float]) 
     if proven:
         best = max(proven, key=proof)
         reason = (
-            f"confirmed by experiment: {best.name} lowers the held-out loss by {_effect(best):.0%}"
+            f"confirmed by experiment: {best.name} lowers the "
+            f"{best.verification.compared} by {_effect(best):.0%}"
         )
         score = round(1 - (1 - cause.score) * (1 - proof(best)), 3)
         basis = Basis.FACT if cause.basis is Basis.FACT else Basis.EXPERIMENT

@@ -97,7 +97,9 @@ def _made(maker: str, proposal: Proposal) -> Proposal:
     said = proposal.fix.verification
     if not said.arms:
         return proposal
-    return replace(proposal, fix=replace(proposal.fix, verification=replace(said, made=maker)))
+    said = replace(said, made=maker)
+    said = replace(said, reason=said.reason.replace("held-out loss", said.compared))
+    return replace(proposal, fix=replace(proposal.fix, verification=said))
 
 
 def _all(trials: Sequence[Trial], reason: str) -> None:

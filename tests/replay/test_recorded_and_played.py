@@ -101,3 +101,26 @@ def test_what_initializes_weights_is_no_step() -> None:
     with Recorder() as recorder:
         KINDS["initialized"]()
     assert isinstance(recorder.recording.units[0].events[0], Call)
+
+
+def test_values_that_come_back_from_numpy_are_told_and_metrics_are_not() -> None:
+    def recorded(*, weighted: bool) -> str:
+        torch.manual_seed(0)
+        model = torch.nn.Linear(6, 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        with Recorder(steps=3) as recorder:
+            for _ in range(3):
+                inputs, target = torch.randn(8, 6), torch.randint(0, 2, (8,))
+                output = model(inputs)
+                each = torch.nn.functional.cross_entropy(output, target, reduction="none")
+                values = each.detach().numpy()
+                loss = (
+                    (each * torch.from_numpy(values.clip(0, 1))).mean() if weighted else each.mean()
+                )
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        return recorder.recording.returning
+
+    assert "went through numpy at test_recorded_and_played.py" in recorded(weighted=True)
+    assert recorded(weighted=False) == ""

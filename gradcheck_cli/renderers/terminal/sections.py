@@ -213,7 +213,7 @@ def _verification(verification: Verification, pen: Pen) -> Iterator[Text]:
         picture = pen.say(f"     {arm.name:8}") + ink(spark(curve, SPARK, pen.glyphs, span), INK)
         words = []
         if arm.held_out:
-            words.append(f"held-out loss {number(mean(arm.held_out))}")
+            words.append(f"{verification.compared} {number(mean(arm.held_out))}")
         if arm.findings:
             words.append(f"{plural(len(arm.findings), 'finding')} left")
         yield from pen.beside(picture, ", ".join(words))
@@ -229,7 +229,8 @@ def _outcome(verification: Verification) -> str:
         spread = f" ± {percent(verification.spread)}" if verification.spread is not None else ""
         seeds = plural(len(verification.seeds), "seed")
         better = "better" if verification.effect >= 0 else "worse"
-        said.append(f"{percent(abs(verification.effect))}{spread} {better} over {seeds}")
+        made = f" ({verification.made})" if verification.made not in {"", "built"} else ""
+        said.append(f"{percent(abs(verification.effect))}{spread} {better} over {seeds}{made}")
     if verification.new_findings:
         said.append(f"but new: {', '.join(verification.new_findings)}")
     if verification.reason:

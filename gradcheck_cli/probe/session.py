@@ -185,7 +185,7 @@ class Session:
             self._begin()
 
     def _begin(self) -> None:
-        self._write()
+        self.write()
         # By hand, a step ends amid a backward pass, where no function mode may be taken away.
         inspect = not self.group.by_hand and self.sampling.inspects(self.steps)
         self._open = self.recorder.step(inspect=inspect)
@@ -202,7 +202,7 @@ class Session:
         observed = self._open is not None
         self._look_away(keep=read)
         if observed or not isinstance(loss, torch.Tensor):
-            self._write()
+            self.write()
         self._reset()
 
     def close_each(self, losses: Sequence[torch.Tensor]) -> None:
@@ -226,15 +226,9 @@ class Session:
         if not keep:
             self.recorder.forget()
 
-    @property
-    def last_loss(self) -> float:
-        """The loss of the step that ended last."""
-        self._write()
-        return float(self.recorder.steps[-1].loss)
-
     def trace(self) -> Trace:
         """Return what was measured so far."""
-        self._write()
+        self.write()
         seen = self.loop.facts(self.recorder.optimizers, self._habits())
         return replace(self.recorder.trace(self.precision), loop=seen)
 
@@ -271,7 +265,7 @@ class Session:
         self.backward_seen = False
         self._eval_forwards = 0
 
-    def _write(self) -> None:
+    def write(self) -> None:
         """Write the ended steps into the recorder, with one transfer for all their losses."""
         seen = [step.loss for step in self._ended if isinstance(step.loss, torch.Tensor)]
         values = iter(torch.stack(seen).tolist() if seen else ())

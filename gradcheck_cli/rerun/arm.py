@@ -49,7 +49,8 @@ class Arm:
 
     def _stepped(self, session: Session) -> None:
         self.session = session
-        loss = session.last_loss
+        session.write()
+        loss = float(session.recorder.steps[-1].loss)
         self.curve.losses.append(loss)
         taken = len(self.curve.losses)
         if self.asked.watch and taken == self.asked.watch and self.trace is None:

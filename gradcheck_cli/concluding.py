@@ -11,6 +11,7 @@ from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import History, LayerSummary, LossSummary, Verdict
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 from gradcheck_cli.rules import telling
+from gradcheck_cli.rules.base import loop_mistakes
 from gradcheck_cli.rules.engine import Judgment
 from gradcheck_cli.rules.profile import (
     Quantity,
@@ -97,11 +98,12 @@ def accusation(
 ) -> str:
     """Return the headline of findings of which at least one is more than a note."""
     serious = [f for f in findings if f.severity is not Severity.NOTE]
-    facts = {c.name for c in causes[:1] if c.kind == "fact"}
-    serious.sort(key=lambda f: f.name not in facts)
+    leads = bool(causes) and causes[0].name in {f.name for f in loop_mistakes(serious)}
+    if leads:
+        serious.sort(key=lambda f: f.name != causes[0].name)
     names = list(dict.fromkeys(f.name for f in serious))
     what = names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
-    if not causes or causes[0].kind == "fact":
+    if leads or not causes:
         return f"{what}: {serious[0].message}"
     best = causes[0]
     where = f" at {best.first_layer}" if best.first_layer else ""

@@ -11,7 +11,7 @@ from gradcheck_cli.causes.examined import examined, supporting
 from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import OF_THE_LOOP
+from gradcheck_cli.rules.base import loop_mistakes
 
 _LESSER = 0.6  # weight of a cause that explains only the less serious findings
 _SAME = 0.1  # of what was lost: experiments that differ by less bring back the same
@@ -108,7 +108,6 @@ def place(cause: Cause) -> tuple[float, str]:
 def facts(findings: Sequence[Finding]) -> tuple[Cause, ...]:
     """Return the mistakes of the loop as causes, the gravest first; they explain what else was found."""
     serious = [f for f in findings if f.severity is not Severity.NOTE]
-    found = [f for f in serious if f.code.startswith(OF_THE_LOOP)]
     codes = tuple(sorted({f.code for f in serious}))
     return tuple(
         Cause(
@@ -118,8 +117,7 @@ def facts(findings: Sequence[Finding]) -> tuple[Cause, ...]:
             reasons=(f.message,),
             layers=f.layers,
             at=f.at,
-            kind="fact",
             basis=Basis.FACT,
         )
-        for f in sorted(found, key=lambda f: -f.severity.rank)
+        for f in sorted(loop_mistakes(findings), key=lambda f: -f.severity.rank)
     )

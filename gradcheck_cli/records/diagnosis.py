@@ -31,7 +31,6 @@ class Cause:
     first_layer: str | None = None  # where the signal is lost
     at: SourceSite | None = None
     distinguish: str = ""  # the experiment that would tell it from its rivals; none where one did
-    kind: str = "weighed"  # or "fact": a mistake in the loop, which needs no cause of its own
     basis: Basis = Basis.SIGNS
     rivals: tuple[str, ...] = ()  # causes whose experiments bring back as much
 

@@ -10,6 +10,7 @@ from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.remedies.base import Case, Proposal, Remedy
 from gradcheck_cli.remedies.catalogue import all_remedies
 from gradcheck_cli.remedies.with_rate import paced
+from gradcheck_cli.rules.base import loop_mistakes
 from gradcheck_cli.targets.training import Training
 
 CAUSES = 4  # that are treated; the others are too unlikely beside them
@@ -33,7 +34,7 @@ def propose(
     if not any(f.severity.rank >= Severity.WARNING.rank for f in findings):
         return ()
     ranked: list[tuple[int, int, Proposal]] = []
-    for place, cause in enumerate(likely(causes)):
+    for place, cause in enumerate(likely(causes, findings)):
         case = Case(training, trace, cause, tuple(findings))
         for order, remedy in enumerate(treating(cause.name)):
             for variant, proposal in enumerate(_drafted(remedy, case, on_crash)):
@@ -46,9 +47,10 @@ def propose(
     return (*proposals, *paced(training, proposals, adaptive=trace.adaptive))
 
 
-def likely(causes: Sequence[Cause]) -> tuple[Cause, ...]:
-    """Return the causes worth treating, in the order given; where one is a fact, only facts."""
-    causes = [c for c in causes if c.kind == "fact"] or causes
+def likely(causes: Sequence[Cause], findings: Sequence[Finding]) -> tuple[Cause, ...]:
+    """Return the causes worth treating, in the order given; where the loop is wrong, only that."""
+    loop = {f.name for f in loop_mistakes(findings)}
+    causes = [c for c in causes if c.name in loop] or causes
     best = max((c.score for c in causes), default=0.0)
     return tuple(c for c in causes if c.score >= UNLIKELY * best)[:CAUSES]
 

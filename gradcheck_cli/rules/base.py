@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,6 +111,12 @@ def with_severity(finding: Finding, severity: Severity) -> Finding:
     return replace(finding, severity=severity)
 
 
+def loop_mistakes(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the mistakes in the training loop among the findings; each is a cause by itself."""
+    serious = (f for f in findings if f.severity is not Severity.NOTE)
+    return tuple(f for f in serious if f.code.startswith(OF_THE_LOOP))
+
+
 def in_order(layers: list[Layer]) -> tuple[str, ...]:
     """Return the paths of layers in execution order."""
     return tuple(x.path for x in sorted(layers, key=lambda x: x.order))
@@ -130,6 +136,7 @@ __all__ = [
     "Rule",
     "Severity",
     "in_order",
+    "loop_mistakes",
     "loop_of",
     "number",
     "rule",

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from gradcheck_cli.records.diagnosis import Basis
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared as gc801
 from tests.loops import adam, findings, loss_of, mistakes, report, small
@@ -57,7 +58,7 @@ def test_it_leads_the_report_and_explains_what_else_was_found() -> None:
     told = report(lambda: never(40))
     assert told.headline.startswith(NAME)
     assert told.causes[0].name == NAME
-    assert told.causes[0].kind == "fact"
+    assert told.causes[0].basis is Basis.FACT
     assert set(told.causes[0].explains) == {
         f.code for f in told.findings if f.severity is not Severity.NOTE
     }

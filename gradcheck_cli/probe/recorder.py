@@ -202,6 +202,10 @@ class Recorder:
         self._ledger.forget()
         self._clip.forget()
 
+    def pass_by(self, loss: float, learning_rate: float | None) -> None:
+        """Take in a step of which nothing was read."""
+        self.steps.append(Step(index=self.steps.taken, loss=loss, learning_rate=learning_rate))
+
     def finish_step(self, loss: float, learning_rate: float | None = None) -> Step:
         """Fetch what was read in the step that ended, together with its loss."""
         self._clip.forget()

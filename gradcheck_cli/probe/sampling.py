@@ -73,6 +73,10 @@ class Alarm:
 
     def hears(self, loss: float) -> None:
         """A step ended with `loss`."""
-        self.ringing = not isfinite(loss) or (self._peak > 0 and abs(loss) > _JUMP * self._peak)
+        size = abs(loss)
+        if size <= self._peak:  # most end here
+            self.ringing = False
+            return
+        self.ringing = not isfinite(loss) or size > _JUMP * self._peak > 0
         if isfinite(loss):
-            self._peak = max(self._peak, abs(loss))
+            self._peak = size

@@ -67,6 +67,7 @@ class Session:
     _in_training_mode: bool = False  # the steps so far began in it
     _was_in_training_mode: bool = False  # at an update
     _in_eval_mode: int = 0  # updates in a row, up to the last
+    _is_due: bool = True  # by the numbers of steps alone
     _alarm: Alarm = field(default_factory=Alarm)
     _stepped: set[int] = field(default_factory=set)
     _ended: list[Ended] = field(default_factory=list)
@@ -85,7 +86,7 @@ class Session:
     @property
     def wanted(self) -> bool:
         """Is the step that comes, or runs, to be observed?"""
-        return self.sampling.observes(self.steps) or self._alarm.ringing
+        return self._is_due or self._alarm.ringing
 
     @property
     def alarmed(self) -> bool:
@@ -197,9 +198,15 @@ class Session:
         Without `read` only its loss is kept: it ended amid an update.
         """
         loss = _sum_of(self.losses)
-        self._ended.append(Ended(loss, self._rate(), skipped))
         self.steps += 1
+        self._is_due = self.sampling.observes(self.steps)
         observed = self._open is not None
+        if not (observed or skipped or self._ended) and isinstance(loss, float):  # most steps
+            self.recorder.pass_by(loss, self._rate())
+            self._alarm.hears(loss)
+            self._reset()
+            return
+        self._ended.append(Ended(loss, self._rate(), skipped))
         self._look_away(keep=read)
         if observed or not isinstance(loss, torch.Tensor):
             self.write()

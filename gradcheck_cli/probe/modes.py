@@ -19,6 +19,8 @@ from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
+# Modules that compute something else in eval mode.
+_DIFFER = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001 - bases
 _LOOKED = 8  # spells whose model is looked for on the stack
 
 
@@ -78,6 +80,12 @@ class ModeWatch:
                 at=self.at,
                 numbers=numbers,
             )
+
+
+def differing(models: Iterable[nn.Module]) -> tuple[str, ...]:
+    """Return the classes of the modules inside that compute something else in eval mode."""
+    inside = (m for model in models for m in model.modules())
+    return tuple(dict.fromkeys(type(m).__name__ for m in inside if isinstance(m, _DIFFER)))
 
 
 def _running() -> nn.Module | None:

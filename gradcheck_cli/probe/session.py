@@ -16,14 +16,13 @@ from torch import nn
 from gradcheck_cli.probe.anatomy import SiteOf
 from gradcheck_cli.probe.history import History
 from gradcheck_cli.probe.loop import LoopWatch
+from gradcheck_cli.probe.modes import differing
 from gradcheck_cli.probe.recorder import Recorder
 from gradcheck_cli.probe.sampling import Alarm, Sampling
 from gradcheck_cli.probe.subjects import Group, ids_of
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
 
-# Modules that compute something else in eval mode.
-_DIFFER = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001 - bases
 _PROBED = 8  # gradients looked at to see whether all were zeroed
 _OBSERVED = 128  # steps whose readings are kept of a run that nobody bounds
 
@@ -197,19 +196,17 @@ class Session:
 
         Without `read` only its loss is kept: it ended amid an update.
         """
-        loss = _sum_of(self.losses)
+        loss, observed = _sum_of(self.losses), self._open is not None
         self.steps += 1
         self._is_due = self.sampling.observes(self.steps)
-        observed = self._open is not None
-        if not (observed or skipped or self._ended) and isinstance(loss, float):  # most steps
+        if isinstance(loss, float) and not (observed or skipped or self._ended):  # as most are
             self.recorder.pass_by(loss, self._rate())
             self._alarm.hears(loss)
-            self._reset()
-            return
-        self._ended.append(Ended(loss, self._rate(), skipped))
-        self._look_away(keep=read)
-        if observed or not isinstance(loss, torch.Tensor):
-            self.write()
+        else:
+            self._ended.append(Ended(loss, self._rate(), skipped))
+            self._look_away(keep=read)
+            if observed or not isinstance(loss, torch.Tensor):
+                self.write()
         self._reset()
 
     def close_each(self, losses: Sequence[torch.Tensor]) -> None:
@@ -246,8 +243,7 @@ class Session:
         named = dict(zip(self.names, self.group.models, strict=False))
         yield from self.loop.came_late(self.recorder.optimizers, named)
         if self._was_in_training_mode and self._in_eval_mode:
-            inside = (m for model in self.group.models for m in model.modules())
-            names = tuple(dict.fromkeys(type(m).__name__ for m in inside if isinstance(m, _DIFFER)))
+            names = differing(self.group.models)
             yield Habit(kind=Kind.EVAL_MODE, times=self._in_eval_mode, of=self.steps, names=names)
 
     def _forgot_no_grad(self, module: nn.Module) -> bool:

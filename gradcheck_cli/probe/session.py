@@ -286,11 +286,8 @@ class Session:
         self._ended.clear()
 
     def _rate(self) -> float | None:
-        for optimizer in self.recorder.optimizers:
-            for group in optimizer.param_groups:
-                if "lr" in group:
-                    return float(group["lr"])
-        return None
+        groups = (g for o in self.recorder.optimizers for g in o.param_groups)
+        return next((float(g["lr"]) for g in groups if "lr" in g), None)
 
 
 def _sum_of(losses: list[torch.Tensor]) -> torch.Tensor | float | None:

@@ -9,7 +9,7 @@ from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Finding, Severity, Skip
 from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import History, LayerSummary, LossSummary, Verdict
-from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
+from gradcheck_cli.records.trace import Gap, Layer, Reading, Step, Trace
 from gradcheck_cli.rules import telling
 from gradcheck_cli.rules.base import loop_mistakes
 from gradcheck_cli.rules.engine import Judgment
@@ -224,3 +224,17 @@ def next_steps(
     if fixes and not tried:
         told += advice.untried
     return tuple(dict.fromkeys(told))
+
+
+def reason(stopped: BaseException | None) -> str:
+    """Return what ended it early, other than Ctrl-C."""
+    return "" if stopped is None or isinstance(stopped, KeyboardInterrupt) else str(stopped)
+
+
+def stopped_early(trace: Trace, stopped: BaseException | None) -> tuple[Gap, ...]:
+    """Return what is missing from a training that `stopped` ended."""
+    if stopped is None:
+        return ()
+    return (
+        Gap(what=f"whatever came after step {trace.taken}", reason=reason(stopped) or "Ctrl-C"),
+    )

@@ -18,6 +18,7 @@ from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.hanging import HangingError, patience, patiently
 from gradcheck_cli.probe.meeting import Meeting
 from gradcheck_cli.probe.stepping import Interrupted, Progress, observe
+from gradcheck_cli.probe.terminating import held, interruptible
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.rules.engine import judge
@@ -60,6 +61,7 @@ def diagnose(
     ).report
 
 
+@held()
 def diagnosed(
     target: Target,
     steps: int | None = STEPS,
@@ -77,9 +79,10 @@ def diagnosed(
     started, began = datetime.now(UTC), time.monotonic()
     say("building the model")
     with target.together():
-        with patience(timeout):
-            training = target.build()
-        subject = _subject(target, training, policy, timeout) if meeting is None else None
+        with interruptible():
+            with patience(timeout):
+                training = target.build()
+            subject = _subject(target, training, policy, timeout) if meeting is None else None
         say("training under observation")
         watched = replace(training, step=patiently(timeout, training.step))
         watching = time.monotonic()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gradcheck_cli import __version__, concluding, plugins, settings
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.policy import Policy
+from gradcheck_cli.probe.terminating import interruptible, waited
 from gradcheck_cli.records.diagnosis import Cause, Fix, Verification
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.joining import joined
@@ -86,7 +87,8 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
     mute = BESIDE_OTHERS if observed.beside else observed.mute
     judgment = judge(trace, policy, mute=mute, subject=observed.subject)
     crashed += judgment.crashed
-    trace = _passed(observed, judgment, policy)
+    observed = _passed(observed, judgment, policy)
+    trace = observed.trace
     causes = rank(trace, judgment.findings, on_crash=crashed.append)
     found = concluding.verdict(trace, judgment, beside=observed.beside)
     proposals: tuple[Proposal, ...] = ()
@@ -108,7 +110,7 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
         passed=judgment.passed,
         skipped=judgment.skipped,
         crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),
-        gaps=(*trace.gaps, *observed.gaps, *_stopped_early(trace, stopped)),
+        gaps=(*trace.gaps, *observed.gaps, *concluding.stopped_early(trace, stopped)),
         layers=concluding.summaries(trace),
         loss=concluding.loss(trace),
         history=concluding.history(trace),
@@ -145,7 +147,11 @@ def conclude_all(
     """Return one report on trainings beside each other; of one alone, the report on it."""
     if len(trainings) == 1:
         return conclude(trainings[0], policy, on_stage)
-    parts = [conclude(replace(one, beside=True), policy, on_stage) for one in trainings]
+    parts: list[Conclusion] = []
+    for one in trainings:
+        cut = parts and parts[-1].report.run.interrupted and not one.run.interrupted
+        stopped = KeyboardInterrupt() if cut else one.stopped
+        parts.append(conclude(replace(one, beside=True, stopped=stopped), policy, on_stage))
     notes = [n for n in parts[0].notes if all(n in part.notes for part in parts)]
     return Conclusion(
         joined([part.report for part in parts]),
@@ -163,26 +169,27 @@ def _examined(
         return observed
     from gradcheck_cli.examine import examine
 
+    asked, trace = observed.questioned, observed.trace
     try:
-        answers = examine(
-            observed.questioned,
-            observed.trace,
-            policy.examine,
-            on_crash=crashed.append,
-            on_stage=on_stage,
-        )
+        with interruptible():
+            told = examine(asked, trace, policy.examine, on_crash=crashed.append, on_stage=on_stage)
     except KeyboardInterrupt as pressed:
         return replace(observed, stopped=pressed)
-    return replace(observed, trace=replace(observed.trace, examination=answers))
+    return replace(observed, trace=replace(trace, examination=told))
 
 
-def _passed(observed: Observed, judgment: Judgment, policy: Policy) -> Trace:
-    """Return the trace with steps repeated with one thing changed, where gradients are sick."""
+def _passed(observed: Observed, judgment: Judgment, policy: Policy) -> Observed:
+    """Add steps repeated with one thing changed to the trace, where gradients are sick."""
     if observed.questioned is None or observed.stopped is not None or policy.examine == "none":
-        return observed.trace
+        return observed
     from gradcheck_cli.examine import with_passes
 
-    return with_passes(observed.questioned, observed.trace, judgment.findings)
+    try:
+        with interruptible():
+            trace = with_passes(observed.questioned, observed.trace, judgment.findings)
+    except KeyboardInterrupt as pressed:
+        return replace(observed, stopped=pressed)
+    return replace(observed, trace=trace)
 
 
 def _proposed(
@@ -216,7 +223,7 @@ def _tried(
     say = on_stage or (lambda _: None)
     say(forecast(proposals, observed.pace, policy.budget) + observed.declining)
     try:
-        with observed.repeat.borrowed(say) as obstacle:
+        with interruptible(), observed.repeat.borrowed(say) as obstacle:
             if obstacle:
                 return declined(proposals, obstacle), observed.stopped
             proven = prove(
@@ -277,19 +284,6 @@ def _facts(observed: Observed, stopped: BaseException | None) -> RunFacts:
         gradcheck=__version__,
         python=platform.python_version(),
         seconds=run.seconds if began is None else round(time.monotonic() - began, 3),
-        interrupted=run.interrupted or isinstance(stopped, KeyboardInterrupt),
-        stopped=run.stopped or _reason(stopped),
-    )
-
-
-def _reason(stopped: BaseException | None) -> str:
-    """Return what ended it early, other than Ctrl-C."""
-    return "" if stopped is None or isinstance(stopped, KeyboardInterrupt) else str(stopped)
-
-
-def _stopped_early(trace: Trace, stopped: BaseException | None) -> tuple[Gap, ...]:
-    if stopped is None:
-        return ()
-    return (
-        Gap(what=f"whatever came after step {trace.taken}", reason=_reason(stopped) or "Ctrl-C"),
+        interrupted=run.interrupted or isinstance(stopped, KeyboardInterrupt) or waited(),
+        stopped=run.stopped or concluding.reason(stopped),
     )

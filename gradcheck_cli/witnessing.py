@@ -162,6 +162,8 @@ def questioned(seen: Observed) -> Observed:
                 return replace(seen, questioned=subject)
     except NotApplicableError as reason:
         obstacle = str(reason)
+    except KeyboardInterrupt as pressed:
+        return replace(seen, stopped=pressed)
     gap = Gap(what="experiments on recorded steps", reason=obstacle)
     return replace(seen, gaps=(*seen.gaps, gap))
 

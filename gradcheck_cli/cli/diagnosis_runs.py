@@ -20,7 +20,7 @@ from gradcheck_cli.cli.telling import tell
 from gradcheck_cli.declared import AUTO
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
-from gradcheck_cli.probe.terminating import terminable
+from gradcheck_cli.probe.terminating import held, interruptible
 
 if TYPE_CHECKING:
     from gradcheck_cli.pipeline import Conclusion
@@ -48,12 +48,14 @@ def run_all(
 ) -> int:
     """Diagnose one model or several and return the exit code."""
     met = strategy_runs.meet(strategy)
+    alike = partial(
+        _all, given, config, trust=trust, save_trace=save_trace, strategy=strategy, met=met
+    )
     if met is not None:
-        alike = partial(
-            _all, given, config, trust=trust, save_trace=save_trace, strategy=strategy, met=met
-        )
         return strategy_runs.together(met, alike)
-    return _all(given, config, trust=trust, save_trace=save_trace)
+    with held(terminate=True) as signals:
+        code = alike()
+        return ExitCode.INTERRUPTED if signals.code else code
 
 
 def _all(
@@ -103,14 +105,13 @@ def _diagnosed(run: "Run", wanted: Outputs, asked: Asked) -> "Conclusion":
             stack.enter_context(no_workflow_commands())
         stack.enter_context(lent(stdout_to_stderr=wanted.claims_stdout))
         progress = stack.enter_context(Steps(quiet=bool(run["quiet"])))
-        stack.enter_context(terminable(KeyboardInterrupt))
 
         from gradcheck_cli import diagnosing
         from gradcheck_cli.probe.hanging import patience
         from gradcheck_cli.targets.target import Target
 
         timeout = run["timeout"] if "timeout" in run.values else None
-        with patience(timeout):
+        with interruptible(), patience(timeout):
             target = Target.from_strings(**run.target(), trust=asked.trust, strategy=asked.strategy)
         return diagnosing.diagnosed(
             target,

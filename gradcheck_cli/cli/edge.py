@@ -56,7 +56,7 @@ def _ended_by(error: BaseException) -> int:
         _tell(error)
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
-        _say("interrupted", "nothing was measured yet")
+        _say("interrupted", str(error) or "nothing was measured yet")
         return ExitCode.INTERRUPTED
     return _unforeseen(error)
 

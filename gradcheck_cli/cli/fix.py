@@ -20,7 +20,7 @@ from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.declared import AUTO
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
-from gradcheck_cli.probe.terminating import terminable
+from gradcheck_cli.probe.terminating import held, interruptible
 from gradcheck_cli.records.diagnosis import Fix, Status
 from gradcheck_cli.renderers.words import clean
 
@@ -63,8 +63,10 @@ def fix(
         raise UsageError(f"the config names several models ({names}); say gradcheck fix MODEL")
     [run] = found.runs
     wanted = _outputs(found)
-    cure = _cured(run, found.policy, trust=trust)
-    return _concluded(cure, wanted, found, write=write)
+    with held(terminate=True) as signals:
+        cure = _cured(run, found.policy, trust=trust)
+        code = _concluded(cure, wanted, found, write=write)
+        return ExitCode.INTERRUPTED if signals.code else code
 
 
 def _fix_script(script: script_runs.Script, found: "Settings", *, write: bool) -> int:
@@ -99,15 +101,12 @@ def _concluded(cure: "Cure", wanted: Outputs, found: "Settings", *, write: bool)
 
 
 def _cured(run: "Run", policy: Policy, *, trust: bool) -> "Cure":
-    with (
-        Steps(quiet=bool(run["quiet"])) as progress,
-        lent(stdout_to_stderr=True),
-        terminable(KeyboardInterrupt),
-    ):
+    with Steps(quiet=bool(run["quiet"])) as progress, lent(stdout_to_stderr=True):
         from gradcheck_cli import fixing
         from gradcheck_cli.targets.target import Target
 
-        target = Target.from_strings(**run.target(), trust=trust)
+        with interruptible():
+            target = Target.from_strings(**run.target(), trust=trust)
         return fixing.fix(
             target,
             None if run["steps"] == AUTO else run["steps"],

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.recorder import Recorder
+from gradcheck_cli.probe.terminating import interruptible
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.targets.training import Training
 
@@ -47,16 +48,18 @@ def observe(
             return replace(recorder.trace(training.precision), loop=seen)
 
         try:
-            for index in range(most):
-                portion_ends = index >= steps and index % steps == 0
-                if portion_ends and enough is not None and enough(so_far()):
-                    break
-                last = index == most - 1 or (index + 1) % steps == 0
-                _one(recorder, training, inspect=index < 2 or index % INSPECT_EVERY == 0 or last)
-                if on_step is not None:
-                    on_step(index + 1, max(steps, index + 1), recorder.steps[-1].loss)
-                if _is_broken(recorder):
-                    break
+            with interruptible():
+                for index in range(most):
+                    portion_ends = index >= steps and index % steps == 0
+                    if portion_ends and enough is not None and enough(so_far()):
+                        break
+                    last = index == most - 1 or (index + 1) % steps == 0
+                    inspect = index < 2 or index % INSPECT_EVERY == 0 or last
+                    _one(recorder, training, inspect=inspect)
+                    if on_step is not None:
+                        on_step(index + 1, max(steps, index + 1), recorder.steps[-1].loss)
+                    if _is_broken(recorder):
+                        break
         except BaseException as error:
             if not recorder.steps:
                 raise

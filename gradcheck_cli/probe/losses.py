@@ -16,7 +16,10 @@ from gradcheck_cli.probe.hooking import unheard
 from gradcheck_cli.probe.picking import unreadable
 
 _ALIKE = 0.02  # relative spread of weights that count as equal
-_SIDES = (("input", "target"), ("input1", "input2"), ("anchor", "positive"), ("x1", "x2"))
+_SIDES = (
+    ("input", "target"), ("input1", "input2"), ("anchor", "positive"), ("x1", "x2"),
+    ("log_probs", "targets"),
+)  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_cli.probe import candidates
 from gradcheck_cli.probe.losses import LossCall
 
 _PLACES = 16  # in the source, whose targets are followed
@@ -54,11 +55,15 @@ class Term:
             return call.same(_ALL_SAME[call.kind]) if call.same is not None else None
         if output is None or target is None or not target.numel():
             return None
+        if call.kind in candidates.KINDS and not target.is_floating_point():
+            return self._least(call, output)
         if call.kind in _CLASSES and not target.is_floating_point():
             return call.again(self._classes(call, output, target))
         if output.shape != target.shape or not target.is_floating_point():
             return None
         self._take(target)
+        if call.kind == "gaussian_nll_loss":
+            return self._density(call, target)
         predicted = self._prediction(call, output)
         if predicted is None or (self.low == self.high and call.kind != "cross_entropy"):
             return None
@@ -88,6 +93,16 @@ class Term:
         shape[axis] = width
         return prior.log().to(output).reshape(shape).expand_as(output)
 
+    def _least(self, call: LossCall, output: torch.Tensor) -> torch.Tensor | None:
+        """Count the labels, and return what the best of some constants loses."""
+        width = output.shape[-1]
+        found = candidates.labels(call)
+        found = found[found < width].cpu()
+        if self.counts is None or self.counts.shape[0] != width:
+            self.counts = torch.zeros(width, dtype=torch.float64)
+        self.counts += torch.bincount(found, minlength=width)
+        return candidates.least(call, self.counts)
+
     # ---- values ---------------------------------------------------------------------------
 
     def _take(self, target: torch.Tensor) -> None:
@@ -100,6 +115,15 @@ class Term:
         if rows.shape[1] <= _WIDE:
             kept = rows if self.rows is None else torch.cat([self.rows, rows])
             self.rows = kept[:: -(-kept.shape[0] // _ROWS)]
+
+    def _density(self, call: LossCall, target: torch.Tensor) -> torch.Tensor | None:
+        """Return what one mean and one variance per position lose; None where all targets are alike."""
+        if self.rows is None or self.rows.shape[0] < 2 or self.low == self.high:
+            return None
+        shape = target.shape[1:]
+        assert self.total is not None
+        mean = (self.total / self.count).reshape(shape)
+        return candidates.of_density(call, mean, self.rows.var(0).reshape(shape), target)
 
     def _prediction(self, call: LossCall, output: torch.Tensor) -> torch.Tensor | None:
         assert self.total is not None
@@ -153,6 +177,12 @@ def _of_values(
             up = weight.detach().double().to(mean).expand(output.shape[1:]).reshape(-1)
             shrunk = up * shrunk / (up * shrunk + 1 - shrunk)
         return torch.logit(shrunk) if kind.endswith("logits") else shrunk
+    if kind == "multilabel_soft_margin_loss":
+        return torch.logit((mean * count + 0.5) / (count + 1))
+    if kind == "soft_margin_loss":  # targets of -1 and 1
+        return torch.logit(((mean + 1) / 2 * count + 0.5) / (count + 1))
+    if kind == "hinge_embedding_loss":
+        return torch.where(mean > 0, 0.0, float(given["margin"]))
     if kind == "kl_div" and not given.get("log_target"):
         return mean.clamp_min(1e-12).log()
     if kind == "poisson_nll_loss":

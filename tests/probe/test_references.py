@@ -156,3 +156,56 @@ def test_a_metric_that_does_not_reach_the_loss_does_not_count() -> None:
 def test_a_single_class_says_nothing_and_guessing_among_all_is_the_reference() -> None:
     facts = observed(F.cross_entropy, torch.zeros(24, dtype=torch.long), 4).loss
     assert facts.baseline == pytest.approx(log(4), rel=0.01)
+
+
+SIGNS = one_hot(LABELS) * 2 - 1
+
+
+def entropy(*chances: float) -> float:
+    return -sum(p * log(p) for p in chances)
+
+
+MARGINS: dict[str, tuple[Loss, torch.Tensor, float]] = {
+    "soft margin": (F.soft_margin_loss, SIGNS, entropy(0.25, 0.75)),
+    "of several labels": (F.multilabel_soft_margin_loss, one_hot(LABELS), entropy(0.25, 0.75)),
+    "of pairs": (lambda o, y: F.hinge_embedding_loss(o.abs(), y, margin=2.0), -SIGNS, 0.5),
+    "of classes": (F.multi_margin_loss, LABELS, 0.75),
+}
+
+
+@pytest.mark.parametrize("name", MARGINS)
+def test_margin_losses_are_compared_with_the_best_constant_scores(name: str) -> None:
+    loss, targets, expected = MARGINS[name]
+    trace = observed(loss, targets, 4)
+    assert trace.loss.baseline == pytest.approx(expected, rel=0.03)
+
+
+def test_a_density_is_compared_with_one_mean_and_one_variance_per_position() -> None:
+    def loss(out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        mean, spread = out.chunk(2, 1)
+        return F.gaussian_nll_loss(mean, y, spread.exp())
+
+    trace = observed(loss, IMAGES, 12)
+    best = 0.5 * (IMAGES.var(0, correction=0).log() + 1).mean()
+    assert trace.loss.baseline == pytest.approx(float(best), abs=0.05)
+
+
+def test_a_ctc_loss_is_compared_with_the_frequencies_of_its_labels() -> None:
+    frames, labels = 12, LABELS.reshape(8, 3) + 1
+
+    def loss(out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        scores = out.reshape(len(y), frames, 5).log_softmax(2).transpose(0, 1)
+        return F.ctc_loss(scores, y, [frames] * len(y), [3] * len(y))
+
+    constant = torch.zeros(5, requires_grad=True)  # the best one, found by descent
+    optimizer = torch.optim.LBFGS([constant], max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        lost = loss(constant.repeat(8, frames), labels)
+        lost.backward()
+        return lost
+
+    optimizer.step(closure)
+    trace = observed(loss, labels, frames * 5)
+    assert trace.loss.baseline == pytest.approx(closure().item(), rel=0.03)

@@ -69,6 +69,10 @@ class Commands(LazyGroup):
             "mcp:mcp",
             "Serve diagnose, run, fix, explain and compare to coding agents, over stdin and stdout.",
         ),
+        "new": Entry(
+            "new:new",
+            "Add a rule, cause, fix or experiment to a checkout of gradcheck: file, test and place in the list.",
+        ),
         "baseline": Entry(
             "baseline:app", "Accept what is found today, so that only what is new or worse fails."
         ),

@@ -1,0 +1,85 @@
+"""`gradcheck new`: what it writes stands in its place, runs, and passes its own test."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gradcheck_cli.cli.new import PLACES, What, add
+from gradcheck_cli.errors import UsageError
+from tests.cli.test_edge import gradcheck
+
+ROOT = Path(__file__).parents[2]
+OF = {What.CAUSE: "stalled-loss", What.FIX: "learning-rate-too-high"}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The folders that are written into, with the lists alone."""
+    for place in PLACES.values():
+        there = Path("gradcheck_cli", place.folder, place.catalogue)
+        (tmp_path / there).parent.mkdir(parents=True)
+        shutil.copy(ROOT / there, tmp_path / there)
+        (tmp_path / "tests" / place.folder).mkdir(parents=True)
+    return tmp_path
+
+
+def entries(listing: Path, variable: str) -> list[str]:
+    """Return the names in a list."""
+    [held] = [
+        n
+        for n in ast.parse(listing.read_text()).body
+        if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == variable
+    ]
+    assert isinstance(held.value, ast.Tuple)
+    return [ast.unparse(entry) for entry in held.value.elts]
+
+
+@pytest.mark.parametrize("what", What)
+def test_it_stands_in_the_list_and_is_imported(checkout: Path, what: What) -> None:
+    file, listing, test = add(checkout, what, "drifting-weights", of=OF.get(what, ""))
+    assert "drifting_weights" in entries(listing, PLACES[what].listed)
+    assert f"{PLACES[what].folder}.drifting_weights import drifting_weights" in listing.read_text()
+    for written in (file, test):
+        assert "$" not in written.read_text()
+
+
+def test_a_rule_gets_the_next_free_code_of_its_hundred(checkout: Path) -> None:
+    _, listing, _ = add(checkout, What.RULE, "drifting-weights", hundred=3)
+    names = entries(listing, "RULES")
+    assert names[names.index("drifting_weights") - 1] == "large_first_loss"
+    assert "drifting_weights,  # GC303\n" in listing.read_text()
+
+
+def test_nothing_is_written_over_and_names_have_one_form(checkout: Path) -> None:
+    add(checkout, What.RULE, "drifting-weights")
+    for name, said in (("drifting-weights", "exists already"), ("Drifting", "small letters")):
+        with pytest.raises(UsageError, match=said):
+            add(checkout, What.RULE, name)
+    with pytest.raises(UsageError, match="--of is missing"):
+        add(checkout, What.CAUSE, "too-drifting")
+
+
+def test_outside_of_a_checkout_it_is_one_line(tmp_path: Path) -> None:
+    done = gradcheck("new", "rule", "drifting-weights", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("what", What)
+def test_what_it_writes_passes_its_own_test(tmp_path: Path, what: What) -> None:
+    for folder in ("gradcheck_cli", "tests", "sample_models"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    written = [str(f) for f in add(tmp_path, what, "drifting-weights", of=OF.get(what, ""))]
+    for words in (
+        ["pytest", "-q", "-p", "no:cacheprovider", written[-1]],
+        ["ruff", "check", "-q", *written],
+        ["ruff", "format", "--check", "-q", *written],
+    ):
+        command = [sys.executable, "-m", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout

@@ -1,0 +1,59 @@
+"""Published faults: `python -m benchmarks.published`.
+
+--measure   train each one and its twin plainly, with two seeds, and keep the scores
+--look      ask gradcheck of each training, and keep what it said
+--write F   write what was kept as a page
+--only A..  these faults; all unless told
+--again     also those that were kept already
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.published import bank, page
+from benchmarks.published.measuring import measured
+
+
+def filled(
+    file: Path, calls: Iterable[str], ask: Callable[[str], Any], *, again: bool
+) -> None:
+    """Ask of every training that was not asked before; keep each answer at once."""
+    for call in dict.fromkeys(calls):
+        rows = bank.kept(file)
+        if again or call not in rows:
+            rows[call] = ask(call)
+            bank.keep(file, rows)
+            print(call, rows[call], flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, look, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--measure", action="store_true")
+    parser.add_argument("--look", action="store_true")
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--again", action="store_true")
+    options = parser.parse_args(arguments)
+    faults = [f for f in bank.faults() if f.script and (not options.only or f.id in options.only)]
+    calls = [call for fault in faults for call in (fault.script, fault.twin)]
+    if options.measure:
+        filled(bank.MEASURED, calls, measured, again=options.again)
+    if options.look:
+        from benchmarks.published.looking import said
+
+        filled(bank.SAID, calls, said, again=options.again)
+    text = page.text()
+    if options.write is not None:
+        options.write.write_text(text, encoding="utf-8")
+    print(page.totals())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

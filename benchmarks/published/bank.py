@@ -1,0 +1,48 @@
+"""The faults, and what was measured and said of them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).parent
+FACTS = HERE / "facts.yaml"
+MEASURED = HERE / "measured.json"
+SAID = HERE / "said.json"
+TRAININGS = HERE / "trainings"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A published fault: a training that has it, and its twin that differs in one thing."""
+
+    id: str
+    origin: str
+    published: str  # the published truth, in its authors' words or ours
+    fault: str = ""  # what is wrong in the training here
+    script: str = ""  # "file.py argument"
+    twin: str = ""
+    causes: tuple[str, ...] = ()  # of gradcheck; naming any of them is right
+    peers: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # detected, named
+    left_out: str = ""  # why it is not built
+
+
+def faults() -> tuple[Fault, ...]:
+    """Return all faults of the facts, those that are not built too."""
+    rows = yaml.safe_load(FACTS.read_text(encoding="utf-8"))
+    return tuple(Fault(**row | {"causes": tuple(row.get("causes", ()))}) for row in rows)
+
+
+def kept(file: Path) -> dict[str, Any]:
+    """Return what an earlier run kept, by script and argument."""
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
+def keep(file: Path, rows: Mapping[str, Any]) -> None:
+    """Write what was found, sorted by name."""
+    text = json.dumps(dict(sorted(rows.items())), indent=1, ensure_ascii=False)
+    file.write_text(text + "\n", encoding="utf-8")

@@ -7,9 +7,10 @@ counts a second symptom as right where the case's own evidence shows it: `benchm
 how for each finding. The peers' rules (`benchmarks/peers.py`) see the same runs.
 
 --half development|held-back|fresh|unseen|later|latest|closing|all   which cases
+Failures are listed of sets for tuning alone (`benchmarks/splits.yaml`).
+
 --check    exit 1 when a goal is missed on cases that it was not written from
 --cache F  keep what was observed in F, so that judging again takes seconds
---write F  write the tables as Markdown, with the hand-written notes beside this file
 --peers    on which halves the peers are run; all unless told, none with no word after it
 """
 
@@ -19,8 +20,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.accuracy_text import document, table
+from benchmarks.accuracy_text import table
 from benchmarks.cases import CASES, EVIDENCE
+from benchmarks.looks import splits
 from benchmarks.observing import Kept, observed
 from benchmarks.peers import NAIVE, PEERS
 from benchmarks.scoring import Outcome, PeerScore, Score, outcome, score, score_peer
@@ -77,7 +79,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--cache", type=Path)
-    parser.add_argument("--write", type=Path)
     parser.add_argument("--peers", choices=HALVES, nargs="*", default=HALVES)
     parser.add_argument("--figures-only", action="store_true", help="do not list the failures")
     options = parser.parse_args(arguments)
@@ -96,15 +97,14 @@ def main(arguments: Sequence[str]) -> int:
         for half, results in outcomes.items()
         if half in options.peers or set(halves) <= set(options.peers)
     }
-    print(table(scores, peers, failures=not options.figures_only))
+    listed = () if options.figures_only else splits()["tune"]
+    print(table(scores, peers, failures=listed))
     lacking = {
         half: missed(scores[half], peers.get(half, {})) for half in UNSEEN if scores.get(half)
     }
     for half, found in lacking.items():
         for line in found:
             print(f"goal missed on the {half} cases: {line}")
-    if options.write is not None:
-        options.write.write_text(document(scores, peers, lacking), encoding="utf-8")
     print(summary(scores))
     return int(options.check and any(lacking.values()))
 

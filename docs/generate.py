@@ -325,18 +325,23 @@ def verbs() -> str:
 def benchmarks() -> str:
     """Return the table of benchmarks, from their own words."""
     rows = []
-    for path in sorted((ROOT / "benchmarks").glob("*.py")):
+    folder = ROOT / "benchmarks"
+    for path in (*folder.glob("*.py"), *folder.glob("*/__main__.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         said = ast.get_docstring(tree) or ""
         if "__main__" in ast.unparse(tree):
             title = said.partition("\n")[0].partition(": `python")[0].rstrip(".:")
-            rows.append((f"`python -m benchmarks.{path.stem}`", plain(title)))
+            name = path.parent.name if path.stem == "__main__" else path.stem
+            rows.append((f"`python -m benchmarks.{name}`", plain(title)))
+    rows.sort()
     return table(("command", "what it measures"), rows)
 
 
 def accuracy() -> str:
-    """Return the first table of docs/accuracy.md, which benchmarks/accuracy.py writes."""
-    return first_table((DOCS / "accuracy.md").read_text(encoding="utf-8"))
+    """Return the first looks at sets of cases, which benchmarks/looks.yaml keeps."""
+    from benchmarks.looks import first_looks
+
+    return first_looks() + "\n"
 
 
 def levels() -> str:
@@ -387,14 +392,6 @@ def gallery() -> str:
         for name, text in scripts().items()
     ]
     return "".join(parts)
-
-
-def first_table(text: str) -> str:
-    """Return the first table of a page. Raises ValueError where there is none."""
-    found = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    if found is None:
-        raise ValueError("there is no table on the page")
-    return found[0]
 
 
 PAGES: dict[str, Callable[[], str]] = {

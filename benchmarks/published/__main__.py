@@ -17,9 +17,7 @@ from benchmarks.published import bank, page
 from benchmarks.published.measuring import measured
 
 
-def filled(
-    file: Path, calls: Iterable[str], ask: Callable[[str], Any], *, again: bool
-) -> None:
+def filled(file: Path, calls: Iterable[str], ask: Callable[[str], Any], *, again: bool) -> None:
     """Ask of every training that was not asked before; keep each answer at once."""
     for call in dict.fromkeys(calls):
         rows = bank.kept(file)

@@ -33,7 +33,7 @@ def said(call: str) -> dict[str, Any]:
     """Ask gradcheck of a training; return verdict, headline, findings, causes, exit code, seconds."""
     script, argument = call.split()
     with tempfile.TemporaryDirectory() as folder:
-        command = ["diagnose", "--no-verify", "-q", "-o", "json:r.json"]
+        command = ["diagnose", "--budget", "0", "-q", "-o", "json:r.json"]
         command += [str(TRAININGS / script), "--", argument]
         begun = time.monotonic()
         process = multiprocessing.get_context("fork").Process(target=speak, args=(command, folder))

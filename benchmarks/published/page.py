@@ -1,3 +1,169 @@
-"""x"""
-def text(): return ""
-def totals(): return ""
+"""What was measured and said, as the page docs/published.md."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.looks import figures_of, looks
+from benchmarks.published import bank
+from benchmarks.published.bank import Fault
+from benchmarks.published.measuring import label
+from docs.markdown import plain, table
+
+TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
+HEAD = """# Published faults
+
+Written by `python -m benchmarks.published --write docs/published.md`. Faults of trainings that were published by
+others, built anew from their descriptions, without their code, on small data (`benchmarks/published`). Each has
+a twin that differs in one thing. What is right is measured without gradcheck: both are trained with two seeds and
+scored on held-out data, from 0 (nothing learned) to 1 (perfect). A fault counts where its twin learns (0.3 or
+more) and it stays a tenth or more below it, with both seeds.
+
+Asked was `gradcheck diagnose --budget 0 SCRIPT`: 50 steps, experiments on them, no fix tried. Detected: an error or a
+warning. Named: the first cause is one that fits what was planted. The experiments end after a time, so a
+busy machine sees fewer of them.
+
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault, its label, and what was said of it."""
+
+    fault: Fault
+    label: str
+    said: Mapping[str, Any] | None
+
+    @property
+    def detected(self) -> bool:
+        """Whether an error or a warning was raised."""
+        return self.said is not None and bool(raised(self.said))
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it was called healthy."""
+        return self.said is not None and self.said["verdict"] == "healthy"
+
+    @property
+    def named(self) -> bool:
+        """Whether the first cause fits."""
+        causes = self.said.get("causes", ()) if self.said else ()
+        return bool(causes) and causes[0] in self.fault.causes
+
+
+def raised(said: Mapping[str, Any]) -> list[str]:
+    """Return the errors and warnings."""
+    return [name for name, severity in said.get("findings", {}).items() if severity != "note"]
+
+
+def rows() -> list[Row]:
+    """Return every fault that is built."""
+    scores, said = bank.kept(bank.MEASURED), bank.kept(bank.SAID)
+    return [Row(f, label(f, scores), said.get(f.script)) for f in bank.faults() if f.script]
+
+
+def twins(found: Sequence[Row]) -> dict[str, Mapping[str, Any]]:
+    """Return what was said of each corrected training that learns, once each."""
+    said = bank.kept(bank.SAID)
+    learning = {row.fault.twin for row in found if row.label in {"sick", "not worse"}}
+    return {call: said[call] for call in sorted(learning) if call in said}
+
+
+def figures() -> dict[str, str]:
+    """Return the totals."""
+    found = rows()
+    sick = [row for row in found if row.label == "sick" and row.said is not None]
+    corrected = twins(found)
+    return {
+        "faults": str(len(sick)),
+        "detected": str(sum(row.detected for row in sick)),
+        "called healthy": str(sum(row.healthy for row in sick)),
+        "inconclusive": str(sum(not row.detected and not row.healthy for row in sick)),
+        "right cause first": str(sum(row.named for row in sick)),
+        "corrected twins alarmed about": (
+            f"{sum(bool(raised(said)) for said in corrected.values())} of {len(corrected)}"
+        ),
+    }
+
+
+def totals() -> str:
+    """Return the totals in one line."""
+    return "; ".join(f"{name} {value}" for name, value in figures().items())
+
+
+def text() -> str:
+    """Return the page."""
+    return HEAD + "\n".join(sections())
+
+
+def sections() -> Iterator[str]:
+    """Yield the parts of the page."""
+    found = rows()
+    sick = [row for row in found if row.label == "sick"]
+    yield "## Looks\n"
+    yield "The first look stands; a later one is of a judge that may have been changed for what the first showed.\n"
+    names = list(figures())
+    kept = [
+        (k["set"], k["look"], str(k["date"]), k["commit"], *figures_of(k, names))
+        for k in looks()
+        if k["set"].startswith("published")
+    ]
+    yield table(("set", "look", "date", "commit", *names), kept)
+    yield "## Each fault\n"
+    yield table(
+        ("fault", "what is wrong", "score, twin's", "verdict", "first cause", ""),
+        [(row.fault.id, plain(row.fault.fault), scores_of(row), *words(row)) for row in sick],
+    )
+    yield "## Corrected twins that were alarmed about\n"
+    alarmed = {call: said for call, said in twins(found).items() if raised(said)}
+    yield listed(f"`{call}`: {', '.join(raised(said))}" for call, said in alarmed.items())
+    yield "## Beside five published tools\n"
+    yield from beside(sick)
+    yield "## Built, and not scored\n"
+    yield listed(
+        f"{row.fault.id} ({plain(row.fault.fault)}): {row.label or 'not measured'}, {scores_of(row)}"
+        for row in found
+        if row.label != "sick"
+    )
+    yield "## Not built\n"
+    yield listed(f"{f.id} ({plain(f.origin)}): {f.left_out}" for f in bank.faults() if f.left_out)
+
+
+def listed(lines: Iterable[str]) -> str:
+    """Return a Markdown list."""
+    return "".join(f"- {line}\n" for line in lines) or "None.\n"
+
+
+def scores_of(row: Row) -> str:
+    """Return the better score of a training, and the worse one of its twin."""
+    scores = bank.kept(bank.MEASURED)
+    sick, twin = scores.get(row.fault.script), scores.get(row.fault.twin)
+    return f"{max(sick):.2f}, {min(twin):.2f}" if sick and twin else "-"
+
+
+def words(row: Row) -> tuple[str, str, str]:
+    """Return verdict, first cause, and how good they are."""
+    if row.said is None:
+        return "not asked", "-", ""
+    causes = row.said.get("causes") or ["-"]
+    mark = "missed" if not row.detected else "right" if row.named else "other cause"
+    return row.said["verdict"], causes[0], mark
+
+
+def beside(sick: Sequence[Row]) -> Iterator[str]:
+    """Yield the table of the peers, on the faults for which their answers were published."""
+    known = [row for row in sick if row.said is not None and row.fault.peers]
+    yield (
+        "What the tools said was published of the original programs, not of the trainings here: "
+        "the fault is the same, data and framework are not.\n"
+    )
+    told = [("gradcheck, here", [(row.detected, row.named) for row in known])]
+    told += [
+        (tool, [row.fault.peers[tool] for row in known if tool in row.fault.peers])
+        for tool in TOOLS
+    ]
+    counted = [
+        (tool, str(len(said)), str(sum(d for d, _ in said)), str(sum(n for _, n in said)))
+        for tool, said in told
+    ]
+    yield table(("tool", "faults", "detected", "named"), counted)

@@ -96,13 +96,6 @@ def test_a_stale_part_is_renewed() -> None:
     assert generate.filled(fresh) == fresh
 
 
-def test_the_first_table_of_a_page_is_taken_whole() -> None:
-    page = "# A\n\nb | c\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n| z |\n"
-    assert generate.first_table(page) == "| x | y |\n|---|---|\n| 1 | 2 |\n"
-    with pytest.raises(ValueError, match="no table"):
-        generate.first_table("# A\n")
-
-
 def test_text_survives_markdown() -> None:
     assert generate.plain("a*b_c|d<e `x*y`") == r"a\*b\_c\|d\<e `x*y`"
     assert "https://arxiv.org/abs/1211.5063" in generate.linked("arXiv:1211.5063, sec. 2")

@@ -17,7 +17,9 @@ words = torch.zeros(len(topics), 400).scatter_(1, torch.cat([common, picked], di
 data = split(words, topics)
 
 last = nn.Identity() if fault == "R7" else nn.Softmax(dim=1)
-model = glorot(nn.Sequential(nn.Linear(400, 128), nn.ReLU(), nn.Dropout(), nn.Linear(128, 20), last))
+model = glorot(
+    nn.Sequential(nn.Linear(400, 128), nn.ReLU(), nn.Dropout(), nn.Linear(128, 20), last)
+)
 if fault == "R6":
     nn.init.ones_(model[0].weight)
 

@@ -11,6 +11,6 @@ data = data._replace(y=(data.y - mean) / std, test_y=(data.test_y - mean) / std)
 
 layers = [nn.Linear(10, 32), nn.Sigmoid(), nn.Linear(32, 16), nn.Sigmoid(), nn.Linear(16, 1)]
 model = glorot(nn.Sequential(*layers))
-optimizer = torch.optim.SGD(model.parameters(), lr=0.3 if which == "fixed" else 0.01)
-train(model, data, nn.MSELoss(), optimizer, epochs=40)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1 if which == "fixed" else 0.01)
+train(model, data, nn.MSELoss(), optimizer, epochs=100)
 tell(model, data)

@@ -14,7 +14,14 @@ if which != "fixed":
 data = split(x, torch.tensor(bunch.target)[:, None])
 data = data._replace(y=data.y.float())
 
-layers = [nn.Linear(11, 12), nn.ReLU(), nn.Linear(12, 12), nn.ReLU(), nn.Linear(12, 1), nn.Sigmoid()]
+layers = [
+    nn.Linear(11, 12),
+    nn.ReLU(),
+    nn.Linear(12, 12),
+    nn.ReLU(),
+    nn.Linear(12, 1),
+    nn.Sigmoid(),
+]
 model = start(nn.Sequential(*layers), lambda w: nn.init.normal_(w, 0, 0.05))
 optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
 train(model, data, nn.BCELoss(), optimizer, epochs=30, batch=5)

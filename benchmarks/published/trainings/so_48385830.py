@@ -20,5 +20,5 @@ def loss_of(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 optimizer = torch.optim.SGD(model.parameters(), lr=3.0)
-train(model, data, loss_of, optimizer, epochs=10, batch=10)
+train(model, data, loss_of, optimizer, epochs=40, batch=10)
 tell(model, data)

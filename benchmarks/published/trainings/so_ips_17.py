@@ -6,7 +6,9 @@ from workshop import Split, options, start, tell, train
 
 which, _ = options()
 x = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
-data = Split(torch.cat([x**2, x], dim=1), x**2 - 2 * x + 3, torch.cat([x**2, x], 1), x**2 - 2 * x + 3)
+data = Split(
+    torch.cat([x**2, x], dim=1), x**2 - 2 * x + 3, torch.cat([x**2, x], 1), x**2 - 2 * x + 3
+)
 
 model = start(nn.Linear(2, 1), nn.init.zeros_)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.001 if which == "fixed" else 0.01)

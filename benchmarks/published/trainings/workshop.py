@@ -73,8 +73,7 @@ def train(
     *,
     epochs: int,
     batch: int = 32,
-    after_backward: Callable[[nn.Module], object] = lambda model: None,
-    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    after_backward: Callable[[nn.Module], object] = id,
 ) -> None:
     """Train in the usual way."""
     loader = DataLoader(TensorDataset(data.x, data.y), batch, shuffle=True)
@@ -86,13 +85,6 @@ def train(
             loss.backward()
             after_backward(model)
             optimizer.step()
-        if scheduler is not None:
-            scheduler.step()
-
-
-def decayed(rate: float) -> Callable[[int], float]:
-    """Return the factor that Keras' `decay` gives a learning rate."""
-    return lambda epoch: 1 / (1 + rate * epoch)
 
 
 def say(score: float, reference: float) -> None:

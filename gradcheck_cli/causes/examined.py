@@ -1,5 +1,6 @@
 """What the experiments say of a cause that was weighed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcheck_cli.causes.base import Support
@@ -23,6 +24,11 @@ REPLACED_BY = {
     "wrong-output-activation": ("output-outside-loss-domain", "softmax-over-batch"),
     "learning-rate-too-high": ("gradient-ascent", "flipped-loss"),
 }
+# Experiments that change one thing: their number is the share of the loss that the change restores.
+CURES = frozenset(
+    "rate-lower rate-higher without-decay without-dropout without-penalty standardized-inputs "
+    "standardized-targets fitting-output redrawn-weights two-changes".split()
+)
 UNCONFIRMED = 0.6  # of a score that is left when the change was tried and cured nothing
 
 
@@ -31,12 +37,19 @@ def supporting(trace: Trace, cause: str) -> tuple[Answer, ...]:
     return tuple(a for a in trace.examination if a.outcome is Outcome.WRONG and cause in a.supports)
 
 
+def grade(answers: Sequence[Answer]) -> float:
+    """Return the score that answers give a cause: a fact counts in full, a cure by what it restores."""
+    gone = max(
+        (a.measured or 0.0) / 100 if a.unit == "%" and a.name in CURES else 1.0 for a in answers
+    )
+    return LEAST + RANGE * min(max(gone, 0.0), 1.0)
+
+
 def examined(trace: Trace, cause: str, support: Support | None) -> Support | None:
     """Return the support of a cause after what experiments say of it."""
     answers = supporting(trace, cause)
     if answers:
-        gone = max((a.measured or 0.0) / 100 if a.unit == "%" else 1.0 for a in answers)
-        score = LEAST + RANGE * min(max(gone, 0.0), 1.0)
+        score = grade(answers)
         said = tuple(a.said for a in answers)
         if support is None:
             layers = tuple(path for a in answers for path in a.layers)

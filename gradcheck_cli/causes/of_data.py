@@ -75,7 +75,7 @@ def degenerate_data(seen: Evidence) -> Support | None:
 
 @cause(
     "labels-without-signal",
-    "stalled-loss",
+    "stalled-loss learned-by-heart",
     "Train on a hundred samples only: a network that can fit them by heart is sound, and the labels are not.",
 )
 def labels_without_signal(seen: Evidence) -> Support | None:

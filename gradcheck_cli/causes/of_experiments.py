@@ -1,22 +1,22 @@
 """Causes that an experiment names: they are so or not, and nothing is weighed."""
 
 from gradcheck_cli.causes.base import CauseRule, Evidence, Support, cause
+from gradcheck_cli.causes.examined import grade, supporting
 from gradcheck_cli.records.diagnosis import Basis
-from gradcheck_cli.records.examination import Outcome
 
-CERTAIN = 0.97  # of a fact about the loss, the step or the wiring
+FACT = 0.98  # of what is so or not, and explains away labels of which nothing can be learned
 
 
 def named(seen: Evidence, name: str) -> Support | None:
     """Return the support of the experiments that name this cause."""
-    found = [a for a in seen.trace.examination if a.outcome is Outcome.WRONG and name in a.supports]
+    found = supporting(seen.trace, name)
     if not found:
         return None
     layers = tuple(dict.fromkeys(path for a in found for path in a.layers))
     known = {x.path: x for x in seen.trace.layers}
     at = next((known[p].built_at for p in layers if p in known and known[p].built_at), None)
     return Support(
-        CERTAIN,
+        grade(found),
         tuple(a.said for a in found),
         layers,
         layers[0] if layers else None,
@@ -34,6 +34,17 @@ def flipped_loss(seen: Evidence) -> Support | None:
     Sources        Gneiting & Raftery 2007, sec. 2.
     """
     return named(seen, "flipped-loss")
+
+
+@cause("loss-without-bound", "wrong-direction diverging-loss stalled-loss mismatched-loss")
+def loss_without_bound(seen: Evidence) -> Support | None:
+    """The loss falls without end when all scores grow alike: a logarithm or softmax is missing in it.
+
+    Speaks for it  outputs that are large for all classes alike cost as little as right ones.
+    Against it     critics and surrogates, whose loss has no target.
+    Sources        Gneiting & Raftery 2007, sec. 2.
+    """
+    return named(seen, "loss-without-bound")
 
 
 @cause("gradient-ascent", "wrong-direction diverging-loss non-finite stalled-loss update-too-large")
@@ -105,15 +116,20 @@ def leaking_target(seen: Evidence) -> Support | None:
     return named(seen, "leaking-target")
 
 
-@cause("missing-positions", "ignored-positions stalled-loss")
+@cause("missing-positions", "ignored-positions stalled-loss learned-by-heart")
 def missing_positions(seen: Evidence) -> Support | None:
     """Attention sees a bag of tokens: their positions are not encoded.
 
-    Speaks for it  outputs are the same in every order of the other tokens.
+    Speaks for it  outputs are the same in every order of the other tokens; of a single output, where nothing
+                   is learned that holds for other samples.
     Against it     sets, whose order means nothing.
     Sources        Vaswani et al. 2017, arXiv:1706.03762, sec. 3.5.
     """
-    return named(seen, "missing-positions")
+    found = named(seen, "missing-positions")
+    order = seen.trace.answer("order-counts")
+    if found is not None or order is None or "missing-positions" not in order.supports:
+        return found
+    return Support(FACT, (order.said,), (), basis=Basis.EXPERIMENT)
 
 
 @cause("inverted-mask", "ignored-positions stalled-loss")
@@ -171,8 +187,20 @@ def target_scale(seen: Evidence) -> Support | None:
     return named(seen, "target-scale")
 
 
+@cause("attention-scale", "saturated-attention stalled-loss")
+def attention_scale(seen: Evidence) -> Support | None:
+    """Scores of attention begin too large: the factor 1 / sqrt(width) is missing.
+
+    Speaks for it  with scores of deviation 1 the same steps learn clearly more.
+    Against it     a run that learns no faster then.
+    Sources        Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.1.
+    """
+    return named(seen, "attention-scale")
+
+
 OF_EXPERIMENTS: tuple[CauseRule, ...] = (
     flipped_loss,
+    loss_without_bound,
     gradient_ascent,
     softmax_over_batch,
     output_outside_loss_domain,
@@ -185,4 +213,5 @@ OF_EXPERIMENTS: tuple[CauseRule, ...] = (
     dropout_too_strong,
     penalty_too_strong,
     target_scale,
+    attention_scale,
 )

@@ -61,6 +61,12 @@ class Scene:
         if order is not None and order.outcome is Outcome.WRONG:
             raise NotApplicableError("the loss rewards mistakes: that it falls says nothing")
 
+    def require_doubt(self) -> None:
+        """Raise NotApplicableError where the run was seen to learn when it went on."""
+        later = self.answer("longer")
+        if later is not None and later.outcome is Outcome.FINE:
+            raise NotApplicableError("the run learns when it goes on")
+
     def afford(self, steps: int) -> None:
         """Raise NotApplicableError where so many training steps would take more time than is left."""
         cost = steps * self.step_seconds

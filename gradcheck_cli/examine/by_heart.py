@@ -11,7 +11,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import best_constant
 from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import without_dropout
-from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.targets.wording import map_tensors, tensors_in
@@ -34,6 +34,7 @@ def by_heart(scene: Scene) -> Iterator[Said]:
     Sources    Karpathy 2019, A recipe for training neural networks ("overfit one batch").
     """
     scene.require_sense()
+    scene.require_doubt()
     subject = scene.subject
     scene.afford(STEPS // 4)
     small = _few(subject)
@@ -63,19 +64,9 @@ def _few(subject: Subject) -> Any:
     return map_tensors(batch, lambda t: t[:SAMPLES] if t.ndim else t)
 
 
-class _Only:
-    """A subject whose fixed batches are one small batch."""
-
-    def __init__(self, subject: Subject, batch: Any) -> None:
-        self._subject, self.batches = subject, (batch,)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._subject, name)
-
-
 def _reference(subject: Subject, batch: Any) -> tuple[float, float]:
     """Return the loss of the best constant on the small batch, and the least one."""
-    only: Any = _Only(subject, batch)
+    only: Any = Only(subject, (batch,))
     with subject.at("start"):
         with torch.no_grad():
             raw = [subject.outputs(batch)]

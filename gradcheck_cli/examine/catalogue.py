@@ -1,11 +1,13 @@
 """All experiments in the order in which they are run, listed by hand; a test compares the list with the folder."""
 
 from gradcheck_cli.examine.against_constant import against_constant
+from gradcheck_cli.examine.attention_scores import attention_scores
 from gradcheck_cli.examine.base import Experiment
 from gradcheck_cli.examine.by_heart import by_heart
 from gradcheck_cli.examine.cut_gradient import cut_gradient
 from gradcheck_cli.examine.input_scales import input_scales
 from gradcheck_cli.examine.inputs_used import inputs_used
+from gradcheck_cli.examine.lasting import lasting
 from gradcheck_cli.examine.longer import longer
 from gradcheck_cli.examine.loss_domain import loss_domain
 from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
@@ -18,6 +20,7 @@ from gradcheck_cli.examine.samples_in_loss import samples_in_loss
 from gradcheck_cli.examine.samples_in_model import samples_in_model
 from gradcheck_cli.examine.sees_target import sees_target
 from gradcheck_cli.examine.step_descends import step_descends
+from gradcheck_cli.examine.unseen_data import unseen_data
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     against_constant,
@@ -33,7 +36,10 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     padding_counts,
     modes_agree,
     input_scales,
+    attention_scores,
     longer,
+    lasting,
+    unseen_data,
     pulls,
     replays,
     by_heart,

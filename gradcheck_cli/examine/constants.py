@@ -18,6 +18,7 @@ from gradcheck_cli.examine.subject import NotApplicableError, Subject
 _STEPS = 60  # of Adam on the constant
 _RATE = 0.1
 _TOLERANCE = 1e-3
+_PATIENCE = 12  # steps without a gain of a thousandth end the search
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _descended(
     point = start.clone().requires_grad_()
     scale = max(float(start.abs().max()), 1.0)
     optimizer = torch.optim.Adam([point], lr=_RATE * min(scale, 1e3))
-    best, kept = inf, Constant([inf], start)
+    best, kept, waited = inf, Constant([inf], start), 0
     for _ in range(_STEPS):
         value = link(point)
         costs = [
@@ -152,6 +153,13 @@ def _descended(
         ]
         total = torch.stack(costs).mean()
         if not bool(torch.isfinite(total)):
+            break
+        waited = (
+            0
+            if float(total.detach()) < best - _TOLERANCE * abs(best) or best == inf
+            else waited + 1
+        )
+        if waited > _PATIENCE:
             break
         if float(total.detach()) < best:
             best = float(total.detach())

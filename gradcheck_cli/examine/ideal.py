@@ -17,7 +17,7 @@ from gradcheck_cli.examine.constants import class_dimension
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 
 _SURE = 0.98  # probability of the class that is meant
-_LOGIT = 8.0
+_LOGITS = (0.1, 1.0, 3.0, 8.0)  # sizes of scores: the best size counts, whatever the loss rewards
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Family:
     right: Tensor
     wrong: Tensor
     neutral: Tensor  # the same for every sample
+    blind: Tensor | None = None  # as large as `right`, and the same for every sample and class
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ class Costs:
     right: float
     wrong: float
     neutral: float
+    blind: float = inf
+
+    @property
+    def gain(self) -> float:
+        """The share of what wrong or neutral outputs cost that right ones save."""
+        return (self.neutral - self.right) / (abs(self.neutral) or abs(self.wrong) or 1.0)
 
 
 def families(output: Tensor, target: Any) -> list[Family]:
@@ -69,7 +76,9 @@ def _of_classes(output: Tensor, target: Tensor, dim: int) -> Iterator[Family]:
     def shares(chosen: Tensor) -> Tensor:
         return chosen * (_SURE - rest) + rest
 
-    yield Family("logits", _LOGIT * right, _LOGIT * wrong, torch.zeros_like(right))
+    none = torch.zeros_like(right)
+    for size in _LOGITS:
+        yield Family("logits", size * right, size * wrong, none, none + size)
     yield Family("probabilities", shares(right), shares(wrong), even)
     yield Family("log-probabilities", shares(right).log(), shares(wrong).log(), even.log())
 
@@ -81,7 +90,8 @@ def _of_values(target: Tensor) -> Iterator[Family]:
     if low == 0 and high == 1:
         signs = 2 * target - 1
         zero = torch.zeros_like(target)
-        yield Family("logits", _LOGIT * signs, -_LOGIT * signs, zero)
+        for size in _LOGITS:
+            yield Family("logits", size * signs, -size * signs, zero)
         shares = 0.5 + (_SURE - 0.5) * signs
         yield Family("probabilities", shares, 1 - shares, torch.full_like(target, 0.5))
 
@@ -96,17 +106,20 @@ def costs(subject: Subject, raw: Sequence[Any]) -> list[Costs]:
     made = [families(subject.main(out), subject.targets(batch)) for out, batch in batches]
     if not made or not all(made):
         raise NotApplicableError("right outputs cannot be made from the targets")
-    found = []
+    found: dict[str, Costs] = {}
     for members in zip(*made, strict=True):
         kinds = []
-        for kind in ("right", "wrong", "neutral"):
+        for kind in ("right", "wrong", "neutral", "blind"):
             values = [
                 _cost(subject, out, getattr(member, kind), batch)
                 for (out, batch), member in zip(batches, members, strict=True)
             ]
             kinds.append(sum(values) / len(values))
-        found.append(Costs(members[0].name, *kinds))
-    return found
+        costs_of = Costs(members[0].name, *kinds)
+        known = found.get(costs_of.name)
+        if known is None or costs_of.right < known.right:
+            found[costs_of.name] = costs_of
+    return list(found.values())
 
 
 def least(subject: Subject, raw: Sequence[Any]) -> float | None:
@@ -118,7 +131,9 @@ def least(subject: Subject, raw: Sequence[Any]) -> float | None:
     return min(values, default=None)
 
 
-def _cost(subject: Subject, raw: Any, instead: Tensor, batch: Any) -> float:
+def _cost(subject: Subject, raw: Any, instead: Tensor | None, batch: Any) -> float:
+    if instead is None:
+        return inf
     try:
         with torch.no_grad():
             value = float(subject.loss(subject.with_main(raw, instead), batch))

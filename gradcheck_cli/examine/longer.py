@@ -1,6 +1,8 @@
 """Does the plateau end when the run goes on?"""
 
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import isfinite
 from statistics import mean
 
@@ -17,6 +19,16 @@ TIMES = 3  # the observed steps are taken once more, so often
 SMALL, MORE = 200_000, 15
 LOOKS = 10  # at the fixed batches on the way
 LITTLE = 0.02  # of the scale of the loss: a fall below it in half of the extension is none
+SHARE = 0.4  # of the time that is left
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """How far the unchanged run came when it went on."""
+
+    steps: int
+    share: float  # of what can be gained
+    learns: bool
 
 
 @experiment("longer", "Does it learn when the run goes on?", doubtful=True)
@@ -40,6 +52,7 @@ def longer(scene: Scene) -> Iterator[Said]:
     if not all(map(isfinite, reference.best)):
         raise NotApplicableError("the loss is not a finite number any more")
     scene.afford(scene.trace.taken)
+    ends = time.monotonic() + SHARE * scene.remaining
     curve, constant = [reference.best], reference.constant.losses
     taken = 0
     with subject.at("now"):
@@ -52,7 +65,7 @@ def longer(scene: Scene) -> Iterator[Said]:
                 constant = repriced(subject, reference.constant)
                 if (
                     judged(reference, curve[-1], constant).outcome is Outcome.FINE
-                    or scene.remaining <= 0
+                    or time.monotonic() > ends
                 ):
                     break
             if taken >= number_of:
@@ -60,7 +73,10 @@ def longer(scene: Scene) -> Iterator[Said]:
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
         yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {taken} steps later")
         return
-    yield _said(reference, curve, constant, taken)
+    said = _said(reference, curve, constant, taken)
+    share, _ = reference.share(curve[-1], constant)
+    scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE)
+    yield said
 
 
 def _best(scene: Scene) -> list[float]:

@@ -1,6 +1,6 @@
 """Experiments on a training that gradcheck builds from its parts."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -87,6 +87,24 @@ class TargetSubject:
             row = self.target.parts.data.endless(self.target.seed ^ ONWARDS)
         for batch in row:
             yield moved(batch, self.device)
+
+    @property
+    def steps_per_pass(self) -> int | None:
+        """How many batches one pass over the data holds; None where it has no length."""
+        with unchanged():
+            row = self.target.parts.data.begin()
+            return len(row) if isinstance(row, Sized) else None
+
+    def apart(self) -> tuple[Iterator[Any], Sequence[Any]]:
+        """Return endless batches of nine tenths of the samples, and batches of the others."""
+        divide = self.target.parts.data.divide
+        with unchanged():
+            parts = divide(torch.Generator().manual_seed(self.target.seed)) if divide else None
+            if parts is None:
+                raise NotApplicableError("the data cannot be parted into samples")
+            most, rest = parts
+            held = [moved(batch, self.device) for batch in rest.begin()]
+        return (moved(b, self.device) for b in most.endless(self.target.seed ^ ONWARDS)), held
 
     def inputs(self, batch: Any) -> Mapping[str, Tensor]:
         """Return the tensors that are handed to the model, each by its name."""

@@ -30,6 +30,7 @@ def pulls(scene: Scene) -> Iterator[Said]:
     Costs      two backward passes and a step.
     Sources    Krogh & Hertz 1992; Loshchilov & Hutter 2019, arXiv:1711.05101.
     """
+    scene.require_doubt()
     subject = scene.subject
     asked = False
     with subject.at("start"):

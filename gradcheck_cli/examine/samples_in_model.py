@@ -21,7 +21,7 @@ FEWEST = 4  # samples
 
 @experiment("samples-in-model", "Is a sample's output independent of the other samples?")
 def samples_in_model(scene: Scene) -> Iterator[Said]:
-    """Exchange the last sample of a batch for another one and compare the outputs of the rest.
+    """Exchange a sample in the middle of a batch for another one and compare the outputs of the rest.
 
     Procedure  in evaluation mode, without dropout, so that normalization over the batch takes no part; the
                first layer whose output changes for other samples is named.
@@ -41,7 +41,7 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
             "a batch holds too few samples, or its tensors do not agree on them"
         )
     _refuse_batch_statistics(subject.model)
-    changed = {name: _with_other_last(t) for name, t in named.items() if t.ndim}
+    changed = {name: _with_other_middle(t) for name, t in named.items() if t.ndim}
     if all(torch.equal(changed[name], named[name]) for name in changed):
         raise NotApplicableError("all samples are alike")
     with ExitStack() as stack:
@@ -84,10 +84,13 @@ def _refuse_batch_statistics(model: nn.Module) -> None:
             raise NotApplicableError("batch normalization without running statistics mixes samples")
 
 
-def _with_other_last(tensor: Tensor) -> Tensor:
-    """Return the batch with its first sample in place of its last."""
+def _with_other_middle(tensor: Tensor) -> Tensor:
+    """Return the batch with its first sample in place of the middle one.
+
+    What runs along the batch as along time reaches only samples that come later, or earlier.
+    """
     other = tensor.clone()
-    other[-1] = tensor[0]
+    other[len(tensor) // 2] = tensor[0]
     return other
 
 
@@ -118,7 +121,9 @@ def _moved(before: Tensor, after: Tensor, size: int) -> float | None:
     if before.shape != after.shape or not before.ndim or len(before) % size:
         return None
     each = len(before) // size
-    gap = (after - before)[: -2 * each or None] if each > 1 else (after - before)[:-1]
+    gap = (after - before).unflatten(0, (size, each))
+    rest = torch.arange(size, device=gap.device) != size // 2
+    gap = gap[rest]
     spread = float(before.std()) if before.numel() > 1 else 0.0
     size_of = max(spread, 1e-3 * float(before.abs().max()), 1e-12)
     value = float(gap.abs().max())

@@ -46,6 +46,16 @@ class Subject(Protocol):
     def more(self) -> Iterator[Any]:
         """Yield further batches, as training would go on, until there are no more."""
 
+    @property
+    def steps_per_pass(self) -> int | None:
+        """How many batches one pass over the data holds; None where nobody knows."""
+
+    def apart(self) -> tuple[Iterator[Any], Sequence[Any]]:
+        """Return endless batches of most samples, and batches of others.
+
+        Raises NotApplicableError where samples cannot be told apart.
+        """
+
     def inputs(self, batch: Any) -> Mapping[str, Tensor]:
         """Return the tensors that are handed to the model, each by its name."""
 
@@ -78,3 +88,13 @@ class Subject(Protocol):
 
     def at(self, moment: Moment) -> AbstractContextManager[None]:
         """Look at the training before its first step, or as it is now."""
+
+
+class Only:
+    """A subject whose fixed batches are other ones."""
+
+    def __init__(self, subject: Subject, batches: Sequence[Any]) -> None:
+        self._subject, self.batches = subject, tuple(batches)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._subject, name)

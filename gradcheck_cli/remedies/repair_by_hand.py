@@ -15,6 +15,10 @@ ADVICE: dict[str, tuple[str, str]] = {
         "Turn the loss round: it rewards mistakes.",
         "loss = -loss  # or take the minus away; label_smoothing below 0.5; weights above 0",
     ),
+    "loss-without-bound": (
+        "Give the loss what it expects: nll_loss takes logarithms of probabilities.",
+        "loss = F.nll_loss(output.log_softmax(dim=1), target)  # or F.cross_entropy(output, target)",
+    ),
     "softmax-over-batch": (
         "Take the softmax over the classes, not over the samples.",
         "probabilities = output.softmax(dim=1)  # not dim=0; better: F.cross_entropy(output, target)",
@@ -45,6 +49,10 @@ ADVICE: dict[str, tuple[str, str]] = {
         "Let normalization collect its statistics: momentum 0.1, and training batches in train mode.",
         "nn.BatchNorm2d(channels)  # momentum=0.1; 0 never updates the running statistics",
     ),
+    "attention-scale": (
+        "Divide the scores of attention by the square root of their width.",
+        "scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])",
+    ),
     "penalty-too-strong": (
         "Weigh the penalty less: it pulls harder than the data.",
         "loss = loss_fn(output, target) + 1e-5 * penalty",
@@ -56,6 +64,7 @@ ADVICE: dict[str, tuple[str, str]] = {
     "repair-by-hand",
     treats=(
         "flipped-loss",
+        "loss-without-bound",
         "softmax-over-batch",
         "mixed-samples",
         "unused-input",
@@ -63,6 +72,7 @@ ADVICE: dict[str, tuple[str, str]] = {
         "missing-positions",
         "inverted-mask",
         "evaluation-statistics",
+        "attention-scale",
         "penalty-too-strong",
     ),
     risk=REVIEW,

@@ -116,6 +116,15 @@ class RecordedSubject:
             for index in torch.randperm(len(row), generator=order).tolist():
                 yield _batch(row[index])
 
+    @property
+    def steps_per_pass(self) -> int | None:
+        """Nobody knows where a pass of recorded steps ends."""
+        return None
+
+    def apart(self) -> tuple[Iterator[Batch], Sequence[Batch]]:
+        """Refuse it: recorded steps may hold the same samples again."""
+        raise NotApplicableError("samples of recorded steps cannot be told apart")
+
     def inputs(self, batch: Batch) -> Mapping[str, Tensor]:
         """Return the tensors that are handed to the model, each by its name."""
         return {name: batch[name] for name in _piece(batch).inputs}

@@ -24,10 +24,12 @@ from gradcheck_cli.rules.exploding_gradient import exploding_gradient
 from gradcheck_cli.rules.frozen_parameter import frozen_parameter
 from gradcheck_cli.rules.gradients_cleared_too_early import gradients_cleared_too_early
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared
+from gradcheck_cli.rules.held_back import held_back
 from gradcheck_cli.rules.ignored_positions import ignored_positions
 from gradcheck_cli.rules.labels_all_ignored import labels_all_ignored
 from gradcheck_cli.rules.large_first_loss import large_first_loss
 from gradcheck_cli.rules.leaking_target import leaking_target
+from gradcheck_cli.rules.learned_by_heart import learned_by_heart
 from gradcheck_cli.rules.loss_rewrapped import loss_rewrapped
 from gradcheck_cli.rules.loss_term_without_gradient import loss_term_without_gradient
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss
@@ -73,6 +75,8 @@ RULES: tuple[Rule, ...] = (
     worse_than_constant,  # GC407
     wrong_direction,  # GC408
     evaluation_differs,  # GC409
+    held_back,  # GC410
+    learned_by_heart,  # GC411
     non_finite,  # GC501
     precision_underflow,  # GC502
     disconnected_parameter,  # GC601

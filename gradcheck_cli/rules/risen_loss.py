@@ -7,6 +7,7 @@ from math import sqrt
 from statistics import median
 
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -29,7 +30,7 @@ def risen_loss(
     Measures  medians of the loss over windows of a tenth of the run; the best of them, and both of the
               last two. What had been gained is the distance from the best to the reference (the smaller
               of the first loss and that of a constant prediction).
-    Reports   both of the last two windows above the best by more than `back` of what had been gained, and
+    Reports   a run that learns and loses it again when an experiment lets it go on; else both of the last two windows above the best by more than `back` of what had been gained, and
               by more than six standard errors of a window and four times the usual change between windows,
               in at least `least_steps` steps.
     Matters   the best weights of the run were thrown away; a rate that is too high, gradients that pile
@@ -42,6 +43,10 @@ def risen_loss(
     Sources   Mann 1945, doi:10.2307/1907187 (the trend); Loshchilov & Hutter 2017, arXiv:1608.03983
               (restarts, after which a loss rises for a while on purpose).
     """
+    gone = speaks_against(trace, "lasting")
+    if gone is not None:
+        yield hit_of(gone, Severity.ERROR)
+        return
     state = progress(trace)
     if state.state is State.UNRATED:
         raise CannotTellError(f"the size of the loss tells nothing: {state.surrogate}")

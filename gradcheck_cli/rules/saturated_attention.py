@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.records.trace import Role, Trace
+from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -22,12 +23,16 @@ def saturated_attention(trace: Trace, *, entropy: float = 0.05) -> Iterator[Hit]
     """Attention looks at one single position: its softmax is flat.
 
     Measures  the mean entropy of attention rows relative to that of uniform attention.
-    Reports   a value below `entropy` late in the run.
+    Reports   a value below `entropy` late in the run; scores that begin large, where smaller ones learn faster.
     Matters   a softmax that has decided passes no gradient to queries and keys.
-    Severity  error when the loss does not fall, note when it does.
+    Severity  error when the loss does not fall, note when it does; warning for what an experiment shows.
     Not for   attention over a single position; heads that have learned to be sharp.
     Sources   Zhai et al. 2023, arXiv:2303.06296 (attention entropy collapse).
     """
+    large = speaks_against(trace, "attention-scores")
+    if large is not None:
+        yield hit_of(large, Severity.WARNING)
+        return
     measured = [
         (x, value)
         for x in trace.layers

@@ -1,0 +1,136 @@
+"""Do scores of attention begin at a usual size?"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
+from math import isfinite
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.examine.variant import Variant, share_of
+from gradcheck_cli.probe.calls import KEEP, PRODUCTS
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.progress import ENOUGH
+
+USUAL = 1.0  # deviation of scores of unit queries and keys, divided by the root of their width
+STEPS = 60
+HIDDEN = 1e4  # a mask adds or sets less than minus this
+
+
+class Attentions(TorchFunctionMode):
+    """Measure, or divide, what goes into each softmax whose result weighs values."""
+
+    def __init__(self, scales: list[float] | None = None) -> None:
+        super().__init__()
+        self.scales = scales
+        self.deviations: list[float] = []  # of each softmax in a pass
+        self.weighing: set[int] = set()  # which of them turned out to weigh values
+        self._results: dict[int, tuple[Tensor, int]] = {}
+
+    def begin(self) -> None:
+        """Begin a pass."""
+        self.deviations, self._results = [], {}
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name, kwargs = getattr(func, "__name__", ""), dict(kwargs or {})
+        if name != "softmax" or not args or not isinstance(args[0], Tensor) or args[0].ndim < 3:
+            self._follow(name, args)
+            result = func(*args, **kwargs)
+            self._keep(name, args, result)
+            return result
+        index = len(self.deviations)
+        known = args[0].detach().float()
+        known = known[known.abs() < HIDDEN]
+        self.deviations.append(float(known.std()) if known.numel() > 1 else 0.0)
+        scale = self.scales[index] if self.scales and index < len(self.scales) else 1.0
+        result = func(args[0] / scale if scale != 1.0 else args[0], *args[1:], **kwargs)
+        self._results[id(result)] = result, index
+        return result
+
+    def _follow(self, name: str, args: tuple[Any, ...]) -> None:
+        """Note which softmaxes are multiplied with something that was computed."""
+        if name in PRODUCTS and not any(isinstance(a, nn.Parameter) for a in args):
+            found = (self._results.get(id(a)) for a in args if isinstance(a, Tensor))
+            self.weighing.update(index for entry in found if entry for index in (entry[1],))
+
+    def _keep(self, name: str, args: tuple[Any, ...], result: Any) -> None:
+        known = self._results.get(id(args[0])) if args else None
+        if known is not None and (name in KEEP or "dropout" in name) and isinstance(result, Tensor):
+            self._results[id(result)] = result, known[1]
+
+
+@experiment("attention-scores", "Do scores of attention begin at a usual size?")
+def attention_scores(scene: Scene) -> Iterator[Said]:
+    """Measure the scores of attention that is written by hand, and train with smaller ones where they are large.
+
+    Procedure  at the start, the deviation of what goes into each softmax whose result weighs values, masked
+               positions apart. Above 1, the first 60 steps are taken twice: as they are, and with the scores
+               divided by that deviation.
+    Answers    fine: at most 1, or smaller scores learn no faster. Wrong: with smaller scores clearly more is
+               learned in the same steps: the factor 1 / sqrt(width) is missing, or queries and keys are large.
+    Costs      one forward pass; 120 training steps where scores are large.
+    Sources    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.1.
+    """
+    subject, reference = scene.subject, scene.known.get("reference")
+    mode = Attentions()
+    with subject.at("start"), torch.no_grad(), mode:
+        mode.begin()
+        subject.outputs(subject.batches[0])
+    found = [mode.deviations[i] for i in sorted(mode.weighing) if i < len(mode.deviations)]
+    if not found:
+        raise NotApplicableError("no attention is written by hand")
+    largest = max(found)
+    if largest <= USUAL or not isfinite(largest):
+        yield Said(
+            outcome=Outcome.FINE,
+            said=f"their deviation is {number(median(found))}",
+            measured=largest,
+            limit=USUAL,
+        )
+        return
+    if reference is None:
+        raise NotApplicableError("there is no loss of a constant prediction to compare with")
+    scales = [max(d, 1.0) if i in mode.weighing else 1.0 for i, d in enumerate(mode.deviations)]
+    yield _tried(scene, scales, largest)
+
+
+def _tried(scene: Scene, scales: list[float], largest: float) -> Said:
+    batches = list(islice(scene.subject.more(), STEPS))
+    scene.afford(2 * len(batches))
+    reference = scene.known["reference"]
+    before = share_of(scene.subject, Variant(), batches, reference)
+    after = share_of(scene.subject, Variant(around=_divided(scene, scales)), batches, reference)
+    better = after - max(before, 0.0) >= ENOUGH and after >= ENOUGH
+    return Said(
+        outcome=Outcome.WRONG if better else Outcome.FINE,
+        said=f"the scores begin with a deviation of {number(largest)}; with a deviation of 1, {STEPS} steps gain "
+        f"{number(100 * after)} % of what can be gained, and {number(100 * before)} % as they are",
+        measured=largest,
+        limit=USUAL,
+        supports=("attention-scale",) if better else (),
+    )
+
+
+def _divided(scene: Scene, scales: list[float]) -> Callable[[], AbstractContextManager[None]]:
+    """Return how to train with scores divided by these; each pass begins when the model is called."""
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        mode = Attentions(scales)
+        handle = scene.subject.model.register_forward_pre_hook(lambda *_: mode.begin())
+        try:
+            with mode:
+                yield
+        finally:
+            handle.remove()
+
+    return around

@@ -1,0 +1,111 @@
+"""The run from its start with one thing changed, and how far it comes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from math import isfinite
+from statistics import mean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcheck_cli.examine.against_constant import Reference
+from gradcheck_cli.examine.constants import repriced
+from gradcheck_cli.examine.passes_over import evaluating, losses
+from gradcheck_cli.examine.subject import Subject
+
+Loss = Callable[[Any], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The run with one thing changed."""
+
+    name: str = ""  # of the answer
+    words: str = ""  # with a tenth of the learning rate
+    supports: tuple[str, ...] = ()
+    edit: Callable[[Subject], None] = lambda _: None  # of weights or of the optimizer's groups
+    inputs: Callable[[Any], Mapping[str, Tensor]] | None = None  # what a batch gives the model
+    outputs: Callable[[Tensor], Tensor] | None = None  # what the loss is given
+    refitted: bool = False  # outputs are read in another way, so that zeros say nothing
+    loss: Loss | None = None  # in place of the user's, for the gradient alone
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+    def loss_of(self, subject: Subject, *, silent: bool = False) -> Loss | None:
+        """Return the loss of a batch, None where it is the user's own; `silent`: of outputs of zero."""
+        inputs, outputs = self.inputs, self.outputs
+        if inputs is None and outputs is None:
+            return self.loss
+
+        def loss(batch: Any) -> Tensor:
+            raw = subject.outputs(batch, inputs(batch) if inputs is not None else None)
+            main = subject.main(raw)
+            main = torch.zeros_like(main) if silent else main
+            changed = outputs(main) if outputs is not None else main
+            return subject.loss(subject.with_main(raw, changed), batch)
+
+        return loss
+
+    def beside(self, other: "Variant") -> "Variant | None":
+        """Return both changes as one; None where they exchange the same thing."""
+        clash = (self.inputs and other.inputs) or (self.outputs and other.outputs)
+        if clash or self.loss or other.loss:
+            return None
+
+        @contextmanager
+        def around() -> Any:
+            with ExitStack() as stack:
+                stack.enter_context(self.around())
+                stack.enter_context(other.around())
+                yield
+
+        def edit(subject: Subject) -> None:
+            self.edit(subject)
+            other.edit(subject)
+
+        return Variant(
+            "two-changes",
+            f"{self.words} and {other.words}",
+            (*self.supports, *other.supports),
+            edit,
+            self.inputs or other.inputs,
+            self.outputs or other.outputs,
+            self.refitted or other.refitted,
+            None,
+            around,
+        )
+
+
+def share_of(
+    subject: Subject, variant: Variant, batches: Sequence[Any], reference: Reference
+) -> float:
+    """Return how far below the best constant the changed run ends, as a share of what can be gained."""
+    with subject.at("start"), variant.around():
+        variant.edit(subject)
+        loss = variant.loss_of(subject)
+        for batch in batches:
+            if not isfinite(subject.step(batch, loss)):
+                return float("-inf")
+        measured = None if variant.loss is not None else loss
+        ends = [_mean_loss(subject, measured)]
+        with evaluating(subject.model):
+            ends.append(_mean_loss(subject, measured))
+            level = _level(subject, variant, reference)
+    finite = [e for e in ends if isfinite(e)]
+    scale = level if variant.refitted else reference.scale
+    return (level - min(finite)) / (scale or 1.0) if finite else float("-inf")
+
+
+def _level(subject: Subject, variant: Variant, reference: Reference) -> float:
+    """Return what saying nothing costs, at the present weights and in the way that outputs are read."""
+    if not variant.refitted:
+        return mean(repriced(subject, reference.constant))
+    return _mean_loss(subject, variant.loss_of(subject, silent=True))
+
+
+def _mean_loss(subject: Subject, loss: Loss | None) -> float:
+    if loss is None:
+        return mean(losses(subject))
+    with torch.no_grad():
+        return mean(float(loss(batch)) for batch in subject.batches)

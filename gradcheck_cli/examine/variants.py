@@ -1,0 +1,218 @@
+"""What is changed in replays, one thing at a time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from math import prod, sqrt
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gradcheck_cli.examine.base import Scene
+from gradcheck_cli.examine.passes_over import without_dropout
+from gradcheck_cli.examine.subject import Subject
+from gradcheck_cli.examine.variant import Variant
+from gradcheck_cli.records.trace import Layer, Role
+from gradcheck_cli.remedies.activations import spelled
+from gradcheck_cli.remedies.surgery import WEIGHTED
+from gradcheck_cli.remedies.weights import draw, gain_of
+from gradcheck_cli.rules.progress import State
+
+HIGHEST = {
+    True: 0.1,
+    False: 10.0,
+}  # learning rates above are not tried: adaptive optimizers, others
+OFF = 5.0  # from which size of inputs or targets on they are standardized, and its inverse
+UNUSUAL = (
+    3.0  # times the size of weights that keeps the variance (torch's own default is 2.4 below)
+)
+COMPOUND = 100.0  # times the size of a signal, over all layers
+
+
+def variants(scene: Scene) -> Iterator[Variant]:
+    """Yield the changes that apply to this training, what is cheapest to believe first."""
+    subject = scene.subject
+    yield from _of_scale(scene)
+    groups = [g for o in subject.optimizers for g in o.param_groups]
+    if any(g.get("weight_decay") for g in groups):
+        yield Variant(
+            "without-decay", "without weight decay", ("weight-decay-too-strong",), _no_decay
+        )
+    if _drops(subject):
+        yield Variant(
+            "without-dropout", "without dropout", ("dropout-too-strong",), around=without_dropout
+        )
+    yield from _of_loss(scene)
+    yield from _rates(scene)
+    yield from _redrawn(scene)
+
+
+def _rates(scene: Scene) -> Iterator[Variant]:
+    groups = [g for o in scene.subject.optimizers for g in o.param_groups]
+    now = max((abs(float(g["lr"])) for g in groups if "lr" in g), default=0.0)
+    diverges = scene.progress.state in {State.DIVERGING, State.BROKEN}
+    for factor in (0.1, *((0.01,) if diverges else ()), 10.0, 100.0):
+        if not now or now * factor > HIGHEST[scene.trace.adaptive]:
+            continue
+        lower = factor < 1
+        yield Variant(
+            "rate-lower" if lower else "rate-higher",
+            f"with {factor:g} times the learning rate",
+            ("learning-rate-too-high" if lower else "learning-rate-too-low",),
+            partial(scaled_rates, factor=factor),
+        )
+
+
+def scaled_rates(subject: Subject, factor: float) -> None:
+    """Multiply the learning rates."""
+    for optimizer in subject.optimizers:
+        for group in optimizer.param_groups:
+            if "lr" in group:
+                group["lr"] = group["lr"] * factor
+
+
+def _no_decay(subject: Subject) -> None:
+    for optimizer in subject.optimizers:
+        for group in optimizer.param_groups:
+            if "weight_decay" in group:
+                group["weight_decay"] = 0.0
+
+
+def _drops(subject: Subject) -> bool:
+    """Does anything get dropped in a training pass?"""
+    with subject.at("start"), torch.no_grad(), without_dropout() as seen:
+        subject.total(subject.batches[0])
+    return bool(seen.dropped)
+
+
+def _of_loss(scene: Scene) -> Iterator[Variant]:
+    """Changes of what the loss is computed from."""
+    subject = scene.subject
+    with subject.at("start"):
+        with torch.no_grad():
+            raw = subject.outputs(subject.batches[0])
+        penalized = subject.loss(raw, subject.batches[0]).requires_grad
+    if penalized:
+        yield Variant(
+            "without-penalty",
+            "with the gradient of the data term alone",
+            ("penalty-too-strong",),
+            loss=_data_term(subject),
+        )
+    domain = scene.answer("loss-domain")
+    fits: dict[str, Callable[[Tensor], Tensor]] = {
+        "after-softmax": lambda x: x.softmax(1),
+        "after-sigmoid": torch.sigmoid,
+    }
+    for name in domain.supports if domain is not None else ():
+        if name in fits:
+            yield Variant(
+                "fitting-output",
+                f"with outputs {name.replace('-', ' a ')}",
+                ("output-outside-loss-domain",),
+                outputs=fits[name],
+                refitted=True,
+            )
+
+
+def _data_term(subject: Subject) -> Callable[[Any], Tensor]:
+    """Return a loss whose gradient goes through the outputs only."""
+
+    def loss(batch: Any) -> Tensor:
+        raw = subject.outputs(batch)
+        main = subject.main(raw)
+        point = main.detach().requires_grad_()
+        value = subject.loss(subject.with_main(raw, point), batch)
+        [slope] = torch.autograd.grad(value, [point])
+        return value.detach() + (main * slope).sum() - (main * slope).sum().detach()
+
+    return loss
+
+
+def _of_scale(scene: Scene) -> Iterator[Variant]:
+    subject = scene.subject
+    scales = scene.known.get("input-scales")
+    if scales is not None:
+        yield Variant(
+            "standardized-inputs",
+            "with standardized inputs",
+            ("unnormalized-input",),
+            inputs=_standardized(subject, scales),
+        )
+    target = subject.targets(subject.batches[0])
+    output = subject.main(_outputs(subject))
+    if (
+        isinstance(target, Tensor)
+        and target.is_floating_point()
+        and target.numel() == output.numel()
+    ):
+        values = torch.cat([subject.targets(b).float().flatten() for b in subject.batches])
+        middle, spread = float(values.mean()), float(values.std()) or 1.0
+        if not 1 / OFF < spread < OFF or abs(middle) > OFF * spread:
+            yield Variant(
+                "standardized-targets",
+                "with standardized targets",
+                ("target-scale",),
+                outputs=lambda x: x * spread + middle,
+            )
+
+
+def _outputs(subject: Subject) -> Any:
+    with subject.at("now"), torch.no_grad():
+        return subject.outputs(subject.batches[0])
+
+
+def _standardized(
+    subject: Subject, scales: dict[str, tuple[Tensor, Tensor]]
+) -> Callable[[Any], Mapping[str, Tensor]]:
+    def inputs(batch: Any) -> Mapping[str, Tensor]:
+        named = subject.inputs(batch)
+        return {n: (named[n] - low) / size for n, (low, size) in scales.items() if n in named}
+
+    return inputs
+
+
+def _redrawn(scene: Scene) -> Iterator[Variant]:
+    """Weights drawn anew where those of the start do not keep the size of signals."""
+    subject = scene.subject
+    layers = [x for x in scene.trace.weight_layers if x.role is Role.LINEAR and x.trainable]
+    modules = {x.path: m for x in layers if (m := _drawable(subject.model, x.path)) is not None}
+    layers = [x for x in layers if x.path in modules]
+    if not layers:
+        return
+    with subject.at("start"):
+        cause = _of_start(layers, modules)
+    yield Variant(
+        "redrawn-weights",
+        "with initial weights drawn anew (He, Xavier)",
+        (cause,) if cause else (),
+        lambda _: draw(layers)(subject.model),
+    )
+
+
+def _drawable(model: nn.Module, path: str) -> nn.Module | None:
+    try:
+        module = model.get_submodule(path)
+    except AttributeError:
+        return None
+    return module if isinstance(module, WEIGHTED) else None
+
+
+def _of_start(layers: Sequence[Layer], modules: Mapping[str, nn.Module]) -> str:
+    """Return the cause that a cure by new weights speaks for, by what is unusual in the old ones."""
+    factors = []
+    for layer in layers:
+        weight = modules[layer.path].weight
+        assert isinstance(weight, Tensor)
+        rows = weight.detach().float().flatten(1)
+        if len(rows) > 1 and layer.depth and bool((rows == rows[0]).all()):
+            return "symmetric-init"
+        fan = max(rows.shape[1], 1)
+        factors.append(
+            float(rows.square().mean().sqrt()) * sqrt(fan) / gain_of(spelled(layer.activation))
+        )
+    largest, smallest, whole = max(factors), max(min(factors), 1e-12), prod(factors)
+    if largest > UNUSUAL and largest * smallest > 1:
+        return "init-too-large"
+    small = smallest < 1 / UNUSUAL or whole < 1 / COMPOUND
+    return "init-too-small" if small else "init-too-large" if whole > COMPOUND else ""

@@ -1,0 +1,42 @@
+"""GC410 held-back."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.answers import asked, hit_of
+from gradcheck_cli.rules.base import Hit, Severity, rule
+
+CHANGES = (
+    "rate-lower",
+    "rate-higher",
+    "without-decay",
+    "without-dropout",
+    "without-penalty",
+    "standardized-inputs",
+    "standardized-targets",
+    "fitting-output",
+    "redrawn-weights",
+)
+
+
+@rule("GC410", "held-back")
+def held_back(trace: Trace) -> Iterator[Hit]:
+    """One setting slows the run down many times: it learns at once without it.
+
+    Measures  what 60 steps gain with one thing changed (rate, decay, dropout, penalty, scales, initial weights),
+              against what the unchanged run gains when it goes on for a multiple of the observed steps.
+    Reports   a change that gains at least twice as much in its few steps, where the unchanged run was no
+              better than a constant prediction after the observed steps.
+    Matters   the run would take many times as long, and often ends worse.
+    Severity  warning.
+    Not for   runs that learn in the observed steps; runs that never learn (GC403).
+    Sources   an effect is what an intervention changes (Pearl 2009, ch. 3).
+    """
+    [later] = asked(trace, "longer")
+    if later.outcome is not Outcome.FINE:
+        return
+    for name in CHANGES:
+        answer = trace.answer(name)
+        if answer is not None and answer.outcome is Outcome.WRONG:
+            yield hit_of(answer, Severity.WARNING)

@@ -1,0 +1,177 @@
+"""Runs that lose what they learned, learn by heart, or are held back; and their healthy twins."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gradcheck_cli.examine import examine
+from gradcheck_cli.examine.against_constant import against_constant
+from gradcheck_cli.examine.attention_scores import attention_scores
+from gradcheck_cli.examine.lasting import lasting
+from gradcheck_cli.examine.longer import longer
+from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
+from gradcheck_cli.examine.replays import replays
+from gradcheck_cli.examine.samples_in_model import samples_in_model
+from gradcheck_cli.examine.unseen_data import unseen_data
+from gradcheck_cli.records.examination import Answer, Outcome
+from tests.examine.trainings import blobs, network, sgd, silent, trained
+
+
+def asked(*experiments: Any, steps: int = 40, **parts: Any) -> dict[str, Answer]:
+    """Train and ask, the best constant first."""
+    subject, trace = trained(steps, **parts)
+    together = (against_constant, *experiments)
+    return {a.name: a for a in examine(subject, trace, experiments=together)}
+
+
+class Growing(torch.optim.SGD):
+    """Its steps grow, as those on the edge of stability do."""
+
+    def step(self, closure: Any = None) -> Any:
+        found = super().step(closure)
+        for group in self.param_groups:
+            for p in group["params"]:
+                count = self.state[p].get("count", 0) + 1
+                self.state[p]["count"] = count
+                if count > 60:
+                    p.data.mul_(1 - group["lr"]).add_(group["lr"] * torch.randn_like(p))
+        return found
+
+
+def test_a_run_that_loses_what_it_has_learned() -> None:
+    def collapsing(m: nn.Module) -> torch.optim.Optimizer:
+        return Growing(m.parameters(), lr=0.3)
+
+    found = asked(lasting, optimizer=collapsing)["lasting"]
+    assert found.outcome is Outcome.WRONG
+    assert asked(lasting, optimizer=sgd(0.3))["lasting"].outcome is Outcome.FINE
+
+
+def test_what_has_learned_nothing_has_nothing_to_lose() -> None:
+    found = asked(lasting, model=silent, optimizer=sgd(1e-6), steps=10)["lasting"]
+    assert found.outcome is Outcome.SKIPPED
+
+
+def shuffled() -> tuple[Tensor, Tensor]:
+    """Labels that belong to other points."""
+    points, labels = blobs()
+    return points, labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(7))]
+
+
+def wide() -> nn.Module:
+    return nn.Sequential(nn.Linear(6, 256), nn.ReLU(), nn.Linear(256, 4))
+
+
+def adam(module: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(module.parameters(), lr=0.02)
+
+
+def test_labels_that_can_only_be_learned_by_heart() -> None:
+    parts: dict[str, Any] = {"model": wide, "optimizer": adam, "steps": 120}
+    found = asked(unseen_data, data=shuffled(), **parts)["unseen-data"]
+    assert found.outcome is Outcome.WRONG
+    assert found.supports == ("labels-without-signal",)
+    assert asked(unseen_data, data=blobs(), **parts)["unseen-data"].outcome is Outcome.FINE
+
+
+def test_samples_that_were_seen_once_are_new() -> None:
+    assert asked(unseen_data, steps=6)["unseen-data"].outcome is Outcome.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (functional.nll_loss, ("loss-without-bound",)),
+        (nn.CrossEntropyLoss(label_smoothing=0.99), ("flipped-loss",)),
+        (nn.CrossEntropyLoss(label_smoothing=0.3), ()),
+        (lambda o, t: functional.nll_loss(o.log_softmax(1), t), ()),
+    ],
+)
+def test_losses_that_do_not_ask_for_the_right_class(loss: Any, expected: tuple[str, ...]) -> None:
+    found = asked(loss_prefers_right, loss=loss)["loss-prefers-right"]
+    assert found.supports == expected
+    assert found.outcome is (Outcome.WRONG if expected else Outcome.FINE)
+
+
+class AlongTime(nn.Module):
+    """Reads three steps of two values; the first dimension is the sample's, or taken for time."""
+
+    def __init__(self, *, batch_first: bool) -> None:
+        super().__init__()
+        self.cell = nn.LSTM(2, 16, batch_first=batch_first)
+        self.head = nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.cell(x.unflatten(1, (3, 2)))[0][:, -1])
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_a_recurrence_that_runs_along_the_batch(batch_first: bool) -> None:
+    found = asked(samples_in_model, model=lambda: AlongTime(batch_first=batch_first), steps=4)
+    assert found["samples-in-model"].outcome is (Outcome.FINE if batch_first else Outcome.WRONG)
+
+
+def dropping(rate: float) -> Any:
+    return lambda: nn.Sequential(
+        nn.Linear(6, 16), nn.ReLU(), nn.Dropout(rate), nn.Linear(16, 16), nn.ReLU(),
+        nn.Dropout(rate), nn.Linear(16, 4),
+    )  # fmt: skip
+
+
+def test_a_run_that_dropout_holds_back_learns_without() -> None:
+    found = asked(longer, replays, model=dropping(0.95), optimizer=sgd(0.1), steps=12)
+    assert found["without-dropout"].outcome is Outcome.WRONG
+    assert found["without-dropout"].supports == ("dropout-too-strong",)
+    assert "without-dropout" not in asked(longer, replays, model=dropping(0.1))
+
+
+def ones() -> nn.Module:
+    model = nn.Sequential(
+        nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4)
+    )
+    nn.init.constant_(model[2].weight, 0.0001)
+    return model
+
+
+def test_constant_weights_are_told_by_drawing_them_anew() -> None:
+    found = asked(longer, replays, model=ones, optimizer=sgd(0.03), steps=12)
+    assert "symmetric-init" in found["redrawn-weights"].supports
+
+
+class Attending(nn.Module):
+    """Attention over six tokens of one value; its scores are divided, or not."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.token, self.factor = nn.Linear(1, 64), factor
+        self.place = nn.Parameter(torch.randn(6, 64))
+        self.query, self.key, self.value = (nn.Linear(64, 64) for _ in range(3))
+        self.head = nn.Linear(64, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.token(x[..., None]) + self.place
+        scores = self.query(x) @ self.key(x).mT * self.factor
+        return self.head((scores.softmax(-1) @ self.value(x)).mean(1))
+
+
+def test_scores_of_attention_are_measured() -> None:
+    small = asked(attention_scores, model=lambda: Attending(1 / 8), steps=4)["attention-scores"]
+    assert small.outcome is Outcome.FINE
+    large = asked(attention_scores, model=lambda: Attending(30.0), optimizer=adam, steps=4)
+    assert large["attention-scores"].measured > 10 * small.measured  # type: ignore[operator]
+    assert asked(attention_scores, steps=4)["attention-scores"].outcome is Outcome.SKIPPED
+
+
+def test_no_time_is_no_answer() -> None:
+    subject, trace = trained(12, model=network)
+    from gradcheck_cli.examine.clocked import Clocked
+    from gradcheck_cli.examine.subject import NotApplicableError
+
+    clocked: Any = Clocked(subject, 0.0)
+    assert clocked.inputs(subject.batches[0])
+    with pytest.raises(NotApplicableError, match="no time"):
+        clocked.step(subject.batches[0])
+    assert trace.taken == 12

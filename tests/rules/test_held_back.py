@@ -1,0 +1,22 @@
+"""GC410: one change lets the run learn many times faster."""
+
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.records.finding import Severity, Skip
+from gradcheck_cli.rules.held_back import held_back
+from tests.rules.answered import answer, found
+
+
+def test_a_change_that_gains_more_in_fewer_steps() -> None:
+    later = answer("longer", Outcome.FINE)
+    [finding] = found(held_back, later, answer("without-dropout"))
+    assert finding.severity is Severity.WARNING
+
+
+def test_where_nothing_is_gained_or_the_run_never_learns() -> None:
+    later = answer("longer", Outcome.FINE)
+    assert found(held_back, later, answer("without-dropout", Outcome.FINE)) == []
+    assert found(held_back, answer("longer"), answer("without-dropout")) == []
+
+
+def test_without_an_extension_it_cannot_tell() -> None:
+    assert isinstance(found(held_back, answer("without-dropout")), Skip)

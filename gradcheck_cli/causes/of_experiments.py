@@ -154,7 +154,7 @@ def evaluation_statistics(seen: Evidence) -> Support | None:
     return named(seen, "evaluation-statistics")
 
 
-@cause("dropout-too-strong", "stalled-loss")
+@cause("dropout-too-strong", "stalled-loss held-back")
 def dropout_too_strong(seen: Evidence) -> Support | None:
     """So much is dropped that the noise hides the signal.
 
@@ -165,7 +165,7 @@ def dropout_too_strong(seen: Evidence) -> Support | None:
     return named(seen, "dropout-too-strong")
 
 
-@cause("penalty-too-strong", "stalled-loss")
+@cause("penalty-too-strong", "stalled-loss held-back")
 def penalty_too_strong(seen: Evidence) -> Support | None:
     """A penalty in the loss pulls harder than the data.
 
@@ -176,7 +176,7 @@ def penalty_too_strong(seen: Evidence) -> Support | None:
     return named(seen, "penalty-too-strong")
 
 
-@cause("target-scale", "stalled-loss diverging-loss exploding-gradient update-too-large")
+@cause("target-scale", "stalled-loss held-back diverging-loss exploding-gradient update-too-large")
 def target_scale(seen: Evidence) -> Support | None:
     """Targets are of another size than what a network gives at first.
 

@@ -27,7 +27,7 @@ def _clip(trace: Trace) -> float | None:
 
 @cause(
     "learning-rate-too-low",
-    "update-too-small stalled-loss",
+    "update-too-small stalled-loss held-back",
     "Train a copy with ten times the learning rate, and a hundred times.",
 )
 def learning_rate_too_low(seen: Evidence) -> Support | None:

@@ -12,7 +12,7 @@ from gradcheck_cli.verifying.arms import JUDGED_BY_DEFAULT, Run, advance, start
 from gradcheck_cli.verifying.sham import sham
 from gradcheck_cli.verifying.verdicts import Trio, effects, learns, verdict
 
-WATCHED = 2  # seeds on which a promising candidate is observed and judged by the rules
+WATCHED = 2  # seeds on which control, sham and a promising candidate are observed and judged
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Bench:
     def others(self, seed: int) -> tuple[Run, Run]:
         """Return control and sham of one seed, as long as everybody else now."""
         if seed not in self.rivals or any(self._ended_early(x) for x in self.rivals[seed]):
-            watch = self.observed if seed == self.seeds[0] else 0
+            watch = self.observed if seed in self.seeds[:WATCHED] else 0
             again = sham(self.target, seed)
             self.rivals[seed] = (
                 start(self.target, (), seed, watch, self.policy),

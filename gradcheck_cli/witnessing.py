@@ -216,6 +216,11 @@ def gaps_of(watcher: Everywhere) -> Iterator[Gap]:
             what=f"what {type(optimizer).__name__} trains",
             reason="its parameters are in no module that was called",
         )
+    for optimizer in watcher.thread.others:
+        yield Gap(
+            what=f"what {type(optimizer).__name__} trains in another thread",
+            reason="only the thread that trained first is watched",
+        )
     yield from (*unread(models), *scripted(models))
 
 

@@ -81,8 +81,6 @@ class HandWatch:
             self.session = self.begin(
                 Group(homes_of(hand.leaves), (cast("Any", hand),), by_hand=True)
             )
-        else:
-            self.session.recorder.updated_by_hand(cast("Any", hand))
         self.updated(hand)
         hand.note()
 

@@ -49,6 +49,7 @@ class Account:
     updates: int = 0
     looked: int = 0  # updates that were looked at
     awake: bool = True  # the update that comes will be
+    is_elsewhere: bool = False  # another thread steps it, and may free a gradient while it is read
     uncleared: int = 0
     thrown: int = 0
     wiped: int = 0

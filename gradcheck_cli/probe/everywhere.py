@@ -1,10 +1,11 @@
 """The recorder under torch's global hooks: for a training loop that we did not write.
 
-What belongs together is found out at the first forward pass. Forked children are left alone.
+What belongs together is found out at the first forward pass. Forked children are left alone, and so
+is what another thread trains: torch's hooks are of the whole process, and are registered once, because
+a thread that runs through them does not bear a change.
 """
 
 import os
-import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.probe.stance import Stance
 from gradcheck_cli.probe.subjects import Group, group_of, names_of
+from gradcheck_cli.probe.threads import WatchedThread
 
 _PATIENCE = 200  # updates after which optimizers without models are given up
 OnStep = Callable[[Session], None]
@@ -48,6 +50,7 @@ class Everywhere:
     seen: Seen = field(default_factory=Seen)
     loop: LoopWatch = field(default_factory=LoopWatch)
     stance: Stance = field(default_factory=Stance)
+    thread: WatchedThread = field(default_factory=WatchedThread)
     is_cut: bool = False  # by a signal: what its last step holds is no reading of a step
     _optimizers: list[Optimizer] = field(default_factory=list)  # without a session
     _updating: list[Optimizer] = field(default_factory=list)
@@ -56,28 +59,26 @@ class Everywhere:
     _shared: tuple[Session | None, list[torch.Tensor]] = (None, [])  # what the last update took
     _foreign: set[int] = field(default_factory=set)  # optimizers of no session so far
     _depth: int = 0
-    _thread: int = 0
     _asleep: bool = False
     _calls: Arming = field(init=False)
-    _last: ExitStack = field(default_factory=ExitStack)
     _exit: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         self._calls = Arming(self._enters, self._leaves, self.sessions)
         self._hand = HandWatch(self._begin_to_watch, self._after_update, self._backward)
+        self.loop.is_elsewhere = lambda: self.thread.is_other
 
     def __enter__(self) -> Self:
-        self._thread = threading.get_ident()
         add, enter = self._exit.callback, self._exit.enter_context
         me = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _sleep(me()))
         add(register_optimizer_step_pre_hook(self._before_update).remove)
-        add(self._last.close)
         add(self._calls.disarm)
         enter(losses_seen(self._backward))
         add(self.stance.close)
         enter(compiles_seen(self.stance.compiles))
         enter(self.loop)
+        add(register_optimizer_step_post_hook(self._after_update).remove)  # after the loop's
         if self.fixed is None:
             enter(optimizers_seen(self._optimizers.append))
             enter(gradients_taken(self._taken))
@@ -85,7 +86,6 @@ class Everywhere:
         else:
             self._open_session(self.fixed, ("",) if len(self.fixed.models) == 1 else None)
             self.stance.may_know(self.fixed.models[0])
-        self._come_last()
         self._calls.arm()
         self.stance.looks(True)
         return self
@@ -100,15 +100,11 @@ class Everywhere:
         """Optimizers that stepped and whose models were not found."""
         return tuple(o for o in self._optimizers if id(o) in self._foreign)
 
-    def _come_last(self) -> None:
-        """Hear of an update after the recorders have read it."""
-        self._last.close()
-        self._last.callback(register_optimizer_step_post_hook(self._after_update).remove)
-
     def _settle(self) -> None:
         """Look at modules only while a step that is wanted runs, or something is still unknown."""
         unknown = self.fixed is None and (not self.sessions or self._expects_more())
-        wanted = unknown or any(s.wanted for s in self.sessions)
+        unsafe = bool(self.thread.others)  # to change hooks through which another thread runs
+        wanted = unknown or unsafe or any(s.wanted for s in self.sessions)
         if wanted is not self._calls.armed:
             self._depth = 0
             (self._calls.arm if wanted else self._calls.disarm)()
@@ -153,7 +149,7 @@ class Everywhere:
                 session.leaves()
 
     def _backward(self, loss: torch.Tensor) -> None:
-        if self._asleep:
+        if self._asleep or self.thread.is_other:
             return
         self.seen.backwards += 1
         for session in self.sessions:
@@ -176,28 +172,33 @@ class Everywhere:
 
     def _taken(self, loss: torch.Tensor, leaves: Sequence[torch.Tensor], grads: Any) -> None:
         """Gradients were computed without a backward pass; what is no parameter is not trained."""
+        if self.thread.is_other:
+            return
         if self._is_by_hand and leaves:
             self._hand.taken(loss, leaves, grads)
         elif any(s.holds(leaves) for s in self.sessions):
             self._backward(loss)
 
-    def _before_update(self, optimizer: Optimizer, *_: Any) -> None:
+    def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._asleep:
             return
-        if self.fixed is None and not self.sessions:
-            self._thread = threading.get_ident()  # a script may train in a thread of its own
+        if not self.thread.takes(optimizer, may_change=not any(s.is_open for s in self.sessions)):
+            return
         self._updating.append(optimizer)
         if (session := self._session_of(optimizer)) is not None:
             session.before_update(optimizer)
+            session.recorder.before_update(optimizer, args, kwargs)
         elif self.fixed is None and not any(o is optimizer for o in self._optimizers):
             self._optimizers.append(optimizer)
 
     def _after_update(self, optimizer: Optimizer, *_: Any) -> None:
-        if self._asleep:
+        if self._asleep or self.thread.is_other:
             return
         self.seen.updates += 1
         self._updating = [o for o in self._updating if o is not optimizer]
         session = self._session_of(optimizer)
+        if session is not None:
+            session.recorder.after_update(optimizer)
         self._hand_losses(session)
         ended = session is not None and session.after_update(optimizer)
         if session is None and self.fixed is None:
@@ -227,7 +228,7 @@ class Everywhere:
 
     def _is_elsewhere(self) -> bool:
         """Is this a recomputation, another thread or a forked process?"""
-        return self._asleep or in_backward() or threading.get_ident() != self._thread
+        return self._asleep or in_backward() or self.thread.is_another
 
     def _hand_losses(self, session: Session | None) -> None:
         """The losses since the last update belong to this one, or to the one before as well."""
@@ -271,7 +272,6 @@ class Everywhere:
         self._optimizers = [o for o in self._optimizers if o not in group.optimizers]
         self._foreign.difference_update(map(id, group.optimizers))
         session = self._open_session(group, None)
-        self._come_last()
         self._calls.arm()
         return session
 

@@ -1,7 +1,9 @@
 """The steps of a run, however long it is, in a bounded amount of memory."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite
+
+import torch
 
 from gradcheck_cli.records.trace import Step
 
@@ -65,3 +67,22 @@ class History(list[Step]):
             gone = set(before).difference(kept)
             self._observed = [*kept, index]
             self[:] = [replace(s, readings={}) if s.index in gone else s for s in self]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A step that ended and is not yet in the recorder: the losses may still be on a device."""
+
+    loss: torch.Tensor | float | None
+    rate: float | None
+    skipped: bool = False
+
+
+def whole_loss(losses: list[torch.Tensor]) -> torch.Tensor | float | None:
+    """Return the whole loss of a step: a number where it is at hand, a tensor while it is on a device."""
+    if not losses:
+        return None
+    if len(losses) == 1 and losses[0].dim() == 0 and losses[0].device.type == "cpu":
+        return float(losses[0])
+    whole = torch.stack([x.float().mean() for x in losses]).sum()
+    return float(whole) if whole.device.type == "cpu" else whole

@@ -4,6 +4,7 @@ Parts that each look at one thing are told of every backward pass and every upda
 called, and what they counted is collected for a training.
 """
 
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -46,9 +47,11 @@ class LoopWatch:
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
     _asked: bool = False  # a scaler was asked for an update
+    is_elsewhere: Callable[[], bool] = lambda: False  # in a thread that is not watched
     on_begin: Callable[[tuple[torch.Tensor, ...]], None] = lambda _: None  # of a backward pass
     on_end: Callable[[], None] = lambda: None  # of a backward pass
     _exit: ExitStack = field(default_factory=ExitStack)
+    _adding: threading.Lock = field(default_factory=threading.Lock)  # any thread makes optimizers
 
     def __post_init__(self) -> None:
         self.checkpoints = CheckpointWatch(self.modes)
@@ -71,7 +74,9 @@ class LoopWatch:
         """Return the account of an optimizer; a new one when it was not met before."""
         known = self.accounts.get(optimizer)
         if known is None:
-            known = self.accounts[optimizer] = Account()
+            known = Account()
+            with self._adding:
+                self.accounts[optimizer] = known
             known.choose(optimizer)
         return known
 
@@ -103,18 +108,26 @@ class LoopWatch:
         yield from self.scaling.habits()
         yield from self.rewrapping.habits()
         yield from self.checkpoints.habits()
-        stepped = [o for o, account in self.accounts.items() if account.updates]
+        stepped = [o for o, account in self._accounts() if account.updates]
         yield from self.modes.habits(optimizers, stepped)
+
+    def _accounts(self) -> list[tuple[Optimizer, Account]]:
+        with self._adding:
+            return list(self.accounts.items())
 
     # ---- events ---------------------------------------------------------------------------
 
     def _built(self, optimizer: Optimizer) -> None:
-        self.account(optimizer).built_at = user_site()
+        account = self.account(optimizer)
+        account.built_at = user_site()
+        account.is_elsewhere = self.is_elsewhere()
         self.latecomers.built(optimizer)
 
     def _begins(self, tensors: tuple[torch.Tensor, ...]) -> None:
+        if self.is_elsewhere():
+            return
         self.on_begin(tensors)
-        awake = self._awake = [a for a in self.accounts.values() if a.awake]
+        awake = self._awake = [a for _, a in self._accounts() if a.awake and not a.is_elsewhere]
         if self.accounts:
             self.rewrapping.begins(tensors, self._held)
         for account in awake:
@@ -122,16 +135,22 @@ class LoopWatch:
 
     def _held(self) -> set[int]:
         """Return the identities of single numbers that optimizers train; most train none."""
-        groups = (g for o in self.accounts for g in o.param_groups)
+        groups = (g for o, _ in self._accounts() for g in o.param_groups)
         return {id(p) for g in groups for p in g["params"] if not is_lazy(p) and p.numel() == 1}
 
     def _ends(self) -> None:
+        if self.is_elsewhere():
+            return
         for account in self._awake:
             account.backward_ended()
         self.on_end()
 
     def _updated(self, optimizer: Optimizer, *_: Any) -> None:
-        self.account(optimizer).updated(optimizer)
+        account = self.account(optimizer)
+        account.is_elsewhere = self.is_elsewhere()
+        if account.is_elsewhere:
+            return
+        account.updated(optimizer)
         self.modes.updates += 1
         rates = self.rates.get(optimizer)
         if rates is None:

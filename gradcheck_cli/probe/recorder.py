@@ -61,6 +61,7 @@ class Recorder:
     cuts: dict[Any, Cut] = field(default_factory=dict)
     _loose: LooseEnds = field(default_factory=LooseEnds)
     loss_habits: LossHabits = field(default_factory=LossHabits)
+    alone: bool = True  # hears of updates by itself; else it is told
     _exit: ExitStack = field(default_factory=ExitStack)
     _forward_hooks: ExitStack = field(default_factory=ExitStack)
     _observing: bool = False
@@ -104,8 +105,9 @@ class Recorder:
         add = self._exit.callback
         add(self.unhook_forward)
         self._exit.enter_context(warnings_at_their_line())
-        add(register_optimizer_step_pre_hook(self._before_update).remove)
-        add(register_optimizer_step_post_hook(self._after_update).remove)
+        if self.alone:
+            add(register_optimizer_step_pre_hook(self.before_update).remove)
+            add(register_optimizer_step_post_hook(self.after_update).remove)
         self.hook_forward()
         return self
 
@@ -134,11 +136,7 @@ class Recorder:
 
     def joins_update(self, optimizer: torch.optim.Optimizer) -> None:
         """An update by `optimizer` had begun when the step was."""
-        self._before_update(optimizer, (optimizer, "closure"), {})
-
-    def updated_by_hand(self, optimizer: torch.optim.Optimizer) -> None:
-        """An update was made that no optimizer announced."""
-        self._after_update(optimizer)
+        self.before_update(optimizer, (optimizer, "closure"), {})
 
     def begin_prelude(self) -> None:
         """Before a step that will be inspected a network runs without a graph: it may make the targets."""
@@ -316,11 +314,13 @@ class Recorder:
             return True
         return False
 
-    def _before_update(self, optimizer: torch.optim.Optimizer, *given: Any) -> None:
+    def before_update(self, optimizer: torch.optim.Optimizer, *given: Any) -> None:
+        """An update begins, of these arguments and keyword arguments."""
         if self._observing:
             self._read_before(optimizer, *given)
 
-    def _after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def after_update(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """An update has ended."""
         if self._observing:
             self._read_after(optimizer)
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.probe.anatomy import SiteOf
-from gradcheck_cli.probe.history import History
+from gradcheck_cli.probe.history import Ended, History, whole_loss
 from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.modes import differing
 from gradcheck_cli.probe.recorder import Recorder
@@ -29,15 +29,6 @@ _OBSERVED = 128  # steps whose readings are kept of a run that nobody bounds
 
 class NothingFollowedError(Exception):
     """Closes a step that did not end in an update."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A step that ended and is not yet in the recorder: the losses may still be on a device."""
-
-    loss: torch.Tensor | float | None
-    rate: float | None
-    skipped: bool = False
 
 
 @dataclass(slots=True)
@@ -74,7 +65,7 @@ class Session:
     def __post_init__(self) -> None:
         models = self.group.models
         self.recorder = Recorder(
-            list(models), list(self.group.optimizers), self.site_of, self.names
+            list(models), list(self.group.optimizers), self.site_of, self.names, alone=False
         )
         self.recorder.steps = History(_OBSERVED)
         self.modules = {id(m) for model in models for m in model.modules()}
@@ -86,6 +77,11 @@ class Session:
     def wanted(self) -> bool:
         """Is the step that comes, or runs, to be observed?"""
         return self._is_due or self._alarm.ringing
+
+    @property
+    def is_open(self) -> bool:
+        """Is a step being observed?"""
+        return self._open is not None
 
     @property
     def alarmed(self) -> bool:
@@ -196,7 +192,7 @@ class Session:
 
         Without `read` only its loss is kept: it ended amid an update.
         """
-        loss, observed = _sum_of(self.losses), self._open is not None
+        loss, observed = whole_loss(self.losses), self._open is not None
         self.steps += 1
         self._is_due = self.sampling.observes(self.steps)
         if isinstance(loss, float) and not (observed or skipped or self._ended):  # as most are
@@ -288,13 +284,3 @@ class Session:
     def _rate(self) -> float | None:
         groups = (g for o in self.recorder.optimizers for g in o.param_groups)
         return next((float(g["lr"]) for g in groups if "lr" in g), None)
-
-
-def _sum_of(losses: list[torch.Tensor]) -> torch.Tensor | float | None:
-    """Return the whole loss of a step: a number where it is at hand, a tensor while it is on a device."""
-    if not losses:
-        return None
-    if len(losses) == 1 and losses[0].dim() == 0 and losses[0].device.type == "cpu":
-        return float(losses[0])
-    whole = torch.stack([x.float().mean() for x in losses]).sum()
-    return float(whole) if whole.device.type == "cpu" else whole

@@ -1,0 +1,37 @@
+"""Which thread is watched: the first that trains. What others train is noted and left alone.
+
+Readings of two trainings that run at once cannot be told apart, and torch keeps modes by thread.
+"""
+
+from dataclasses import dataclass, field
+from threading import get_ident
+
+from torch.optim import Optimizer
+
+
+@dataclass(slots=True)
+class WatchedThread:
+    """The thread that is watched. It may change until something has trained."""
+
+    others: list[Optimizer] = field(default_factory=list)  # optimizers that other threads step
+    _ident: int = field(default_factory=get_ident)
+    _is_known: bool = False
+
+    @property
+    def is_another(self) -> bool:
+        """Does another thread run than the one that is watched, or that began to watch?"""
+        return get_ident() != self._ident
+
+    @property
+    def is_other(self) -> bool:
+        """Does another thread run than the one that has trained?"""
+        return self._is_known and self.is_another
+
+    def takes(self, optimizer: Optimizer, *, may_change: bool) -> bool:
+        """Is this update, which begins now, to be watched? The first decides, if it `may_change` that."""
+        if not self._is_known and may_change:
+            self._ident = get_ident()
+        self._is_known = True
+        if self.is_another and not any(o is optimizer for o in self.others):
+            self.others.append(optimizer)
+        return not self.is_another

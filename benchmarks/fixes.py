@@ -1,7 +1,7 @@
 """How often the first fix that gradcheck recommends makes a sick case learn.
 
     python -m benchmarks.fixes [--check] [--half development] [--only NAME] [--budget SECONDS]
-                               [--kept FILE] [--write docs/fixes.md]
+                               [--kept FILE] [--write docs/fixes.md] [--as-scripts] [--first N]
 
 Each case is diagnosed and its fixes are tried as `gradcheck diagnose` does. The first fix is then
 judged anew, on seeds that the product did not see and for as many steps as the case or the claim
@@ -22,12 +22,14 @@ from pathlib import Path
 
 import torch
 
+from benchmarks import as_scripts
 from benchmarks.accuracy import HALVES
 from benchmarks.cases import CASES, Case, Problem
 from benchmarks.fixes_text import Result, document, lines, met
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.diagnosis import Status
+from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.remedies.proposing import propose
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.change import Change
@@ -37,7 +39,15 @@ from gradcheck_cli.verifying.arms import Run, advance, start
 from gradcheck_cli.verifying.sham import sham
 from gradcheck_cli.verifying.verdicts import Trio, effects, learns, material
 
-SAID = ("half", "kind", "only", "every", "budget")  # options that decide what is measured
+SAID = (
+    "half",
+    "kind",
+    "only",
+    "every",
+    "first",
+    "as_scripts",
+    "budget",
+)  # options that decide what is measured
 OBSERVED = 50
 JUDGED_ON = (101, 102, 103)  # seeds that verification never used
 
@@ -70,12 +80,7 @@ def tried(case: Case, budget: float) -> Result:
     said = first.fix.verification if first else None
     cured, measured, curable = False, None, False
     if case.label != "healthy":
-        steps = max(case.recipe.steps, said.steps if said else 0)
-        rivals = [others(target, seed, steps) for seed in JUDGED_ON]
-        if first is not None and first.change is not None:
-            cured, measured = judged(target, (first.change,), rivals, steps)
-        known = case.cured(0)
-        curable = cured or (known is not None and judged(target_of(known), (), rivals, steps)[0])
+        cured, measured, curable = judgment(case, first)
     return Result(
         case=case.name,
         half=case.half,
@@ -92,6 +97,18 @@ def tried(case: Case, budget: float) -> Result:
         curable=curable,
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def judgment(case: Case, first: Proposal | None) -> tuple[bool, float | None, bool]:
+    """Return whether the fix makes the case learn, by how much, and whether anything known does."""
+    target, cured, measured = target_of(case.problem(0)), False, None
+    steps = max(case.recipe.steps, first.fix.verification.steps if first else 0)
+    rivals = [others(target, seed, steps) for seed in JUDGED_ON]
+    if first is not None and first.change is not None:
+        cured, measured = judged(target, (first.change,), rivals, steps)
+    known = case.cured(0)
+    curable = cured or (known is not None and judged(target_of(known), (), rivals, steps)[0])
+    return cured, measured, curable
 
 
 def others(target: Target, seed: int, steps: int) -> tuple[Run, Run]:
@@ -118,10 +135,10 @@ def judged(
     return material(trio) and learns(treated), sum(found) / len(found)
 
 
-def guarded(case: Case, budget: float) -> Result:
+def guarded(case: Case, budget: float, *, as_script: bool) -> Result:
     """Let no case stop the others; what it raised is its result."""
     try:
-        return tried(case, budget)
+        return as_scripts.tried(case, budget) if as_script else tried(case, budget)
     except Exception as error:  # noqa: BLE001 - counted and shown as a failure
         shown = f"{type(error).__name__}: {error}"
         return Result(
@@ -150,6 +167,10 @@ def main() -> int:
     parser.add_argument(
         "--kept", type=Path, help="JSON lines, one per case; those in it are not run again"
     )
+    parser.add_argument(
+        "--as-scripts", action="store_true", help="run each case as a script with --verify"
+    )
+    parser.add_argument("--first", type=int, help="take so many only, of all kinds in turn")
     parser.add_argument("--write", type=Path, help="write the figures as Markdown")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -159,10 +180,12 @@ def main() -> int:
         for kind in kinds
         for case in chosen(options.only, options.half, [kind])[:: options.every]
     ]
+    if options.first is not None:
+        cases = as_scripts.in_turn(cases)[: options.first]
     known = kept(options.kept)
     results = []
     for number, case in enumerate(cases, 1):
-        result = known.get(case.name) or guarded(case, options.budget)
+        result = known.get(case.name) or guarded(case, options.budget, as_script=options.as_scripts)
         results.append(result)
         mark = "ok" if result.learns or (case.label == "healthy" and not result.offered) else "--"
         print(
@@ -172,7 +195,8 @@ def main() -> int:
         if options.kept and case.name not in known:
             with options.kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(result)) + "\n")
-    print("\n".join(lines(results)))
+    shown = [*lines(results), *(as_scripts.summary(results) if options.as_scripts else ())]
+    print("\n".join(shown))
     if options.write is not None:
         options.write.write_text(document(results, command(options)), encoding="utf-8")
     return 1 if options.check and not met(results) else 0

@@ -31,6 +31,8 @@ class Result:
     curable: bool = False  # the first fix or the known cure makes it learn
     seconds: float = 0.0
     error: str = ""
+    made: str = ""  # how the arms were made
+    obstacle: str = ""  # why none were
 
 
 @dataclass(frozen=True)

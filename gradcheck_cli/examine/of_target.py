@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_step, real
 from gradcheck_cli.examine.snapshot import Snapshot, restored
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
 from gradcheck_cli.targets.calling import TARGET_NAMES, Arranged, forward_names, main_output
@@ -19,10 +20,6 @@ from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
 from gradcheck_cli.targets.wording import map_tensors, moved, tensors_in
-
-SAMPLES = 128  # that the fixed batches hold together, where a batch is small
-MOST_BATCHES = 16
-ONWARDS = 0x0A11  # seed of the batches that come after
 
 
 def subject_of(target: Target, training: Training) -> "TargetSubject | None":
@@ -35,8 +32,7 @@ def subject_of(target: Target, training: Training) -> "TargetSubject | None":
     with unchanged():
         first = target.parts.data.first(target.seed, 1)
         size = next((len(t) for t in tensors_in(first) if t.ndim), 1) or 1
-        number = min(max(-(-SAMPLES // size), 2), MOST_BATCHES)
-        drawn = target.parts.data.first(target.seed, number)
+        drawn = target.parts.data.first(target.seed, batches_of(size))
     batches = tuple(moved(batch, training.device) for batch in drawn)
     return TargetSubject(
         target=target, training=training, objective=training.objective, batches=batches
@@ -166,15 +162,11 @@ class TargetSubject:
 
     def main(self, outputs: Any) -> Tensor:
         """Return the tensor that is compared with targets."""
-        tensor = main_output(outputs)
-        if tensor is None or not tensor.is_floating_point() or not tensor.ndim:
-            raise NotApplicableError("the model's output holds no tensor of real numbers")
-        return tensor
+        return real(main_output(outputs))
 
     def with_main(self, outputs: Any, tensor: Tensor) -> Any:
         """Return the outputs with another main tensor."""
-        now = self.main(outputs)
-        return map_tensors(outputs, lambda entry: tensor if entry is now else entry)
+        return exchanged(outputs, self.main(outputs), tensor)
 
     def loss(self, outputs: Any, batch: Any) -> Tensor:
         """Return the user's own loss of these outputs."""
@@ -210,30 +202,12 @@ class TargetSubject:
 
     def step(self, batch: Any, loss_of: Callable[[Any], Tensor] | None = None) -> float:
         """Train on a batch once, without schedules; return the loss before the step."""
-        if len(self.optimizers) != 1:
-            raise NotApplicableError(f"{len(self.optimizers)} optimizers train against each other")
-        [optimizer] = self.optimizers
-        last = float("nan")
+        compute = loss_of or self.total
+        return one_step(self.optimizers, lambda: compute(batch), self._clip)
 
-        def closure() -> float:
-            nonlocal last
-            optimizer.zero_grad()
-            loss = (loss_of or self.total)(batch)
-            if not loss.requires_grad:
-                raise NotApplicableError("the loss has no gradient")
-            loss.backward()
-            if self.training.clip is not None:
-                held = [p for group in optimizer.param_groups for p in group["params"]]
-                nn.utils.clip_grad_norm_(held, self.training.clip)
-            last = float(loss.detach())
-            return last
-
-        if isinstance(optimizer, torch.optim.LBFGS):
-            optimizer.step(closure)
-        else:
-            closure()
-            optimizer.step()
-        return last
+    def _clip(self, held: Sequence[Tensor]) -> None:
+        if self.training.clip is not None:
+            nn.utils.clip_grad_norm_(held, self.training.clip)
 
     @contextmanager
     def at(self, moment: Moment) -> Iterator[None]:

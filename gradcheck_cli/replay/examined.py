@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_step, real
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
 from gradcheck_cli.replay.events import Applied, Call, Event, Update
 from gradcheck_cli.replay.modes import Region
@@ -22,11 +24,8 @@ from gradcheck_cli.replay.values import Given, at
 from gradcheck_cli.targets.calling import main_output
 from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
-from gradcheck_cli.targets.wording import map_tensors
 
-SAMPLES, MOST_BATCHES = 128, 16  # that the fixed batches hold together, as for built trainings
 PIECE = "recorded"  # the entry of a batch that says how it is played
-ONWARDS = 0x0A11  # seed of the order of the batches that come after
 SCALE = 1024.0  # of a loss in half precision, for gradients that would be rounded to 0
 
 Batch = Mapping[str, Any]
@@ -85,7 +84,7 @@ class RecordedSubject:
     def _number(self) -> int:
         first = self.pieces[0]
         size = next((len(t) for n in first.inputs if (t := first.given[n].tensor).ndim), 1) or 1
-        return min(max(-(-SAMPLES // size), 2), MOST_BATCHES)
+        return batches_of(size)
 
     @property
     def model(self) -> nn.Module:
@@ -151,15 +150,11 @@ class RecordedSubject:
     def main(self, outputs: Any) -> Tensor:
         """Return the tensor that is compared with targets."""
         piece = self.pieces[0]
-        tensor = main_output(outputs) if piece.inseparable else at(outputs, piece.path)
-        if tensor is None or not tensor.is_floating_point() or not tensor.ndim:
-            raise NotApplicableError("the model's output holds no tensor of real numbers")
-        return tensor
+        return real(main_output(outputs) if piece.inseparable else at(outputs, piece.path))
 
     def with_main(self, outputs: Any, tensor: Tensor) -> Any:
         """Return the outputs with another main tensor."""
-        now = self.main(outputs)
-        return map_tensors(outputs, lambda entry: tensor if entry is now else entry)
+        return exchanged(outputs, self.main(outputs), tensor)
 
     def loss(self, outputs: Any, batch: Batch) -> Tensor:
         """Return the recorded loss of these outputs."""
@@ -190,33 +185,10 @@ class RecordedSubject:
 
     def step(self, batch: Batch, loss_of: Callable[[Any], Tensor] | None = None) -> float:
         """Train on a batch once, without schedules; return the loss before the step."""
-        if len(self.optimizers) != 1:
-            raise NotApplicableError(f"{len(self.optimizers)} optimizers train this")
-        [optimizer] = self.optimizers
-        held = [p for group in optimizer.param_groups for p in group["params"]]
-        unit = _piece(batch).unit
-        scale = SCALE if _is_scaled(unit.all) else 1.0
-        last = float("nan")
-
-        def closure() -> float:
-            nonlocal last
-            optimizer.zero_grad()
-            loss = (loss_of or self.total)(batch)
-            if not loss.requires_grad:
-                raise NotApplicableError("the loss has no gradient")
-            (loss * scale).backward()
-            if scale != 1.0:
-                torch._foreach_div_([p.grad for p in held if p.grad is not None], scale)
-            _clip(held, unit.all)
-            last = float(loss.detach())
-            return last
-
-        if isinstance(optimizer, torch.optim.LBFGS):
-            optimizer.step(closure)
-        else:
-            closure()
-            optimizer.step()
-        return last
+        compute, events = loss_of or self.total, _piece(batch).unit.all
+        scale = SCALE if _is_scaled(events) else 1.0
+        clip = partial(_clip, events=events)
+        return one_step(self.optimizers, lambda: compute(batch), clip, scale)
 
     @contextmanager
     def at(self, moment: Moment) -> Iterator[None]:

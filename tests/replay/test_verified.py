@@ -1,9 +1,11 @@
 """Fixes are tried on trainings that somebody else runs: a script, a loop of one's own."""
 
+import copy
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -110,3 +112,63 @@ def test_verify_without_recorded_steps_says_what_to_write() -> None:
     seen, _ = watched(verify=False)
     with pytest.raises(UsageError, match="verify=True"):
         seen.verify()
+
+
+CUT: dict[str, Any] = {}  # outside the model, whose attributes are put back
+
+
+class Interrupting(nn.Sequential):
+    """Ends an arm in the middle of its forward pass."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Count down where there is something to count."""
+        hidden = self[0](inputs)
+        if CUT:
+            CUT["left"] -= 1
+            if CUT["left"] < 0:
+                raise CUT["error"]
+        return super().forward(inputs) + 0 * hidden.sum()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("error", "left"), [(KeyboardInterrupt, 20), (KeyboardInterrupt, 130), (RuntimeError, 130)]
+)
+def test_nothing_of_the_users_changes_when_an_arm_is_cut(
+    error: type[BaseException], left: int
+) -> None:
+    torch.manual_seed(0)
+    inputs = torch.randn(256, 8)
+    target = (inputs.sum(1) > 0).long()
+    layers = [layer for _ in range(9) for layer in (nn.Linear(8, 8), nn.Sigmoid())]
+    model = Interrupting(*layers, nn.Dropout(0.1), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    with watch(model, optimizer, verify=True, policy=Policy(examine="none")) as seen:
+        for start in range(0, 256, 4):
+            optimizer.zero_grad()
+            part = slice(start, start + 4)
+            F.cross_entropy(model(inputs[part]), target[part]).backward()
+            optimizer.step()
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    grads = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
+    state = copy.deepcopy(optimizer.state_dict())
+    modules, chance = list(model.modules()), torch.get_rng_state()
+    CUT.update(left=left, error=error)
+    try:
+        report = seen.verify(budget=2.0)
+    finally:
+        CUT.clear()
+    assert all(not fix.verification.arms for fix in report.fixes) or error is RuntimeError
+    assert report.run.interrupted == (error is KeyboardInterrupt)
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert list(model.modules()) == modules
+    assert all(torch.equal(t, weights[name]) for name, t in model.state_dict().items())
+    for parameter, grad in zip(model.parameters(), grads, strict=True):
+        assert (parameter.grad is None) == (grad is None)
+        assert grad is None or torch.equal(parameter.grad, grad)
+    for key, held in optimizer.state_dict()["state"].items():
+        assert all(torch.equal(held[name], state["state"][key][name]) for name in held)
+    assert optimizer.state_dict()["param_groups"] == state["param_groups"]
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks")
+    assert not any(getattr(m, name) for m in model.modules() for name in hooks)
+    assert not any("forward" in vars(m) for m in model.modules())

@@ -1,0 +1,70 @@
+"""What experiments do alike on every training, whoever wrote its loop."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.targets.wording import map_tensors
+
+SAMPLES = 128  # that the fixed batches hold together, where a batch is small
+MOST_BATCHES = 16
+ONWARDS = 0x0A11  # seed of the batches that come after
+
+
+def batches_of(size: int) -> int:
+    """Return how many batches of this size the fixed ones are."""
+    return min(max(-(-SAMPLES // max(size, 1)), 2), MOST_BATCHES)
+
+
+def real(tensor: Tensor | None) -> Tensor:
+    """Return the main output. Raises NotApplicableError where it is no tensor of real numbers."""
+    if tensor is None or not tensor.is_floating_point() or not tensor.ndim:
+        raise NotApplicableError("the model's output holds no tensor of real numbers")
+    return tensor
+
+
+def exchanged(outputs: Any, now: Tensor, tensor: Tensor) -> Any:
+    """Return the outputs with another tensor in the place of `now`."""
+    return map_tensors(outputs, lambda entry: tensor if entry is now else entry)
+
+
+def one_step(
+    optimizers: Sequence[Optimizer],
+    loss_of: Callable[[], Tensor],
+    finish: Callable[[Sequence[Tensor]], None],
+    scale: float = 1.0,
+) -> float:
+    """Take one step without schedules and return the loss before it.
+
+    `finish` is given the parameters once they have their gradients: it clips. `scale` is that of the
+    loss in the backward pass. Raises NotApplicableError with several optimizers or without a gradient.
+    """
+    if len(optimizers) != 1:
+        raise NotApplicableError(f"{len(optimizers)} optimizers train this")
+    [optimizer] = optimizers
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    last = float("nan")
+
+    def closure() -> float:
+        nonlocal last
+        optimizer.zero_grad()
+        loss = loss_of()
+        if not loss.requires_grad:
+            raise NotApplicableError("the loss has no gradient")
+        (loss * scale if scale != 1.0 else loss).backward()
+        if scale != 1.0:
+            torch._foreach_div_([p.grad for p in held if p.grad is not None], scale)
+        finish(held)
+        last = float(loss.detach())
+        return last
+
+    if isinstance(optimizer, torch.optim.LBFGS):
+        optimizer.step(closure)
+    else:
+        closure()
+        optimizer.step()
+    return last

@@ -98,13 +98,13 @@ class Comparisons:
     def _pick(
         self, name: str, args: tuple[Any, ...], given: list[torch.Tensor], result: torch.Tensor
     ) -> LossCall | None:
-        """Return `log_p.gather(1, labels)` or `log_p[rows, labels]`."""
+        """Return `log_p.gather(1, labels)`, `log_p[rows, labels]`, or `log_p[label]` of one sample."""
         scores, labels = given[0], given[-1]
         if len(given) < 2 or labels.dtype != torch.long or not self.origin(scores).calls:
             return None
         if name == "__getitem__":
-            index = args[1]
-            if not isinstance(index, tuple) or index[-1] is not labels or scores.dim() != 2:
+            index = args[1] if isinstance(args[1], tuple) else (args[1],)
+            if index[-1] is not labels or scores.dim() != len(index) or scores.dim() > 2:
                 return None
         return losses.chosen(scores, labels, result)
 

@@ -42,6 +42,15 @@ def reinforce(model: nn.Module, _: nn.Module) -> torch.Tensor:
     return -(policy.log_prob(action) * (1.0 + (action == LABELS).float())).mean()
 
 
+def reinforce_state_by_state(model: nn.Module, _: nn.Module) -> torch.Tensor:
+    lost = []
+    for state, label in zip(STATES, LABELS, strict=True):
+        chances = model(state).softmax(0)
+        action = Categorical(chances).sample()
+        lost.append(-torch.log(chances[action]) * (1.0 + float(action == label)))
+    return torch.stack(lost).sum()
+
+
 def of_a_gaussian(model: nn.Module, _: nn.Module) -> torch.Tensor:
     policy = Normal(model(STATES), 0.5)
     action = policy.sample()
@@ -72,7 +81,9 @@ def mean_teacher(model: nn.Module, other: nn.Module) -> torch.Tensor:
     return ((F.normalize(model(STATES), dim=1) - target) ** 2).sum(1).mean()
 
 
-@pytest.mark.parametrize("step", [reinforce, of_a_gaussian, clipped_ratio])
+@pytest.mark.parametrize(
+    "step", [reinforce, reinforce_state_by_state, of_a_gaussian, clipped_ratio]
+)
 def test_a_policy_gradient_is_recognized(step: Step) -> None:
     facts = facts_of(step, follows=False)
     assert facts.surrogate
@@ -92,6 +103,11 @@ def distilled(model: nn.Module, other: nn.Module) -> torch.Tensor:
 
 def likelihood_by_distribution(model: nn.Module, _: nn.Module) -> torch.Tensor:
     return -Categorical(logits=model(STATES)).log_prob(LABELS).mean()
+
+
+def likelihood_sample_by_sample(model: nn.Module, _: nn.Module) -> torch.Tensor:
+    picked = [model(s).softmax(0)[label] for s, label in zip(STATES, LABELS, strict=True)]
+    return -torch.stack(picked).log().mean()
 
 
 def with_accuracy_first(model: nn.Module, _: nn.Module) -> torch.Tensor:
@@ -127,6 +143,7 @@ def focal(model: nn.Module, _: nn.Module) -> torch.Tensor:
     [
         (distilled, False),
         (likelihood_by_distribution, False),
+        (likelihood_sample_by_sample, False),
         (with_accuracy_first, False),
         (with_a_consistency_term, True),
         (shaped_like_the_output, False),

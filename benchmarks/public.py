@@ -1,6 +1,6 @@
 """Public training programs, unchanged, with and without `gradcheck run`: the same output, what it costs.
 
-    python -m benchmarks.public --checkouts FOLDER [--only PART] [--again] [--check]
+    python -m benchmarks.public --checkouts FOLDER [--only PART] [--again] [--replay] [--check]
 
 None of their code is here. `FOLDER` holds git repositories as `OWNER+NAME/repo`; each program is taken
 out of the commit that is named, beside stand-ins for what it would download, and run twice. Rows are
@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.programs import PROGRAMS
 from benchmarks.programs.page import equal, false, page
-from benchmarks.programs.running import compared
+from benchmarks.programs.running import compared, replayed
 
 KEPT = Path(__file__).with_name("public.jsonl")
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "public.md"
@@ -48,13 +48,18 @@ def main() -> int:
     )
     parser.add_argument("--only", action="append", help="parts of programs' names")
     parser.add_argument("--again", action="store_true", help="also what is kept")
+    parser.add_argument("--replay", action="store_true", help="do recorded steps play again?")
     parser.add_argument(
         "--check", action="store_true", help="exit 1 on a difference or a false error"
     )
     given = parser.parse_args()
     for program in PROGRAMS if given.checkouts else ():
         asked = not given.only or any(part in program.name for part in given.only)
-        if asked and (given.again or program.name not in kept()):
+        known = kept().get(program.name)
+        if given.replay and asked and known and (given.again or "replay" not in known):
+            keep(known | {"replay": replayed(program, given.checkouts)})
+            print(program.name, kept()[program.name]["replay"], flush=True)
+        elif not given.replay and asked and (given.again or known is None):
             row = compared(program, given.checkouts)
             keep(row)
             print(json.dumps(row), flush=True)

@@ -20,6 +20,10 @@ random. Runs are cut short by the program's own options. Entropy of `random` and
   about long ones. [Cost](cost.md) measures that.
 """
 
+PLAYED = """What `run --verify` recorded of a program, played once more without any change ([how](replay.md)).
+Fixes are tried on it only where every loss is the recorded one.
+"""
+
 
 def equal(row: dict[str, Any]) -> bool:
     """Return whether both runs did the same."""
@@ -80,12 +84,16 @@ def page(rows: list[dict[str, Any]], listed: int, repositories: int) -> str:
     if known := [row for row in ran if row.get("sick")]:
         lines += ["## Sick by themselves", ""]
         lines += [f"- {row['program']}: {row['sick']}" for row in known] + [""]
+    if played := [row for row in ran if "replay" in row]:
+        lines += ["## Played again", "", PLAYED]
+        lines += ["| program | recorded steps, played unchanged |", "|---|---|"]
+        lines += [f"| {row['program']} | {cell(row['replay'])} |" for row in played] + [""]
     if wrong := [r for r in ran if false(r, "errors") or false(r, "warnings") or not equal(r)]:
         lines += ["## Known to be wrong", ""]
         lines += [f"- {row['program']}: {why(row)}" for row in wrong] + [""]
-    if left:
-        lines += ["## Listed, not run", ""]
-        lines += [f"- {row['program']} (`{row['commit']}`): {cell(row['not_run'])}" for row in left]
+    lines += ["## Listed, not run", ""]
+    lines += [f"- {row['program']} (`{row['commit']}`): {cell(row['not_run'])}" for row in left]
+    lines += [f"- {listed - len(rows)} more, which were not tried for this page"]
     return "\n".join(lines).rstrip() + "\n"
 
 

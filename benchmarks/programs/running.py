@@ -157,6 +157,22 @@ def compared(program: Program, checkouts: Path) -> dict[str, Any]:
     return row | differences(alone, ours) | found_in(found, ours)
 
 
+def replayed(program: Program, checkouts: Path) -> str:
+    """Record the program's first steps, play them unchanged, and return what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        root, answer = Path(folder) / "program", Path(folder) / "answer"
+        root.mkdir()
+        if missing := take_out(program, checkouts, root):
+            return missing
+        try:
+            done = ran(program, root, ["-m", "benchmarks.programs.replaying", str(answer)])
+        except subprocess.TimeoutExpired:
+            return f"takes more than {LONGEST:g} s"
+        if answer.exists():
+            return "; ".join(dict.fromkeys(answer.read_text().splitlines()))
+        return f"no answer: {(done.err.strip().splitlines() or [''])[-1][:160]}"
+
+
 def differences(alone: Ran, ours: Ran) -> dict[str, Any]:
     """Return what is equal in two runs, and the first line that is not."""
     one, other = said(alone.out), said(ours.out)

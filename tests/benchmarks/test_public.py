@@ -57,3 +57,10 @@ def test_the_page_counts_what_a_program_does_not_deserve() -> None:
     assert "| lost reports | 1 | 0 |" in text
     assert "| programs with another result | 1 (r) | 0 |" in text
     assert "- t (`0`): the repository is not at hand" in text
+    assert "- 65 more, which were not tried" in text
+
+
+def test_the_page_says_whether_recorded_steps_play_again() -> None:
+    text = page([row(replay="the unchanged replay reproduced the losses")], 1, 1)  # type: ignore[arg-type]
+    assert "| p | the unchanged replay reproduced the losses |" in text
+    assert "## Played again" not in page([row()], 1, 1)  # type: ignore[arg-type]

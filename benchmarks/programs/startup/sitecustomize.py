@@ -28,6 +28,7 @@ class Seeding(Loader):
         module.__spec__.loader = module.__loader__ = self.inner
         self.inner.exec_module(module)
         module.manual_seed(0)
+        random.seed(0)  # again: what was imported before may have drawn, as rich does
 
 
 class Finder(MetaPathFinder):

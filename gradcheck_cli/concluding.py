@@ -55,7 +55,10 @@ def verdict(trace: Trace, judgment: Judgment, *, beside: bool = False) -> Verdic
 
 
 def _open(trace: Trace) -> bool:
-    """Was it tried whether the model beats a constant, and it did not, even after more steps?"""
+    """Does an experiment speak against it, or does the model not beat a constant, even after more steps?"""
+    asked = (a for a in trace.examination if a.name != "against-constant")
+    if any(a.outcome is Outcome.WRONG for a in asked):
+        return True
     against, later = trace.answer("against-constant"), trace.answer("longer")
     if against is None or against.outcome is Outcome.FINE:
         return False

@@ -17,11 +17,11 @@ from gradcheck_cli.examine.passes_over import evaluating, losses
 from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.progress import ENOUGH
 
 FEWEST = 32  # held-out samples
 LOOKS = 8
 SHARE = 0.4  # of the time that is left
-LEARNED = 0.2  # of what can be gained on the training samples, from which on it has learned them
 PASSES = 1.0  # over the data; fewer, and each observed loss was that of new samples
 
 
@@ -60,7 +60,7 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
                 if time.monotonic() > ends:
                     break
         learned, _ = reference.share(losses(subject))
-    if not looks or learned < LEARNED:
+    if not looks or learned < ENOUGH:
         raise NotApplicableError("the samples it is trained on are not learned yet")
     yield _said(level, min(looks), learned, reference)
 

@@ -43,6 +43,7 @@ def variants(scene: Scene) -> Iterator[Variant]:
             "without-dropout", "without dropout", ("dropout-too-strong",), around=without_dropout
         )
     yield from _of_loss(scene)
+    yield from _smaller(scene)
     yield from _rates(scene)
     yield from _redrawn(scene)
 
@@ -155,6 +156,22 @@ def _of_scale(scene: Scene) -> Iterator[Variant]:
                 ("target-scale",),
                 outputs=lambda x: x * spread + middle,
             )
+
+
+def _smaller(scene: Scene) -> Iterator[Variant]:
+    """Scores that begin at a usual size, where the first loss is many times that of a constant."""
+    if scene.answer("first-loss") is None:
+        return
+    subject = scene.subject
+    with subject.at("start"), torch.no_grad():
+        spread = float(subject.main(subject.outputs(subject.batches[0])).float().std())
+    if spread > 1:
+        yield Variant(
+            "smaller-scores",
+            "with outputs that begin with a deviation of 1",
+            ("init-too-large",),
+            outputs=lambda x: x / spread,
+        )
 
 
 def _outputs(subject: Subject) -> Any:

@@ -50,7 +50,10 @@ def initialize_orthogonally(case: Case) -> Iterator[Draft]:
         lines.append(f"nn.init.orthogonal_(layer.weight, gain={gain:.4g})")
         blocks.append(
             f"for name in {listed(paths)}:\n"
-            f"    nn.init.orthogonal_(model.get_submodule(name).weight, gain={gain:.4g})"
+            "    layer = model.get_submodule(name)\n"
+            f"    nn.init.orthogonal_(layer.weight, gain={gain:.4g})\n"
+            "    if layer.bias is not None:\n"
+            "        nn.init.zeros_(layer.bias)"
         )
     needs = helper(case, layers, lines, "Keep every direction of signals and gradients.")
     yield Draft(

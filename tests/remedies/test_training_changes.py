@@ -339,3 +339,19 @@ def test_the_best_changes_are_proposed_again_with_a_rate_of_their_own() -> None:
     assert again.size == first.size + 1
     assert again.change is not None
     assert target.build([again.change]).optimizers[0].param_groups[0]["lr"] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("name", ["initialize", "initialize-orthogonally"])
+def test_printed_code_draws_the_weights_that_were_tested(name: str) -> None:
+    target, case = case_of(small, "init-too-small")
+    made = propose(case.training, case.trace, [case.cause], [finding(Severity.ERROR)])
+    [proposal] = [p for p in made if p.fix.name == name and p.part != "all"]
+    assert proposal.change is not None
+    assert proposal.change.model is not None
+    tested, printed = target.build().model, target.build().model
+    torch.manual_seed(0)
+    proposal.change.model(tested)
+    torch.manual_seed(0)
+    exec(proposal.fix.code, {"model": printed, "nn": nn, "torch": torch})
+    for one, other in zip(tested.parameters(), printed.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-4)  # gains are printed rounded

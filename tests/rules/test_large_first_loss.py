@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts, Trace
 from gradcheck_cli.rules.large_first_loss import large_first_loss as gc302
 from tests.rules.a_trace import GUESSING, a_trace, found, same_whatever_the_scale_and_order, skipped
+from tests.rules.answered import answer
 
 
 def begun(ratio: float | None, loss: str) -> Trace:
@@ -16,12 +18,14 @@ def begun(ratio: float | None, loss: str) -> Trace:
 
 
 @pytest.mark.parametrize(
-    ("loss", "severity"), [("stalled", Severity.WARNING), ("learning", Severity.NOTE)]
+    ("outcome", "severity"),
+    [(Outcome.WRONG, Severity.WARNING), (Outcome.FINE, Severity.NOTE), (None, Severity.NOTE)],
 )
-def test_it_is_a_warning_until_the_loss_is_below_that_of_a_constant(
-    loss: str, severity: Severity
+def test_it_is_a_warning_where_smaller_scores_learn_more(
+    outcome: Outcome | None, severity: Severity
 ) -> None:
-    [finding] = found(gc302, begun(15.0, loss))
+    tried = () if outcome is None else (answer("smaller-scores", outcome),)
+    [finding] = found(gc302, replace(begun(15.0, "stalled"), examination=tried))
     assert finding.severity is severity
     assert finding.evidence[0].measured == 15
 

@@ -13,7 +13,7 @@ PACKAGE = "gradcheck_cli"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "blame", "demos", "shadowing"}),
+    frozenset({"errors", "blame", "demos", "ops", "shadowing"}),
     frozenset({"records", "declared"}),
     frozenset({"plugins", "scripts", "policy", "comparing"}),
     frozenset({"targets", "rules", "renderers", "settings"}),

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from math import hypot, log10, sqrt
 from statistics import mean
 
+from gradcheck_cli.ops import BOUNDED, SOFTMAXES
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 from gradcheck_cli.rules.profile import arriving_norm, begun, first, late, typical
 
-BOUNDED = frozenset({"sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign"})
 # For these the slope is below 1 for half of the inputs or everywhere by design; initialization is
 # expected to make up for it (He et al. 2015, eq. 10).
 ONE_SIDED_SLOPE = sqrt(0.5)
 _SMALLEST = 1e-12
-SOFTMAXES = frozenset({"softmax", "softmin", "log_softmax"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from math import hypot, log10
 
+from gradcheck_cli.ops import SMOOTH
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 from gradcheck_cli.rules.profile import (
     arriving_rms,
@@ -16,7 +17,6 @@ from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.rules.zeros import uses_half, zeroed
 
 # Nonlinearities whose outputs have no fixed point of the variance that an initialization could hold.
-SMOOTH = frozenset({"gelu", "silu", "mish", "hardswish", "softplus", "tanhshrink"})
 # Findings that a lost gradient shows as.
 VANISHING = "vanishing-gradient zero-gradient collapsed-features poor-initialization stalled-loss"
 

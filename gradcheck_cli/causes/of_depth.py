@@ -1,6 +1,6 @@
 """Causes in the number of layers or time steps that a signal passes."""
 
-from gradcheck_cli.causes.attenuation import BOUNDED, budget
+from gradcheck_cli.causes.attenuation import budget
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, paths, signs
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
@@ -25,6 +25,7 @@ from gradcheck_cli.causes.shares import (
     STATISTICS,
     Shares,
 )
+from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import depths, first, late, typical

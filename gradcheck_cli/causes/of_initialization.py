@@ -4,7 +4,6 @@ from math import log10
 from statistics import mean
 
 from gradcheck_cli.causes.attenuation import (
-    BOUNDED,
     Budget,
     budget,
     crossings,
@@ -23,6 +22,7 @@ from gradcheck_cli.causes.circumstances import (
     saturated_at_start,
 )
 from gradcheck_cli.causes.shares import ENOUGH, LOGITS, SCORES, WEIGHTS, Shares
+from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import begun, first_logits, output_std, typical

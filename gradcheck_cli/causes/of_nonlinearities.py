@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import isfinite
 
-from gradcheck_cli.causes.attenuation import BOUNDED, budget
+from gradcheck_cli.causes.attenuation import budget
 from gradcheck_cli.causes.base import Evidence, Sign, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.circumstances import (
     VANISHING,
@@ -12,6 +12,7 @@ from gradcheck_cli.causes.circumstances import (
     saturated_at_start,
 )
 from gradcheck_cli.causes.shares import BOUNDED_SLOPES, ENOUGH, GATES
+from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Step
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.profile import (

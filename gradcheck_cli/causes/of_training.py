@@ -4,6 +4,7 @@ from statistics import median
 
 from gradcheck_cli.causes.base import Evidence, Support, cause, fact, signs
 from gradcheck_cli.causes.circumstances import broke_later
+from gradcheck_cli.ops import NARROW
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.growing import largest_update
@@ -12,7 +13,6 @@ from gradcheck_cli.rules.zeros import uses_half
 
 HARD = 0.03  # of the gradient that clipping leaves, below which it rules the size of steps
 MUCH = 5e-3  # of each weight per step: a decay that takes half of it in 140 steps
-_NARROW = {"float16", "fp16"}
 
 
 def _rate(trace: Trace) -> str:
@@ -148,7 +148,7 @@ def low_precision(seen: Evidence) -> Support | None:
         if (s := typical(late(trace), x.path, lambda r: r.lost)) is not None
     ]
     lost = median(shares) if shares else 0.0
-    narrow = trace.precision in _NARROW or any(
+    narrow = trace.precision in NARROW or any(
         p.dtype == "float16" for x in trace.layers for p in x.parameters
     )
     told = (

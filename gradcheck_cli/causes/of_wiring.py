@@ -6,19 +6,16 @@ from gradcheck_cli.causes.attenuation import crossings, sharp
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.circumstances import flat_end, pinned_output
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
+from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.mismatched_loss import REGRESSION
 from gradcheck_cli.rules.profile import first_logits, whole_signal
 
-_DETACHING = frozenset(
-    "detach detach_ data no_grad item tolist numpy numpy_force tensor new_tensor".split()
-)
 _STUCK = "stalled-loss disconnected-parameter zero-gradient"
 
 
 def _cuts(seen: Evidence, *, detaching: bool) -> list[Cut]:
-    return [c for c in seen.trace.cuts if (c.operation in _DETACHING) is detaching]
+    return [c for c in seen.trace.cuts if (c.operation in DETACHING) is detaching]
 
 
 def _silent(seen: Evidence) -> list[Layer]:
@@ -224,7 +221,7 @@ def _pinned_output(seen: Evidence) -> bool:
     """A squared error behind a bounded output that sits at its end, or hardly moves the loss."""
     trace = seen.trace
     before = trace.loss.activation_before
-    if trace.loss.kind not in REGRESSION or before not in {
+    if trace.loss.kind not in REGRESSION_LOSSES or before not in {
         "sigmoid",
         "tanh",
         "softmax",

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from gradcheck_cli.probe.calls import KEEP, PRODUCTS, tensors_in
+from gradcheck_cli.ops import CELLS, KEEP, PRODUCTS, RECURRENT
+from gradcheck_cli.probe.calls import tensors_in
 
-RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})  # whole sequences in one call
-CELLS = frozenset({"lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"})
 WEIGHTED = PRODUCTS | CELLS | {"multi_head_attention_forward"}
 LEAST_CALLS = 4  # of the same weights in one pass, from which they are applied along time
 

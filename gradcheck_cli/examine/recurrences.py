@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradcheck_cli.examine.changing import CELLS, RECURRENT, Call, Intervention, Layout
+from gradcheck_cli.examine.changing import Call, Intervention, Layout
+from gradcheck_cli.ops import CELLS, RECURRENT
 
 _OPEN = 2.5  # added to both biases of a gate, which is then open: sigmoid(5) = 0.993
 Proceed = Callable[..., Any]

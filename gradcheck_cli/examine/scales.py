@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradcheck_cli.examine.changing import CELLS, Call, Intervention, Layout, is_float
-from gradcheck_cli.probe.calls import SOFTMAX
+from gradcheck_cli.examine.changing import Call, Intervention, Layout, is_float
+from gradcheck_cli.ops import CELLS, SOFTMAX_CALLS
 
 Proceed = Callable[..., Any]
 _TIMES = frozenset({"mul", "__mul__", "__rmul__", "multiply", "mul_", "__imul__"})
@@ -112,14 +112,16 @@ class Scores(Intervention):
     def applies(self, call: Call, layout: Layout) -> bool:
         """Is it a softmax before the last weights, or attention in one call?"""
         hidden = call.index < layout.last_product
-        return hidden and (call.name in SOFTMAX or call.name == "scaled_dot_product_attention")
+        return hidden and (
+            call.name in SOFTMAX_CALLS or call.name == "scaled_dot_product_attention"
+        )
 
     def changed(self, call: Call, proceed: Proceed) -> Any:
         """Return what the call returns now."""
         given = call.first
         if given is None or not is_float(given):
             return proceed()
-        if call.name in SOFTMAX:
+        if call.name in SOFTMAX_CALLS:
             finite = given.detach()[given.detach().isfinite()]
             scale = _scale(finite)
         else:

@@ -8,14 +8,12 @@ from typing import Any
 from torch import Tensor
 
 from gradcheck_cli.examine.changing import Call, Intervention, Layout, is_float
-from gradcheck_cli.probe.calls import CLAMPS, SOFTMAX
+from gradcheck_cli.ops import BOUNDED, CLAMPS, LEAKY, SOFTMAX_CALLS, STEPS
 from gradcheck_cli.probe.nonlinearities import ALIASES, KNOWN
 
-BOUNDED = frozenset({"sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign"})
 # The slope that initialization makes up for in one-sided functions (He et al. 2015, eq. 10).
 ONE_SIDED_SLOPE = sqrt(0.5)
-_LEAKY = frozenset({"leaky_relu", "prelu", "rrelu"})  # never flat
-_CUTTING = frozenset("detach detach_ round sign sgn floor ceil trunc heaviside bernoulli".split())
+_CUTTING = STEPS | {"detach", "detach_"}
 Proceed = Callable[..., Any]
 
 
@@ -61,7 +59,7 @@ class OneSidedSlopes(_Slopes):
     def applies(self, call: Call, layout: Layout) -> bool:
         """Is it one before the last weights?"""
         name = ALIASES.get(call.name, call.name)
-        return name in KNOWN and name not in BOUNDED | _LEAKY and call.index < layout.last_product
+        return name in KNOWN and name not in BOUNDED | LEAKY and call.index < layout.last_product
 
 
 class OutputSlopes(_Slopes):
@@ -71,7 +69,7 @@ class OutputSlopes(_Slopes):
 
     def applies(self, call: Call, layout: Layout) -> bool:
         """Is it one behind the last weights?"""
-        known = ALIASES.get(call.name, call.name) in KNOWN or call.name in CLAMPS | SOFTMAX
+        known = ALIASES.get(call.name, call.name) in KNOWN or call.name in CLAMPS | SOFTMAX_CALLS
         return known and call.index > layout.last_product and call.name != "log_softmax"
 
 
@@ -82,7 +80,7 @@ class HiddenSoftmaxes(_Slopes):
 
     def applies(self, call: Call, layout: Layout) -> bool:
         """Is it one before the last weights?"""
-        return call.name in SOFTMAX and call.index < layout.last_product
+        return call.name in SOFTMAX_CALLS and call.index < layout.last_product
 
 
 class Reconnected(Intervention):

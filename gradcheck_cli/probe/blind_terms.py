@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from gradcheck_cli.probe import calls
+from gradcheck_cli import ops
 from gradcheck_cli.probe.calls import Origin
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.site import SourceSite
@@ -61,7 +61,7 @@ class BlindTerms:
         return self._is_reduced(name, given)
 
     def _is_reduced(self, name: str, given: list[torch.Tensor]) -> bool:
-        reduced = name in calls.LOSSES or (name in _REDUCTIONS and given[0].numel() > 1)
+        reduced = name in ops.LOSSES or (name in _REDUCTIONS and given[0].numel() > 1)
         return reduced and any(self.origin(t).calls for t in given)
 
     def _of(self, tensor: torch.Tensor) -> Blind | None:

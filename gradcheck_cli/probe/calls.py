@@ -10,37 +10,6 @@ from torch.nn.utils.rnn import PackedSequence
 from gradcheck_cli.probe.nonlinearities import Nonlinearity
 from gradcheck_cli.records.trace import SourceSite
 
-PRODUCTS = frozenset(
-    "linear matmul __matmul__ __rmatmul__ mm bmm mv addmm baddbmm einsum bilinear embedding tensordot "
-    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
-)
-NORMS = frozenset("layer_norm batch_norm group_norm instance_norm rms_norm normalize".split())
-LOSSES = frozenset(
-    "cross_entropy nll_loss binary_cross_entropy binary_cross_entropy_with_logits mse_loss l1_loss "
-    "smooth_l1_loss huber_loss kl_div gaussian_nll_loss poisson_nll_loss hinge_embedding_loss "
-    "multi_margin_loss multilabel_soft_margin_loss multilabel_margin_loss soft_margin_loss ctc_loss "
-    "cosine_embedding_loss triplet_margin_loss triplet_margin_with_distance_loss margin_ranking_loss".split()
-)
-SOFTMAX = frozenset("softmax log_softmax gumbel_softmax softmin".split())
-# Calls whose result carries no gradient, or only zeros, back to its argument.
-CUTS = frozenset(
-    "detach detach_ argmax argmin round round_ sign sgn floor floor_ ceil ceil_ trunc bernoulli item "
-    "tolist numpy heaviside bucketize multinomial one_hot argsort numpy_force data tensor new_tensor".split()
-)
-COMPARISONS = frozenset(
-    "gt lt ge le greater less greater_equal less_equal __gt__ __lt__ __ge__ __le__".split()
-)
-ADDS = frozenset("add add_ __add__ __iadd__ __radd__".split())
-DIFFERENCES = frozenset("sub subtract __sub__ __rsub__ rsub".split())
-CLAMPS = frozenset("clamp clamp_min clamp_ clamp_min_".split())
-# Functions with points where they have a value and no finite slope.
-STEEP = frozenset("sqrt sqrt_ acos acos_ arccos asin asin_ arcsin pow pow_ __pow__".split())
-ENDS = CUTS | COMPARISONS | CLAMPS  # where a gradient ends, always or somewhere
-KEEP = frozenset(
-    "view reshape flatten squeeze unsqueeze transpose permute contiguous float to t double mean "
-    "__getitem__ T mT unflatten expand swapaxes movedim clone type_as select narrow".split()
-)
-
 
 @dataclass(slots=True)
 class Call:

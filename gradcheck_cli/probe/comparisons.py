@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from gradcheck_cli.probe import calls, losses
+from gradcheck_cli import ops
+from gradcheck_cli.probe import losses
 from gradcheck_cli.probe.blind_terms import BlindTerms
 from gradcheck_cli.probe.calls import Origin
 from gradcheck_cli.probe.hooking import transformed
@@ -49,11 +50,11 @@ class Comparisons:
         if transformed():
             return  # values cannot be read there
         self.blind.saw(name, given, result)
-        if name in calls.LOSSES:
+        if name in ops.LOSSES:
             call = losses.loss_call(function, args, kwargs, result, self._last)
         elif not outside or not isinstance(result, torch.Tensor) or not result.requires_grad:
             return
-        elif name in calls.DIFFERENCES:
+        elif name in ops.DIFFERENCES:
             call = self._difference(given, result)
         elif name in _PICKS:
             call = self._pick(name, args, given, result)

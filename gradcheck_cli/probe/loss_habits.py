@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gradcheck_cli.ops import CLASS_LOSSES
 from gradcheck_cli.probe.accumulating import Accumulating
 from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
-_OF_CLASSES = frozenset({"cross_entropy", "nll_loss"})
 _IGNORED = -100  # as torch's losses have it, unless they are told
 
 
@@ -31,7 +31,7 @@ class LossHabits:
         self.places.update(step.blind.found)
         step.backward_ended()
         self.accumulating.saw(step.found, step.passes, step.backward_at)
-        labeled = [c for c in step.found if c.kind in _OF_CLASSES and c.target is not None]
+        labeled = [c for c in step.found if c.kind in CLASS_LOSSES and c.target is not None]
         self.compared += bool(labeled)
         self.ignored += bool(labeled) and all(map(_ignores_all, labeled))
 

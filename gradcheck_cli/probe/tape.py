@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
+from gradcheck_cli import ops
 from gradcheck_cli.probe import attention, calls, nonlinearities
 from gradcheck_cli.probe.calls import NOWHERE, Call, Origin, Running, tensors_in
 from gradcheck_cli.probe.comparisons import Comparisons
@@ -182,7 +183,7 @@ class Tape:
         if not given:
             return
         self.made.saw(name, args, given, result)
-        if name in calls.CLAMPS and calls.is_relu(args, kwargs):
+        if name in ops.CLAMPS and calls.is_relu(args, kwargs):
             name = "relu"
         elif name in {"hardtanh", "hardtanh_"} and calls.is_relu6(args, kwargs):
             name = "relu6"
@@ -191,16 +192,16 @@ class Tape:
                 again = calls.repeated(function, args, kwargs)
                 self._nonlinearity(name, given, result, again, after=layer.call)
             return
-        if name in calls.ENDS:
+        if name in ops.ENDS:
             self._cut(name, given)
-        elif name in calls.STEEP and calls.is_steep(name, args, kwargs):
+        elif name in ops.STEEP and calls.is_steep(name, args, kwargs):
             self._steep(name, given)
         self.compared.saw(function, name, args, kwargs, given, result, outside=not self._stack)
         if nonlinearities.find(name) is not None:
             self._nonlinearity(name, given, result, calls.repeated(function, args, kwargs))
-        elif name in calls.PRODUCTS:
+        elif name in ops.PRODUCTS:
             self._product(given, result)
-        elif name == "scaled_dot_product_attention" or name in calls.SOFTMAX:
+        elif name == "scaled_dot_product_attention" or name in ops.SOFTMAX_CALLS:
             self._attention(name, args, kwargs, given, result)
         else:
             self._passed(name, given, result)
@@ -290,14 +291,14 @@ class Tape:
                 return
         origins = [self.origin(t) for t in given]
         reads = frozenset().union(*(o.calls for o in origins))
-        keeps = name in calls.KEEP and len(given) == 1
+        keeps = name in ops.KEEP and len(given) == 1
         last = origins[0].last if keeps else None
         parameter = origins[0].parameter if keeps else None
         if not reads and parameter is None:
             return
-        if name in calls.ADDS and len({o.calls for o in origins if o.calls}) > 1:
+        if name in ops.ADDS and len({o.calls for o in origins if o.calls}) > 1:
             self.merges = True
-        if name in calls.NORMS and reads:
+        if name in ops.NORMS and reads:
             path = self._path(name, may_be_module=True)
             self._add(Call(path, name, False, reads, normalizes=True), result, last)
             return
@@ -309,12 +310,12 @@ class Tape:
         if not given[0].requires_grad:
             return
         if not self._stack:
-            if name in calls.CUTS and (makers := self.makers(given[0])):
+            if name in ops.CUTS and (makers := self.makers(given[0])):
                 self.loose.note(Cut(operation=name, layer=None, at=user_site()), makers)
             return
         if self.origin(given[0]).calls:
-            perhaps = self.comparisons if name in calls.COMPARISONS else self.clamps
-            noted = self.cuts if name in calls.CUTS else perhaps
+            perhaps = self.comparisons if name in ops.COMPARISONS else self.clamps
+            noted = self.cuts if name in ops.CUTS else perhaps
             noted.append(Cut(operation=name, layer=self.inside, at=user_site()))
 
     def _steep(self, name: str, given: list[torch.Tensor]) -> None:

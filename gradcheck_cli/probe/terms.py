@@ -10,16 +10,14 @@ from typing import Any
 
 import torch
 
+from gradcheck_cli.ops import CHANCE_LOSSES, CLASS_LOSSES, MEDIAN_LOSSES
 from gradcheck_cli.probe import candidates
 from gradcheck_cli.probe.losses import LossCall
 
 _PLACES = 16  # in the source, whose targets are followed
 _ROWS = 512  # targets kept for medians
 _WIDE = 65_536  # numbers in a row, above which no rows are kept
-_CLASSES = frozenset({"cross_entropy", "nll_loss"})
-_MEDIANS = frozenset({"l1_loss", "smooth_l1_loss", "huber_loss"})
 _SQUARES = frozenset({"mse_loss", "difference"})
-_CHANCES = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
 # Of losses over pairs and triples: what they are when all embeddings, or all scores, are the same.
 _ALL_SAME = {
     "triplet_margin_loss": ("anchor", "positive", "negative"),
@@ -28,7 +26,7 @@ _ALL_SAME = {
 }
 # Losses that are never negative; of the others (log-likelihoods of densities) nothing is known.
 NEVER_NEGATIVE = (
-    _CLASSES | _MEDIANS | _SQUARES | _CHANCES | frozenset(_ALL_SAME)
+    CLASS_LOSSES | MEDIAN_LOSSES | _SQUARES | CHANCE_LOSSES | frozenset(_ALL_SAME)
     | {"kl_div", "ctc_loss", "hinge_embedding_loss", "multi_margin_loss", "soft_margin_loss",
        "multilabel_margin_loss", "multilabel_soft_margin_loss"}
 )  # fmt: skip
@@ -57,7 +55,7 @@ class Term:
             return None
         if call.kind in candidates.KINDS and not target.is_floating_point():
             return self._least(call, output)
-        if call.kind in _CLASSES and not target.is_floating_point():
+        if call.kind in CLASS_LOSSES and not target.is_floating_point():
             return call.again(self._classes(call, output, target))
         if output.shape != target.shape or not target.is_floating_point():
             return None
@@ -168,9 +166,9 @@ def _of_values(
     kind, given = call.kind, call.options
     if kind in _SQUARES:
         return mean
-    if kind in _MEDIANS:
+    if kind in MEDIAN_LOSSES:
         return mean if rows is None else rows.median(0).values
-    if kind in _CHANCES:
+    if kind in CHANCE_LOSSES:
         weight = given.get("pos_weight")
         shrunk = (mean * count + 0.5) / (count + 1)
         if isinstance(weight, torch.Tensor):
@@ -254,7 +252,7 @@ class Terms:
 
 def _equal_chances(call: LossCall) -> torch.Tensor | None:
     """Return what the call would be if all classes had the same chance."""
-    if call.kind not in _CLASSES | _CHANCES or call.output is None:
+    if call.kind not in CLASS_LOSSES | CHANCE_LOSSES or call.output is None:
         return None
     axis = 1 if call.output.dim() > 1 else 0
     if call.kind == "cross_entropy" or call.kind.endswith("logits"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from gradcheck_cli.ops import RECTIFIERS, SQUASHING
 from gradcheck_cli.records.trace import Layer, Role, Trace
 
 SPELLINGS = {
@@ -10,10 +11,6 @@ SPELLINGS = {
     "hard_sigmoid": "hardsigmoid",
     "hard_tanh": "hardtanh",
 }
-SATURATING = frozenset({"sigmoid", "tanh", "hardsigmoid", "hardtanh", "softsign"})
-DYING = frozenset({"relu", "relu6", "threshold"})
-RECTIFIERS = DYING | {"leaky_relu", "prelu", "rrelu", "gelu", "silu", "mish", "hardswish", "elu"}
-SQUASHING = SATURATING | {"softmax", "log_softmax", "logsoftmax", "log_sigmoid"}
 
 
 def spelled(kind: str | None) -> str:

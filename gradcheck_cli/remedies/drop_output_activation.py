@@ -13,15 +13,9 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from gradcheck_cli.ops import DYING, SOFTMAX_KINDS, SQUASHING
 from gradcheck_cli.records.trace import Layer, SourceSite
-from gradcheck_cli.remedies.activations import (
-    SQUASHING,
-    is_call,
-    owner,
-    reachable,
-    shaping,
-    spelled,
-)
+from gradcheck_cli.remedies.activations import is_call, owner, reachable, shaping, spelled
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
@@ -29,8 +23,7 @@ from gradcheck_cli.remedies.surgery import exchange, together
 from gradcheck_cli.remedies.wording import first_site, listed, names, paste, sites, where
 from gradcheck_cli.targets.change import Change
 
-SOFTMAXES = frozenset({"softmax", "log_softmax", "logsoftmax", "softmin"})
-CLIPPING = frozenset({"relu", "relu6", "clamp", "threshold"})
+CLIPPING = DYING | {"clamp"}
 
 
 def same(value: Tensor, *_: object) -> Tensor:
@@ -49,7 +42,7 @@ def drop_output_activation(case: Case) -> Iterator[Draft]:
     layers = tuple(reachable(shaping(case.trace, SQUASHING | CLIPPING)))
     if layers:
         yield _without(layers, "at the output")
-    softmaxes = tuple(reachable(x for x in case.trace.layers if spelled(x.kind) in SOFTMAXES))
+    softmaxes = tuple(reachable(x for x in case.trace.layers if spelled(x.kind) in SOFTMAX_KINDS))
     if case.cause.name == "double-softmax" and set(softmaxes) - set(layers):
         yield _without(softmaxes, "wherever it stands")
     clamps = case.trace.clamps if case.cause.name == "wrong-output-activation" else ()

@@ -9,9 +9,10 @@ Sources        He et al. 2015, arXiv:1502.01852; Ioffe & Szegedy 2015, arXiv:150
 
 from collections.abc import Iterator
 
+from gradcheck_cli.ops import BOUNDED, DYING
 from gradcheck_cli.records.trace import Layer
 from gradcheck_cli.remedies import initialize, insert_normalization, swap_activation
-from gradcheck_cli.remedies.activations import DYING, SATURATING, hidden, reachable
+from gradcheck_cli.remedies.activations import hidden, reachable
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Edit
 from gradcheck_cli.remedies.surgery import together
@@ -75,7 +76,7 @@ def _draft(
 )
 def rebuild_layers(case: Case) -> Iterator[Draft]:
     """Draft activation + weights, then all three, then weights + normalization."""
-    kinds = SATURATING | DYING if case.cause.name == "dead-relu" else SATURATING
+    kinds = BOUNDED | DYING if case.cause.name == "dead-relu" else BOUNDED
     acts = tuple(reachable(hidden(case.trace, kinds)))
     drawn = drawable(case)
     normed = insert_normalization.targets(case)

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from gradcheck_cli.ops import LEAVING
 from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls, within
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.returning import DETACHING, LEAVING, RoundTrip
+from gradcheck_cli.remedies.returning import DETACHING, RoundTrip
 from gradcheck_cli.remedies.straight_through import (
     COMPARED,
     SHORT,

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
+from gradcheck_cli.ops import LEAVING
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.calls import Placed
 
-LEAVING = frozenset({"numpy", "numpy_force", "tolist", "array"})  # a tensor becomes plain numbers
 DETACHING = frozenset({"detach", "data"})
 
 

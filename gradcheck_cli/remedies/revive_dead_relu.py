@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from gradcheck_cli.ops import DYING
 from gradcheck_cli.records.trace import Role
-from gradcheck_cli.remedies.activations import DYING, hidden, reachable
+from gradcheck_cli.remedies.activations import hidden, reachable
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.change_learning_rate import scaled
 from gradcheck_cli.remedies.edits import Act, Edit

@@ -13,15 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import nn
 from torch.nn import functional
 
+from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Layer
-from gradcheck_cli.remedies.activations import (
-    SATURATING,
-    hidden,
-    is_call,
-    owner,
-    reachable,
-    spelled,
-)
+from gradcheck_cli.remedies.activations import hidden, is_call, owner, reachable, spelled
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
@@ -93,7 +87,7 @@ def edits(layers: Sequence[Layer], choice: str) -> tuple[Edit, ...]:
 )
 def swap_activation(case: Case) -> Iterator[Draft]:
     """Draft one swap per replacement, the usual one first."""
-    layers = tuple(reachable(hidden(case.trace, SATURATING)))
+    layers = tuple(reachable(hidden(case.trace, BOUNDED)))
     if not layers:
         return
     kinds = "/".join(dict.fromkeys(x.kind for x in layers))

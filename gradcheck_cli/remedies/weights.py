@@ -6,8 +6,9 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from gradcheck_cli.ops import RECTIFIERS
 from gradcheck_cli.records.trace import Layer, Role
-from gradcheck_cli.remedies.activations import RECTIFIERS, spelled
+from gradcheck_cli.remedies.activations import spelled
 from gradcheck_cli.remedies.base import Case
 from gradcheck_cli.remedies.surgery import WEIGHTED
 

@@ -16,10 +16,10 @@ from gradcheck_cli.replay.modes import Modes, Region
 from gradcheck_cli.replay.recording import Recording, Unit, site_text
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Path, at, mapped
+from gradcheck_cli.targets.loop import HALF
 from gradcheck_cli.targets.losses import on_floats
 from gradcheck_cli.targets.randomness import seed_everything
 
-HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 Resolve = Callable[[nn.Module], nn.Module]
 
 

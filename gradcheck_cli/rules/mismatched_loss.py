@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.ops import LOGIT_LOSSES, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
@@ -16,7 +17,6 @@ from gradcheck_cli.rules.base import (
 from gradcheck_cli.rules.progress import progress
 
 EXPERIMENTS = ("loss-domain", "samples-in-loss")
-_LOGITS = {"cross_entropy", "binary_cross_entropy_with_logits"}
 _SQUASHING = {"softmax", "gumbel_softmax", "sigmoid", "relu", "relu6", "hardsigmoid"}
 # What an output can reach, by its last nonlinearity.
 _REACH = {
@@ -26,7 +26,6 @@ _REACH = {
     "hardtanh": (-1.0, 1.0),
 }
 _REACH |= {"relu": (0.0, float("inf")), "softmax": (0.0, 1.0), "softplus": (0.0, float("inf"))}
-REGRESSION = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 
 
 @rule("GC405", "mismatched-loss")
@@ -80,7 +79,7 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, .
             "the classes: samples compete with each other.",
             (),
         )
-    if loss.kind in _LOGITS and before in _SQUASHING:
+    if loss.kind in LOGIT_LOSSES and before in _SQUASHING:
         return f"{loss.kind} expects logits, but its input went through {before} already.", ()
     if loss.kind == "nll_loss" and before in {"softmax", "sigmoid"}:
         return (
@@ -95,7 +94,7 @@ def _out_of_reach(trace: Trace, outside: float) -> tuple[str, tuple[Evidence, ..
     loss, data, before = trace.loss, trace.data, trace.loss.activation_before
     reach = _REACH.get(before or "")
     if (
-        loss.kind in REGRESSION
+        loss.kind in REGRESSION_LOSSES
         and reach
         and data.target_low is not None
         and data.target_high is not None

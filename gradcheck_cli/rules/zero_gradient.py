@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from gradcheck_cli.ops import SMOOTH_BOUNDED
 from gradcheck_cli.records.trace import Layer, Step, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -15,8 +16,6 @@ from gradcheck_cli.rules.base import (
 from gradcheck_cli.rules.profile import late, typical
 from gradcheck_cli.rules.progress import progress
 from gradcheck_cli.rules.zeros import zeroed
-
-SMOOTH_BOUNDED = frozenset({"sigmoid", "tanh", "softmax", "softsign"})
 
 
 @rule("GC103", "zero-gradient")

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from gradcheck_cli.ops import HALF
 from gradcheck_cli.records.trace import Layer, Step, Trace
 from gradcheck_cli.rules.profile import CONSTANT, late, typical
 
 SLOPELESS = frozenset(
     {"argmax", "argmin", "round", "sign", "sgn", "floor", "ceil", "trunc", "heaviside"}
 )
-HALF = frozenset({"float16", "bfloat16", "fp16", "bf16"})
 _CONSTANT = 1e-4  # share of an output that depends on the sample below which it is a constant
 
 

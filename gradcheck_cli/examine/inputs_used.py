@@ -13,6 +13,7 @@ from gradcheck_cli.examine.passes_over import evaluating, without_dropout
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.targets.randomness import seed_everything
 
 NONE = 1e-6  # of the spread of outputs: nothing but rounding
 
@@ -40,6 +41,7 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
         stack.enter_context(evaluating(subject.model))
         stack.enter_context(without_dropout())
         stack.enter_context(torch.no_grad())
+        seed_everything(0)  # a model that draws noise draws the same each time
         before = subject.main(subject.outputs(batch)).float()
         for name, tensor in differing.items():
             effect = _effect(scene, before, name, tensor)
@@ -65,6 +67,7 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
 def _effect(scene: Scene, before: Tensor, name: str, tensor: Tensor) -> float | None:
     """Return the largest change of outputs, relative to their size; None where the model refuses."""
     subject = scene.subject
+    seed_everything(0)
     try:
         after = subject.main(subject.outputs(subject.batches[0], {name: tensor})).float()
     except GradcheckError:

@@ -13,6 +13,7 @@ from gradcheck_cli.examine.passes_over import evaluating, without_dropout
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.targets.randomness import seed_everything
 from gradcheck_cli.targets.wording import tensors_in
 
 CHANGE = 1e-3  # of an output, relative to the spread of outputs: far above rounding in float32
@@ -108,6 +109,7 @@ def _outputs(
 
         return hook
 
+    seed_everything(0)  # a model that draws noise draws the same each time
     handles = [m.register_forward_hook(note(n)) for n, m in subject.model.named_modules() if n]
     try:
         return subject.main(subject.outputs(batch, inputs)).float(), seen

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gradcheck_cli.examine.passes_over import evaluating, without_dropout
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.targets.randomness import seed_everything
 
 SHORTEST = 4
 CHANGE = 1e-4  # of the spread of outputs: above rounding in float32
@@ -53,6 +54,7 @@ def quietly(subject: Subject) -> Iterator[None]:
 def outputs_of(subject: Subject, tokens: Tokens, values: Tensor | None = None) -> Tensor:
     """Return the main output for other tokens in their place."""
     inputs = None if values is None else {tokens.name: values}
+    seed_everything(0)  # a model that draws noise draws the same each time
     return subject.main(subject.outputs(tokens.batch, inputs)).float()
 
 

@@ -175,3 +175,19 @@ def test_no_time_is_no_answer() -> None:
     with pytest.raises(NotApplicableError, match="no time"):
         clocked.step(subject.batches[0])
     assert trace.taken == 12
+
+
+class Noisy(nn.Module):
+    """Draws noise in every pass, as a variational autoencoder does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 16), nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        return self.last(x + torch.randn_like(x))
+
+
+def test_noise_is_no_mixing_of_samples() -> None:
+    assert asked(samples_in_model, model=Noisy, steps=4)["samples-in-model"].outcome is Outcome.FINE

@@ -8,7 +8,7 @@ from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Finding, Severity, Skip
 from gradcheck_cli.records.recording import Advice
-from gradcheck_cli.records.report import History, LayerSummary, LossSummary, Verdict
+from gradcheck_cli.records.report import History, LayerSummary, LossCurve, LossSummary, Verdict
 from gradcheck_cli.records.trace import Gap, Layer, Reading, Step, Trace
 from gradcheck_cli.rules import telling
 from gradcheck_cli.rules.base import loop_mistakes
@@ -177,19 +177,27 @@ _SERIES: dict[str, Quantity] = {
 }
 
 
-def history(trace: Trace) -> History:
-    """Return per-layer curves over at most 60 steps, and the loss over at most 400."""
+def history(trace: Trace, subject: str | None = None) -> History:
+    """Return per-layer curves over at most 60 steps, and the loss over at most 400.
+
+    With a `subject`, the model that this loss trains beside others, the loss is named after it.
+    """
     steps = _spaced(trace.observed, _COLUMNS)
     series: dict[str, dict[str, tuple[float | None, ...]]] = {}
     for name, quantity in _SERIES.items():
         rows = {x.path: _row(steps, x.path, quantity) for x in trace.layers}
         series[name] = {p: row for p, row in rows.items() if any(v is not None for v in row)}
     curve = _spaced(trace.steps, _CURVE)
+    losses = tuple(s.loss for s in curve)
+    at = trace.loop.backward_at if trace.loop is not None else None
+    name = f"{subject}, {at}" if at else subject or ""
+    alone = LossCurve(name=name, words=loss(trace).words, losses=losses)
     return History(
         steps=tuple(s.index for s in steps),
         series=series,
         loss_steps=tuple(s.index for s in curve),
-        losses=tuple(s.loss for s in curve),
+        losses=losses,
+        beside=(alone,) if subject is not None else (),
     )
 
 

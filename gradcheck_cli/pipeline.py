@@ -113,7 +113,7 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
         gaps=(*trace.gaps, *observed.gaps, *concluding.stopped_early(trace, stopped)),
         layers=concluding.summaries(trace),
         loss=concluding.loss(trace),
-        history=concluding.history(trace),
+        history=concluding.history(trace, observed.subject if observed.beside else None),
         next_steps=concluding.next_steps(
             found, judgment.findings, fixes, observed.advice, taken=trace.taken
         ),

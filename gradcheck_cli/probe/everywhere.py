@@ -277,7 +277,7 @@ class Everywhere:
 
     def _open_session(self, group: Group, names: Sequence[str] | None) -> Session:
         several = bool(self.sessions or self._optimizers or len(group.models) > 1)
-        found = tuple(names) if names is not None else names_of(group.models)
+        found = tuple(names or names_of(group.models, (n for s in self.sessions for n in s.names)))
         session = Session(
             group,
             found if several else ("",),

@@ -87,6 +87,7 @@ class LoopWatch:
         return LoopFacts(
             backwards=max((a.backwards for a in seen), default=0),
             updates=max((a.updates for a in seen), default=0),
+            backward_at=next((a.backward_at for a in seen if a.backward_at), None),
             habits=(*self._habits(known), *more),
         )
 

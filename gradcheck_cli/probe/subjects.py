@@ -2,13 +2,16 @@
 
 import gc
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import FrameType
+from typing import Any
 
 import torch
 from torch import nn
 
 from gradcheck_cli.probe.picking import is_lazy
+from gradcheck_cli.probe.sites import is_installed
 from gradcheck_cli.records.trace import Gap
 
 Optimizers = Sequence[torch.optim.Optimizer]
@@ -115,12 +118,15 @@ def scripted(models: Iterable[nn.Module]) -> tuple[Gap, ...]:
 
 
 def names_of(models: Sequence[nn.Module], taken: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return a name for each: the variable of the script that holds it, else its class."""
-    variables = vars(sys.modules["__main__"])
+    """Return a name for each: the variable of the script that holds it, else its class.
+
+    Names in `taken` belong to other models.
+    """
+    variables = list(_variables())
     names: list[str] = []
     used = set(taken)
     for model in models:
-        known = (n for n, v in list(variables.items()) if v is model and not n.startswith("_"))
+        known = (n for n, v in variables if v is model and not n.startswith("_"))
         stem = name = next(known, type(model).__name__)
         number = 2
         while name in used:
@@ -128,3 +134,22 @@ def names_of(models: Sequence[nn.Module], taken: Iterable[str] = ()) -> tuple[st
         used.add(name)
         names.append(name)
     return tuple(names)
+
+
+def _variables() -> Iterator[tuple[str, Any]]:
+    """Yield the script's variables, then those of its functions that run, the outermost first."""
+    yield from list(vars(sys.modules["__main__"]).items())
+    frames: list[FrameType] = []
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to look up the stack
+    while frame is not None:
+        if not is_installed(frame.f_code.co_filename):
+            frames.append(frame)
+        frame = frame.f_back
+    for frame in reversed(frames):
+        scope = frame.f_locals
+        yield from list(scope.items())
+        owner = scope.get("self")
+        if isinstance(owner, nn.Module):
+            yield from owner.named_children()
+        elif hasattr(owner, "__dict__"):
+            yield from list(vars(owner).items())

@@ -19,7 +19,7 @@ from gradcheck_cli.records.diagnosis import (
 )
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Confidence, Crash, Evidence, Finding, Severity, Skip
-from gradcheck_cli.records.report import History, LayerSummary, Report, RunFacts, Verdict
+from gradcheck_cli.records.report import History, LayerSummary, LossCurve, Report, RunFacts, Verdict
 from gradcheck_cli.records.shapes import (
     ByName,
     Key,
@@ -185,12 +185,19 @@ LAYER = Record(
     ),
 )
 CURVE = Many(Optional(Number(digits=4)), flow=True)
+LOSS_CURVE = Record(
+    LossCurve,
+    Key("name", TEXT, always=True),
+    Key("words", TEXT),
+    Key("losses", Many(NUMBER, flow=True)),
+)
 HISTORY = Record(
     History,
     Key("steps", Many(WHOLE, flow=True)),
     Key("series", ByName(ByName(CURVE))),
     Key("loss_steps", Many(WHOLE, flow=True)),
     Key("losses", Many(NUMBER, flow=True)),
+    Key("beside", Many(LOSS_CURVE)),
 )
 REPORT = Record(
     Report,

@@ -31,7 +31,10 @@ def joined(reports: Sequence[Report]) -> Report:
         crashed=_distinct(c for r in reports for c in r.crashed),
         gaps=_distinct(g for r in reports for g in r.gaps),
         layers=tuple(x for r in reports for x in r.layers),
-        history=_history(worst.history, [r.history for r in reports]),
+        history=replace(
+            _history(worst.history, [r.history for r in reports]),
+            beside=tuple(curve for r in reports for curve in r.history.beside),
+        ),
         next_steps=_distinct(n for r in reports for n in r.next_steps),
     )
 

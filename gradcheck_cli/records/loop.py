@@ -54,6 +54,7 @@ class LoopFacts:
 
     backwards: int = 0
     updates: int = 0
+    backward_at: SourceSite | None = None  # where the first backward pass began
     habits: tuple[Habit, ...] = ()
 
     def habits_of(self, kind: Kind) -> tuple[Habit, ...]:

@@ -44,6 +44,15 @@ class LayerSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LossCurve:
+    """The loss of one of several trainings beside each other."""
+
+    name: str = ""  # the model that it trains, and where its backward pass begins
+    words: str = ""  # its numbers
+    losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """Per-layer curves for pictures: `series[quantity][path]` has one value per entry of `steps`."""
 
@@ -51,6 +60,7 @@ class History:
     series: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
     loss_steps: tuple[int, ...] = ()
     losses: tuple[float, ...] = ()
+    beside: tuple[LossCurve, ...] = ()  # of all trainings, where there are several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.records.report import Verdict
+from gradcheck_cli.records.report import LossCurve, Verdict
 
 if TYPE_CHECKING:
     from gradcheck_cli.records.report import Report, RunFacts
@@ -49,6 +49,13 @@ def percent(share: float | None) -> str:
 def mean(values: Sequence[float]) -> float:
     """Return the mean; unlike `statistics.fmean` it makes NaN of infinities that cancel."""
     return sum(values) / len(values)
+
+
+def loss_curves(report: "Report") -> list[LossCurve]:
+    """Return the losses to draw: one without a name, or those of all trainings beside each other."""
+    if report.history.beside:
+        return list(report.history.beside)
+    return [LossCurve(words=loss_words(report), losses=report.history.losses)]
 
 
 def loss_words(report: "Report") -> str:

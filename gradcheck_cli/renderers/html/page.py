@@ -18,7 +18,7 @@ from gradcheck_cli.renderers.marks import leading, marks
 from gradcheck_cli.renderers.words import (
     VERDICTS,
     clean,
-    loss_words,
+    loss_curves,
     mean,
     number,
     partial,
@@ -54,7 +54,7 @@ def render(report: Report) -> str:
             leading=leading(report),
             profiles=[c for c in (_gradients(report), _updates(report)) if c],
             loss=_loss(report),
-            loss_words=loss_words(report),
+            losses=[c for c in loss_curves(report) if c.words],
             layers=sorted(report.layers, key=lambda x: x.order),
             worst={path: mark.value for path, mark in marks(report).items()},
             answers=ordered(report.examination),

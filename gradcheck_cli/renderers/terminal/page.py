@@ -18,7 +18,8 @@ from gradcheck_cli.renderers.terminal.rows import Row, rows_of
 from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes, remarks
 from gradcheck_cli.renderers.words import (
     VERDICTS,
-    loss_words,
+    clean,
+    loss_curves,
     number,
     partial,
     percent,
@@ -101,12 +102,13 @@ def _head(report: Report, pen: Pen) -> Iterator[Text]:
 
 
 def _loss(report: Report, pen: Pen) -> Iterator[Text]:
-    losses = report.history.losses
-    if len(losses) < 2:
-        return
-    drawn = spark(losses, _strip_width(pen), pen.glyphs, span_of(losses))
-    yield Text("")
-    yield from pen.beside(Text("   loss      ") + ink(drawn, INK), loss_words(report))
+    curves = [c for c in loss_curves(report) if len(c.losses) > 1]
+    if curves:
+        yield Text("")
+    for curve in curves:
+        drawn = spark(curve.losses, _strip_width(pen), pen.glyphs, span_of(curve.losses))
+        said = f"{curve.words} ({clean(curve.name)})" if curve.name else curve.words
+        yield from pen.beside(Text("   loss      ") + ink(drawn, INK), said)
 
 
 def _strip_width(pen: Pen) -> int:

@@ -12,11 +12,13 @@ from gradcheck_cli.probe.blind_terms import BlindTerms
 from gradcheck_cli.probe.calls import Origin
 from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.losses import LossCall
+from gradcheck_cli.probe.picking import unreadable
 from gradcheck_cli.probe.sites import calling_place, calling_places, user_site
 from gradcheck_cli.records.site import SourceSite
 
 _PICKS = frozenset({"gather", "__getitem__", "take_along_dim"})
 _PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "multiply"})
+_MASKS = _PRODUCTS | {"where", "masked_fill", "masked_fill_", "masked_select", "__getitem__"}
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class Comparisons:
     cleared: Callable[[], bool] = lambda: False  # are there no gradients?
     found: list[LossCall] = field(default_factory=list)
     passes: list[Hashable] = field(default_factory=list)  # backward passes, by where they began
+    blanked: bool = False  # something with a gradient was masked out whole
     backward_at: SourceSite | None = None
     blind: BlindTerms = field(init=False)
 
@@ -49,6 +52,8 @@ class Comparisons:
         call = None
         if transformed():
             return  # values cannot be read there
+        if name in _MASKS and isinstance(result, torch.Tensor) and result.requires_grad:
+            self.blanked = self.blanked or _is_blank(given, result)
         self.blind.saw(name, given, result)
         if name in ops.LOSSES:
             call = losses.loss_call(function, args, kwargs, result, self._last)
@@ -116,3 +121,11 @@ class Comparisons:
         if len(logs) != 1 or len(chances) != 1:
             return None
         return losses.against_chances(chances[0], logs[0], result)
+
+
+def _is_blank(given: list[torch.Tensor], result: torch.Tensor) -> bool:
+    """Is nothing left of what carries a gradient, and was there something?"""
+    source = next((t for t in given if t.requires_grad), None)
+    if source is None or source.numel() < 2 or unreadable(result) is not None:
+        return False
+    return not result.any() and bool(source.any())

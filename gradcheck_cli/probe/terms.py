@@ -40,8 +40,8 @@ class Term:
     total: torch.Tensor | None = None  # of targets, per position
     rows: torch.Tensor | None = None  # the first targets, for medians
     count: int = 0
-    low: float = float("inf")
-    high: float = -float("inf")
+    first: torch.Tensor | None = None  # target that was seen
+    varies: bool = False  # are there others?
 
     def constant_loss(self, call: LossCall) -> torch.Tensor | None:
         """Return the value of the call, had it been given the best constant for the targets so far.
@@ -63,7 +63,7 @@ class Term:
         if call.kind == "gaussian_nll_loss":
             return self._density(call, target)
         predicted = self._prediction(call, output)
-        if predicted is None or (self.low == self.high and call.kind != "cross_entropy"):
+        if predicted is None or (not self.varies and call.kind != "cross_entropy"):
             return None
         value = call.again(predicted)
         if call.kind in _SQUARES:  # the mean was fitted to these targets
@@ -109,14 +109,16 @@ class Term:
             self.total, self.rows, self.count = torch.zeros_like(rows[0]), None, 0
         self.total = self.total + rows.sum(0)
         self.count += rows.shape[0]
-        self.low, self.high = min(self.low, float(rows.min())), max(self.high, float(rows.max()))
+        if self.first is None or self.first.shape != rows[0].shape:
+            self.first, self.varies = rows[0].clone(), False
+        self.varies = self.varies or bool((rows != self.first).any())
         if rows.shape[1] <= _WIDE:
             kept = rows if self.rows is None else torch.cat([self.rows, rows])
             self.rows = kept[:: -(-kept.shape[0] // _ROWS)]
 
     def _density(self, call: LossCall, target: torch.Tensor) -> torch.Tensor | None:
         """Return what one mean and one variance per position lose; None where all targets are alike."""
-        if self.rows is None or self.rows.shape[0] < 2 or self.low == self.high:
+        if self.rows is None or self.rows.shape[0] < 2 or not self.varies:
             return None
         shape = target.shape[1:]
         assert self.total is not None

@@ -128,4 +128,6 @@ def _is_blank(given: list[torch.Tensor], result: torch.Tensor) -> bool:
     source = next((t for t in given if t.requires_grad), None)
     if source is None or source.numel() < 2 or unreadable(result) is not None:
         return False
+    if not bool(source.isfinite().all()):  # as after an update by no number: 0 times it is none
+        return any(t.numel() > 1 and not t.requires_grad and not t.any() for t in given)
     return not result.any() and bool(source.any())

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import torch
+
 from gradcheck_cli.ops import CLASS_LOSSES
 from gradcheck_cli.probe.accumulating import Accumulating
 from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.losses import LossCall
+from gradcheck_cli.probe.picking import unreadable
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
@@ -31,9 +34,10 @@ class LossHabits:
         self.places.update(step.blind.found)
         step.backward_ended()
         self.accumulating.saw(step.found, step.passes, step.backward_at)
-        labeled = [c for c in step.found if c.kind in CLASS_LOSSES and c.target is not None]
+        labeled = [c for c in step.found if c.target is not None]
+        ignored = [_counts_nothing(c, blanked=step.blanked) for c in labeled]
         self.compared += bool(labeled)
-        self.ignored += bool(labeled) and all(map(_ignores_all, labeled))
+        self.ignored += bool(ignored) and all(ignored)
 
     def settle(self, scale: float, clip: float | None) -> None:
         """The step is over: the scaler's factor, and the norm of gradients as used by that as they came."""
@@ -51,8 +55,19 @@ class LossHabits:
             yield Habit(kind=Kind.IGNORED, times=self.ignored, of=self.compared)
 
 
-def _ignores_all(call: LossCall) -> bool:
-    target = call.target
-    if target is None or target.is_floating_point():
+def _counts_nothing(call: LossCall, *, blanked: bool) -> bool:
+    """Is there no target, or is each ignored, weighed with 0 or masked out?
+
+    A loss that is 0 by itself, as that of a margin that is kept, was not `blanked`.
+    """
+    target, weight = call.target, call.options.get("weight")
+    if target is None or unreadable(target) is not None:
         return False
-    return bool((target == call.options.get("ignore_index", _IGNORED)).all())
+    if not target.numel() or (isinstance(weight, torch.Tensor) and not weight.any()):
+        return True
+    if call.kind in CLASS_LOSSES and not target.is_floating_point():
+        ignored = call.options.get("ignore_index", _IGNORED)
+        if bool((target == ignored).all()):
+            return True
+    output = call.output
+    return blanked and (call.unused or (output is not None and not output.any()))

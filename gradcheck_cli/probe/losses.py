@@ -40,6 +40,8 @@ class LossCall:
     made_by: frozenset[int | str] = frozenset()  # layers and parameters that computed the target
     choice: bool = False  # it picks log-probabilities
     reached: bool = False  # the backward pass came by
+    arrived: bool = False  # a gradient, of whatever size
+    unused: bool = False  # of several values only zeros, or no numbers, arrived
     coefficient: torch.Tensor | None = None  # d(loss) / d(value), once backward has come by
     of: frozenset[int | str] = frozenset()  # layers and parameters that computed the output
     in_pass: int | None = None  # the backward pass of the step that came by
@@ -55,7 +57,15 @@ class LossCall:
     ) -> None:
         """Have the gradient read that arrives at `tensor`."""
         if tensor.requires_grad and unreadable(tensor) is None:
-            tensor.register_hook(unheard(partial(read, self)))
+            tensor.register_hook(unheard(partial(self._arrives, read)))
+
+    def _arrives(
+        self, read: "Callable[[LossCall, torch.Tensor], None]", gradient: torch.Tensor
+    ) -> None:
+        nothing = gradient.numel() > 1 and not bool((gradient.isfinite() & (gradient != 0)).any())
+        self.unused = nothing and (self.unused or not self.arrived)
+        self.arrived = True
+        read(self, gradient)
 
 
 @lru_cache(maxsize=64)

@@ -1,12 +1,13 @@
 """What judging costs beside training: long traces, reports, and looks for findings during the run.
 
-    python -m benchmarks.judging [--steps 20000] [--pairs 3] [--only PART] [--check]
+    python -m benchmarks.judging [--steps 20000] [--pairs 3] [--only PART] [--check] [--write]
 
 Ratios are of processor time, plain and watched runs alternate in one process, the median counts. The
 model is an MLP for digits of 28x28 pixels (784-256-256-10, batches of 128), and one of 1 ms a step.
 """
 
 import argparse
+import json
 import statistics
 import sys
 import time
@@ -14,16 +15,20 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from benchmarks import callbacks
 from gradcheck_cli import watch
 from gradcheck_cli.probe.history import STEPS
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.watching import Watch
+
+RESULTS = Path(__file__).with_name("judging.json")  # from which a table of docs/cost.md is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,16 @@ def _fastest(call: Callable[[], object]) -> float:
     return min(costs)
 
 
+def of_pairs(train: Callable[..., float], steps: int, pairs: int, what: str, limit: float) -> Row:
+    """Return the row of a training that is bare and watched in turns."""
+    train(20, watched=True)
+    found = []
+    for _ in range(pairs):
+        plain = train(steps, watched=False)
+        found.append(train(steps, watched=True) / plain)
+    return Row(what, statistics.median(found), limit, "x")
+
+
 def judging() -> Row:
     """Judge the longest trace that is kept, from nothing each time."""
     [session] = long_run(STEPS)._everywhere.sessions  # noqa: SLF001 - ours
@@ -116,6 +131,13 @@ def reporting() -> Row:
     return Row("report() after 100,000 steps", _fastest(seen.report), 1.0, "s")
 
 
+def _keep(rows: list[Row]) -> None:
+    """Replace these rows among those that were kept."""
+    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    kept |= {row.what: [row.measured, row.limit, row.unit] for row in rows}
+    RESULTS.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     """Print the rows; with --check return 1 when a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -123,6 +145,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--only", default="", help="part of a row's name")
     parser.add_argument("--check", action="store_true", help="exit 1 when a limit is exceeded")
+    parser.add_argument("--write", action="store_true", help=f"keep the rows in {RESULTS.name}")
     given = parser.parse_args()
     torch.set_num_threads(1)
     mlp, small = ([784, 256, 256, 10], 128), ([64, 256, 128, 10], 128)
@@ -135,6 +158,27 @@ def main() -> int:
             ratio(*mlp, given.steps, given.pairs, **looks),
             1.03,
             "x",
+        ),
+        "lightning": lambda: of_pairs(
+            callbacks.lightning,
+            given.steps,
+            given.pairs,
+            f"Lightning's callback over {given.steps:,} steps of an MLP",
+            1.03,
+        ),
+        "transformers": lambda: of_pairs(
+            callbacks.transformers,
+            given.steps,
+            given.pairs,
+            f"the callback of transformers over {given.steps:,} steps of an MLP",
+            1.03,
+        ),
+        "compiled": lambda: of_pairs(
+            callbacks.compiled,
+            500,
+            given.pairs,
+            "a compiled MLP over 500 steps, compiling included",
+            1.05,
         ),
         "small steps": lambda: Row(
             "watch() over 10,000 steps of about 1 ms",
@@ -149,6 +193,8 @@ def main() -> int:
         if given.only in name:
             rows.append(measure())
             print(rows[-1], flush=True)
+    if given.write:
+        _keep(rows)
     return int(given.check and not all(row.met for row in rows))
 
 

@@ -55,6 +55,15 @@ def beside() -> str:
     return f"{table(('tool', 'reads', *models), rows)}\n{said} {reasons}"
 
 
+def long_runs() -> str:
+    """Return the table of long runs, of benchmarks/judging.py."""
+    rows = [
+        (what, f"{measured:.3f} {unit}", f"{limit:g} {unit}")
+        for what, (measured, limit, unit) in kept("judging").items()
+    ]
+    return table(("what", "measured", "goal, at most"), rows)
+
+
 def growth() -> str:
     """Return the table of how the cost grows, of benchmarks/scaling.py."""
     found = kept("scaling")

@@ -415,6 +415,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "gallery": gallery,
     "cost": costs.watching,
     "beside": costs.beside,
+    "long-runs": costs.long_runs,
     "growth": costs.growth,
     "levels": levels,
     "profile": lambda: pictures.profile_text(PICTURES),

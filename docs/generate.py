@@ -23,6 +23,7 @@ GALLERY = DOCS / "gallery"
 PACKAGE = "gradcheck_cli"
 HEAD = "<!-- Written by docs/generate.py. Edit the code, then run `python -m docs.generate`. -->\n"
 
+NOT_RUN = "<!-- not run: a piece of a training -->\n"
 EXITS = {
     "OK": "measured and judged, with nothing at or above `--fail-on` (default: error); never anything else",
     "FINDINGS": "findings at or above it; of `fix`: something is wrong and no proven fix can be written",
@@ -67,6 +68,7 @@ def rules() -> str:
     from gradcheck_cli.causes import CAUSES
     from gradcheck_cli.remedies.cards import CARDS
     from gradcheck_cli.rules import RULES
+    from gradcheck_cli.rules.examples import Example, examples
 
     text = "# Rules\n\nHundreds group them: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 numbers, 6 wiring, 7 data, 8 the loop.\n\n"
     rows = [
@@ -76,6 +78,9 @@ def rules() -> str:
     text += table(("code", "name", "up to", "what it finds"), rows)
     for rule in RULES:
         text += f"\n## {rule.code} {rule.name}\n\n" + "".join(card(rule.card))
+        example = examples().get(rule.code, Example("", ""))
+        for title, code in example._asdict().items():
+            text += f'{NOT_RUN}```python title="{title}"\n{code}\n```\n\n'
         if rule.thresholds:
             values = [(f"`{name}`", f"{value:g}") for name, value in rule.thresholds.items()]
             text += table(("threshold", "value"), values) + "\n"

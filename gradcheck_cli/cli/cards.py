@@ -82,7 +82,13 @@ def _card(wanted: str) -> Iterator[Text]:
 def _of_rule(
     rule: "Rule", causes: Sequence["CauseRule"], cards: Sequence["Card"]
 ) -> Iterator[Text]:
+    from gradcheck_cli.rules.examples import examples
+
     yield from _titled(f"{rule.code} {rule.name}", f"rule, {rule.severity}", rule.card)
+    if (example := examples().get(rule.code)) is not None:
+        for title, code in (("Bad", example.bad), ("Good", example.good)):
+            yield from _section(title, "")
+            yield from (Text(f"  {line}") for line in code.splitlines())
     if rule.thresholds:
         yield from _section("Thresholds", f"set them under [tool.gradcheck.rules.{rule.code}]")
         for name, value in rule.thresholds.items():

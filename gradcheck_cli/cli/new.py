@@ -111,7 +111,12 @@ def add(root: Path, what: What, name: str, *, of: str = "", hundred: int = 4) ->
     test.write_text(_template(f"{what.value}_test").substitute(filled), encoding="utf-8")
     listing = _imported(listing, f"gradcheck_cli.{place.folder}.{function}", function)
     catalogue.write_text(_listed(listing, place.listed, function, code), encoding="utf-8")
-    return file, catalogue, test
+    if what is not What.RULE:
+        return file, catalogue, test
+    example = folder / "examples.toml"
+    held = example.read_text(encoding="utf-8")
+    example.write_text(held + _template("rule_example").substitute(filled), encoding="utf-8")
+    return file, catalogue, example, test
 
 
 def _template(name: str) -> Template:

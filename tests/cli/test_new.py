@@ -24,6 +24,7 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / there).parent.mkdir(parents=True)
         shutil.copy(ROOT / there, tmp_path / there)
         (tmp_path / "tests" / place.folder).mkdir(parents=True)
+    (tmp_path / "gradcheck_cli/rules/examples.toml").touch()
     return tmp_path
 
 
@@ -40,7 +41,7 @@ def entries(listing: Path, variable: str) -> list[str]:
 
 @pytest.mark.parametrize("what", What)
 def test_it_stands_in_the_list_and_is_imported(checkout: Path, what: What) -> None:
-    file, listing, test = add(checkout, what, "drifting-weights", of=OF.get(what, ""))
+    file, listing, *_, test = add(checkout, what, "drifting-weights", of=OF.get(what, ""))
     assert "drifting_weights" in entries(listing, PLACES[what].listed)
     assert f"{PLACES[what].folder}.drifting_weights import drifting_weights" in listing.read_text()
     for written in (file, test):
@@ -48,7 +49,8 @@ def test_it_stands_in_the_list_and_is_imported(checkout: Path, what: What) -> No
 
 
 def test_a_rule_gets_the_next_free_code_of_its_hundred(checkout: Path) -> None:
-    _, listing, _ = add(checkout, What.RULE, "drifting-weights", hundred=3)
+    _, listing, example, _ = add(checkout, What.RULE, "drifting-weights", hundred=3)
+    assert "[GC303]" in example.read_text()
     names = entries(listing, "RULES")
     assert names[names.index("drifting_weights") - 1] == "large_first_loss"
     assert "drifting_weights,  # GC303\n" in listing.read_text()
@@ -75,10 +77,11 @@ def test_what_it_writes_passes_its_own_test(tmp_path: Path, what: What) -> None:
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     written = [str(f) for f in add(tmp_path, what, "drifting-weights", of=OF.get(what, ""))]
+    sources = [file for file in written if file.endswith(".py")]
     for words in (
         ["pytest", "-q", "-p", "no:cacheprovider", written[-1]],
-        ["ruff", "check", "-q", *written],
-        ["ruff", "format", "--check", "-q", *written],
+        ["ruff", "check", "-q", *sources],
+        ["ruff", "format", "--check", "-q", *sources],
     ):
         command = [sys.executable, "-m", *words]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -6,6 +6,7 @@ from gradcheck_cli.causes.of_data import degenerate_data, labels_without_signal,
 from gradcheck_cli.causes.of_depth import depth_without_normalization, long_recurrence
 from gradcheck_cli.causes.of_experiments import OF_EXPERIMENTS
 from gradcheck_cli.causes.of_factors import constant_factor
+from gradcheck_cli.causes.of_hooks import gradient_hook
 from gradcheck_cli.causes.of_initialization import init_too_large, init_too_small
 from gradcheck_cli.causes.of_nonlinearities import (
     dead_relu,
@@ -34,6 +35,7 @@ from gradcheck_cli.causes.of_wiring import (
 CAUSES: tuple[CauseRule, ...] = (
     saturating_activation,
     constant_factor,
+    gradient_hook,
     init_too_small,
     init_too_large,
     depth_without_normalization,

@@ -77,7 +77,7 @@ class Everywhere:
         enter(losses_seen(self._backward))
         add(self.stance.close)
         enter(compiles_seen(self.stance.compiles))
-        enter(self.loop)
+        enter(self.loop.on(self.fixed.models if self.fixed else ()))
         add(register_optimizer_step_post_hook(self._after_update).remove)  # after the loop's
         if self.fixed is None:
             enter(optimizers_seen(self._optimizers.append))

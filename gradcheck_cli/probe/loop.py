@@ -18,6 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from gradcheck_cli.probe.checkpoints import CheckpointWatch
 from gradcheck_cli.probe.clearing import Account
+from gradcheck_cli.probe.gradient_hooks import GradientHooks
 from gradcheck_cli.probe.latecomers import Latecomers
 from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.patches import backwards_seen, optimizers_seen, scaled_updates_seen
@@ -44,6 +45,8 @@ class LoopWatch:
     rewrapping: RewrapWatch = field(default_factory=RewrapWatch)
     modes: ModeWatch = field(default_factory=ModeWatch)
     latecomers: Latecomers = field(default_factory=Latecomers)
+    hooks: GradientHooks = field(default_factory=GradientHooks)
+    models: Sequence[torch.nn.Module] = ()  # whose hooks were there before
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
     _asked: bool = False  # a scaler was asked for an update
@@ -56,6 +59,11 @@ class LoopWatch:
     def __post_init__(self) -> None:
         self.checkpoints = CheckpointWatch(self.modes)
 
+    def on(self, models: Sequence[torch.nn.Module]) -> Self:
+        """Look also at the hooks that these models have already."""
+        self.models = models
+        return self
+
     def __enter__(self) -> Self:
         self._exit.callback(register_optimizer_step_post_hook(self._updated).remove)
         self._exit.enter_context(backwards_seen(self._begins, self._ends))
@@ -63,6 +71,7 @@ class LoopWatch:
         self._exit.enter_context(scaled_updates_seen(self._asks))
         self._exit.enter_context(schedulers_seen(self._scheduled))
         self._exit.enter_context(self.checkpoints.watching())
+        self.hooks.watch(self.models, self._exit)
         self.scaling.watch(self._exit)
         self.modes.watch(self._exit)
         return self
@@ -91,13 +100,14 @@ class LoopWatch:
             habits=(*self._habits(known), *more),
         )
 
-    def came_late(
+    def of_models(
         self, optimizers: Sequence[Optimizer], models: Mapping[str, torch.nn.Module]
     ) -> Iterator[Habit]:
-        """Say which parameters of the models these optimizers could not take when they were made."""
+        """Say what the models' hooks do, and which parameters came too late for these optimizers."""
+        yield from self.hooks.habits(models)
         held = set().union(*map(ids_of, self.accounts)) if self.accounts else set()
         at = next((a.built_at for o in optimizers if (a := self.accounts.get(o))), None)
-        return self.latecomers.habits(models, optimizers, held, at)
+        yield from self.latecomers.habits(models, optimizers, held, at)
 
     def _habits(self, optimizers: Sequence[Optimizer]) -> Iterator[Habit]:
         for optimizer in optimizers:

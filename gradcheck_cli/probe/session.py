@@ -237,7 +237,7 @@ class Session:
     def _habits(self) -> Iterator[Habit]:
         yield from self.recorder.loss_habits.habits()
         named = dict(zip(self.names, self.group.models, strict=False))
-        yield from self.loop.came_late(self.recorder.optimizers, named)
+        yield from self.loop.of_models(self.recorder.optimizers, named)
         if self._was_in_training_mode and self._in_eval_mode:
             names = differing(self.group.models)
             yield Habit(kind=Kind.EVAL_MODE, times=self._in_eval_mode, of=self.steps, names=names)

@@ -65,6 +65,11 @@ def calling_places() -> tuple[tuple[CodeType, int], ...]:
     return tuple(found)
 
 
+def site_of_code(code: CodeType) -> SourceSite:
+    """Return where a function is written."""
+    return SourceSite(_shown(code.co_filename), code.co_firstlineno)
+
+
 @lru_cache(maxsize=4096)
 def _shown(file: str) -> str:
     path, here = Path(file), Path.cwd()

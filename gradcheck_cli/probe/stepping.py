@@ -41,10 +41,11 @@ def observe(
     """
     most = steps if most is None or enough is None else most
     recorder = Recorder([training.model], training.optimizers, training.site_of)
-    with recorder, LoopWatch() as loop:
+    with recorder, LoopWatch().on([training.model]) as loop:
 
         def so_far() -> Trace:
-            seen = loop.facts(training.optimizers, recorder.loss_habits.habits())
+            habits = (*recorder.loss_habits.habits(), *loop.hooks.habits({"": training.model}))
+            seen = loop.facts(training.optimizers, habits)
             return replace(recorder.trace(training.precision), loop=seen)
 
         try:

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     IGNORED = "ignored"  # inspected steps in which all labels were ignored, or there were none
     TRAIN_MODE = "train mode"  # spells between updates with dropout acting without a graph
     EVAL_MODE = "eval mode"  # updates in a row, up to the last, in eval mode, after train mode
+    HOOKED = "hooked"  # calls of a hook of the user's on gradients, and the factor of their size
     ASCENDS = "ascends"  # the optimizer goes up: `maximize`, or a negative rate
 
 

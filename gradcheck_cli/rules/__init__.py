@@ -25,6 +25,7 @@ from gradcheck_cli.rules.frozen_parameter import frozen_parameter
 from gradcheck_cli.rules.gradients_cleared_too_early import gradients_cleared_too_early
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared
 from gradcheck_cli.rules.held_back import held_back
+from gradcheck_cli.rules.hooked_gradient import hooked_gradient
 from gradcheck_cli.rules.ignored_positions import ignored_positions
 from gradcheck_cli.rules.labels_all_ignored import labels_all_ignored
 from gradcheck_cli.rules.large_first_loss import large_first_loss
@@ -60,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     vanishing_gradient,  # GC101
     exploding_gradient,  # GC102
     zero_gradient,  # GC103
+    hooked_gradient,  # GC104
     dying_relu,  # GC201
     saturated_activation,  # GC202
     collapsed_features,  # GC203

@@ -9,7 +9,7 @@ SMALL = "vanishing-gradient zero-gradient cut-gradient update-too-small stalled-
 LARGE = "exploding-gradient update-too-large diverging-loss risen-loss non-finite"
 
 
-@cause("gradient-hook", f"{SMALL} {LARGE}")
+@cause("gradient-hook", f"hooked-gradient {SMALL} {LARGE}")
 def gradient_hook(seen: Evidence) -> Support | None:
     """A hook of your own makes gradients much smaller or larger on their way.
 
@@ -19,7 +19,9 @@ def gradient_hook(seen: Evidence) -> Support | None:
     Sources        PyTorch docs, Backward Hooks execution; own derivation.
     """
     loop = seen.trace.loop
-    small, large = seen.has(*SMALL.split()), seen.has(*LARGE.split())
+    raised = seen.has("hooked-gradient")  # by --severity
+    small = raised or seen.has(*SMALL.split())
+    large = raised or seen.has(*LARGE.split())
     found = [
         h
         for h in (loop.habits_of(Kind.HOOKED) if loop is not None else ())

@@ -29,7 +29,7 @@ def test_usual_factors_are_nothing(factor: float) -> None:
     [
         (0.0, "Your hook at train.py:7 sets gradients at layer `a` to zero."),
         (0.09, "changes the size of gradients at layer `a` by a factor of 0.09."),
-        (1000.0, "by a factor of 1,000."),
+        (1000.0, "by a factor of 1000."),
     ],
 )
 def test_what_is_less_than_a_tenth_or_more_than_ten_times_is_a_note(

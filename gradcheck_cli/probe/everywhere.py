@@ -241,8 +241,8 @@ class Everywhere:
             session.losses.extend(self._shared[1])
 
     def _session_of(self, optimizer: Optimizer) -> Session | None:
-        if known := next((s for s in self.sessions if s.trains(optimizer)), None):
-            return known
+        if known := [s for s in self.sessions if optimizer in s.recorder.optimizers]:
+            return known[0]
         if self.fixed is not None or id(optimizer) in self._foreign:
             return None
         for session in self.sessions:

@@ -30,6 +30,7 @@ class Shard:
     sharded: frozenset[str] = frozenset()  # layers whose parameters are spread over the ranks
     batch_size: int | None = None
     baseline: float | None = None  # loss of the best constant prediction on its samples
+    data_baseline: float | None = None  # of the part that compares with targets, beside other terms
 
     def plain(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -37,8 +38,15 @@ class Shard:
             "sharded": sorted(self.sharded),
             "batch_size": self.batch_size,
             "baseline": self.baseline,
+            "data_baseline": self.data_baseline,
             "steps": [
-                {"index": s.index, "loss": s.loss, "readings": _plain(s)} for s in self.steps
+                {
+                    "index": s.index,
+                    "loss": s.loss,
+                    "data_loss": s.data_loss,
+                    "readings": _plain(s),
+                }
+                for s in self.steps
             ],
         }
 
@@ -49,12 +57,13 @@ class Shard:
             Step(
                 index=s["index"],
                 loss=s["loss"],
+                data_loss=s["data_loss"],
                 readings={path: _reading(r) for path, r in s["readings"].items()},
             )
             for s in plain["steps"]
         )
         sharded = frozenset(plain["sharded"])
-        return cls(steps, sharded, plain["batch_size"], plain["baseline"])
+        return cls(steps, sharded, plain["batch_size"], plain["baseline"], plain["data_baseline"])
 
 
 def _plain(step: Step) -> dict[str, dict[str, Any]]:
@@ -93,7 +102,13 @@ def shard_of(models: Sequence[nn.Module], trace: Trace, world: int = 1) -> Shard
     }
     layers = (x.path for x in trace.layers if any(p.name in spread for p in x.parameters))
     steps = _thinned(trace.steps, max(_FEWEST, _STEPS_OF_ALL // world))
-    return Shard(steps, frozenset(layers), trace.data.batch_size, trace.loss.baseline)
+    return Shard(
+        steps,
+        frozenset(layers),
+        trace.data.batch_size,
+        trace.loss.baseline,
+        trace.loss.data_baseline,
+    )
 
 
 def _thinned(steps: Sequence[Step], most: int) -> tuple[Step, ...]:
@@ -125,6 +140,7 @@ def merged(trace: Trace, own: Shard, others: dict[int, Shard]) -> Trace:
     for step in trace.steps:
         same = {r: known[step.index] for r, known in by_index.items() if step.index in known}
         losses = [step.loss, *(s.loss for s in same.values())]
+        parts = [step.data_loss, *(s.data_loss for s in same.values())]
         partly = any(not s.readings for s in same.values())  # then its sums would not be whole
         readings = {
             path: _together(
@@ -135,20 +151,26 @@ def merged(trace: Trace, own: Shard, others: dict[int, Shard]) -> Trace:
             for path, reading in step.readings.items()
             if not partly
         }
-        steps.append(replace(step, loss=sum(losses) / len(losses), readings=readings))
+        loss, data_loss = sum(losses) / len(losses), _mean(parts)
+        steps.append(replace(step, loss=loss, data_loss=data_loss, readings=readings))
         for drift in _drifts(step, same, own.sharded):
             drifts.setdefault(drift.layer, drift)
     everyone = [own, *others.values()]
     sizes = [s.batch_size for s in everyone if s.batch_size is not None]
-    baselines = [s.baseline for s in everyone if s.baseline is not None]
-    baseline = sum(baselines) / len(baselines) if baselines else None
+    whole, part = _mean([s.baseline for s in everyone]), _mean([s.data_baseline for s in everyone])
+    baseline, data_baseline = (None, part) if trace.loss.apart else (whole, None)
     return replace(
         trace,
         steps=tuple(steps),
         drifts=tuple(drifts.values()),
         data=replace(trace.data, batch_size=sum(sizes) if sizes else None),
-        loss=replace(trace.loss, baseline=baseline),
+        loss=replace(trace.loss, baseline=baseline, data_baseline=data_baseline),
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _together(own: Reading, others: Sequence[Reading], *, sharded: bool) -> Reading:

@@ -88,10 +88,6 @@ class Session:
         """Has the loss just jumped, or stopped being a number?"""
         return self._alarm.ringing
 
-    def trains(self, optimizer: torch.optim.Optimizer) -> bool:
-        """Does `optimizer` belong to this training?"""
-        return optimizer in self.recorder.optimizers
-
     def holds(self, tensors: Sequence[torch.Tensor]) -> bool:
         """Are all of these among its parameters?"""
         held = {id(p) for model in self.group.models for p in model.parameters()}

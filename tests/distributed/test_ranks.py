@@ -10,7 +10,7 @@ from gradcheck_cli.errors import UsageError
 from gradcheck_cli.probe.places import Ranks, ranks
 from gradcheck_cli.probe.ranks import Shard, merged, shard_of
 from gradcheck_cli.records.moments import Moments
-from gradcheck_cli.records.trace import Reading, Step, Trace
+from gradcheck_cli.records.trace import LossFacts, Reading, Step, Trace
 from gradcheck_cli.rules.drifted_replicas import drifted_replicas
 
 
@@ -42,6 +42,17 @@ def test_gradients_at_outputs_are_of_the_mean_over_all_ranks() -> None:
     own = trace(reading(1.0))
     [step] = merged(own, Shard(own.steps), {1: Shard(own.steps)}).steps
     assert step.readings["a"].output_grad == Moments(16, 0, 0, 4.0, 8.0, 1.0)
+
+
+def test_parts_of_the_loss_and_what_a_constant_loses_there_are_means_over_ranks() -> None:
+    def on(rank: float) -> Trace:
+        facts = LossFacts(apart=True, data_baseline=2.0 + rank)
+        return Trace(steps=(Step(index=0, loss=5.0, data_loss=1.0 + rank),), loss=facts)
+
+    sent = Shard.of(json.loads(json.dumps(shard_of([], on(1.0)).plain())))
+    result = merged(on(0.0), shard_of([], on(0.0)), {1: sent})
+    assert result.steps[0].data_loss == 1.5
+    assert (result.loss.baseline, result.loss.data_baseline) == (None, 2.5)
 
 
 def test_shards_of_weights_are_added_and_an_empty_one_changes_nothing() -> None:

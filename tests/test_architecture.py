@@ -47,7 +47,6 @@ TORCH_ALLOWED = {
 
 MOST_LINES = 300
 LONGER_WITH_REASON: dict[str, str] = {
-    "probe/tape.py": "one pass over one stack of calls; its parts share every name",
     "probe/recorder.py": "the only mutable object; its hooks share its state",
 }
 

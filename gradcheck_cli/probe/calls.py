@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
+from gradcheck_cli.ops import CLAMPS
 from gradcheck_cli.probe.nonlinearities import Nonlinearity
 from gradcheck_cli.records.trace import SourceSite
 
@@ -67,24 +68,31 @@ def tensors_in(values: Any, depth: int = 3) -> Iterator[torch.Tensor]:
             yield from tensors_in(getattr(values, name, None), depth - 1)
 
 
-def is_relu(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def meant(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Return the nonlinearity that a clamp or a hardtanh with these arguments is, else the name."""
+    if name in CLAMPS and _is_relu(args, kwargs):
+        return "relu"
+    return "relu6" if name.removesuffix("_") == "hardtanh" and _is_relu6(args, kwargs) else name
+
+
+def _is_relu(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Does `clamp` with these arguments cut off at zero only?"""
     low = kwargs.get("min", args[1] if len(args) > 1 else None)
     high = kwargs.get("max", args[2] if len(args) > 2 else None)
     return isinstance(low, (int, float)) and low == 0 and high is None
 
 
-def is_steep(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Has this call of `STEEP` a point without a finite slope? Of powers those between 0 and 1."""
-    power = args[1] if len(args) > 1 else kwargs.get("exponent")
-    return "pow" not in name or (isinstance(power, (int, float)) and 0 < power < 1)
-
-
-def is_relu6(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _is_relu6(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Does `hardtanh` with these arguments run from 0 to 6? `nn.ReLU6` is written that way."""
     low = kwargs.get("min_val", args[1] if len(args) > 1 else None)
     high = kwargs.get("max_val", args[2] if len(args) > 2 else None)
     return bool(low == 0 and high == 6)
+
+
+def is_steep(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Has this call of `STEEP` a point without a finite slope? Of powers those between 0 and 1."""
+    power = args[1] if len(args) > 1 else kwargs.get("exponent")
+    return "pow" not in name or (isinstance(power, (int, float)) and 0 < power < 1)
 
 
 def repeated(

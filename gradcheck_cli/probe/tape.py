@@ -6,8 +6,7 @@ the nonlinearity that follows, however they are written (`nn.ReLU()`, `F.relu(x)
 Calls inside a layer's own module are that layer's business and are not noted.
 """
 
-import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,16 +14,15 @@ import torch
 
 from gradcheck_cli import ops
 from gradcheck_cli.probe import attention, calls, nonlinearities
-from gradcheck_cli.probe.calls import NOWHERE, Call, Origin, Running, tensors_in
+from gradcheck_cli.probe.calls import Call, Origin, Running, tensors_in
 from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.loose_ends import LooseEnds
+from gradcheck_cli.probe.origins import Origins
 from gradcheck_cli.probe.sites import calling_place, user_site
 from gradcheck_cli.probe.teachers import Made, sources
 from gradcheck_cli.probe.units import Again
 from gradcheck_cli.records.trace import Cut
 
-# FSDP hands a module copies of its inputs, made by this function, which no function mode sees.
-_WRAPPING = "RegisterPostBackward"
 _PROPERTIES = frozenset({"data", "T", "mT", "H", "mH"})  # that give a tensor
 
 
@@ -65,33 +63,17 @@ class Tape:
     backward_value: torch.Tensor | None = None
     open: bool = True
     deaf: bool = False  # an optimizer computes its update
-    _origins: dict[int, tuple[weakref.ref[torch.Tensor], Origin]] = field(default_factory=dict)
-    _nodes: dict[Any, Origin] = field(default_factory=dict)  # by the node of the graph that made it
+    _origins: Origins = field(init=False)
     _stack: list[Running] = field(default_factory=list)
-    _places: dict[str, list[Any]] = field(
-        default_factory=dict
-    )  # owner:name -> places in the source
+    _places: dict[str, list[Any]] = field(default_factory=dict)  # in the source, by owner:name
 
     def __post_init__(self) -> None:
-        self.compared = Comparisons(self.origin, self.makers)
-
-    def origin(self, tensor: torch.Tensor) -> Origin:
-        """Return what is known about where `tensor` came from."""
-        entry = self._origins.get(id(tensor))
-        if entry is not None and entry[0]() is tensor:
-            return entry[1]
-        named = self.parameter_names.get(id(tensor))
-        if named:
-            return Origin(parameter=named[0])
-        node = tensor.grad_fn
-        if node is not None and type(node).__name__.startswith(_WRAPPING):
-            before = [self._nodes[n] for n, _ in node.next_functions if n in self._nodes]
-            return Origin(frozenset().union(*(o.calls for o in before)))
-        return NOWHERE
+        self._origins = Origins(self.parameter_names)
+        self.compared = Comparisons(self._origins.of, self.makers)
 
     def makers(self, tensor: torch.Tensor) -> frozenset[int | str]:
         """Return what computed a tensor without a graph: identities of parameters, paths of layers."""
-        todo, seen = set(self.origin(tensor).calls), set[int]()
+        todo, seen = set(self._origins.of(tensor).calls), set[int]()
         while todo:  # up to the nearest layers with weights
             seen.add(index := todo.pop())
             if not self.calls[index].is_weights:
@@ -102,12 +84,6 @@ class Tape:
     def overhears(self, *call: Any) -> None:
         """A call returned while it is looked away."""
         self.made.overhears(*call)
-
-    def set_origin(self, tensor: torch.Tensor, origin: Origin) -> None:
-        """Note where `tensor` came from."""
-        self._origins[id(tensor)] = (weakref.ref(tensor), origin)
-        if tensor.grad_fn is not None:
-            self._nodes[tensor.grad_fn] = origin
 
     def enter(self, path: str, *, layer: Call | None, native: bool, leaf: bool) -> None:
         """A module's forward begins; `layer` is its call when it holds parameters."""
@@ -127,13 +103,13 @@ class Tape:
 
     def _layer_ran(self, index: int, inputs: Any, output: Any) -> None:
         call = self.calls[index]
-        call.reads = self.reads_of(tensors_in(inputs))
+        call.reads = self._origins.reads(tensors_in(inputs))
         inner = [
             i for i in range(index + 1, len(self.calls)) if self.calls[i].path.startswith(call.path)
         ]
         origin = Origin(frozenset({inner[-1] if inner else index}))
         for tensor in tensors_in(output):
-            self.set_origin(tensor, origin)
+            self._origins.note(tensor, origin)
 
     def close(self) -> None:
         """Nothing more is noted; no tensor is kept."""
@@ -141,7 +117,6 @@ class Tape:
         self.compared.found.clear()
         self.backward_value = None
         self._origins.clear()
-        self._nodes.clear()
         self._places.clear()
         self._stack.clear()
 
@@ -159,10 +134,6 @@ class Tape:
     def _layer(self) -> Running | None:
         """The running module that is a layer, if any."""
         return next((r for r in reversed(self._stack) if r.call is not None), None)
-
-    def reads_of(self, tensors: Iterable[torch.Tensor]) -> frozenset[int]:
-        """Return the calls that any of the tensors came from."""
-        return frozenset().union(*(self.origin(t).calls for t in tensors))
 
     def saw(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
@@ -183,10 +154,7 @@ class Tape:
         if not given:
             return
         self.made.saw(name, args, given, result)
-        if name in ops.CLAMPS and calls.is_relu(args, kwargs):
-            name = "relu"
-        elif name in {"hardtanh", "hardtanh_"} and calls.is_relu6(args, kwargs):
-            name = "relu6"
+        name = calls.meant(name, args, kwargs)
         if layer is not None:  # a layer class of the user's: only its nonlinearities matter
             if nonlinearities.find(name) is not None:
                 again = calls.repeated(function, args, kwargs)
@@ -224,7 +192,7 @@ class Tape:
         self.calls.append(call)
         origin = Origin(frozenset({len(self.calls) - 1}), last)
         for tensor in tensors_in(result):
-            self.set_origin(tensor, origin)
+            self._origins.note(tensor, origin)
 
     def _nonlinearity(
         self,
@@ -237,7 +205,7 @@ class Tape:
         found = nonlinearities.find(name)
         if found is None or not isinstance(result, torch.Tensor):
             return
-        reads = self.origin(given[0]).calls if after is None else frozenset({after})
+        reads = self._origins.of(given[0]).calls if after is None else frozenset({after})
         if not reads and not given[0].requires_grad:
             return  # a nonlinearity of the data is preprocessing
         path = self._path(found.name, may_be_module=True)
@@ -247,13 +215,13 @@ class Tape:
 
     def _product(self, given: list[torch.Tensor], result: Any) -> None:
         """Note `x @ w` as a run of the layer that owns w."""
-        parameters = [o.parameter for t in given if (o := self.origin(t)).parameter]
+        parameters = [o.parameter for t in given if (o := self._origins.of(t)).parameter]
         layers = {self.layer_of[p] for p in parameters if p in self.layer_of}
         if not layers or not isinstance(result, torch.Tensor):
             self._passed("matmul", given, result)
             return
         path = min(layers)
-        self._add(Call(path, "parameter", True, self.reads_of(given)), result)
+        self._add(Call(path, "parameter", True, self._origins.reads(given)), result)
         self.listener.product(path, result)
 
     def _attention(
@@ -269,7 +237,7 @@ class Tape:
         product = name == "scaled_dot_product_attention"
         path = self._path(name, may_be_module=True)
         attends = product or result.dim() > 2
-        call = Call(path, name, False, self.reads_of(given), attends=attends, at=user_site())
+        call = Call(path, name, False, self._origins.reads(given), attends=attends, at=user_site())
         self._add(call, result, name)
         scores = None
         if product:
@@ -283,13 +251,13 @@ class Tape:
         """Any other call: its result comes from whatever its arguments came from."""
         if name == "broadcast_tensors":
             for before, after in zip(given, result, strict=False):
-                self.set_origin(after, self.origin(before))
+                self._origins.note(after, self._origins.of(before))
             return
         if isinstance(result, torch.Tensor) and not result.requires_grad:
             given = sources(name, given)
             if not given:
                 return
-        origins = [self.origin(t) for t in given]
+        origins = [self._origins.of(t) for t in given]
         reads = frozenset().union(*(o.calls for o in origins))
         keeps = name in ops.KEEP and len(given) == 1
         last = origins[0].last if keeps else None
@@ -304,7 +272,7 @@ class Tape:
             return
         origin = Origin(reads, last, parameter)
         for tensor in tensors_in(result):
-            self.set_origin(tensor, origin)
+            self._origins.note(tensor, origin)
 
     def _cut(self, name: str, given: list[torch.Tensor]) -> None:
         if not given[0].requires_grad:
@@ -313,18 +281,18 @@ class Tape:
             if name in ops.CUTS and (makers := self.makers(given[0])):
                 self.loose.note(Cut(operation=name, layer=None, at=user_site()), makers)
             return
-        if self.origin(given[0]).calls:
+        if self._origins.of(given[0]).calls:
             perhaps = self.comparisons if name in ops.COMPARISONS else self.clamps
             noted = self.cuts if name in ops.CUTS else perhaps
             noted.append(Cut(operation=name, layer=self.inside, at=user_site()))
 
     def _steep(self, name: str, given: list[torch.Tensor]) -> None:
-        if self.origin(given[0]).calls:
+        if self._origins.of(given[0]).calls:
             self.steep.append(Cut(operation=name, layer=self.inside, at=user_site()))
 
     def backward_begins(self, loss: torch.Tensor) -> None:
         """The user calls `loss.backward()`: the forward pass is over."""
-        self.loss_reads |= self.origin(loss).calls
+        self.loss_reads |= self._origins.of(loss).calls
         self.compared.backward_begins()
         value = loss.detach()
         self.backward_value = value if self.backward_value is None else self.backward_value + value

@@ -109,7 +109,7 @@ def test_a_layer_that_is_never_called_is_found_and_does_not_stop_ddp(tmp_path: P
         ((), "torchrun started 2 processes"),
         (("--strategy", "ddp", "--steps", "auto"), "give a number with --strategy"),
         (("--strategy", "ddp", "--optimizer", "LBFGS"), "LBFGS runs the model several times"),
-        (("--strategy", "ddp", "--lr", "-1"), "lr is -1.0; it must be above 0"),
+        (("--strategy", "ddp", "--lr", "-1"), "--lr -1.0: input should be greater than 0"),
     ],
 )
 def test_what_does_not_fit_is_one_line_of_rank_0_and_the_code_of_all(

@@ -4,7 +4,7 @@ from benchmarks.programs import pictures
 from benchmarks.programs.program import Program
 
 LIGHTNING = ("Lightning-AI/pytorch-lightning", "7f0c3436cd3f6ad3753125672024fc415cbcb414")
-LESSONS = ("Lightning-AI/tutorials", "15817658a2d63afa338b9e1cd8454fb98d746fac")
+PYRO = ("pyro-ppl/pyro", "ff6ae1c9572591791aae8842bcd702fcf0b46fd6")
 
 
 def lightning(name: str, *options: str, **given: object) -> Program:
@@ -17,15 +17,8 @@ def lightning(name: str, *options: str, **given: object) -> Program:
     return Program(title, "lightning", *LIGHTNING, (place, *options), **values)  # type: ignore[arg-type]
 
 
-CPU = ("--trainer.accelerator", "cpu", "--trainer.logger", "False")
-FEW = ("--trainer.max_epochs", "2", "--trainer.enable_progress_bar", "False")
-FIT = (*CPU, *FEW, "--trainer.limit_val_batches", "2", "--trainer.limit_test_batches", "2")
 PROGRAMS = (
     lightning("pytorch/bug_report/bug_report_model"),
-    lightning("pytorch/basics/autoencoder", *FIT, "--trainer.limit_predict_batches", "1"),
-    lightning(
-        "pytorch/basics/backbone_image_classifier", *FIT, "--trainer.limit_predict_batches", "1"
-    ),
     lightning("fabric/image_classifier/train_torch", "--epochs", "2"),
     lightning("fabric/image_classifier/train_fabric", "--epochs", "2"),
     lightning("fabric/kfold_cv/train_fabric", "--epochs", "1", "--folds", "2"),
@@ -43,4 +36,15 @@ PROGRAMS = (
         environment=(("EPISODES", "60"),),
     ),
     lightning("fabric/build_your_own_trainer/run"),
+    Program(
+        "pyro svi_lightning",
+        "lightning",
+        *PYRO,
+        (
+            *("examples/svi_lightning.py", "--size", "4000", "--max_epochs", "2"),
+            *("--accelerator", "cpu", "--devices", "1"),
+        ),
+        path=(".",),
+        files=("pyro", "examples"),
+    ),
 )

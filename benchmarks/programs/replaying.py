@@ -12,6 +12,8 @@ from typing import Any
 from gradcheck_cli import witnessing
 from gradcheck_cli.__main__ import main
 from gradcheck_cli.replay.reproducing import Replayed, reproduced
+from gradcheck_cli.rerun.repeating import Rerun
+from gradcheck_cli.targets.repeatable import Either
 
 
 def answered(to: Path) -> None:
@@ -20,10 +22,13 @@ def answered(to: Path) -> None:
 
     def repeated(session: Any, played: Any) -> Any:
         repeat, untried = asked(session, played)
+        first = repeat.first if isinstance(repeat, Either) else repeat
         answer = untried
-        if isinstance(repeat, Replayed):
-            with repeat.around(), repeat.replay:
-                answer = str(reproduced(repeat.replay))
+        if isinstance(first, Replayed):
+            with first.around(), first.replay:
+                answer = str(reproduced(first.replay))
+        elif isinstance(first, Rerun):
+            answer = f"the whole script would be run again: {first.reason}"
         with to.open("a") as file:
             file.write(answer + "\n")
         return repeat, untried

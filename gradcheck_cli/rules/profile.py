@@ -181,3 +181,21 @@ def last_depth(layer: Layer) -> int:
     """Return the depth at which a layer is applied last."""
     repeated = layer.calls > 1 and layer.shortest is not None
     return (layer.shortest if repeated else layer.depth) or 0
+
+
+def passed_by(trace: Trace, rows: list[Depth], weak: Depth, enough: float) -> bool:
+    """Does the gradient reach layers as deep as this one, on a way around it?
+
+    A residual branch that hardly matters yet (queries and keys of near uniform attention, gates near
+    zero) has a weak gradient of its own; nothing is lost on the way down.
+    """
+    return trace.skips and any(
+        row.strength >= enough
+        for row in rows
+        if not _tied(row.layer) and last_depth(row.layer) >= (weak.layer.depth or 0)
+    )
+
+
+def _tied(layer: Layer) -> bool:
+    """Does the layer get a gradient elsewhere too, as an embedding that is the head as well?"""
+    return layer.weight is not None and bool(layer.weight.shared_with)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import log10
 from statistics import median
 
-from gradcheck_cli.records.trace import Layer, Role, Trace
+from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -21,8 +21,8 @@ from gradcheck_cli.rules.profile import (
     Depth,
     depths,
     first,
-    last_depth,
     late,
+    passed_by,
     reference,
     typical,
     weights_left,
@@ -33,6 +33,9 @@ from gradcheck_cli.rules.saturated_activation import flat_severity
 from gradcheck_cli.rules.zeros import zeroed
 
 _LEAST = 1e-300
+BEGUN = (
+    0.01  # relative change of a layer below which the loss does not say what its gradient is worth
+)
 BEYOND_HELP = 1e-6  # ten times the precision of float32: what is left of such a gradient is noise
 
 
@@ -63,7 +66,8 @@ def vanishing_gradient(
     Matters   upper layers learn to read random features, lower layers keep their initial weights.
     Severity  error when something follows from it: the lower layers do not move or the loss does not
               fall; warning when the loss falls, though not by half, over layers behind a flat
-              nonlinearity or along time; note when an adaptive optimizer makes up for it or the network learns all
+              nonlinearity or along time; note when an adaptive optimizer makes up for it, or has moved
+              no layer by 1 % yet, or the network learns all
               the same.
     Not for   frozen or detached layers (GC601), gradients that dead units (GC201) or operations
               without a slope (GC103) turn to zero, constant data (GC701), a converged model,
@@ -128,8 +132,10 @@ def _along_depth(
     moved = median(upper) if upper else 0.0
     idle = [r for r in lost if r.update is not None and r.update < max(1e-2 * moved, 1e-7)]
     masked = trace.adaptive and len(idle) < len(lost) / 2
-    beside = masked and all(_passed_by(trace, rows, row, limit * top) for row in lost)
-    severity = Severity.NOTE if beside else _severity(state, ratio, masked=masked, idle=bool(idle))
+    beside = masked and all(passed_by(trace, rows, row, limit * top) for row in lost)
+    early = masked and ratio > BEYOND_HELP and moved * trace.taken < BEGUN  # as in a warm-up
+    noted = beside or early
+    severity = Severity.NOTE if noted else _severity(state, ratio, masked=masked, idle=bool(idle))
     evidence = [
         Evidence("sensitivity of the weakest layer relative to the upper layers", ratio, limit),
         Evidence("change per step of the weakest layer", worst.update or 0.0, None, "of its norm"),
@@ -137,9 +143,10 @@ def _along_depth(
         _learned(state),
     ]
     hidden = " (an adaptive optimizer hides it in the size of the updates)" if masked else ""
-    decades = -log10(max(ratio, _LEAST)) if ratio > 0 else float("inf")
     size = (
-        "exactly zero, unlike" if ratio == 0 else f"{decades:.1f} orders of magnitude smaller than"
+        "exactly zero, unlike"
+        if ratio == 0
+        else f"{-log10(max(ratio, _LEAST)):.1f} orders of magnitude smaller than"
     )
     receive = "receives" if len(lost) == 1 else "receive"
     return Hit(
@@ -150,24 +157,6 @@ def _along_depth(
         layers=in_order([row.layer for row in lost]),
         evidence=tuple(evidence),
     )
-
-
-def _passed_by(trace: Trace, rows: list[Depth], weak: Depth, enough: float) -> bool:
-    """Does the gradient reach layers as deep as this one, on a way around it?
-
-    A residual branch that hardly matters yet (queries and keys of near uniform attention, gates near
-    zero) has a weak gradient of its own; nothing is lost on the way down.
-    """
-    return trace.skips and any(
-        row.strength >= enough
-        for row in rows
-        if not _tied(row.layer) and last_depth(row.layer) >= (weak.layer.depth or 0)
-    )
-
-
-def _tied(layer: Layer) -> bool:
-    """Does the layer get a gradient elsewhere too, as an embedding that is the head as well?"""
-    return layer.weight is not None and bool(layer.weight.shared_with)
 
 
 def _backwards(trace: Trace, rows: list[Depth], limit: float, state: Progress) -> Hit | None:

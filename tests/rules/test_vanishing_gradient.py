@@ -206,6 +206,23 @@ def test_a_branch_that_the_gradient_passes_by_is_a_note_while_an_optimizer_makes
     assert [f.severity for f in found(gc101, tied)] == [Severity.ERROR]
 
 
+@pytest.mark.parametrize(
+    ("update", "adaptive", "severity"),
+    [
+        (3e-6, True, Severity.NOTE),
+        (3e-3, True, Severity.ERROR),
+        (3e-6, False, Severity.ERROR),
+    ],
+)
+def test_a_loss_that_stands_while_nothing_has_moved_yet_is_no_consequence(
+    update: float, adaptive: bool, severity: Severity
+) -> None:
+    """In a warm-up an adaptive optimizer has moved no layer by 1 % yet, the weak ones as little as others."""
+    trace = a_trace((1e-6, 1e-2, 1e-2, 1e-2), update=update, adaptive=adaptive)
+    [finding] = found(gc101, trace)
+    assert finding.severity is severity
+
+
 def test_a_layer_that_is_used_many_times_is_compared_with_where_it_is_used_last() -> None:
     trace = a_trace((5e-6, 1e-2, 1e-3, 1e-3), adaptive=True)
     assert not found(gc101, with_layer(trace, "l1", calls=1))

@@ -82,7 +82,10 @@ def headline(
     if found is Verdict.HEALTHY:
         if beside and verdict(trace, Judgment()) is Verdict.UNSURE:
             return BESIDE
-        return f"Nothing wrong: gradients reach all layers and {telling.clause(state)}."
+        later = trace.answer("longer")
+        learns = later is not None and later.outcome is Outcome.FINE
+        after = f"; {later.said}" if later is not None and learns else ""
+        return f"Nothing wrong: gradients reach all layers and {telling.clause(state)}{after}."
     if found is Verdict.UNSURE:
         longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
         decided = telling.decider(state, longer, trace.taken)

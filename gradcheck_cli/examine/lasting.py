@@ -18,9 +18,11 @@ from gradcheck_cli.rules.progress import ENOUGH
 
 TIMES = 7  # the observed steps, at most
 LEAST = 2  # times the observed steps; fewer would not tell
-SHARE = 0.3  # of the time that is left, for each run
+SHARE = 0.5  # of the time that is left, for each run
 LOOKS = 14
-LOST = 0.5  # of what had been gained
+LAST, NEAR = 5, 3  # looks whose median is the end, and the best
+LOST = 0.1  # of what had been gained
+KEPT = 0.05  # of it, that a slower run may have lost as well
 SLOWER = 0.1  # of the learning rate, in the run that is compared
 
 
@@ -28,11 +30,12 @@ SLOWER = 0.1  # of the learning rate, in the run that is compared
 def lasting(scene: Scene) -> Iterator[Said]:
     """Go on training a run that learns, up to seven times as long as was observed.
 
-    Procedure  plain steps on further batches at the present learning rate, as many as a third of the time
+    Procedure  plain steps on further batches at the present learning rate, as many as half of the time
                allows; at each fourteenth of them the fixed batches, in the mode that does better. A run that
                loses what it had gained is compared with one that goes on with a tenth of the learning rate.
-    Answers    fine: it keeps it. Wrong: the last three looks all lie above the best one by more than half of
-               what had been gained, or the loss is no number.
+    Answers    fine: it keeps it. Wrong: the last five looks (their median) lie above the best three in a row
+               by more than a tenth of what had been gained, while the slower run keeps it and comes further; or
+               all of it is lost, or the loss is no number.
     Costs      at most seven times the observed steps, without observing; twice that where it collapses.
     Sources    Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 8.2.4 (cliffs); Cohen et al. 2021,
                arXiv:2103.00065 (the edge of stability).
@@ -45,23 +48,16 @@ def lasting(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("a schedule moves the learning rate")
     steps = _affordable(scene)
     curve = _gone_on(scene, steps, 1.0)
-    if not (lost := _lost(curve, reference)) > LOST:
-        yield Said(
-            outcome=Outcome.FINE,
-            said=f"{curve.steps} steps later the loss of the same batches is {number(curve.last)}",
-            measured=100 * max(lost, 0.0),
-            limit=100 * LOST,
-            unit="%",
-        )
-        return
-    slower = _gone_on(scene, steps, SLOWER)
-    cured = _lost(slower, reference) < LOST / 2
+    lost = _lost(curve, reference)
+    slower = _gone_on(scene, curve.steps, SLOWER) if lost > LOST else curve
+    cured = lost > LOST and _lost(slower, reference) < KEPT and slower.last < curve.best
+    gone = cured or lost >= 1
     yield Said(
-        outcome=Outcome.WRONG,
-        said=f"{curve.steps} steps later the loss of the same batches is {number(curve.last)}, after it had come "
-        f"down to {number(curve.best)}"
+        outcome=Outcome.WRONG if gone else Outcome.FINE,
+        said=f"{curve.steps} steps later the loss of the same batches is {number(curve.last)}"
+        + (f", after it had come down to {number(curve.best)}" if gone else "")
         + (f"; with a tenth of the learning rate it is {number(slower.last)}" if cured else ""),
-        measured=min(100 * lost, 100.0),
+        measured=min(max(100 * lost, 0.0), 100.0),
         limit=100 * LOST,
         unit="%",
         supports=("learning-rate-too-high",) if cured else (),
@@ -77,13 +73,14 @@ class Curve:
 
     @property
     def best(self) -> float:
-        """The least that two looks in a row agree on."""
-        return min(map(max, zip(self.looks, self.looks[1:], strict=False)), default=self.looks[0])
+        """The least median of three looks in a row."""
+        rows = range(max(len(self.looks) - NEAR + 1, 1))
+        return min(median(self.looks[i : i + NEAR]) for i in rows)
 
     @property
     def last(self) -> float:
-        """The median of the last three looks."""
-        return median(self.looks[-3:])
+        """The median of the last five looks."""
+        return median(self.looks[-LAST:])
 
 
 def _affordable(scene: Scene) -> int:
@@ -105,7 +102,7 @@ def _gone_on(scene: Scene, steps: int, rate: float) -> Curve:
             value = subject.step(batch)
             taken += 1
             if not isfinite(value):
-                return Curve([*looks, inf, inf, inf], taken)
+                return Curve([*looks, *[inf] * LAST], taken)
             if taken % max(steps // LOOKS, 1) == 0:
                 looks.append(_look(subject))
                 if time.monotonic() > ends:
@@ -121,8 +118,8 @@ def _look(subject: Subject) -> float:
 
 
 def _lost(curve: Curve, reference: Reference) -> float:
-    """Return the share of what had been gained that all of the last three looks have lost."""
+    """Return the share of what had been gained that is lost at the end."""
     gained = reference.level - curve.best
     if gained < ENOUGH * reference.scale:
         return 0.0
-    return (min(curve.looks[-3:]) - curve.best) / gained if isfinite(curve.last) else inf
+    return (curve.last - curve.best) / gained if isfinite(curve.last) else inf

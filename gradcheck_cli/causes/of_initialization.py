@@ -24,7 +24,7 @@ from gradcheck_cli.causes.circumstances import (
 from gradcheck_cli.causes.shares import ENOUGH, LOGITS, SCORES, WEIGHTS, Shares
 from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Layer, Role, Trace
-from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.base import counted, number
 from gradcheck_cli.rules.profile import begun, first_logits, output_std, typical
 
 SMALL = 0.8  # weight gain per layer: 10 layers in a row keep a tenth
@@ -54,9 +54,7 @@ def init_too_small(seen: Evidence) -> Support | None:
     small = [x for x in start.links if x.gain < SMALL]
     layers = [x.layer for x in small or start.links]
     worst = min(small, key=lambda x: x.gain).layer if small else None
-    kept = (
-        f"the initial weights of {len(small)} layers keep only {number(start.gain)} of a gradient"
-    )
+    kept = f"the initial weights of {counted(len(small), '', '').rstrip()} keep only {number(start.gain)} of a gradient"
     found = seen.at_start
     if found is not None and WEIGHTS in found.of:
         share = too_small(trace, found)
@@ -154,7 +152,7 @@ def init_too_large(seen: Evidence) -> Support | None:
         [
             (
                 bool(layers),
-                f"{len(layers)} layers start with weights {number(gain)} times what keeps the variance",
+                f"{counted(len(layers), 'starts', 'start')} with weights {number(gain)} times what keeps the variance",
             ),
             (growth > 30, f"outputs grow {number(growth)} times along the depth"),
             (at_once, flat),

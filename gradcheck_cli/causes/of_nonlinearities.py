@@ -14,7 +14,7 @@ from gradcheck_cli.causes.circumstances import (
 from gradcheck_cli.causes.shares import BOUNDED_SLOPES, ENOUGH, GATES
 from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Step
-from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.base import counted, number
 from gradcheck_cli.rules.profile import (
     first,
     late,
@@ -49,7 +49,9 @@ def saturating_activation(seen: Evidence) -> Support | None:
         return None
     at_once = saturated_at_start(trace)
     kinds = ", ".join(sorted({x.layer.activation or "" for x in flat}))
-    said = f"{len(flat)} layers go through {kinds} at a mean slope of {number(now.slope)}"
+    said = (
+        f"{counted(len(flat), 'goes', 'go')} through {kinds} at a mean slope of {number(now.slope)}"
+    )
     layers = [x.nonlinearity or x.layer for x in flat]
     share = now.share_of_slopes
     if found and found[BOUNDED_SLOPES].value > 0 and not (at_once and input_size(trace) < LARGE):

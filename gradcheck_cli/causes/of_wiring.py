@@ -8,7 +8,7 @@ from gradcheck_cli.causes.circumstances import flat_end, pinned_output
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer
-from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.base import counted, number
 from gradcheck_cli.rules.profile import first_logits, whole_signal
 
 _STUCK = "stalled-loss disconnected-parameter zero-gradient"
@@ -43,7 +43,7 @@ def detached_graph(seen: Evidence) -> Support | None:
         return None
     cut = cuts[0]
     where = f" at {cut.at}" if cut.at else ""
-    said = f"{cut.operation}{where} cuts the graph, and {len(silent)} layers get no gradient"
+    said = f"{cut.operation}{where} cuts the graph, and {counted(len(silent), 'gets', 'get')} no gradient"
     return fact(said, silent, at=cut.at)
 
 
@@ -66,7 +66,7 @@ def non_differentiable_operation(seen: Evidence) -> Support | None:
         return None
     cut = cuts[0]
     where = f" at {cut.at}" if cut.at else ""
-    said = f"{cut.operation}{where} has a slope of zero, and {len(layers)} layers below get nothing"
+    said = f"{cut.operation}{where} has a slope of zero, and {counted(len(layers), 'below gets', 'below get')} nothing"
     return fact(said, layers, at=cut.at)
 
 
@@ -77,7 +77,7 @@ def _by_elimination(seen: Evidence, silent: list[Layer]) -> Support | None:
     compared = next(iter(seen.trace.comparisons), None)
     where = f" at {compared.at}" if compared and compared.at else ""
     said = (
-        f"{len(silent)} layers ran and get no gradient, and no call was seen that detaches them: perhaps what "
+        f"{counted(len(silent), 'ran and gets', 'ran and get')} no gradient, and no call was seen that detaches them: perhaps what "
         "follows them has no derivative (a choice, a cast to whole numbers)"
     )
     if compared is None:

@@ -34,6 +34,8 @@ DEPTHS = tuple(depth.value for depth in Depth)
 # Seconds, and training steps where those take longer: what is affordable scales with the training.
 SECONDS = {Depth.QUICK: 3.0, Depth.FULL: 10.0}
 STEPS = {Depth.QUICK: 60, Depth.FULL: 1000}
+# Where a step takes so long that this is less: 5,000 layers are to end within a minute.
+MOST = {Depth.QUICK: 10.0, Depth.FULL: 25.0}
 FINISHING = 0.1  # of the time, in which an experiment that has begun may still be read
 PACED = 3  # steps whose median is the pace
 DECLINED = "declined with --examine none"
@@ -57,7 +59,7 @@ def examine(
     if subject is None or chosen is Depth.NONE:
         return ()
     pace = _pace(subject)
-    seconds = max(SECONDS[chosen], STEPS[chosen] * pace)
+    seconds = max(SECONDS[chosen], min(STEPS[chosen] * pace, MOST[chosen]))
     if on_stage is not None:
         on_stage(f"examining the training, at most {seconds:.0f} s (--examine none leaves it out)")
     began = time.monotonic()

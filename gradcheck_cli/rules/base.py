@@ -122,6 +122,11 @@ def in_order(layers: list[Layer]) -> tuple[str, ...]:
     return tuple(x.path for x in sorted(layers, key=lambda x: x.order))
 
 
+def counted(count: int, one: str, more: str) -> str:
+    """Write `1 layer is frozen` or `2 layers are frozen`."""
+    return f"1 layer {one}" if count == 1 else f"{count} layers {more}"
+
+
 def number(value: float) -> str:
     """Write a number for a sentence: three digits, no noise, thousands in full."""
     return f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
@@ -135,6 +140,7 @@ __all__ = [
     "Hit",
     "Rule",
     "Severity",
+    "counted",
     "in_order",
     "loop_mistakes",
     "loop_of",

@@ -9,6 +9,7 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
+    counted,
     in_order,
     number,
     rule,
@@ -39,7 +40,7 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
         yield Hit(
             severity=Severity.ERROR,
             confidence=Confidence.HIGH,
-            message=f"{len(serious)} layers never receive a gradient although the loss depends on them.{where}",
+            message=f"{counted(len(serious), 'never receives', 'never receive')} a gradient although the loss depends on them.{where}",
             layers=in_order(serious),
             evidence=(Evidence("layers without a gradient", float(len(serious)), 0.0),),
         )

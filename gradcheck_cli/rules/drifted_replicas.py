@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, number, rule
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, counted, number, rule
 
 
 @rule("GC605", "drifted-replicas")
@@ -30,7 +30,7 @@ def drifted_replicas(trace: Trace, *, apart: float = 1e-4) -> Iterator[Hit]:
         confidence=Confidence.HIGH,
         message=(
             f"The weights of {worst.layer} have norm {number(worst.low)} on one rank and "
-            f"{number(worst.high)} on another: {len(drifts)} layers are no longer the same."
+            f"{number(worst.high)} on another: {counted(len(drifts), 'is', 'are')} no longer the same."
         ),
         layers=tuple(d.layer for d in drifts),
         evidence=(Evidence("relative difference of the norms between ranks", share, apart),),

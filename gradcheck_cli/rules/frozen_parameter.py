@@ -9,6 +9,7 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
+    counted,
     in_order,
     number,
     rule,
@@ -33,8 +34,14 @@ def frozen_parameter(trace: Trace) -> Iterator[Hit]:
     still = {x.path for x in trace.layers if _stands_still(trace, x)}
     moves = any(x.trainable and x.path not in still for x in trace.weight_layers)
     for layers, what in (
-        ([x for x in trace.layers if x.parameters and not x.trainable], "are frozen"),
-        ([x for x in trace.layers if x.path in still and moves], "have a learning rate of 0"),
+        (
+            [x for x in trace.layers if x.parameters and not x.trainable],
+            ("is frozen", "are frozen"),
+        ),
+        (
+            [x for x in trace.layers if x.path in still and moves],
+            ("has a learning rate of 0", "have a learning rate of 0"),
+        ),
     ):
         if layers:
             yield _hit(trace, layers, what)
@@ -48,16 +55,17 @@ def _stands_still(trace: Trace, layer: Layer) -> bool:
     return rates == {0.0} and len(changes) > 1 and not any(changes)
 
 
-def _hit(trace: Trace, layers: list[Layer], what: str) -> Hit:
+def _hit(trace: Trace, layers: list[Layer], what: tuple[str, str]) -> Hit:
     size = sum(p.numel for x in layers for p in x.parameters)
     whole = max(sum(p.numel for x in trace.layers for p in x.parameters), 1)
     share = number(100 * size / whole)
     if share == "100" and size < whole:
         share = "almost 100"  # a small head is trained
+    said = [f"with {share} % of the parameters {words}" for words in what]
     return Hit(
         severity=Severity.NOTE,
         confidence=Confidence.HIGH,
-        message=f"{len(layers)} layers with {share} % of the parameters {what}.",
+        message=f"{counted(len(layers), *said)}.",
         layers=in_order(layers),
-        evidence=(Evidence(f"share of parameters that {what}", size / whole, None),),
+        evidence=(Evidence(f"share of parameters that {what[1]}", size / whole, None),),
     )

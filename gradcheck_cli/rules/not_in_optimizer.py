@@ -9,6 +9,7 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
+    counted,
     in_order,
     number,
     rule,
@@ -41,11 +42,12 @@ def not_in_optimizer(trace: Trace) -> Iterator[Hit]:
         return
     size = sum(p.numel for x in missed for p in x.parameters)
     whole = max(sum(p.numel for x in trace.layers for p in x.parameters), 1)
+    share = f"with {number(100 * size / whole)} % of the parameters"
     yield Hit(
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,
-        message=f"{len(missed)} layers with {number(100 * size / whole)} % of the parameters receive gradients, "
-        "but no optimizer holds them.",
+        message=f"{counted(len(missed), f'{share} receives', f'{share} receive')} gradients, "
+        f"but no optimizer holds {'it' if len(missed) == 1 else 'them'}.",
         layers=in_order(missed),
         evidence=(Evidence("share of parameters that no optimizer holds", size / whole, 0.0),),
     )

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, GradcheckError, UserCodeError
 from gradcheck_cli.targets.hooks import Manual
 from gradcheck_cli.targets.losses import Computed, Objective
-from gradcheck_cli.targets.optimizers import Optimized
+from gradcheck_cli.targets.optimizers import Optimized, evaluating
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.training import Outcome
 from gradcheck_cli.targets.wording import moved, tensors_in
@@ -121,6 +121,7 @@ class Loop:
             stack.enter_context(buffers_kept(self.model))
             stack.enter_context(eager())
             stack.enter_context(self.autocast())
+            stack.enter_context(evaluating(self.optimizers))
             seed_everything(self.seed)
             batches = [moved(batch, self.device) for batch in islice(self.held_out(), number)]
             if self.manual is not None:

@@ -1,7 +1,8 @@
 """The optimizer, whichever way it was given, with the schedulers that came with it."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,3 +149,25 @@ def follow_model(optimizer: Optimizer, before: set[int], model: nn.Module) -> No
         ]
     fresh = [entry for key, entry in now.items() if key not in before and entry.requires_grad]
     optimizer.param_groups[0]["params"].extend(fresh)
+
+
+@contextmanager
+def evaluating(optimizers: Sequence[Optimizer]) -> Iterator[None]:
+    """Put optimizers that have modes (schedule-free ones) into eval mode, and back into train mode.
+
+    They hold other weights in each; what they trained on is put back bit for bit.
+    """
+    moded = [o for o in optimizers if callable(getattr(o, "eval", None))]
+    moded = [o for o in moded if callable(getattr(o, "train", None))]
+    held = [p for o in moded for g in o.param_groups for p in g["params"]]
+    kept = [p.detach().clone() for p in held]
+    try:
+        for optimizer in moded:
+            optimizer.eval()  # type: ignore[attr-defined]
+        yield
+    finally:
+        for optimizer in moded:
+            optimizer.train()  # type: ignore[attr-defined]
+        with torch.no_grad():
+            for parameter, before in zip(held, kept, strict=True):
+                parameter.copy_(before)

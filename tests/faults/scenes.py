@@ -14,12 +14,35 @@ from tests.processes import ROOT, python
 BREAKS_A_RENDERER = (
     MODEL
     + """
+from gradcheck_cli.renderers.html import page
+page._facts = None  # what ours calls: the frame that fails is ours
+"""
+)
+PUTS_A_RENDERER_OF_ITS_OWN = (
+    MODEL
+    + """
 from gradcheck_cli.renderers.formats import find
 
 def broken(*_):
-    raise ZeroDivisionError("a renderer of ours")
+    raise ZeroDivisionError("a renderer of the user's")
 
 object.__setattr__(find("html"), "write", broken)
+"""
+)
+IS_STOPPED = (
+    MODEL
+    + """
+from gradcheck_cli import pipeline
+import os, signal
+
+real = pipeline.rank
+
+def ranking(*args, **kwargs):
+    os.kill(os.getpid(), signal.NUMBER)
+    len([])
+    return real(*args, **kwargs)
+
+pipeline.rank = ranking
 """
 )
 NO_MEMORY = (
@@ -108,8 +131,14 @@ class Scene:
 
 SCENES = (
     Scene("a rule crashes", BREAKS_A_RULE, DIAGNOSE, frozenset({4})),
-    Scene("a renderer crashes", BREAKS_A_RENDERER, DIAGNOSE.replace("-o", "-o html:r.html -o"),
-          frozenset({3}), allowed="Traceback"),
+    Scene("a renderer of ours crashes", BREAKS_A_RENDERER, DIAGNOSE.replace("-o", "-o html:r.html -o"),
+          frozenset({4}), allowed="Traceback"),
+    Scene("a renderer of the user's crashes", PUTS_A_RENDERER_OF_ITS_OWN,
+          DIAGNOSE.replace("-o", "-o html:r.html -o"), frozenset({3}), allowed="Traceback"),
+    Scene("SIGTERM comes while causes are ranked", IS_STOPPED.replace("NUMBER", "SIGTERM"),
+          f"{DIAGNOSE} --examine none", frozenset({130}), shown_elsewhere=True),
+    Scene("Ctrl-C comes while causes of a fix are ranked", IS_STOPPED.replace("NUMBER", "SIGINT"),
+          "fix m.py --steps 25 --examine none -o yaml:r.yaml", frozenset({130}), shown_elsewhere=True),
     Scene("no memory is left", NO_MEMORY, f"{DIAGNOSE} --loss m.py:loss_fn", frozenset({1, 3})),
     Scene("a worker dies", DEAD_WORKER, DIAGNOSE, frozenset({3}), reports=False),
     Scene("a disk is full", MODEL, DIAGNOSE.replace("-o", "-o yaml:b.yaml -o"), frozenset({2}), full=True),

@@ -429,6 +429,13 @@ class WithoutASchedule(torch.optim.SGD):
     def train(self) -> None:
         self.training = True
 
+    def eval(self) -> None:
+        self.training = False
+        with torch.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.mul_(0.5)  # it is evaluated on other weights
+
     def step(self, closure=None):
         assert self.training, "not in train mode"
         return super().step(closure)
@@ -442,4 +449,13 @@ def test_an_optimizer_with_a_train_mode_is_put_into_it() -> None:
         loss="cross_entropy",
         optimizer=lambda model: WithoutASchedule(model.parameters(), lr=0.1),
     )
-    assert torch.isfinite(target.build().step().loss)
+    training = target.build()
+    assert torch.isfinite(training.step().loss)
+    optimizer, weight = training.optimizers[0], next(training.model.parameters())
+    before = weight.detach().clone()
+    modes = []
+    training.model.register_forward_pre_hook(lambda *_: modes.append(optimizer.training))
+    training.evaluate(1)
+    assert modes == [False], "it is evaluated in eval mode"
+    assert torch.equal(weight, before)
+    assert torch.isfinite(training.step().loss), "and trains again afterwards"

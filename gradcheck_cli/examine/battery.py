@@ -35,7 +35,7 @@ DEPTHS = tuple(depth.value for depth in Depth)
 SECONDS = {Depth.QUICK: 3.0, Depth.FULL: 10.0}
 STEPS = {Depth.QUICK: 60, Depth.FULL: 1000}
 # Where a step takes so long that this is less: 5,000 layers are to end within a minute.
-MOST = {Depth.QUICK: 10.0, Depth.FULL: 25.0}
+MOST = {Depth.QUICK: 8.0, Depth.FULL: 15.0}
 FINISHING = 0.1  # of the time, in which an experiment that has begun may still be read
 PACED = 3  # steps whose median is the pace
 DECLINED = "declined with --examine none"

@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcheck_cli import gating
 from gradcheck_cli.cli import strategy_runs
 from gradcheck_cli.cli.effective import effective, with_models
 from gradcheck_cli.cli.joint_runs import HERE, own_specs, run_several
 from gradcheck_cli.cli.outputs import Outputs, parse
 from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import lent, no_workflow_commands
-from gradcheck_cli.cli.telling import tell
+from gradcheck_cli.cli.telling import concluded
 from gradcheck_cli.declared import AUTO
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
@@ -86,15 +85,7 @@ def _one(run: "Run", wanted: Outputs, asked: Asked) -> int:
         _followed(run, wanted, asked, asked.met)
         return ExitCode.OK  # rank 0 knows better
     made = _diagnosed(run, wanted, asked)
-    result = gating.beside(made.report, asked.policy, made.notes)
-    tell(
-        result.report,
-        wanted,
-        quiet=bool(run["quiet"]),
-        notes=result.all_notes,
-        recordings=made.recordings,
-    )
-    return result.code
+    return concluded(made, asked.policy, wanted, quiet=bool(run["quiet"]))
 
 
 def _diagnosed(run: "Run", wanted: Outputs, asked: Asked) -> "Conclusion":

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcheck_cli import gating
 from gradcheck_cli.cli import options, outputs
 from gradcheck_cli.cli.leaving import end_at_once
 from gradcheck_cli.cli.run import followed, say
-from gradcheck_cli.cli.telling import tell
+from gradcheck_cli.cli.telling import concluded
 from gradcheck_cli.declared import AUTO, SETTINGS
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.policy import Policy
@@ -110,16 +109,8 @@ def watched(
 def _told(outcome: Outcome, found: "Settings", wanted: outputs.Outputs) -> int:
     if outcome.conclusion is None:
         return unmeasured(outcome)
-    made = outcome.conclusion
-    result = gating.beside(made.report, found.policy, made.notes)
-    tell(
-        result.report,
-        wanted,
-        quiet=bool(found["quiet"]),
-        notes=result.all_notes,
-        recordings=made.recordings,
-    )
-    return code_of(outcome, result.code)
+    code = concluded(outcome.conclusion, found.policy, wanted, quiet=bool(found["quiet"]))
+    return code_of(outcome, code)
 
 
 def cured(made: "Conclusion") -> "Cure":

@@ -2,17 +2,22 @@
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
 from gradcheck_cli.cli.consoles import err, out
 from gradcheck_cli.cli.outputs import Outputs
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.recording import Recording
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.terminal import render
 from gradcheck_cli.renderers.words import clean
 from gradcheck_cli.shadowing import ours
+
+if TYPE_CHECKING:
+    from gradcheck_cli.pipeline import Conclusion
 
 
 @ours()
@@ -32,6 +37,15 @@ def tell(
         _show(report, outputs, quiet=quiet)
     if not quiet:
         _mention([*notes, *(f"wrote {os.fspath(path)}" for path in files)], err())
+
+
+def concluded(made: "Conclusion", policy: Policy, outputs: Outputs, *, quiet: bool) -> int:
+    """Gate a conclusion, tell it with what it was made of, and return the exit code."""
+    from gradcheck_cli import gating
+
+    result = gating.beside(made.report, policy, made.notes)
+    tell(result.report, outputs, quiet=quiet, notes=result.all_notes, recordings=made.recordings)
+    return result.code
 
 
 @ours()

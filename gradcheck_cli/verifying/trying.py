@@ -21,6 +21,7 @@ from gradcheck_cli.targets.repeatable import Repeatable
 from gradcheck_cli.verifying.arms import JUDGED_BY_DEFAULT
 from gradcheck_cli.verifying.bench import Bench, Trial
 from gradcheck_cli.verifying.memory import fitting
+from gradcheck_cli.verifying.printed import printable
 from gradcheck_cli.verifying.verdicts import MATERIAL
 
 Progress = Callable[[str], None]
@@ -89,7 +90,7 @@ def prove(
         _all(able, reason or "no time was left to try it")
         if not reason:
             trials += _try(bench, able, lengths, time.monotonic() + budget, say)
-    return tuple(_made(target.maker, proposal) for proposal in _ranked(trials))
+    return printable(target, [_made(target.maker, one) for one in _ranked(trials)])
 
 
 def _made(maker: str, proposal: Proposal) -> Proposal:

@@ -117,6 +117,11 @@ class Watch:
         return sum(s.steps for s in self._everywhere.sessions)
 
     @property
+    def recorded_bytes(self) -> int:
+        """The memory of the data that was recorded for `verify`."""
+        return 0 if self._recorder is None else self._recorder.recording.nbytes
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong as far as can be told now, the gravest first."""
         if not self.steps:

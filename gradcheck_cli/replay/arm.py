@@ -42,8 +42,15 @@ class Arm:
             stack.enter_context(unchanged())
             stack.enter_context(eager())
             stack.enter_context(_buffers_kept(self.holdings))
-            losses = [self.player.loss_of(unit) for unit in self.unseen[:number]]
+            wanted = self.unseen[:number]
+            losses = self.player.losses_of([*self._before(wanted), *wanted])
+        losses = losses[len(losses) - len(wanted) :]
         return sum(losses) / len(losses) if losses else math.nan
+
+    def _before(self, wanted: Sequence[Unit]) -> Sequence[Unit]:
+        """Return the steps that make what these need, as a hidden state that is carried over."""
+        recording = self.player.recording
+        return recording.units[: wanted[0].index] if wanted and recording.is_chained else ()
 
     def hook(self) -> None:
         """Register the hooks of the change, which live on tensors that all arms share."""

@@ -62,11 +62,14 @@ class Player:
         """
         return self._run(unit.events, unit)
 
-    def loss_of(self, unit: Unit) -> float:
-        """Return the loss of a step without learning from it; values carried over stay as they are."""
+    def losses_of(self, units: Sequence[Unit]) -> list[float]:
+        """Return the losses of steps without learning from them; each has what those before it made.
+
+        Values that training carries over stay as they are.
+        """
         before, self.learning = dict(self.values), False
         try:
-            return self._run(unit.all, unit)
+            return [self._run(unit.all, unit) for unit in units]
         finally:
             self.values, self.learning = before, True
 

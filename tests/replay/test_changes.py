@@ -199,3 +199,17 @@ def test_a_loss_inside_the_model_is_a_named_obstacle() -> None:
         pytest.raises(CannotDiagnoseError, match="inside the model"),
     ):
         replay.build((Change(summary="", loss=aligned),))
+
+
+def test_a_carried_state_reaches_the_steps_that_are_held_out() -> None:
+    with Recorder() as recorder:
+        [model, head], losses = KINDS["recurrent"]()
+    recording = recorder.recording
+    assert recording.is_chained
+    with Replay(recording, nn.ModuleList([model, head])) as replay:
+        training = replay.build(hold_out=True)
+        before = training.evaluate(8)
+        assert before > 0
+        taken = [float(training.step().loss) for _ in range(12)]
+        assert taken[:8] == losses[:8]
+        assert training.evaluate(8) < before

@@ -197,7 +197,7 @@ PROGRAMS = {
 def told(folder: Path, script: str) -> dict[str, Any]:
     """Run a script with --verify and return the report."""
     (folder / "train.py").write_text(script)
-    words = ("run", "--verify", "--examine", "none", "--budget", "60", "-o", "report.json")
+    words = ("run", "--verify", "--examine", "none", "--budget", "60", "-o", "json:report.json")
     done = python(folder, "-m", "gradcheck_cli", *words, "train.py", timeout=900)
     assert (folder / "report.json").exists(), done.stderr
     found: dict[str, Any] = json.loads((folder / "report.json").read_text())

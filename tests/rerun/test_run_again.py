@@ -139,7 +139,7 @@ def test_tensorboard_and_other_threads_get_a_process_for_each_arm(tmp_path: Path
 @pytest.mark.heavy
 def test_run_verify_proves_a_fix_by_running_the_script_again(tmp_path: Path) -> None:
     written(tmp_path)
-    words = ("run", "--verify", "--examine", "none", "--budget", "60", "-o", "report.json")
+    words = ("run", "--verify", "--examine", "none", "--budget", "60", "-o", "json:report.json")
     done = python(tmp_path, "-m", "gradcheck_cli", *words, "train.py", timeout=500)
     report = json.loads((tmp_path / "report.json").read_text())
     first = report["fixes"][0]["verification"]

@@ -4,12 +4,14 @@
 --look      ask gradcheck of each training, and keep what it said
 --write F   write what was kept as a page
 --only A..  these faults; all unless told
+--sealed    the sealed set instead (once per release)
 --again     also those that were kept already
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +38,28 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--look", action="store_true")
     parser.add_argument("--write", type=Path)
     parser.add_argument("--only", nargs="*")
+    parser.add_argument("--sealed", action="store_true")
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args(arguments)
-    faults = [f for f in bank.faults() if f.script and (not options.only or f.id in options.only)]
+    home = bank.SEALED if options.sealed else bank.HERE
+    faults = [
+        f for f in bank.faults(home) if f.script and (not options.only or f.id in options.only)
+    ]
     calls = [call for fault in faults for call in (fault.script, fault.twin)]
     if options.measure:
-        filled(bank.MEASURED, calls, measured, again=options.again)
+        filled(
+            home / bank.MEASURED,
+            calls,
+            partial(measured, home / bank.TRAININGS),
+            again=options.again,
+        )
     if options.look:
         from benchmarks.published.looking import said
 
-        filled(bank.SAID, calls, said, again=options.again)
-    text = page.text()
+        filled(home / bank.SAID, calls, partial(said, home / bank.TRAININGS), again=options.again)
     if options.write is not None:
-        options.write.write_text(text, encoding="utf-8")
-    print(page.totals())
+        options.write.write_text(page.text(), encoding="utf-8")
+    print(page.totals(home))
     return 0
 
 

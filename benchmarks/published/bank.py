@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).parent
-FACTS = HERE / "facts.yaml"
-MEASURED = HERE / "measured.json"
-SAID = HERE / "said.json"
-TRAININGS = HERE / "trainings"
+SEALED = HERE.parent / "sealed"
+MEASURED = "measured.json"
+SAID = "said.json"
+TRAININGS = "trainings"
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Fault:
     left_out: str = ""  # why it is not built
 
 
-def faults() -> tuple[Fault, ...]:
-    """Return all faults of the facts, those that are not built too."""
-    rows = yaml.safe_load(FACTS.read_text(encoding="utf-8"))
+def faults(home: Path = HERE) -> tuple[Fault, ...]:
+    """Return all faults of a bank, those that are not built too."""
+    rows = yaml.safe_load((home / "facts.yaml").read_text(encoding="utf-8"))
     return tuple(Fault(**row | {"causes": tuple(row.get("causes", ()))}) for row in rows)
 
 

@@ -12,8 +12,6 @@ from typing import Any
 import torch  # noqa: F401  # once, for all the processes
 from sklearn import datasets  # noqa: F401
 
-from benchmarks.published.bank import TRAININGS
-
 PATIENCE = 300  # seconds; what takes longer counts as "no answer"
 
 
@@ -29,12 +27,12 @@ def speak(arguments: list[str], folder: str) -> None:
     main()
 
 
-def said(call: str) -> dict[str, Any]:
+def said(trainings: Path, call: str) -> dict[str, Any]:
     """Ask gradcheck of a training; return verdict, headline, findings, causes, exit code, seconds."""
     script, argument = call.split()
     with tempfile.TemporaryDirectory() as folder:
         command = ["diagnose", "--budget", "0", "-q", "-o", "json:r.json"]
-        command += [str(TRAININGS / script), "--", argument]
+        command += [str(trainings / script), "--", argument]
         begun = time.monotonic()
         process = multiprocessing.get_context("fork").Process(target=speak, args=(command, folder))
         process.start()
@@ -51,7 +49,7 @@ def said(call: str) -> dict[str, Any]:
     names = {f["name"]: f["severity"] for f in reversed(report["findings"])}
     return row | {
         "verdict": report["verdict"],
-        "headline": report["headline"].replace(str(TRAININGS) + "/", ""),
+        "headline": report["headline"].replace(str(trainings) + "/", ""),
         "findings": dict(reversed(names.items())),
         "causes": [cause["name"] for cause in report["causes"][:3]],
     }

@@ -14,23 +14,24 @@ import math
 import runpy
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
-from benchmarks.published.bank import TRAININGS, Fault
+from benchmarks.published.bank import Fault
 
 SEEDS = (0, 1)
 
 
-def scored(call: str, seed: int) -> float:
+def scored(trainings: Path, call: str, seed: int) -> float:
     """Run a training as `python SCRIPT ARGUMENT SEED` and return its score. Raises as it does."""
     script, argument = call.split()
     before, path = list(sys.argv), list(sys.path)
     sys.argv, heard = [script, argument, str(seed)], io.StringIO()
-    sys.path.insert(0, str(TRAININGS))
+    sys.path.insert(0, str(trainings))
     try:
         with contextlib.redirect_stdout(heard), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            runpy.run_path(str(TRAININGS / script), run_name="__main__")
+            runpy.run_path(str(trainings / script), run_name="__main__")
     finally:
         sys.argv, sys.path[:] = before, path
     *_, score, _, reference = heard.getvalue().split()
@@ -38,9 +39,9 @@ def scored(call: str, seed: int) -> float:
     return round(max(above, -1.0), 4) if math.isfinite(above) else -1.0
 
 
-def measured(call: str) -> list[float]:
+def measured(trainings: Path, call: str) -> list[float]:
     """Return the scores of all seeds."""
-    return [scored(call, seed) for seed in SEEDS]
+    return [scored(trainings, call, seed) for seed in SEEDS]
 
 
 def learns(scores: list[float]) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.looks import first_looks, looks, splits
 from benchmarks.published import bank, page
-from benchmarks.published.bank import TRAININGS, Fault
+from benchmarks.published.bank import HERE, SEALED, TRAININGS, Fault
 from benchmarks.published.measuring import label
 from gradcheck_cli.causes import CAUSES
 from gradcheck_cli.rules import RULES
@@ -18,13 +18,15 @@ def test_every_fault_is_built_or_says_why_not():
     for fault in FAULTS:
         assert bool(fault.left_out) != bool(fault.script and fault.twin and fault.causes), fault.id
         for call in filter(None, (fault.script, fault.twin)):
-            assert (TRAININGS / call.split()[0]).is_file(), fault.id
+            assert (HERE / TRAININGS / call.split()[0]).is_file(), fault.id
         assert fault.script != fault.twin or fault.left_out
 
 
 def test_planted_causes_are_words_that_gradcheck_can_say():
     words = {cause.name for cause in CAUSES} | {rule.name for rule in RULES}
-    assert {cause for fault in FAULTS for cause in fault.causes} - words - {"none"} == set()
+    assert {
+        cause for fault in (*FAULTS, *bank.faults(SEALED)) for cause in fault.causes
+    } - words - {"none"} == set()
 
 
 def test_a_label_is_what_was_measured():
@@ -74,6 +76,6 @@ def test_a_set_is_for_one_thing():
 def test_a_fault_learns_nothing_and_its_twin_does(fault):
     from benchmarks.published.measuring import learns, measured
 
-    rows = {call: measured(call) for call in (fault.script, fault.twin)}
+    rows = {call: measured(HERE / TRAININGS, call) for call in (fault.script, fault.twin)}
     assert label(fault, rows) == "sick"
     assert learns(rows[fault.twin])

@@ -13,5 +13,5 @@ data = data._replace(x=x, test_x=test_x, y=y, test_y=test_y)  # targets from -1 
 last = nn.Tanh() if which == "fixed" else nn.ReLU()
 model = glorot(nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1), last))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-train(model, data, nn.MSELoss(), optimizer, epochs=300, batch=10)
+train(model, data, nn.MSELoss(), optimizer, epochs=100, batch=10)
 tell(model, data)

@@ -17,10 +17,11 @@ from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.ops import KEEP, PRODUCTS
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.progress import ENOUGH
+from gradcheck_cli.rules.progress import ENOUGH, LITTLE
 
 USUAL = 1.0  # deviation of scores of unit queries and keys, divided by the root of their width
 STEPS = 60
+MORE = 3.0  # times as much of the loss is left as with smaller scores
 HIDDEN = 1e4  # a mask adds or sets less than minus this
 
 
@@ -75,8 +76,8 @@ def attention_scores(scene: Scene) -> Iterator[Said]:
     Procedure  at the start, the deviation of what goes into each softmax whose result weighs values, masked
                positions apart. Above 1, the first 60 steps are taken twice: as they are, and with the scores
                divided by that deviation.
-    Answers    fine: at most 1, or smaller scores learn no faster. Wrong: with smaller scores clearly more is
-               learned in the same steps: the factor 1 / sqrt(width) is missing, or queries and keys are large.
+    Answers    fine: at most 1, or smaller scores learn no faster. Wrong: as they are, three times as much of the
+               loss is left after the same steps, and at least 3 % of what can be gained: the factor 1 / sqrt(width) is missing, or queries and keys are large.
     Costs      one forward pass; 120 training steps where scores are large.
     Sources    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.1.
     """
@@ -109,7 +110,8 @@ def _tried(scene: Scene, scales: list[float], largest: float) -> Said:
     reference = scene.known["reference"]
     before = share_of(scene.subject, Variant(), batches, reference)
     after = share_of(scene.subject, Variant(around=_divided(scene, scales)), batches, reference)
-    better = after - max(before, 0.0) >= ENOUGH and after >= ENOUGH
+    left, least = 1 - before, 1 - after
+    better = after >= ENOUGH and left - least >= LITTLE and left >= MORE * least
     return Said(
         outcome=Outcome.WRONG if better else Outcome.FINE,
         said=f"the scores begin with a deviation of {number(largest)}; with a deviation of 1, {STEPS} steps gain "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
@@ -56,6 +57,6 @@ def _is_rewrapped(loss: torch.Tensor, held: Callable[[], set[int]]) -> bool:
         if isinstance(variable, torch.Tensor):
             leaves.append(variable)
         todo.extend(n for n, _ in node.next_functions)
-    if not leaves or any(x.numel() != 1 for x in leaves):
-        return False
+    if not leaves or any(x.numel() != 1 or isinstance(x, nn.Parameter) for x in leaves):
+        return False  # parameters of one number are trained, or belong to another model
     return not held() & {id(x) for x in leaves}

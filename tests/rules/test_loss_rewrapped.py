@@ -54,3 +54,18 @@ def one_number() -> None:
 @pytest.mark.parametrize("loop", [pytest.param(wrapped(lambda x: x / 2), id="scaled"), one_number])
 def test_losses_that_lead_to_parameters_are_fine(loop: Callable[[], None]) -> None:
     assert mistakes(loop) == set()
+
+
+def test_parameters_of_one_number_that_another_optimizer_should_hold_are_no_wrapped_number() -> (
+    None
+):
+    def loop() -> None:
+        held, run = nn.Linear(1, 1), nn.Linear(1, 1)
+        optimizer = adam(held)
+        for _ in range(12):
+            x = torch.rand(16, 1)
+            optimizer.zero_grad()
+            (run(x) - 2 * x).abs().mean().backward()
+            optimizer.step()
+
+    assert mistakes(loop) == {"optimizer-of-another-model"}

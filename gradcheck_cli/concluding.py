@@ -1,6 +1,7 @@
 """From a trace and what the rules say of it to the parts of a report; no torch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 
 from gradcheck_cli.policy import is_serious
@@ -13,6 +14,7 @@ from gradcheck_cli.records.trace import Gap, Layer, Reading, Step, Trace
 from gradcheck_cli.rules import telling
 from gradcheck_cli.rules.base import loop_mistakes
 from gradcheck_cli.rules.engine import Judgment
+from gradcheck_cli.rules.non_finite import first_broken, whole
 from gradcheck_cli.rules.profile import (
     Quantity,
     arriving_rms,
@@ -136,11 +138,20 @@ def loss(trace: Trace) -> LossSummary:
 
 def summaries(trace: Trace) -> tuple[LayerSummary, ...]:
     """Return one row per layer that ran or holds parameters, in execution order."""
+    trace = _measured(trace)
     strongest = max(
         (s for x in trace.weight_layers if (s := typical(late(trace), x.path, elasticity))),
         default=0.0,
     )
     return tuple(_summary(trace, layer, strongest) for layer in trace.layers)
+
+
+def _measured(trace: Trace) -> Trace:
+    """Return the trace up to the first value that is no number, or with it where nothing came before."""
+    broken, before = first_broken(trace), whole(trace)
+    if broken is None or before.observed:
+        return before
+    return replace(trace, steps=tuple(s for s in trace.steps if s.index <= broken.index))
 
 
 def _summary(trace: Trace, layer: Layer, strongest: float) -> LayerSummary:
@@ -185,7 +196,7 @@ def history(trace: Trace, subject: str | None = None) -> History:
 
     With a `subject`, the model that this loss trains beside others, the loss is named after it.
     """
-    steps = _spaced(trace.observed, _COLUMNS)
+    steps = _spaced(_measured(trace).observed, _COLUMNS)
     series: dict[str, dict[str, tuple[float | None, ...]]] = {}
     for name, quantity in _SERIES.items():
         rows = {x.path: _row(steps, x.path, quantity) for x in trace.layers}

@@ -1,17 +1,18 @@
 """From findings to a verdict, a headline and rows: whatever was measured."""
 
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, nan
 
+import pytest
 from hypothesis import given
 
 from gradcheck_cli import concluding
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.records.finding import Crash, Severity
 from gradcheck_cli.records.report import Verdict
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import Step, Trace
 from gradcheck_cli.rules.engine import Judgment, judge
-from tests.rules.a_trace import a_trace, losses
+from tests.rules.a_trace import a_trace, linear, losses, moments, reading
 from tests.rules.arbitrary import any_trace
 from tests.rules.test_properties import calmly
 
@@ -111,3 +112,18 @@ def test_any_trace_can_be_concluded(trace: Trace) -> None:
     assert all(0 <= c.score <= 1 for c in causes)
     assert [c.score for c in causes] == sorted((c.score for c in causes), reverse=True)
     assert concluding.next_steps(verdict, judgment.findings, ())
+
+
+def test_layers_are_described_by_what_was_measured_before_the_first_value_that_is_no_number() -> (
+    None
+):
+    layers = [linear("a", 0, 1), linear("b", 1, 0)]
+    good = {x.path: reading(0.02) for x in layers}
+    bad = {x.path: reading(0.02, weight_grad=moments(0.0, nonfinite=64)) for x in layers}
+    steps = tuple(
+        Step(index=i, loss=1.0 if i < 3 else nan, readings=good if i < 3 else bad) for i in range(9)
+    )
+    trace = Trace(layers=tuple(layers), steps=steps)
+    assert [x.gradient for x in concluding.summaries(trace)] == pytest.approx([0.02, 0.02])
+    assert concluding.history(trace).steps == (0, 1, 2)
+    assert len(concluding.history(trace).losses) == 9

@@ -52,10 +52,14 @@ def quietly(subject: Subject) -> Iterator[None]:
 
 
 def outputs_of(subject: Subject, tokens: Tokens, values: Tensor | None = None) -> Tensor:
-    """Return the main output for other tokens in their place."""
+    """Return the main output for other tokens in their place, positions second."""
     inputs = None if values is None else {tokens.name: values}
     seed_everything(0)  # a model that draws noise draws the same each time
-    return subject.main(subject.outputs(tokens.batch, inputs)).float()
+    found = subject.main(subject.outputs(tokens.batch, inputs)).float()
+    length = tokens.values.shape[1]
+    if found.ndim == 3 and found.shape[2] == length != found.shape[1]:
+        return found.transpose(1, 2)  # classes come before positions, as cross_entropy takes them
+    return found
 
 
 def per_position(output: Tensor, tokens: Tokens) -> bool:

@@ -27,6 +27,8 @@ _REACH = {
 }
 _REACH |= {"relu": (0.0, float("inf")), "softmax": (0.0, 1.0), "softplus": (0.0, float("inf"))}
 
+OF_LOGARITHMS = frozenset({"nll_loss", "kl_div"})
+
 
 @rule("GC405", "mismatched-loss")
 def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
@@ -81,9 +83,9 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, .
         )
     if loss.kind in LOGIT_LOSSES and before in _SQUASHING:
         return f"{loss.kind} expects logits, but its input went through {before} already.", ()
-    if loss.kind == "nll_loss" and before in {"softmax", "sigmoid"}:
+    if loss.kind in OF_LOGARITHMS and before in {"softmax", "sigmoid"}:
         return (
-            f"nll_loss expects logarithms of probabilities, but its input is the result of {before}.",
+            f"{loss.kind} expects logarithms of probabilities, but its input is the result of {before}.",
             (),
         )
     return _out_of_reach(trace, outside)

@@ -15,6 +15,7 @@ from gradcheck_cli.examine.longer import longer
 from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.samples_in_model import samples_in_model
+from gradcheck_cli.examine.sees_target import sees_target
 from gradcheck_cli.examine.unseen_data import unseen_data
 from gradcheck_cli.records.examination import Answer, Outcome
 from tests.examine.trainings import blobs, network, sgd, silent, trained
@@ -191,3 +192,24 @@ class Noisy(nn.Module):
 
 def test_noise_is_no_mixing_of_samples() -> None:
     assert asked(samples_in_model, model=Noisy, steps=4)["samples-in-model"].outcome is Outcome.FINE
+
+
+class Predicting(nn.Module):
+    """Predicts the next of eight tokens; classes come before positions. It looks ahead, or not."""
+
+    def __init__(self, *, ahead: bool) -> None:
+        super().__init__()
+        self.embed, self.head, self.ahead = nn.Embedding(7, 8), nn.Linear(8, 7), ahead
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embed(x)
+        seen = x.mean(1, keepdim=True).expand_as(x) if self.ahead else x.cumsum(1)
+        return self.head(seen).transpose(1, 2)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_position_that_looks_ahead_where_classes_come_first(ahead: bool) -> None:
+    tokens = torch.randint(0, 7, (64, 9), generator=torch.Generator().manual_seed(0))
+    data, model = (tokens[:, :-1], tokens[:, 1:]), lambda: Predicting(ahead=ahead)
+    found = asked(sees_target, data=data, model=model, steps=4)["sees-target"]
+    assert found.outcome is (Outcome.WRONG if ahead else Outcome.FINE)

@@ -61,6 +61,7 @@ def main() -> int:
             print(program.name, kept()[program.name]["replay"], flush=True)
         elif not given.replay and asked and (given.again or known is None):
             row = compared(program, given.checkouts)
+            row |= {"replay": known["replay"]} if known and "replay" in known else {}
             keep(row)
             print(json.dumps(row), flush=True)
     rows = list(kept().values())

@@ -71,7 +71,7 @@ PROGRAMS = (
     words("LSTM", "--use-optimizer", "--lr", "0.001"),
     example("mnist", "--epochs", "3"),
     example("mnist_rnn", "--epochs", "3"),
-    example("vae", "--epochs", "4"),
+    example("vae", "--epochs", "4", files=("vae",)),
     example("siamese_network", "--epochs", "1"),
     example(
         "mnist_forward_forward",

@@ -12,7 +12,9 @@ this page of the rows that it keeps in `benchmarks/public.jsonl`.
 
 What a program would download is replaced by small data with something to learn: handwritten digits in the files of
 MNIST, sentences of a small grammar, citation networks of drawn communities, transformers of 50,000 weights drawn at
-random. Runs are cut short by the program's own options. Entropy of `random` and NumPy is fixed for both runs.
+random. Runs are cut short by the program's own options; where it has none, the environment ends it after some
+episodes. Entropy of `random`, NumPy and torch is fixed for both runs. Programs whose processes race for the same
+weights (mnist_hogwild) are not listed: no two of their runs are equal.
 
 - *equal*: what it prints, its warnings, its exit code and the files that it writes (weights, pictures,
   arrays) are those of the run alone. Times, rates and dates are left out.

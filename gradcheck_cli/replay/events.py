@@ -97,6 +97,15 @@ def flat(events: list[Event]) -> list[Event]:
     return found
 
 
+def learns(event: Event) -> bool:
+    """Does it belong to learning, and not to the loss?"""
+    if isinstance(event, Method):
+        return event.name != "scale"
+    if isinstance(event, Applied):
+        return event.of_state or event.name.startswith("register_")
+    return isinstance(event, Update | Backward)
+
+
 def update_of(optimizer: torch.optim.Optimizer, scaler: Any, site: SourceSite | None) -> Update:
     """Return the event of a step with the settings that hold now."""
     settings = tuple(

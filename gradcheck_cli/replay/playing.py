@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.remedies.calls import played_at
-from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update
+from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, learns
 from gradcheck_cli.replay.modes import Modes, Region
 from gradcheck_cli.replay.recording import Recording, Unit, site_text
 from gradcheck_cli.replay.settings import Settings
@@ -50,6 +50,7 @@ class Player:
     _updates: dict[int, int] = field(default_factory=dict)
     _drawn: int = 0
     _carried: frozenset[int] = frozenset()
+    _absent: set[int] = field(default_factory=set)  # slots that an evaluation leaves empty
 
     def __post_init__(self) -> None:
         units = self.recording.units
@@ -68,6 +69,7 @@ class Player:
         Values that training carries over stay as they are.
         """
         before, self.learning = dict(self.values), False
+        self._absent.clear()
         try:
             return [self._run(unit.all, unit) for unit in units]
         finally:
@@ -89,7 +91,8 @@ class Player:
         ):  # a closure runs several times
             found = [self.values[slot].detach().float().mean() for slot in event.losses]
             self._losses[event] = found
-        if not self.learning and _learns(event):
+        if not self.learning and self._is_left_out(event):
+            self._absent |= event.writes
             return
         region.enter(self._modes(event, unit))
         if isinstance(event, Update):
@@ -100,6 +103,11 @@ class Player:
         with torch.set_grad_enabled(region.grad):
             result = self._result(event, unit, args, kwargs)
         self._keep(event, result, args, kwargs)
+
+    def _is_left_out(self, event: Event) -> bool:
+        """Does it belong to learning, or need what was left out: a gradient, a norm that clips?"""
+        gradient = isinstance(event, Applied) and event.name == "get grad"
+        return gradient or learns(event) or bool(event.reads & self._absent - self.values.keys())
 
     def _modes(self, event: Event, unit: Unit) -> Modes:
         grad = event.modes.grad and (self.learning or unit.differentiates)
@@ -284,15 +292,6 @@ def _output(root: Any, path: Path, event: Event) -> Tensor:
             f"with this change {name}{site_text(event.site)} returns something of another kind"
         )
     return found
-
-
-def _learns(event: Event) -> bool:
-    """Does it belong to learning, and not to the loss?"""
-    if isinstance(event, Method):
-        return event.name != "scale"
-    if isinstance(event, Applied):
-        return event.of_state or event.name.startswith("register_")
-    return isinstance(event, Update | Backward)
 
 
 def _held(optimizer: torch.optim.Optimizer) -> list[Tensor]:

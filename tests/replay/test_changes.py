@@ -213,3 +213,16 @@ def test_a_carried_state_reaches_the_steps_that_are_held_out() -> None:
         taken = [float(training.step().loss) for _ in range(12)]
         assert taken[:8] == losses[:8]
         assert training.evaluate(8) < before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_untrained_model_has_a_loss_on_what_is_held_out(kind: str) -> None:
+    with Recorder() as recorder:
+        models, _ = KINDS[kind]()
+    root = models[0] if len(models) == 1 else nn.ModuleList(models)
+    with Replay(recorder.recording, root) as replay:
+        training = replay.build(seed=3, hold_out=True)
+        untrained = training.evaluate(4)
+        training.step()
+        assert math.isfinite(untrained)
+        assert math.isfinite(training.evaluate(4))

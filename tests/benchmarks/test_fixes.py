@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.as_scripts import in_turn, summary, written
+from benchmarks.cases import CASES
 from benchmarks.fixes import chosen
 from benchmarks.fixes_text import Result, counted, document, lines, met
 from tests.processes import ROOT, python
@@ -71,3 +73,25 @@ def test_what_an_earlier_run_found_is_not_run_again(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert f"healthy, offered: {case.name}: made-up" in again.stdout
     assert len(kept.read_text().splitlines()) == 1
+
+
+def test_cases_in_turn_begin_with_one_of_each_kind() -> None:
+    cases = [c for c in CASES if c.scored and c.label != "healthy"]
+    kinds = {c.cause for c in cases}
+    assert {c.cause for c in in_turn(cases)[: len(kinds)]} == kinds
+    assert sorted(c.name for c in in_turn(cases)) == sorted(c.name for c in cases)
+
+
+def test_every_case_can_be_written_as_a_script(tmp_path: Path) -> None:
+    for case in CASES[::40]:
+        text = written(case, tmp_path).read_text()
+        compile(text, case.name, "exec")
+        assert ('["loss"]' in text) == (case.recipe.loss is None)
+
+
+def test_what_was_not_played_is_named() -> None:
+    played = result("played", made="replayed", offered=1)
+    not_played = result("odd", obstacle="the loss went through numpy", offered=1)
+    shown = list(summary([played, not_played, HEALTHY]))
+    assert "bit for bit: 1/2" in shown[0]
+    assert shown[1] == "  not played: odd: the loss went through numpy"

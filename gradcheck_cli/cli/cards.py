@@ -71,7 +71,9 @@ def _card(wanted: str) -> Iterator[Text]:
         if current_name(name) == remedy.name:
             return _of_remedy(remedy)
     named = (*(x.name for x in rules_), *(x.name for x in causes), *(x.name for x in cards))
-    near = get_close_matches(
+    digits = name.translate(str.maketrans("oil", "011"))  # GC1O1
+    near = [rule.code.lower() for rule in rules_ if rule.code.lower() == digits]
+    near = near or get_close_matches(
         name, [*(rule.code.lower() for rule in rules_), *named], n=1, cutoff=0.5
     )
     shown = [n.upper() if n.startswith("gc") else n for n in near]

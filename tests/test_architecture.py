@@ -67,7 +67,7 @@ MOST_LINES_OF_A_FOLDER = {
     "demos": 250,
     "examine": 5000,
     "integrations": 400,
-    "probe": 8200,
+    "probe": 8500,
     "records": 2200,
     "remedies": 5400,
     "renderers": 2800,

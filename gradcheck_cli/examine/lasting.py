@@ -35,7 +35,7 @@ def lasting(scene: Scene) -> Iterator[Said]:
                loses what it had gained is compared with one that goes on with a tenth of the learning rate.
     Answers    fine: it keeps it. Wrong: the last five looks (their median) lie above the best three in a row
                by more than a tenth of what had been gained, while the slower run keeps it and comes further; or
-               all of it is lost, or the loss is no number.
+               all of it is lost, or the loss is NaN or Inf.
     Costs      at most seven times the observed steps, without observing; twice that where it collapses.
     Sources    Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 8.2.4 (cliffs); Cohen et al. 2021,
                arXiv:2103.00065 (the edge of stability).

@@ -25,7 +25,7 @@ class WatchedThread:
     @property
     def is_other(self) -> bool:
         """Does another thread run than the one that has trained?"""
-        return self._is_known and self.is_another
+        return self._is_known and get_ident() != self._ident  # asked often: without a call more
 
     def takes(self, optimizer: Optimizer, *, may_change: bool) -> bool:
         """Is this update, which begins now, to be watched? The first decides, if it `may_change` that."""

@@ -21,7 +21,7 @@ def schedule_ran_out(
               `slow` updates or more.
     Matters   the weights stand still while the loop goes on; a rate meant for epochs runs out after a few
               batches when the scheduler steps once per batch, and the other way round a warm-up never ends.
-    Severity  error while the loss has not been learned; note when it was learned all the same, or its size
+    Severity  error while the loss has not been learned; warning for a warm-up that never exceeds 0.1 %; note when it was learned all the same, or its size
               tells nothing.
     Not for   schedules that end low together with the run; warm-ups that are still on.
     Sources   PyTorch documentation, torch.optim, how to adjust learning rate.
@@ -51,6 +51,8 @@ def schedule_ran_out(
                 f"The learning rate never exceeds {number(peak)}, while {number(configured)} is configured{made}: the "
                 "warm-up does not end in this run. Step the scheduler once per batch, or shorten the warm-up."
             )
+            if learned and peak <= 0.001 * configured:
+                severity = Severity.WARNING  # at such a rate no fall of the loss is learning
         else:
             continue
         yield Hit(

@@ -107,10 +107,10 @@ def sections() -> Iterator[str]:
     kept = [
         (k["set"], k["look"], str(k["date"]), k["commit"], *figures_of(k, names))
         for k in looks()
-        if k["set"].startswith("published")
+        if k["set"].startswith(("published", "sealed"))
     ]
     yield table(("set", "look", "date", "commit", *names), kept)
-    yield "## Each fault\n"
+    yield "## Each fault, at the first look\n"
     yield table(
         ("fault", "what is wrong", "score, twin's", "verdict", "first cause", ""),
         [(row.fault.id, plain(row.fault.fault), scores_of(row), *words(row)) for row in sick],
@@ -136,7 +136,8 @@ def sealed() -> Iterator[str]:
     """Yield the one look at the sealed set, a row for each training and one for its twin."""
     yield (
         "Twelve modern trainings, healthy and with one fault, written without a look at rules or limits by "
-        "somebody who did not write them, opened once (`benchmarks/sealed`). The twins count as healthy.\n"
+        "somebody who did not write them, opened once (`benchmarks/sealed`). The twins count as healthy. In `lora` the "
+        "50 steps that were watched are those in which the base is trained, not the adapters.\n"
     )
     found = rows(bank.SEALED)
     corrected = twins(found, bank.SEALED)

@@ -13,6 +13,8 @@ from types import ModuleType
 
 # Objects of these go from one side to the other, so there is one of each.
 SHARED = frozenset({"gradcheck_cli", "torch", "numpy", "__main__"})
+# Packages that draw from Python's `random` as they are imported: the user's import draws, not ours.
+DRAWING = {"rich": True}
 
 _at_start: set[str] = set()  # modules for which nobody's file can stand in, with or without us
 _folders: list[str] = []
@@ -39,6 +41,7 @@ def theirs_first(folder: str) -> None:
             "torch" in sys.modules
         ):  # it needs those of Python, and could not have been loaded with theirs
             names = {n: kind for n, kind in names.items() if n not in sys.stdlib_module_names}
+        names |= DRAWING
         _contested.update(names)
         _set_aside.update(_taken(names, but_theirs=True))
 

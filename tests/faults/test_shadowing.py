@@ -94,3 +94,14 @@ def test_a_change_of_the_folder_moves_no_report(tmp_path: Path, start: str) -> N
     assert read(tmp_path / "r.yaml").run.steps
     assert (tmp_path / "link.yaml").is_symlink()
     assert [file.name for file in (tmp_path / "far").iterdir()] == ["left.txt"] * (start == "run")
+
+
+def test_a_package_that_draws_a_number_as_it_is_imported_draws_it_for_the_script(
+    tmp_path: Path,
+) -> None:
+    draws = "import random\nrandom.seed(0)\nimport rich.console\nprint('drew', random.random())\n"
+    (tmp_path / "train.py").write_text(draws + SCRIPT)
+    plain = python(tmp_path, "train.py").stdout
+    seen = python(tmp_path, "-m", "gradcheck_cli", "run", "-q", "train.py").stdout
+    assert "drew" in plain
+    assert plain.splitlines()[0] in seen

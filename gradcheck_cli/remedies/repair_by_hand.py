@@ -53,6 +53,10 @@ ADVICE: dict[str, tuple[str, str]] = {
         "Divide the scores of attention by the square root of their width.",
         "scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])",
     ),
+    "gradient-hook": (
+        "Take the hook away, or let it hand on gradients of about the size it is given.",
+        "handle.remove()  # what register_hook(...) returned",
+    ),
     "penalty-too-strong": (
         "Weigh the penalty less: it pulls harder than the data.",
         "loss = loss_fn(output, target) + 1e-5 * penalty",
@@ -73,6 +77,7 @@ ADVICE: dict[str, tuple[str, str]] = {
         "inverted-mask",
         "evaluation-statistics",
         "attention-scale",
+        "gradient-hook",
         "penalty-too-strong",
     ),
     risk=REVIEW,

@@ -13,7 +13,7 @@ from types import ModuleType
 
 # Objects of these go from one side to the other, so there is one of each.
 SHARED = frozenset({"gradcheck_cli", "torch", "numpy", "__main__"})
-# Packages that draw from Python's `random` as they are imported: the user's import draws, not ours.
+# Packages that draw from Python's `random` as they are imported: a script's import draws, not ours.
 DRAWING = {"rich": True}
 
 _at_start: set[str] = set()  # modules for which nobody's file can stand in, with or without us
@@ -30,8 +30,8 @@ def begin() -> None:
     _at_start.update(sys.modules)
 
 
-def theirs_first(folder: str) -> None:
-    """Let imports look in `folder` first, as `python file.py` does there."""
+def theirs_first(folder: str, *, drawing: bool = False) -> None:
+    """Let imports look in `folder` first, as `python file.py` does there; with `drawing`, draw anew."""
     if folder not in sys.path:
         sys.path.insert(0, folder)
     if _at_start and folder not in _folders:
@@ -41,7 +41,7 @@ def theirs_first(folder: str) -> None:
             "torch" in sys.modules
         ):  # it needs those of Python, and could not have been loaded with theirs
             names = {n: kind for n, kind in names.items() if n not in sys.stdlib_module_names}
-        names |= DRAWING
+        names |= DRAWING if drawing else {}
         _contested.update(names)
         _set_aside.update(_taken(names, but_theirs=True))
 

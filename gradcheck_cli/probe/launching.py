@@ -86,7 +86,7 @@ def execute(program: Program, arguments: tuple[str, ...]) -> Ending:
     sys.modules["__main__"] = module
     sys.argv = [program.path if program.spec else program.shown, *arguments]
     if not sys.flags.safe_path:
-        theirs_first(program.folder)
+        theirs_first(program.folder, drawing=True)
     try:
         exec(_code(program), vars(module))  # noqa: S102 - running it is what was asked for
     except SystemExit as stop:

@@ -133,7 +133,8 @@ def ones() -> nn.Module:
     model = nn.Sequential(
         nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4)
     )
-    nn.init.constant_(model[2].weight, 0.0001)
+    for at in (0, 2, 4):
+        nn.init.constant_(model[at].weight, 0.0001)
     return model
 
 

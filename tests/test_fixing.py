@@ -179,6 +179,7 @@ def test_the_command_shows_a_diff_that_applies_and_write_makes_the_model_clean(
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_the_command_says_when_only_the_data_can_help(project: Path) -> None:
     file = copied(project, "degenerate_data")
     said = gradcheck(project, "fix", file.name, "--budget", "5", "--write")
@@ -187,6 +188,7 @@ def test_the_command_says_when_only_the_data_can_help(project: Path) -> None:
     assert file.read_bytes() == (SAMPLES / file.name).read_bytes()
 
 
+@pytest.mark.heavy
 def test_fix_reads_the_config_and_loads_what_diagnose_loads(project: Path) -> None:
     copied(project, "detached_encoder")
     (project / "gradcheck.yaml").write_text("model: detached_encoder.py\nsteps: 30\nbudget: 8\n")

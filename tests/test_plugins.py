@@ -90,6 +90,7 @@ def test_a_plugin_finds_explains_treats_and_writes(acme: Path, tmp_path: Path) -
     assert "ACME101" in {result["ruleId"] for result in run["results"]}
 
 
+@pytest.mark.heavy
 def test_a_plugins_rule_obeys_the_gate_and_its_thresholds(acme: Path, tmp_path: Path) -> None:
     asked = ("diagnose", "train.py:build_model", "--data", "train.py:make_data", "--no-verify")
     asked += ("--loss", "mse_loss", "--optimizer", "train.py:make_optimizer", "--device", "cpu")

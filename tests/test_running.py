@@ -173,6 +173,7 @@ def test_workers_killed_by_the_same_signal_do_not_take_the_report_with_them(
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_two_models_against_each_other_are_two_trainings_and_the_exit_code_is_kept(
     tmp_path: Path,
 ) -> None:

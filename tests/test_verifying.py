@@ -138,11 +138,13 @@ def test_a_change_that_breaks_the_code_says_so_and_does_not_stop_the_others() ->
     assert "cannot be run" in other.verification.reason
 
 
+@pytest.mark.heavy
 def test_the_smaller_of_two_equally_good_changes_comes_first() -> None:
     larger = proposal("larger", Change(summary="leaky", model=rectify), size=4)
     assert [fix.name for fix in only(larger, CURE)] == ["cure", "larger"]
 
 
+@pytest.mark.heavy
 def test_a_change_that_fails_at_a_later_seed_makes_room_for_the_next() -> None:
     def unlucky(model: nn.Module) -> None:
         rectify(model)
@@ -157,6 +159,7 @@ def test_a_change_that_fails_at_a_later_seed_makes_room_for_the_next() -> None:
     assert "5 of 6 seeds" in second.verification.reason
 
 
+@pytest.mark.heavy
 def test_combinations_are_not_tried_when_a_single_change_suffices() -> None:
     both = proposal("both", Change(summary="leaky", model=rectify), part="all")
     _, fix = only(both, CURE)
@@ -178,6 +181,7 @@ def test_combinations_are_not_begun_when_the_time_is_spent() -> None:
     assert tried["both"].reason == "no time was left to try it"
 
 
+@pytest.mark.heavy
 def test_a_change_is_tried_with_the_rate_that_helps_where_neither_is_enough_alone() -> None:
     def wild(model: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.Adam(model.parameters(), lr=3.0)
@@ -294,6 +298,7 @@ def test_the_report_says_on_what_fixes_were_tried() -> None:
     assert any(re.fullmatch(r"trying \d+ fixes, about \d+ s \(--no-verify .*\)", x) for x in said)
 
 
+@pytest.mark.heavy
 def test_two_verifications_give_the_same_numbers() -> None:
     placebo = proposal("placebo", Change(summary="nothing", model=lambda _: None))
     one, other = only(CURE, placebo), only(CURE, placebo)
@@ -348,6 +353,7 @@ def test_a_cause_is_not_refuted_by_what_was_hardly_tried() -> None:
     assert reconsidered([cause("a", 0.9)], [fix]) == (cause("a", 0.9),)
 
 
+@pytest.mark.heavy
 def test_little_memory_changes_nothing_but_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     placebo = proposal("placebo", Change(summary="nothing", model=lambda _: None))
     rich = only(placebo, CURE)

@@ -77,7 +77,7 @@ def clean(text: str) -> str:
     Names of layers, files and exceptions come from others: an escape sequence or a right-to-left
     mark in them must be seen, not obeyed. Line breaks and tabs become spaces.
     """
-    return "".join(_visible(char) for char in text)
+    return text.translate({ord(char): _visible(char) for char in set(text)})
 
 
 def clean_lines(text: str) -> list[str]:

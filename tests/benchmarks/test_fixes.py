@@ -63,6 +63,7 @@ def test_the_page_names_every_failure() -> None:
     assert "Written by `python -m benchmarks.fixes --every 3`" in page
 
 
+@pytest.mark.heavy
 def test_what_an_earlier_run_found_is_not_run_again(tmp_path: Path) -> None:
     case = chosen("", "development", ["healthy"])[0]
     known = result(case.name, label="healthy", planted="none", offered=3, found=("made-up",))

@@ -23,6 +23,7 @@ def project(folder: Path, config: str, **files: str) -> Path:
     return folder
 
 
+@pytest.mark.heavy
 def test_a_config_names_the_model_and_the_command_line_wins(tmp_path) -> None:
     project(tmp_path, "model: m.py\n", m=GOOD)
     assert gradcheck("diagnose", cwd=tmp_path).returncode in {0, 1}
@@ -31,6 +32,7 @@ def test_a_config_names_the_model_and_the_command_line_wins(tmp_path) -> None:
     assert read(tmp_path / "r.yaml").run.steps == 2
 
 
+@pytest.mark.heavy
 def test_several_models_have_one_report_and_the_gravest_code_wins(tmp_path) -> None:
     config = (
         "models:\n- {name: good, model: m.py}\n- {name: still, model: m.py, lr: 1e-12}\n"
@@ -63,6 +65,7 @@ def test_one_report_over_several_models_may_go_to_stdout(tmp_path) -> None:
     assert {path.rpartition(".")[0] for path in paths} == {"m.py", "m.py-2"}
 
 
+@pytest.mark.heavy
 def test_a_baseline_counts_for_all_models_of_one_report(tmp_path) -> None:
     config = (
         "fail_on: note\nlr: 1e-12\nmodels:\n- {name: a, model: m.py}\n- {name: b, model: m.py}\n"

@@ -60,6 +60,7 @@ def test_a_path_inside_is_written(checkout: Path, path: str) -> None:
     assert (checkout / path).is_file()
 
 
+@pytest.mark.heavy
 def test_outside_of_ci_and_on_the_command_line_a_person_decides(checkout: Path) -> None:
     wanted = checkout.parent / "beside" / "r.yaml"
     assert configured(checkout, "yaml:../beside/r.yaml")[0] == 0

@@ -53,6 +53,7 @@ def test_files_are_written_before_the_exit_code_and_hold_the_same(tmp_path) -> N
     assert yaml.safe_load((tmp_path / "r.yaml").read_text())["schema"] == 1
 
 
+@pytest.mark.heavy
 def test_two_runs_with_one_seed_differ_in_time_only(tmp_path) -> None:
     texts = []
     for _ in range(2):

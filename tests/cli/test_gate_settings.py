@@ -40,6 +40,7 @@ def diagnosed(folder: Path, *args: str) -> tuple[int, list[tuple[str, str]], str
     return done.returncode, [(f.code, f.severity.value) for f in found], done.stderr
 
 
+@pytest.mark.heavy
 def test_severity_and_exit_zero_of_the_file_decide_the_exit_code(tmp_path) -> None:
     project(tmp_path, "fail_on: note\n")
     code, found, _ = diagnosed(tmp_path)
@@ -64,6 +65,7 @@ def test_ignores_of_the_file_and_of_the_command_line_add_up(tmp_path) -> None:
     assert "the ignore of GC101 in no.* matched nothing" in said
 
 
+@pytest.mark.heavy
 def test_thresholds_reach_the_rules(tmp_path) -> None:
     project(tmp_path, "select: [GC401]\nrules: {GC401: {ratio: 0, lost: 1}}\n")
     assert diagnosed(tmp_path)[1] == []
@@ -80,6 +82,7 @@ def test_an_unknown_threshold_is_one_line_and_nothing_is_run(tmp_path) -> None:
     assert not (tmp_path / "r.yaml").exists()
 
 
+@pytest.mark.heavy
 def test_a_baseline_of_the_file_accepts_what_is_known(tmp_path) -> None:
     project(tmp_path, "fail_on: note\n")
     assert diagnosed(tmp_path)[0] == 1

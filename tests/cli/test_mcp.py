@@ -52,6 +52,7 @@ def ask(folder: Path, *calls: tuple[str, dict[str, Any]]) -> list[str]:
     return anyio.run(_ask, folder, list(calls))
 
 
+@pytest.mark.heavy
 def test_an_agent_is_told_what_is_wrong_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
     (tmp_path / "a.yaml").write_text(dumps(a_report.sick()))

@@ -69,6 +69,7 @@ def test_gradients_that_are_averaged_over_ranks_are_not_taken_for_clipped(tmp_pa
     assert done.stdout.strip() == "[1.0, 1.0, 1.0]", done.stderr
 
 
+@pytest.mark.heavy
 def test_replicas_that_drifted_apart_are_named(tmp_path: Path) -> None:
     report, _ = trained(tmp_path, "ddp", "drift")
     [finding] = [f for f in report["findings"] if f["name"] == "drifted-replicas"]

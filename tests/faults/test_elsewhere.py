@@ -20,6 +20,8 @@ from gradcheck_cli.records.yamlfile import read, write
 from tests.a_report import sick
 from tests.processes import ROOT, python
 
+pytestmark = pytest.mark.heavy  # each test starts processes
+
 MODEL = """
 import torch
 from torch import nn

@@ -12,6 +12,8 @@ import pytest
 
 from gradcheck_cli.records.yamlfile import read
 
+pytestmark = pytest.mark.heavy  # each test starts processes
+
 ROOT = Path(__file__).parents[2]
 MODEL = """
 import time

@@ -6,6 +6,8 @@ import pytest
 
 from tests.faults.scenes import SCENES, Scene, played
 
+pytestmark = pytest.mark.heavy  # each test starts processes
+
 # Those that a test of this folder shows by itself are left to `make faults` and to the heavy tests.
 ELSEWHERE = pytest.mark.heavy
 

@@ -9,6 +9,8 @@ from gradcheck_cli.records.yamlfile import read
 from tests.faults.test_endings import MODEL, SCRIPT
 from tests.processes import python
 
+pytestmark = pytest.mark.heavy  # each test starts processes
+
 THEIRS = "WHO = 'theirs'\n"
 NAMES = ("yaml", "jinja2", "typer", "rich", "pydantic", "markupsafe")  # that torch does not import
 USES = "import yaml, jinja2, rich\nassert yaml.WHO == jinja2.WHO == rich.WHO == 'theirs'\n"

@@ -15,6 +15,8 @@ from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.yamlfile import read
 from gradcheck_cli.running import Plan, run
 
+pytestmark = pytest.mark.heavy  # each test starts processes
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys, time

@@ -57,6 +57,7 @@ def run(tmp_path: Path, script: str, *options: str) -> tuple[str, str, dict[str,
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_the_fixes_of_a_plain_script_are_tried_on_its_own_steps(tmp_path: Path) -> None:
     script = SICK.replace("LARGE", "1.0")
     told, said, report = run(tmp_path, script, "--verify", "--budget", "20", "--examine", "quick")

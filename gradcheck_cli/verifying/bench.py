@@ -36,13 +36,19 @@ class Bench:
     copies: int = 3  # of the training that fit into memory
     policy: Policy = JUDGED_BY_DEFAULT
     steps: int = 0
-    pace: float = 0.0  # seconds a step took, the slowest candidate that was searched
+    searched: float = 0.0  # seconds that the steps of candidates took in the search
+    taken: int = 0  # these steps
     rivals: dict[int, tuple[Run, Run]] = field(default_factory=dict)
 
     @property
     def late(self) -> bool:
         """Is the time spent?"""
         return time.monotonic() > self.deadline
+
+    @property
+    def pace(self) -> float:
+        """Seconds a step of a candidate took, on average: the slowest by itself is mostly noise."""
+        return self.searched / max(self.taken, 1)
 
     def others(self, seed: int) -> tuple[Run, Run]:
         """Return control and sham of one seed, as long as everybody else now."""
@@ -69,8 +75,8 @@ class Bench:
             trial.runs = [self._start(trial, 0, 0)]
         began, done = time.monotonic(), len(trial.runs[0].curve)
         advance(trial.runs[0], self.steps)
-        if (steps := len(trial.runs[0].curve) - done) > 0:
-            self.pace = max(self.pace, (time.monotonic() - began) / steps)
+        self.searched += time.monotonic() - began
+        self.taken += len(trial.runs[0].curve) - done
         trial.verification = verdict(self.trio(trial), self.baseline)
 
     def confirm(self, trial: Trial, seeds: int, watched: int = WATCHED) -> None:

@@ -74,3 +74,30 @@ def quiet(loop: Loop) -> Loop:
             loop()
 
     return run
+
+
+def two_losses() -> None:
+    """Add up two losses of one function in every update, on purpose."""
+    model = small()
+    optimizer = adam(model)
+    for _ in range(8):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        loss_of(model).backward()
+        optimizer.step()
+
+
+def by_lbfgs() -> None:
+    """Train with an optimizer that computes the loss by itself."""
+    model = small()
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
+    x, y = batch()
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        return loss
+
+    for _ in range(5):
+        optimizer.step(closure)

@@ -9,7 +9,7 @@ from torch import nn
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
 from gradcheck_cli.rules.accumulation_not_divided import accumulation_not_divided as gc815
-from tests.loops import adam, batch, findings, loss_of, mistakes, small
+from tests.loops import adam, batch, by_lbfgs, findings, loss_of, mistakes, small, two_losses
 from tests.rules.a_trace import a_trace, skipped
 
 NAME = "accumulation-not-divided"
@@ -94,16 +94,6 @@ def clips(model: nn.Module) -> None:
     nn.utils.clip_grad_norm_(model.parameters(), 0.01)
 
 
-def two_losses_of_one_function() -> None:
-    model = small()
-    optimizer = adam(model)
-    for _ in range(8):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        loss_of(model).backward()
-        optimizer.step()
-
-
 def critic() -> None:
     """One helper makes both losses of a critic."""
     model, optimizer = (m := small(6, 1)), adam(m)
@@ -139,21 +129,6 @@ def summed() -> None:
         optimizer.step()
 
 
-def lbfgs() -> None:
-    model = small()
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
-    x, y = batch()
-
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(x), y)
-        loss.backward()
-        return loss
-
-    for _ in range(5):
-        optimizer.step(closure)
-
-
 @pytest.mark.parametrize(
     "loop",
     [
@@ -162,11 +137,11 @@ def lbfgs() -> None:
         pytest.param(accumulated(whole, divides_gradients), id="gradients divided"),
         pytest.param(accumulated(whole, clips), id="clipped"),
         pytest.param(accumulated(whole, passes=1), id="no accumulation"),
-        two_losses_of_one_function,
+        two_losses,
         critic,
         tasks,
         summed,
-        lbfgs,
+        by_lbfgs,
     ],
 )
 def test_what_is_divided_or_meant_as_a_sum_is_fine(loop: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from gradcheck_cli.records.diagnosis import Basis
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared as gc801
-from tests.loops import adam, findings, loss_of, mistakes, report, small
+from tests.loops import adam, by_lbfgs, findings, loss_of, mistakes, report, small, two_losses
 from tests.rules.a_trace import a_trace, skipped
 
 NAME = "gradients-not-cleared"
@@ -99,16 +99,6 @@ def accumulation() -> None:
             optimizer.zero_grad()
 
 
-def several_losses() -> None:
-    model = small()
-    optimizer = adam(model)
-    for _ in range(8):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        loss_of(model).backward()
-        optimizer.step()
-
-
 def gan() -> None:
     generator, critic = small(4, 6), small(6, 1)
     for_generator, for_critic = adam(generator), adam(critic)
@@ -148,21 +138,6 @@ def second_order() -> None:
         optimizer.zero_grad()
 
 
-def lbfgs() -> None:
-    model = small()
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
-    x = torch.randn(32, 6)
-
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(x), x[:, :3].argmax(1))
-        loss.backward()
-        return loss
-
-    for _ in range(5):
-        optimizer.step(closure)
-
-
 def alternating() -> None:
     model = small()
     body = torch.optim.SGD(model[0].parameters(), lr=0.1)
@@ -183,11 +158,11 @@ def alternating() -> None:
         pytest.param(clearing(zero_data), id="data.zero_"),
         pytest.param(clearing(forget), id="grad = None"),
         accumulation,
-        several_losses,
+        two_losses,
         gan,
         gradient_penalty,
         second_order,
-        lbfgs,
+        by_lbfgs,
         alternating,
     ],
 )

@@ -61,7 +61,7 @@ def total(ran: list[dict[str, Any]]) -> list[str]:
         f"| programs with a false error | {errors} | 0 |",
         f"| programs with a false warning | {warnings} ({warnings / max(len(ran), 1):.1%}) | 2 % |",
         f"| lost reports | {lost} | 0 |",
-        f"| programs with another result | {len(unequal)} {'(' + ', '.join(unequal) + ')' if unequal else ''} | 0 |",
+        f"| programs with another result | {len(unequal)}{' (' + ', '.join(unequal) + ')' if unequal else ''} | 0 |",
         f"| cost, median | {costs[len(costs) // 2] if costs else 0}x | |",
         "",
     ]

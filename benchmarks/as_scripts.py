@@ -1,28 +1,26 @@
 """The cases of the bank as plain training scripts, run as `gradcheck run --verify` runs them.
 
-    python -m benchmarks.fixes --as-scripts [--first N] [--kept FILE]
-    python -m benchmarks.as_scripts NAME        one case in this process; prints its result as JSON
+    python -m benchmarks.fixes --as-scripts [--every N] [--first N] [--kept FILE]
 
 A script is written for each case: model, data, optimizer and a loop at its top level. The product sees
-steps only. Its first fix is then judged anew, as for cases that are built from their parts.
+steps only. Its first fix is then judged anew, as for cases that are built from their parts. Each case
+has a copy of this process, in which everything is imported already. There the clock is the
+processor's, so that the budget of a case does not depend on what else the machine does.
 """
 
-import json
+import multiprocessing
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import zip_longest
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-import torch
-
-from benchmarks.cases import CASES, Case
+from benchmarks.cases import Case
 from benchmarks.fixes_text import Result
 from gradcheck_cli.pipeline import Conclusion
 from gradcheck_cli.policy import Policy
@@ -32,6 +30,7 @@ from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.running import Plan, run
 
 TIMEOUT = 900.0  # seconds for a case
+WAITING = 0.25  # a second that passes counts at least so much
 Judge = Callable[[Case, Proposal | None], tuple[bool, float | None, bool]]
 SCRIPT = '''"""The case {name} as a plain training script."""
 
@@ -80,21 +79,44 @@ def in_turn(cases: Sequence[Case]) -> list[Case]:
     return [case for one in rounds for case in one if case is not None]
 
 
-def tried(case: Case, budget: float) -> Result:
-    """Run a case as a script in a process of its own, so that no case meets what another left."""
-    command = [sys.executable, "-m", "benchmarks.as_scripts", case.name, str(budget)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise RuntimeError(f"exit code {done.returncode}: {last}")
-    return Result(**json.loads(done.stdout.splitlines()[-1]))
+def tried(case: Case, budget: float, judge: Judge) -> Result:
+    """Run a case in a copy of this process, so that no case meets what another left.
+
+    Raises RuntimeError with the last word of a case that failed, and where it took too long.
+    """
+    copies = multiprocessing.get_context("fork")
+    ours, theirs = copies.Pipe()
+    copy = copies.Process(target=_told, args=(theirs, case, budget, judge))
+    copy.start()
+    theirs.close()
+    try:
+        said = ours.recv() if ours.poll(TIMEOUT) else f"no result after {TIMEOUT:.0f} s"
+    except EOFError:
+        said = "the process died"
+    finally:
+        copy.kill()
+        copy.join()
+    if not isinstance(said, Result):
+        raise RuntimeError(said)  # noqa: TRY004 - not a wrong type: the case failed
+    return said
+
+
+def _told(line: Connection, case: Case, budget: float, judge: Judge) -> None:
+    """Run a case and send what came of it; what the script prints is thrown away."""
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 1)
+    os.dup2(silent, 2)
+    time.monotonic = processor_clock()
+    try:
+        line.send(here(case, budget, judge))
+    except Exception as error:  # noqa: BLE001 - counted and shown as a failure
+        line.send(f"{type(error).__name__}: {error}")
+
+
+def processor_clock() -> Callable[[], float]:
+    """Return a clock of this processor's seconds; of waiting, for another process, a quarter counts."""
+    begun, spent, seconds = time.monotonic(), time.process_time(), time.monotonic
+    return lambda: max(time.process_time() - spent, WAITING * (seconds() - begun))
 
 
 def here(case: Case, budget: float, judge: Judge) -> Result:
@@ -148,17 +170,3 @@ def summary(results: Sequence[Result]) -> Iterator[str]:
         f"run again: {len(again)}; sick, and no fix was offered: {len(silent)}"
     )
     yield from (f"  not played: {r.case}: {r.made or r.obstacle}" for r in asked if not r.made)
-
-
-def main() -> int:
-    """Run one case and print its result."""
-    from benchmarks.fixes import judgment
-
-    torch.set_num_threads(1)
-    case = next(c for c in CASES if c.name == sys.argv[1])
-    print(json.dumps(asdict(here(case, float(sys.argv[2]), judgment))))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

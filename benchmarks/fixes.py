@@ -138,7 +138,7 @@ def judged(
 def guarded(case: Case, budget: float, *, as_script: bool) -> Result:
     """Let no case stop the others; what it raised is its result."""
     try:
-        return as_scripts.tried(case, budget) if as_script else tried(case, budget)
+        return as_scripts.tried(case, budget, judgment) if as_script else tried(case, budget)
     except Exception as error:  # noqa: BLE001 - counted and shown as a failure
         shown = f"{type(error).__name__}: {error}"
         return Result(

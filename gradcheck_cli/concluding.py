@@ -4,6 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 
+from gradcheck_cli.features.profile import (
+    Quantity,
+    arriving_rms,
+    elasticity,
+    gradient_rms,
+    gradient_zeros,
+    late,
+    typical,
+    update_ratio,
+)
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.policy import is_serious
 from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status
 from gradcheck_cli.records.examination import Outcome
@@ -15,17 +26,6 @@ from gradcheck_cli.rules import telling
 from gradcheck_cli.rules.base import loop_mistakes
 from gradcheck_cli.rules.engine import Judgment
 from gradcheck_cli.rules.non_finite import first_broken, whole
-from gradcheck_cli.rules.profile import (
-    Quantity,
-    arriving_rms,
-    elasticity,
-    gradient_rms,
-    gradient_zeros,
-    late,
-    typical,
-    update_ratio,
-)
-from gradcheck_cli.rules.progress import State, progress
 
 _COLUMNS = 60  # steps kept for pictures
 _CURVE = 400  # losses kept for pictures

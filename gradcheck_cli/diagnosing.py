@@ -13,6 +13,7 @@ from gradcheck_cli.declared import DEFAULTS
 from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
 from gradcheck_cli.examine import subject_of
 from gradcheck_cli.examine.subject import Subject
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.pipeline import Conclusion, Observed, Stage, conclude, configured
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.hanging import HangingError, patience, patiently
@@ -22,7 +23,6 @@ from gradcheck_cli.probe.terminating import held, interruptible
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.rules.engine import judge
-from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "blame", "demos", "ops", "shadowing"}),
     frozenset({"records", "declared"}),
-    frozenset({"plugins", "scripts", "policy", "comparing"}),
+    frozenset({"plugins", "scripts", "policy", "comparing", "features"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
     frozenset({"probe", "remedies", "causes"}),
     frozenset({"verifying", "concluding", "examine"}),
@@ -61,11 +61,12 @@ LONG_WITH_REASON: dict[str, str] = {
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
     ".": 2900,
-    "causes": 2500,
+    "causes": 2400,
     "cli": 3100,
     "declared": 350,
     "demos": 250,
     "examine": 5000,
+    "features": 1100,
     "integrations": 400,
     "probe": 8500,
     "records": 2200,
@@ -73,7 +74,7 @@ MOST_LINES_OF_A_FOLDER = {
     "renderers": 2800,
     "replay": 3300,
     "rerun": 1500,
-    "rules": 4500,
+    "rules": 3600,
     "settings": 1350,
     "targets": 5500,
     "verifying": 1000,

@@ -1,12 +1,12 @@
 """Causes in the data: scale, constancy, labels."""
 
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
-from gradcheck_cli.causes.circumstances import input_size
 from gradcheck_cli.causes.shares import ENOUGH, INPUTS
+from gradcheck_cli.features.circumstances import input_size
+from gradcheck_cli.features.profile import CONSTANT, depths, first, typical
+from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import CONSTANT, depths, first, typical
-from gradcheck_cli.rules.progress import progress
 
 
 @cause(

@@ -2,12 +2,6 @@
 
 from gradcheck_cli.causes.attenuation import budget
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, paths, signs
-from gradcheck_cli.causes.circumstances import (
-    VANISHING,
-    asleep,
-    beyond_initialization,
-    lost_at_start,
-)
 from gradcheck_cli.causes.of_initialization import too_small
 from gradcheck_cli.causes.shares import (
     BOUNDED_SLOPES,
@@ -25,10 +19,16 @@ from gradcheck_cli.causes.shares import (
     STATISTICS,
     Shares,
 )
+from gradcheck_cli.features.circumstances import (
+    VANISHING,
+    asleep,
+    beyond_initialization,
+    lost_at_start,
+)
+from gradcheck_cli.features.profile import depths, first, late, typical
 from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.profile import depths, first, late, typical
 
 
 @cause(

@@ -1,8 +1,8 @@
 """Causes in constants on the way: factors that shrink a signal layer by layer."""
 
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment
-from gradcheck_cli.causes.circumstances import VANISHING
 from gradcheck_cli.causes.shares import ENOUGH, FACTORS
+from gradcheck_cli.features.circumstances import VANISHING
 
 
 @cause(

@@ -11,7 +11,8 @@ from gradcheck_cli.causes.attenuation import (
     sharp,
 )
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, signs
-from gradcheck_cli.causes.circumstances import (
+from gradcheck_cli.causes.shares import ENOUGH, LOGITS, SCORES, WEIGHTS, Shares
+from gradcheck_cli.features.circumstances import (
     VANISHING,
     asleep,
     beyond_initialization,
@@ -21,11 +22,10 @@ from gradcheck_cli.causes.circumstances import (
     pinned_output,
     saturated_at_start,
 )
-from gradcheck_cli.causes.shares import ENOUGH, LOGITS, SCORES, WEIGHTS, Shares
+from gradcheck_cli.features.profile import begun, first_logits, output_std, typical
 from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import counted, number
-from gradcheck_cli.rules.profile import begun, first_logits, output_std, typical
 
 SMALL = 0.8  # weight gain per layer: 10 layers in a row keep a tenth
 LARGE = 5.0  # size of inputs that saturate a first layer by themselves

@@ -3,13 +3,13 @@
 from statistics import median
 
 from gradcheck_cli.causes.base import Evidence, Support, cause, fact, signs
-from gradcheck_cli.causes.circumstances import broke_later
+from gradcheck_cli.features.circumstances import broke_later
+from gradcheck_cli.features.growing import largest_update
+from gradcheck_cli.features.profile import DECAYED, late, typical, update_ratio, weights_left
+from gradcheck_cli.features.zeros import uses_half
 from gradcheck_cli.ops import NARROW
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.growing import largest_update
-from gradcheck_cli.rules.profile import DECAYED, late, typical, update_ratio, weights_left
-from gradcheck_cli.rules.zeros import uses_half
 
 HARD = 0.03  # of the gradient that clipping leaves, below which it rules the size of steps
 MUCH = 5e-3  # of each weight per step: a decay that takes half of it in 140 steps

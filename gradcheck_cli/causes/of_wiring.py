@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from gradcheck_cli.causes.attenuation import crossings, sharp
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
-from gradcheck_cli.causes.circumstances import flat_end, pinned_output
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
+from gradcheck_cli.features.circumstances import flat_end, pinned_output
+from gradcheck_cli.features.profile import first_logits, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer
 from gradcheck_cli.rules.base import counted, number
-from gradcheck_cli.rules.profile import first_logits, whole_signal
 
 _STUCK = "stalled-loss disconnected-parameter zero-gradient"
 

@@ -11,9 +11,9 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant
 from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
+from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.progress import ENOUGH
 
 MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
 

@@ -14,10 +14,10 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
+from gradcheck_cli.features.progress import ENOUGH, LITTLE
 from gradcheck_cli.ops import KEEP, PRODUCTS
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.progress import ENOUGH, LITTLE
 
 USUAL = 1.0  # deviation of scores of unit queries and keys, divided by the root of their width
 STEPS = 60

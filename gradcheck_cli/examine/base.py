@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.features.progress import Progress, progress
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.progress import Progress, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

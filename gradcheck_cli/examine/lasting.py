@@ -12,9 +12,9 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import evaluating, losses
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.examine.variants import scaled_rates
+from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.progress import ENOUGH
 
 TIMES = 7  # the observed steps, at most
 LEAST = 2  # times the observed steps; fewer would not tell

@@ -10,9 +10,9 @@ from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.examine.variants import variants
+from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.progress import ENOUGH
 
 STEPS = 60
 SOON = 4  # times the observed steps; a run that learns before is asked nothing

@@ -15,9 +15,9 @@ from gradcheck_cli.examine.constants import best_constant
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.passes_over import evaluating, losses
 from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
+from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.progress import ENOUGH
 
 FEWEST = 32  # held-out samples
 LOOKS = 8

@@ -12,11 +12,11 @@ from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.passes_over import without_dropout
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.variant import Variant
+from gradcheck_cli.features.progress import State
 from gradcheck_cli.records.trace import Layer, Role
 from gradcheck_cli.remedies.activations import spelled
 from gradcheck_cli.remedies.surgery import WEIGHTED
 from gradcheck_cli.remedies.weights import draw, gain_of
-from gradcheck_cli.rules.progress import State
 
 HIGHEST = {
     True: 0.1,

@@ -15,9 +15,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gradcheck_cli.features.profile import first_logits
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.rules.profile import first_logits
 from gradcheck_cli.targets.change import Change
 
 SMALL, LARGE = 0.03, 30.0  # scores of a fresh network with a usual start lie well between

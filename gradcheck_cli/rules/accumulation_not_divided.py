@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
-from gradcheck_cli.rules.progress import State, progress
 
 
 @rule("GC815", "accumulation-not-divided")

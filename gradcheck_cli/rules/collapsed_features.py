@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.profile import late, typical
+from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -13,8 +15,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import late, typical
-from gradcheck_cli.rules.progress import progress
 
 
 @rule("GC203", "collapsed-features")

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.profile import CONSTANT
+from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -12,8 +14,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import CONSTANT
-from gradcheck_cli.rules.progress import progress
 
 
 @rule("GC701", "degenerate-data")

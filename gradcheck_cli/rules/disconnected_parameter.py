@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.profile import late, moved_rms, typical
 from gradcheck_cli.records.trace import Layer, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -14,7 +15,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import late, moved_rms, typical
 
 
 @rule("GC601", "disconnected-parameter")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -12,7 +13,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.progress import State, progress
 
 
 @rule("GC404", "diverging-loss")

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.profile import first, late, typical
+from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.features.promising import promising
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -13,9 +16,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import first, late, typical
-from gradcheck_cli.rules.progress import State, progress
-from gradcheck_cli.rules.promising import promising
 
 
 @rule("GC201", "dying-relu")

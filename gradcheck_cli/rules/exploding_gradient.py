@@ -4,6 +4,16 @@ from collections.abc import Iterator
 from math import isfinite
 from statistics import median
 
+from gradcheck_cli.features.profile import (
+    Depth,
+    depths,
+    elasticity,
+    first,
+    gradient_rms,
+    late,
+    typical,
+)
+from gradcheck_cli.features.progress import Progress, State, progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -15,16 +25,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import (
-    Depth,
-    depths,
-    elasticity,
-    first,
-    gradient_rms,
-    late,
-    typical,
-)
-from gradcheck_cli.rules.progress import Progress, State, progress
 
 
 @rule("GC102", "exploding-gradient")

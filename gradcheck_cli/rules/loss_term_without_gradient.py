@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.profile import late
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Layer, Trace
 from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, in_order, loop_of, rule
-from gradcheck_cli.rules.profile import late
 
 
 @rule("GC809", "loss-term-without-gradient")

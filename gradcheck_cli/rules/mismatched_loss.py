@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.progress import progress
 from gradcheck_cli.ops import LOGIT_LOSSES, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
@@ -14,7 +15,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.progress import progress
 
 EXPERIMENTS = ("loss-domain", "samples-in-loss")
 _SQUASHING = {"softmax", "gumbel_softmax", "sigmoid", "relu", "relu6", "hardsigmoid"}

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hits
 from gradcheck_cli.rules.base import Hit, Severity, rule
-from gradcheck_cli.rules.progress import progress
 
 
 @rule("GC606", "mixed-samples")

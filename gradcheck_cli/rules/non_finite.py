@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import isfinite
 
-from gradcheck_cli.records.deriving import once_per_trace
+from gradcheck_cli.features.once import once_per_trace
 from gradcheck_cli.records.trace import Step, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,

@@ -5,6 +5,10 @@ from itertools import pairwise
 from math import exp, log
 from statistics import median
 
+from gradcheck_cli.features.profile import arriving_rms, first, gradient_rms, output_std, typical
+from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.features.promising import promising
+from gradcheck_cli.features.zeros import all_zero
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -16,10 +20,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import arriving_rms, first, gradient_rms, output_std, typical
-from gradcheck_cli.rules.progress import State, progress
-from gradcheck_cli.rules.promising import promising
-from gradcheck_cli.rules.zeros import all_zero
 
 
 @rule("GC301", "poor-initialization")

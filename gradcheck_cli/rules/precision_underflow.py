@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from statistics import median
 
+from gradcheck_cli.features.profile import gradient_zeros, late, typical
+from gradcheck_cli.features.progress import progress
+from gradcheck_cli.features.zeros import uses_half
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -14,9 +17,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import gradient_zeros, late, typical
-from gradcheck_cli.rules.progress import progress
-from gradcheck_cli.rules.zeros import uses_half
 
 
 @rule("GC502", "precision-underflow")

@@ -6,6 +6,8 @@ from itertools import pairwise
 from math import sqrt
 from statistics import median
 
+from gradcheck_cli.features.progress import PART, POINTING_DOWN, State, curve, progress
+from gradcheck_cli.features.trend import mann_kendall
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
@@ -17,8 +19,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.progress import PART, POINTING_DOWN, State, curve, progress
-from gradcheck_cli.rules.trend import mann_kendall
 
 
 @rule("GC406", "risen-loss")

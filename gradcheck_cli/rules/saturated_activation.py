@@ -2,6 +2,15 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.profile import first, late, typical, whole_signal
+from gradcheck_cli.features.progress import (
+    FALLING,
+    Progress,
+    State,
+    progress,
+)
+from gradcheck_cli.features.promising import promising
+from gradcheck_cli.features.trend import mann_kendall
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -13,15 +22,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import first, late, typical, whole_signal
-from gradcheck_cli.rules.progress import (
-    FALLING,
-    Progress,
-    State,
-    progress,
-)
-from gradcheck_cli.rules.promising import promising
-from gradcheck_cli.rules.trend import mann_kendall
 
 
 @rule("GC202", "saturated-activation")

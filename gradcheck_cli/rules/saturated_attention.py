@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.profile import late, typical
+from gradcheck_cli.features.progress import FALLING, State, progress
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
@@ -14,8 +16,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import late, typical
-from gradcheck_cli.rules.progress import FALLING, State, progress
 
 
 @rule("GC204", "saturated-attention")

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from statistics import median
 
+from gradcheck_cli.features.profile import CONSTANT, late, typical, update_ratio, whole_signal
+from gradcheck_cli.features.progress import FALLING, POINTING_DOWN, SOON, State, progress
+from gradcheck_cli.features.promising import promising
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
@@ -15,9 +18,6 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.mismatched_loss import mismatch
-from gradcheck_cli.rules.profile import CONSTANT, late, typical, update_ratio, whole_signal
-from gradcheck_cli.rules.progress import FALLING, POINTING_DOWN, SOON, State, progress
-from gradcheck_cli.rules.promising import promising
 from gradcheck_cli.rules.telling import versus
 
 _REDUCTION = "loss reduction relative to its reference"

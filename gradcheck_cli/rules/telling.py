@@ -2,8 +2,8 @@
 
 from math import inf
 
+from gradcheck_cli.features.progress import SOON, WHOLE, Progress, State
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.progress import SOON, WHOLE, Progress, State
 
 ENOUGH_STEPS = 200  # four times the steps of a usual run: more of the same decides nothing
 OTHERWISE = {

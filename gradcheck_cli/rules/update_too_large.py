@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from gradcheck_cli.features.growing import largest_update
+from gradcheck_cli.features.profile import begun, late, typical
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -14,9 +17,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.growing import largest_update
-from gradcheck_cli.rules.profile import begun, late, typical
-from gradcheck_cli.rules.progress import State, progress
 
 
 @rule("GC402", "update-too-large")

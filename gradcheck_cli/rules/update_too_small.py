@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from statistics import median
 
+from gradcheck_cli.features.profile import first, gradient_rms, late, typical, update_ratio
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -14,8 +16,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.profile import first, gradient_rms, late, typical, update_ratio
-from gradcheck_cli.rules.progress import State, progress
 
 
 @rule("GC401", "update-too-small")

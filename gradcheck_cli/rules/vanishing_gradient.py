@@ -4,19 +4,8 @@ from collections.abc import Iterator
 from math import log10
 from statistics import median
 
-from gradcheck_cli.records.trace import Role, Trace
-from gradcheck_cli.rules.base import (
-    CannotTellError,
-    Confidence,
-    Evidence,
-    Hit,
-    Severity,
-    in_order,
-    number,
-    rule,
-)
-from gradcheck_cli.rules.growing import builds_up
-from gradcheck_cli.rules.profile import (
+from gradcheck_cli.features.growing import builds_up
+from gradcheck_cli.features.profile import (
     DECAYED,
     Depth,
     depths,
@@ -28,9 +17,20 @@ from gradcheck_cli.rules.profile import (
     weights_left,
     whole_signal,
 )
-from gradcheck_cli.rules.progress import ENOUGH, Progress, progress
+from gradcheck_cli.features.progress import ENOUGH, Progress, progress
+from gradcheck_cli.features.zeros import zeroed
+from gradcheck_cli.records.trace import Role, Trace
+from gradcheck_cli.rules.base import (
+    CannotTellError,
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    in_order,
+    number,
+    rule,
+)
 from gradcheck_cli.rules.saturated_activation import flat_severity
-from gradcheck_cli.rules.zeros import zeroed
 
 _LEAST = 1e-300
 BEGUN = (

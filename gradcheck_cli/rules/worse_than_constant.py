@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import isfinite
 
+from gradcheck_cli.features.progress import SOON, State, progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -13,7 +14,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.progress import SOON, State, progress
 
 
 @rule("GC407", "worse-than-constant")

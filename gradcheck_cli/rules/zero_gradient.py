@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from gradcheck_cli.features.profile import late, typical
+from gradcheck_cli.features.progress import progress
+from gradcheck_cli.features.zeros import zeroed
 from gradcheck_cli.ops import SMOOTH_BOUNDED
 from gradcheck_cli.records.trace import Layer, Step, Trace
 from gradcheck_cli.rules.base import (
@@ -13,9 +16,6 @@ from gradcheck_cli.rules.base import (
     in_order,
     rule,
 )
-from gradcheck_cli.rules.profile import late, typical
-from gradcheck_cli.rules.progress import progress
-from gradcheck_cli.rules.zeros import zeroed
 
 
 @rule("GC103", "zero-gradient")

@@ -6,8 +6,8 @@ from math import log10, sqrt
 import pytest
 
 from gradcheck_cli.causes.attenuation import budget, crossings, lost_over_time, sharp
-from gradcheck_cli.causes.circumstances import flat_end, saturated_at_start
 from gradcheck_cli.causes.ranking import rank
+from gradcheck_cli.features.circumstances import flat_end, saturated_at_start
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Cut, Role, SourceSite, Trace
 from gradcheck_cli.rules.engine import judge

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.records.trace import Reading, Role, Step, Trace
 from gradcheck_cli.rules import RULES
 from gradcheck_cli.rules.base import Rule, rule
 from gradcheck_cli.rules.engine import judge
-from gradcheck_cli.rules.progress import State, progress
 from tests.rules.a_trace import a_trace, gist, losses, moments, scaled, shuffled, with_reading
 from tests.rules.arbitrary import any_trace
 

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.finding import Confidence, Severity
 from gradcheck_cli.records.trace import DataFacts, LossFacts
-from gradcheck_cli.rules.progress import State, progress
 from gradcheck_cli.rules.stalled_loss import stalled_loss as gc403
 from tests.rules.a_trace import (
     GUESSING,

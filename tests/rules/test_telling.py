@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_cli import concluding
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.report import Verdict
 from gradcheck_cli.records.trace import LossFacts, Trace
 from gradcheck_cli.rules import telling
 from gradcheck_cli.rules.engine import judge
-from gradcheck_cli.rules.progress import State, progress
 from tests.rules.a_trace import GUESSING, a_trace, losses
 
 NUMBER = r"(-?[\d.]+(?:e[+-]?\d+)?)"

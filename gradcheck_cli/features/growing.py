@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from math import sqrt
 
+from gradcheck_cli.features.profile import begun, late, typical, update_ratio, weight_norm
+from gradcheck_cli.features.progress import FALLING, progress
 from gradcheck_cli.records.trace import Layer, Step, Trace
-from gradcheck_cli.rules.profile import begun, late, typical, update_ratio, weight_norm
-from gradcheck_cli.rules.progress import FALLING, progress
 
 _NOTHING = 1e-2  # std * sqrt(fan-in) below which weights give their layer no signal to speak of
 _GROWN = 1.5  # times its size in the first third of the run; a steady growth from zero gives five

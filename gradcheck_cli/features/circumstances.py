@@ -2,9 +2,7 @@
 
 from math import hypot, log10
 
-from gradcheck_cli.ops import SMOOTH
-from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
-from gradcheck_cli.rules.profile import (
+from gradcheck_cli.features.profile import (
     arriving_rms,
     begun,
     depths,
@@ -13,8 +11,10 @@ from gradcheck_cli.rules.profile import (
     typical,
     whole_signal,
 )
-from gradcheck_cli.rules.progress import State, progress
-from gradcheck_cli.rules.zeros import uses_half, zeroed
+from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.features.zeros import uses_half, zeroed
+from gradcheck_cli.ops import SMOOTH
+from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 
 # Nonlinearities whose outputs have no fixed point of the variance that an initialization could hold.
 # Findings that a lost gradient shows as.

@@ -4,7 +4,7 @@ import copy
 import pickle
 from dataclasses import replace
 
-from gradcheck_cli.records.deriving import once_per_trace
+from gradcheck_cli.features.once import once_per_trace
 from gradcheck_cli.records.trace import Step, Trace
 
 CALLS: list[int] = []

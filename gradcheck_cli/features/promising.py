@@ -3,11 +3,11 @@
 from math import isfinite, sqrt
 from statistics import mean, median, stdev
 
-from gradcheck_cli.records.deriving import once_per_trace
+from gradcheck_cli.features.once import once_per_trace
+from gradcheck_cli.features.profile import first, late, typical, update_ratio
+from gradcheck_cli.features.progress import FALLING, FEWEST
+from gradcheck_cli.features.trend import mann_kendall
 from gradcheck_cli.records.trace import Reading, Trace
-from gradcheck_cli.rules.profile import first, late, typical, update_ratio
-from gradcheck_cli.rules.progress import FALLING, FEWEST
-from gradcheck_cli.rules.trend import mann_kendall
 
 
 @once_per_trace

@@ -11,10 +11,10 @@ from itertools import pairwise
 from math import inf, isfinite, sqrt
 from statistics import median
 
-from gradcheck_cli.records.deriving import once_per_trace
+from gradcheck_cli.features.once import once_per_trace
+from gradcheck_cli.features.settled import settled
+from gradcheck_cli.features.trend import mann_kendall, noise_of
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.settled import settled
-from gradcheck_cli.rules.trend import mann_kendall, noise_of
 
 FALLING = -2.3  # z of a falling trend, one-sided at 1 %
 POINTING_DOWN = -1.0  # z of a trend that may be falling, one-sided at 16 %

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_cli.rules.progress import State, progress
-from gradcheck_cli.rules.promising import promising
-from gradcheck_cli.rules.trend import mann_kendall
+from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.features.promising import promising
+from gradcheck_cli.features.trend import mann_kendall
 from tests.rules.a_trace import (
     GUESSING,
     SCALES,

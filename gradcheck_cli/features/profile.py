@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite, sqrt
 from statistics import median
 
-from gradcheck_cli.records.deriving import once_per_trace
+from gradcheck_cli.features.once import once_per_trace
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 
 Quantity = Callable[[Reading], float | None]

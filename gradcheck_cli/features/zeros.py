@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from gradcheck_cli.features.profile import CONSTANT, late, typical
 from gradcheck_cli.ops import HALF
 from gradcheck_cli.records.trace import Layer, Step, Trace
-from gradcheck_cli.rules.profile import CONSTANT, late, typical
 
 SLOPELESS = frozenset(
     {"argmax", "argmin", "round", "sign", "sgn", "floor", "ceil", "trunc", "heaviside"}

@@ -1,61 +1,53 @@
-"""Does a position of a language model see the token that it is to predict?"""
+"""Does a position of a sequence see what it is to predict?"""
 
 from collections.abc import Iterator
 
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.sequences import (
-    CHANGE,
-    change,
-    outputs_of,
-    per_position,
-    quietly,
-    tokens_of,
-)
-from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.examine.sequences import CHANGE, change, quietly
+from gradcheck_cli.examine.shifted import Shifted, outputs_at, shifted
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
-AGREE = 0.9  # of the positions whose target is the next token
 
-
-@experiment("sees-target", "Does a position see the token that it has to predict?")
+@experiment("sees-target", "Does a position see what it has to predict?")
 def sees_target(scene: Scene) -> Iterator[Said]:
-    """Exchange the tokens behind a position and see whether its output changes.
+    """Exchange what stands behind a position and see whether its output changes.
 
-    Procedure  where the target of a position is the next input token: the tokens of the second half are taken
-               from other samples, and the outputs of the first half are compared.
+    Procedure  where the target of a position is the next entry of an input (tokens or numbers, samples or
+               positions first, flattened or not): the entries of the second half are taken from other
+               samples, and the outputs of the first half are compared.
     Answers    fine: they stay. Wrong: they change: no causal mask, a mask turned round, or padding on the
                wrong side; the loss falls and the model is useless when it has to generate.
     Costs      two forward passes.
-    Sources    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3 (masked attention).
+    Sources    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3 (masked attention); van den Oord et al. 2016,
+               arXiv:1609.03499, sec. 2.1 (causal convolutions).
     """
     subject = scene.subject
-    tokens = tokens_of(subject)
-    target = subject.targets(tokens.batch)
-    x = tokens.values
-    if not isinstance(target, Tensor) or target.shape != x.shape or target.is_floating_point():
-        raise NotApplicableError("there is no target token at each position")
-    if float((target[:, :-1] == x[:, 1:]).float().mean()) < AGREE:
-        raise NotApplicableError("the targets are not the next tokens")
-    half = x.shape[1] // 2
-    other = x.clone()
-    other[:, half:] = x[:, half:].roll(1, 0)
+    sequence = shifted(subject)
+    half = sequence.length // 2
     with quietly(subject):
-        before, after = outputs_of(subject, tokens), outputs_of(subject, tokens, other)
-    if not per_position(before, tokens):
-        raise NotApplicableError("there is no output at each position")
+        before = outputs_at(subject, sequence)
+        after = outputs_at(subject, sequence, _with_another_end(sequence, half))
     moved = change(before[:, :half], after[:, :half], float(before.std()))
     seen = moved > CHANGE
     yield Said(
         outcome=Outcome.WRONG if seen else Outcome.FINE,
-        said=f"later tokens change the outputs of earlier positions by {number(100 * moved)} % of their spread: "
-        "each position sees its own target"
+        said=f"later entries of {sequence.name} change the outputs of earlier positions by "
+        f"{number(100 * moved)} % of their spread: each position sees its own target"
         if seen
-        else "later tokens change nothing at earlier positions",
+        else f"later entries of {sequence.name} change nothing at earlier positions",
         measured=100 * moved,
         limit=100 * CHANGE,
         unit="%",
         supports=("leaking-target",) if seen else (),
     )
+
+
+def _with_another_end(sequence: Shifted, half: int) -> Tensor:
+    """Return the input with the second half from other samples; of a single one, turned round."""
+    other = sequence.values.transpose(0, 1 - sequence.axis).clone()  # samples first
+    end = other[:, half:]
+    other[:, half:] = end.roll(1, 0) if len(other) > 1 else end.flip(1)
+    return other.transpose(0, 1 - sequence.axis)

@@ -1,0 +1,95 @@
+"""Sequences whose targets are their own next entries, however inputs and targets are laid out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradcheck_cli.examine.sequences import SHORTEST
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.targets.randomness import seed_everything
+
+AGREE = 0.9  # of the positions whose target is the next entry
+VARIED = 3  # different entries at least; fewer agree by chance
+
+
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """An input [samples, positions, ...] or [positions, samples, ...] whose next entries are the targets."""
+
+    name: str
+    batch: Any
+    values: Tensor
+    axis: int  # of positions: 0 or 1
+
+    @property
+    def length(self) -> int:
+        """How many positions there are."""
+        return self.values.shape[self.axis]
+
+
+def shifted(subject: Subject) -> Shifted:
+    """Return the input whose next entries the targets of the first batch are.
+
+    Raises NotApplicableError where there is none.
+    """
+    batch = subject.batches[0]
+    target = subject.targets(batch)
+    if not isinstance(target, Tensor):
+        raise NotApplicableError("there is no target at each position")
+    for name, x in subject.inputs(batch).items():
+        if x.ndim < 2 or x.is_complex() or x[:64].unique().numel() <= VARIED:
+            continue
+        for axis in (1, 0):
+            if x.shape[axis] >= SHORTEST and _is_next(target, x, axis):
+                return Shifted(name, batch, x, axis)
+    raise NotApplicableError("the targets are not the next entries of an input")
+
+
+def _is_next(target: Tensor, x: Tensor, axis: int) -> bool:
+    """Are the targets, in any shape of this size, what follows in the input, and not the input itself?"""
+    length = x.shape[axis]
+    now, following = x.narrow(axis, 0, length - 1), x.narrow(axis, 1, length - 1)
+    for steps in (length, length - 1):
+        shape = list(x.shape)
+        shape[axis] = steps
+        if target.numel() == torch.Size(shape).numel():
+            aligned = target.reshape(shape).narrow(axis, 0, length - 1)
+            return _agreement(aligned, following) >= AGREE > _agreement(aligned, now)
+    return False
+
+
+def _agreement(target: Tensor, entries: Tensor) -> float:
+    """Return the share of targets that are these entries; ignored labels do not count."""
+    if target.is_floating_point() != entries.is_floating_point():
+        return 0.0
+    if target.is_floating_point():
+        return float(target.isclose(entries.to(target.dtype)).float().mean())
+    counted = target >= 0
+    return float((target == entries)[counted].float().mean()) if bool(counted.any()) else 0.0
+
+
+def outputs_at(subject: Subject, sequence: Shifted, values: Tensor | None = None) -> Tensor:
+    """Return the main output [samples, positions, ...] for these entries.
+
+    Raises NotApplicableError where there is no output at each position.
+    """
+    inputs = None if values is None else {sequence.name: values}
+    seed_everything(0)  # a model that draws noise draws the same each time
+    found = subject.main(subject.outputs(sequence.batch, inputs)).float()
+    for laid_out in _layouts(found, sequence.values):
+        return laid_out if sequence.axis == 1 else laid_out.transpose(0, 1)
+    raise NotApplicableError("there is no output at each position")
+
+
+def _layouts(output: Tensor, x: Tensor) -> Iterator[Tensor]:
+    """Yield the output with the two first dimensions of the input in front, where it has them."""
+    first, second = x.shape[:2]
+    if output.shape[:2] == (first, second):
+        yield output
+    elif output.ndim == 3 and (output.shape[0], output.shape[2]) == (first, second):
+        yield output.transpose(1, 2)  # classes come before positions, as cross_entropy takes them
+    elif output.ndim and len(output) == first * second:
+        yield output.unflatten(0, (first, second))

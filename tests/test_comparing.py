@@ -12,8 +12,8 @@ from gradcheck_cli.records.finding import Evidence, Finding, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.renderers.comparison import as_json, as_markdown, as_text
-from tests import a_report
-from tests.hostile import STRINGS
+from tests.support import a_report
+from tests.support.hostile import STRINGS
 
 BEFORE = a_report.sick()
 FIRST = BEFORE.findings[0]

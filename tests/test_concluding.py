@@ -12,9 +12,9 @@ from gradcheck_cli.records.finding import Crash, Severity
 from gradcheck_cli.records.report import Verdict
 from gradcheck_cli.records.trace import Step, Trace
 from gradcheck_cli.rules.engine import Judgment, judge
-from tests.rules.a_trace import a_trace, linear, losses, moments, reading
-from tests.rules.arbitrary import any_trace
 from tests.rules.test_properties import calmly
+from tests.support.a_trace import a_trace, linear, losses, moments, reading
+from tests.support.arbitrary import any_trace
 
 
 def concluded(trace: Trace) -> tuple[Verdict, str]:

@@ -15,7 +15,7 @@ from gradcheck_cli.policy import (
 )
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report, Verdict
-from tests import a_report
+from tests.support import a_report
 
 SICK = a_report.sick()  # GC101 vanishing-gradient in net.0 ... net.8, GC403 stalled-loss
 

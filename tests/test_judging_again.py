@@ -26,8 +26,8 @@ from gradcheck_cli.records.tracefile import read_traces, write_traces
 from gradcheck_cli.records.yamlfile import read
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.watching import watch
-from tests.rules.arbitrary import any_trace
 from tests.rules.test_properties import calmly
+from tests.support.arbitrary import any_trace
 
 QUIET = Policy(verify=False, examine="none")
 

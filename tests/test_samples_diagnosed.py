@@ -16,7 +16,7 @@ from gradcheck_cli.records.report import Report, Verdict
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
 from sample_models.digits import load as digits_of
-from tests import published
+from tests.support import published
 
 FOLDER = Path(sample_models.__file__).parent
 SICK = sorted(path.stem.removesuffix("_healthy") for path in FOLDER.glob("*_healthy.py"))

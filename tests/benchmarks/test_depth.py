@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import depth
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 
 @pytest.mark.heavy

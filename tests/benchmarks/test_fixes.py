@@ -10,7 +10,7 @@ from benchmarks.as_scripts import in_turn, summary, written
 from benchmarks.cases import CASES
 from benchmarks.fixes import chosen
 from benchmarks.fixes_text import Result, counted, document, lines, met
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 
 def result(name: str, **facts: object) -> Result:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks import overhead
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 
 def test_a_long_run_costs_its_kinds_of_steps_as_often_as_the_schedule_takes_them() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import scaling
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.0])

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import startup
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 
 def test_what_is_slower_than_its_goal_is_missed_and_nothing_else() -> None:

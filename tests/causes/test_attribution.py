@@ -11,7 +11,7 @@ from gradcheck_cli.features.circumstances import flat_end, saturated_at_start
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Cut, Role, SourceSite, Trace
 from gradcheck_cli.rules.engine import judge
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     moments,
     with_layer,

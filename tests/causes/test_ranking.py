@@ -10,9 +10,9 @@ from gradcheck_cli.causes.base import CauseRule, Support, cause
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.records.finding import Confidence, Crash, Finding, Severity
 from gradcheck_cli.rules.engine import judge
-from tests.rules.a_trace import SCALES, a_trace, scaled, shuffled
-from tests.rules.arbitrary import any_trace
 from tests.rules.test_properties import calmly
+from tests.support.a_trace import SCALES, a_trace, scaled, shuffled
+from tests.support.arbitrary import any_trace
 
 
 def finding(name: str = "stalled-loss", severity: Severity = Severity.ERROR) -> Finding:

@@ -10,7 +10,7 @@ from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.passes import Moment, Pass
 from gradcheck_cli.records.trace import DataFacts, Trace
 from gradcheck_cli.rules.engine import judge
-from tests.rules.a_trace import a_trace, with_nonlinearity
+from tests.support.a_trace import a_trace, with_nonlinearity
 
 STARVED = [1e-2 * 0.1 ** (9 - i) for i in range(10)]
 

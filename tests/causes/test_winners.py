@@ -8,7 +8,7 @@ import pytest
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.records.trace import Cut, DataFacts, LossFacts, Role, Trace
 from gradcheck_cli.rules.engine import judge
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     GUESSING,
     SCALES,
     a_trace,

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from gradcheck_cli.records import baseline
-from tests import a_report
+from tests.support import a_report
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck_cli.cli.demo import scripts
-from tests.processes import python
+from tests.support.processes import python
 
 TRUTH = {
     "vanishing": ("GC101", "saturating-activation"),

@@ -8,8 +8,8 @@ import pytest
 
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.yamlfile import write
-from tests import a_report
 from tests.cli.test_edge import gradcheck
+from tests.support import a_report
 
 SICK, HEALTHY = a_report.sick(), a_report.healthy()
 

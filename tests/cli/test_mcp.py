@@ -8,8 +8,8 @@ import anyio
 import pytest
 
 from gradcheck_cli.records.yamlfile import dumps
-from tests import a_report
-from tests.processes import ROOT, python
+from tests.support import a_report
+from tests.support.processes import ROOT, python
 
 pytest.importorskip("mcp", reason="an extra")
 

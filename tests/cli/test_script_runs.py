@@ -19,7 +19,7 @@ from gradcheck_cli.fixing import labels_of
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching.patch import patch
 from gradcheck_cli.targets.training import Training
-from tests.processes import python
+from tests.support.processes import python
 
 TRAINS = """
 import sys, torch

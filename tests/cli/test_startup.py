@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from gradcheck_cli.cli.app import Commands, app
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 
 @pytest.mark.parametrize("name", list(Commands.table))

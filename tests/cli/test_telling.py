@@ -12,7 +12,7 @@ from gradcheck_cli.gating import Gated
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Crash, Severity
 from gradcheck_cli.records.yamlfile import dumps, read
-from tests import a_report
+from tests.support import a_report
 
 SICK, HEALTHY = a_report.sick(), a_report.healthy()
 INTERRUPTED = replace(SICK, run=replace(SICK.run, interrupted=True))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gradcheck_cli.records.yamlfile import write
-from tests import a_report
 from tests.cli.test_diagnose import GOOD, NO_TRIALS
+from tests.support import a_report
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_nothing_moves_in_ci_or_when_asked_to_be_quiet(
 @pytest.mark.parametrize("columns", ["0", "1", "20", "39"])
 def test_a_narrow_terminal_crops_nothing(tmp_path: Path, columns: str) -> None:
     from gradcheck_cli.records.yamlfile import write
-    from tests.a_report import sick
-    from tests.processes import python
+    from tests.support.a_report import sick
+    from tests.support.processes import python
 
     write(sick(), tmp_path / "r.yaml")
     narrow = python(tmp_path, "-m", "gradcheck_cli", "report", "r.yaml", COLUMNS=columns)
@@ -99,7 +99,7 @@ def test_a_narrow_terminal_crops_nothing(tmp_path: Path, columns: str) -> None:
 
 
 def test_no_color_wins_over_force_color(tmp_path: Path) -> None:
-    from tests.processes import python
+    from tests.support.processes import python
 
     colored = python(tmp_path, "-m", "gradcheck_cli", "rules", FORCE_COLOR="1")
     plain = python(tmp_path, "-m", "gradcheck_cli", "rules", FORCE_COLOR="1", NO_COLOR="1")

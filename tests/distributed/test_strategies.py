@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.distributed.strategies import FSDP, OLD
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 SCRIPT = ROOT / "tests" / "scripts" / "described.py"
 NUMBERS = ("gradient", "arriving", "weight", "update", "numel", "depth", "sensitivity", "kind")

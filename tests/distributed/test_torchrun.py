@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.distributed.strategies import FSDP, free_port
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 SCRIPT = ROOT / "tests" / "scripts" / "parallel.py"
 SAME = ("gradient", "arriving", "weight", "update", "numel", "depth", "sensitivity")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.records.examination import Answer, Outcome
-from tests.examine.trainings import answers, blobs, line, network, sgd, silent
+from tests.support.trainings import answers, blobs, line, network, sgd, silent
 
 
 def answer(**parts: object) -> Answer:

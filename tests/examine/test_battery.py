@@ -30,7 +30,7 @@ from gradcheck_cli.examine.samples_in_model import samples_in_model
 from gradcheck_cli.examine.sees_target import sees_target
 from gradcheck_cli.examine.step_descends import step_descends
 from gradcheck_cli.records.examination import Answer, Outcome
-from tests.examine.trainings import answers, blobs, line, network, sgd, silent, trained
+from tests.support.trainings import answers, blobs, line, network, sgd, silent, trained
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

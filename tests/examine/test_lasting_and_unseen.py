@@ -18,7 +18,7 @@ from gradcheck_cli.examine.samples_in_model import samples_in_model
 from gradcheck_cli.examine.sees_target import sees_target
 from gradcheck_cli.examine.unseen_data import unseen_data
 from gradcheck_cli.records.examination import Answer, Outcome
-from tests.examine.trainings import blobs, network, sgd, silent, trained
+from tests.support.trainings import blobs, network, sgd, silent, trained
 
 
 def asked(*experiments: Any, steps: int = 40, **parts: Any) -> dict[str, Answer]:

@@ -12,7 +12,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.targets.training import Training
-from tests.examine.trainings import network, target
+from tests.support.trainings import network, target
 
 
 def model() -> nn.Module:

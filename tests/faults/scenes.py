@@ -9,7 +9,7 @@ from gradcheck_cli.records.yamlfile import read
 from tests.distributed.strategies import free_port
 from tests.faults.test_processes import BREAKS_A_RULE, DEAD_WORKER, HANGING, MODEL
 from tests.faults.test_snapshots import SCRIPT
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 BREAKS_A_RENDERER = (
     MODEL

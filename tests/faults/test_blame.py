@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import python
+from tests.support.processes import python
 
 ODD = """
 import torch

@@ -17,8 +17,8 @@ from junitparser import JUnitXml
 from gradcheck_cli.cli.app import main
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.yamlfile import read, write
-from tests.a_report import sick
-from tests.processes import ROOT, python
+from tests.support.a_report import sick
+from tests.support.processes import ROOT, python
 
 pytestmark = pytest.mark.heavy  # each test starts processes
 

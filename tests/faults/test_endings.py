@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck_cli.records.yamlfile import read
-from tests.processes import ROOT, python
+from tests.support.processes import ROOT, python
 
 MODEL = """
 import os, sys
@@ -136,7 +136,7 @@ def test_a_stdout_that_is_closed_from_the_start_takes_no_report_with_it(tmp_path
 )
 def test_a_full_disk_below_stdout_is_one_line_and_2(tmp_path: Path, words: str) -> None:
     from gradcheck_cli.records.yamlfile import write
-    from tests.a_report import sick
+    from tests.support.a_report import sick
 
     write(sick(), tmp_path / "r.yaml")
     with Path("/dev/full").open("w") as full:

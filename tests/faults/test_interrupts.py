@@ -11,7 +11,7 @@ from gradcheck_cli.cli.app import main
 from gradcheck_cli.probe import terminating
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.yamlfile import read
-from tests.processes import python
+from tests.support.processes import python
 
 MODEL = """
 import torch

@@ -7,7 +7,7 @@ import pytest
 
 from gradcheck_cli.records.yamlfile import read
 from tests.faults.test_endings import MODEL, SCRIPT
-from tests.processes import python
+from tests.support.processes import python
 
 pytestmark = pytest.mark.heavy  # each test starts processes
 
@@ -67,7 +67,7 @@ def test_commands_that_run_no_code_of_theirs_need_none_of_their_files(
     tmp_path: Path, words: str
 ) -> None:
     from gradcheck_cli.records.yamlfile import write
-    from tests.a_report import sick
+    from tests.support.a_report import sick
 
     project(tmp_path, *NAMES, "random", "queue", "torch", "typing", "dataclasses", "json")
     write(sick(), tmp_path / "r.yaml")

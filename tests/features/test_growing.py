@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradcheck_cli.records.finding import Severity
-from tests.loops import Loop, findings
+from tests.support.loops import Loop, findings
 
 WORDS = 27
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.features.promising import promising
 from gradcheck_cli.features.trend import mann_kendall
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     GUESSING,
     SCALES,
     a_trace,

@@ -5,7 +5,7 @@ from typing import Any
 
 from gradcheck_cli.integrations.trackers import to_mlflow, to_tensorboard, to_wandb
 from gradcheck_cli.records.report import History
-from tests.a_report import sick
+from tests.support.a_report import sick
 
 REPORT = replace(
     sick(),

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from gradcheck_cli.records.yamlfile import dumps, loads
 from gradcheck_cli.renderers.terminal.page import render_text
-from tests.loops import adam, report, small
+from tests.support.loops import adam, report, small
 
 
 def adversaries() -> None:

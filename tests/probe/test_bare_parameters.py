@@ -9,7 +9,7 @@ from torch.func import functional_call, grad, grad_and_value, vmap
 
 from gradcheck_cli.records.report import Verdict
 from gradcheck_cli.records.trace import Trace
-from tests.loops import adam, batch, mistakes, report, small, watched
+from tests.support.loops import adam, batch, mistakes, report, small, watched
 
 STEPS = 60
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.loops import Loop, quiet, report, small
+from tests.support.loops import Loop, quiet, report, small
 
 
 def no_graph(encoder: nn.Module, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from gradcheck_cli.records.joining import joined
 from gradcheck_cli.records.models import over_models
 from gradcheck_cli.records.report import History, Verdict
 from gradcheck_cli.records.yamlfile import dumps, loads
-from tests import a_report
+from tests.support import a_report
 
 SICK, HEALTHY = a_report.sick(), a_report.healthy()
 

@@ -17,7 +17,7 @@ from gradcheck_cli.records.document import json_schema, to_document
 from gradcheck_cli.records.finding import Evidence
 from gradcheck_cli.records.report import History, LayerSummary
 from gradcheck_cli.records.yamlfile import MAX_BYTES, dumps, dumps_json, loads, read, write
-from tests import a_report
+from tests.support import a_report
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "report.schema.json"
 REPORTS = [a_report.sick(), a_report.healthy(), a_report.empty(), a_report.sick(200)]

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import TensorDataset
 
-from tests.remedies.small import case_of, modules, numbers, proposals, treated
+from tests.support.small import case_of, modules, numbers, proposals, treated
 
 
 def sigmoid_net() -> nn.Module:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.remedies.small import Between, Way, case_of, proposals, reconnected, treated
+from tests.support.small import Between, Way, case_of, proposals, reconnected, treated
 
 
 def by_list(x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.remedies.base import Case
 from gradcheck_cli.rules.engine import judge
-from tests.remedies.small import case_of, proposals, treated
+from tests.support.small import case_of, proposals, treated
 
 Act = Callable[[Tensor], Tensor]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.remedies.small import case_of, proposals
+from tests.support.small import case_of, proposals
 
 
 class Times(nn.Module):

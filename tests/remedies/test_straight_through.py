@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from tests.remedies.small import Way, reconnected
+from tests.support.small import Way, reconnected
 
 
 def largest(x: Tensor) -> Tensor:

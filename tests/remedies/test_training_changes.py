@@ -11,7 +11,7 @@ from gradcheck_cli.records.diagnosis import Cause, Status
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.remedies.proposing import propose
 from gradcheck_cli.verifying import prove
-from tests.remedies.small import case_of, modules, numbers, proposals, treated
+from tests.support.small import case_of, modules, numbers, proposals, treated
 
 
 def small() -> nn.Module:

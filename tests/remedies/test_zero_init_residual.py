@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.remedies.small import case_of, proposals
+from tests.support.small import case_of, proposals
 
 
 class Block(nn.Module):

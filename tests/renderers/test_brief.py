@@ -13,8 +13,8 @@ from gradcheck_cli.records.diagnosis import Status, Verification
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.yamlfile import dumps
 from gradcheck_cli.renderers.brief import CUT, LONGEST, render, render_json
-from tests import a_report
-from tests.hostile import STRINGS, poisoned
+from tests.support import a_report
+from tests.support.hostile import STRINGS, poisoned
 
 
 def long() -> Report:

@@ -13,8 +13,8 @@ from gradcheck_cli.records.finding import Crash, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.renderers import github, gitlab, junit, markdown, sarif
-from tests import a_report
-from tests.hostile import STRINGS, poisoned
+from tests.support import a_report
+from tests.support.hostile import STRINGS, poisoned
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "schemas" / "sarif-2.1.0.json").read_text())
 CARDS = {"GC101": "A layer's gradient is too small.\n\nMeasures  ...\n"}

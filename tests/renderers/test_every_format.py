@@ -9,8 +9,8 @@ from gradcheck_cli.records.finding import Evidence
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.yamlfile import loads
 from gradcheck_cli.renderers.formats import FORMATS, Format
-from tests import a_report
-from tests.hostile import STRINGS, poisoned
+from tests.support import a_report
+from tests.support.hostile import STRINGS, poisoned
 
 ODD_NUMBERS = (math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, 1.7e308, -1.0)
 

@@ -16,8 +16,8 @@ from gradcheck_cli.records.report import History, Report
 from gradcheck_cli.renderers.html import render
 from gradcheck_cli.renderers.html.heat import ALPHABET, heat
 from gradcheck_cli.renderers.terminal.page import render_text
-from tests import a_report
-from tests.hostile import STRINGS, poisoned
+from tests.support import a_report
+from tests.support.hostile import STRINGS, poisoned
 
 REPORTS = [a_report.sick(), a_report.healthy(), a_report.empty(), a_report.sick(200)]
 VOID = {"meta", "rect", "line", "path", "circle", "br", "text"}

@@ -9,8 +9,8 @@ import pytest
 
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.html import render
-from tests import a_report
-from tests.hostile import STRINGS, poisoned
+from tests.support import a_report
+from tests.support.hostile import STRINGS, poisoned
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
 CHROMIUM = (

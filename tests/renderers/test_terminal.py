@@ -14,8 +14,8 @@ from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.renderers.terminal import render
 from gradcheck_cli.renderers.terminal.page import render_text
 from gradcheck_cli.renderers.terminal.sections import SAID
-from tests import a_report
-from tests.hostile import STRINGS, poisoned
+from tests.support import a_report
+from tests.support.hostile import STRINGS, poisoned
 
 NO_HISTORY = replace(a_report.sick(), history=History(), layers=())
 

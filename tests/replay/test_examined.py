@@ -202,7 +202,7 @@ def test_of_a_model_that_computes_its_loss_only_the_rest_is_asked() -> None:
 
 def test_a_whole_examination_of_recorded_steps_leaves_no_trace() -> None:
     from gradcheck_cli.probe.stepping import observe
-    from tests.examine.trainings import target as built
+    from tests.support.trainings import target as built
 
     trace = observe(built().build(), 8)
     subject, models = recorded("plain")

@@ -14,7 +14,7 @@ from gradcheck_cli.rerun.confining import version
 from gradcheck_cli.rerun.finding import shapes_of
 from gradcheck_cli.rerun.repeating import Rerun
 from gradcheck_cli.targets.change import Change
-from tests.processes import python
+from tests.support.processes import python
 
 pytestmark = pytest.mark.skipif(not version(), reason="the kernel has no Landlock")
 

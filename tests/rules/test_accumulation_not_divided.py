@@ -9,8 +9,17 @@ from torch import nn
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
 from gradcheck_cli.rules.accumulation_not_divided import accumulation_not_divided as gc815
-from tests.loops import adam, batch, by_lbfgs, findings, loss_of, mistakes, small, two_losses
-from tests.rules.a_trace import a_trace, skipped
+from tests.support.a_trace import a_trace, skipped
+from tests.support.loops import (
+    adam,
+    batch,
+    by_lbfgs,
+    findings,
+    loss_of,
+    mistakes,
+    small,
+    two_losses,
+)
 
 NAME = "accumulation-not-divided"
 Backward = Callable[[torch.Tensor, int], None]

@@ -9,8 +9,8 @@ from torch import nn
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.added_after_optimizer import added_after_optimizer as gc811
-from tests.loops import adam, findings, loss_of, mistakes, report, small
-from tests.rules.a_trace import a_trace, skipped
+from tests.support.a_trace import a_trace, skipped
+from tests.support.loops import adam, findings, loss_of, mistakes, report, small
 
 NAME = "added-after-optimizer"
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from tests.loops import findings, loss_of, mistakes, quiet, small
+from tests.support.loops import findings, loss_of, mistakes, quiet, small
 
 NAME = "ascending-updates"
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import CheckpointFunction, checkpoint
 
-from tests.loops import adam, batch, findings, mistakes, quiet, small
+from tests.support.loops import adam, batch, findings, mistakes, quiet, small
 
 NAME = "checkpoint-cuts-gradient"
 

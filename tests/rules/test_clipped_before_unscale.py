@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from gradcheck_cli.records.finding import Severity
-from tests.loops import adam, findings, loss_of, mistakes, small
+from tests.support.loops import adam, findings, loss_of, mistakes, small
 
 NAME = "clipped-before-unscale"
 

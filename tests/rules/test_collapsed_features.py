@@ -6,7 +6,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.collapsed_features import collapsed_features as gc203
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     same_whatever_the_scale_and_order,

@@ -7,7 +7,7 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import DataFacts
 from gradcheck_cli.rules.degenerate_data import degenerate_data as gc701
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     same_whatever_the_scale_and_order,

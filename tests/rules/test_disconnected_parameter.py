@@ -3,7 +3,7 @@
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Cut, SourceSite, Trace
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter as gc601
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     moments,

@@ -4,7 +4,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.diverging_loss import diverging_loss as gc404
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     GUESSING,
     a_trace,
     found,

@@ -7,7 +7,7 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Drift
 from gradcheck_cli.rules.drifted_replicas import drifted_replicas as gc605
-from tests.rules.a_trace import a_trace, found, same_whatever_the_scale_and_order
+from tests.support.a_trace import a_trace, found, same_whatever_the_scale_and_order
 
 LIMIT = gc605.thresholds["apart"]
 

@@ -4,7 +4,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.dying_relu import dying_relu as gc201
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     same_whatever_the_scale_and_order,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.loops import adam, findings, loss_of, mistakes
+from tests.support.loops import adam, findings, loss_of, mistakes
 
 NAME = "eval-mode-in-training"
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from gradcheck_cli.records.finding import Severity
-from tests.loops import adam, batch, findings, loss_of, mistakes
+from tests.support.loops import adam, batch, findings, loss_of, mistakes
 
 NAME = "evaluation-in-train-mode"
 

@@ -7,7 +7,7 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient as gc102
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     GUESSING,
     a_trace,
     found,

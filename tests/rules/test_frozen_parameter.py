@@ -5,7 +5,7 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Parameter
 from gradcheck_cli.rules.frozen_parameter import frozen_parameter as gc603
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     moments,

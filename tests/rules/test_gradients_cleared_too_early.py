@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from torch import nn
 
-from tests.loops import adam, findings, loss_of, mistakes, small
+from tests.support.loops import adam, findings, loss_of, mistakes, small
 
 NAME = "gradients-cleared-too-early"
 

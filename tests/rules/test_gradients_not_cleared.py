@@ -9,8 +9,17 @@ from torch import nn
 from gradcheck_cli.records.diagnosis import Basis
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared as gc801
-from tests.loops import adam, by_lbfgs, findings, loss_of, mistakes, report, small, two_losses
-from tests.rules.a_trace import a_trace, skipped
+from tests.support.a_trace import a_trace, skipped
+from tests.support.loops import (
+    adam,
+    by_lbfgs,
+    findings,
+    loss_of,
+    mistakes,
+    report,
+    small,
+    two_losses,
+)
 
 NAME = "gradients-not-cleared"
 

@@ -3,7 +3,7 @@
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.rules.held_back import held_back
-from tests.rules.answered import answer, found
+from tests.support.answered import answer, found
 
 
 def test_a_change_that_gains_more_in_fewer_steps() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.loops import adam, findings, mistakes, report, small
+from tests.support.loops import adam, findings, mistakes, report, small
 
 NAME = "labels-all-ignored"
 

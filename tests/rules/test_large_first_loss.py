@@ -8,8 +8,14 @@ from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts, Trace
 from gradcheck_cli.rules.large_first_loss import large_first_loss as gc302
-from tests.rules.a_trace import GUESSING, a_trace, found, same_whatever_the_scale_and_order, skipped
-from tests.rules.answered import answer
+from tests.support.a_trace import (
+    GUESSING,
+    a_trace,
+    found,
+    same_whatever_the_scale_and_order,
+    skipped,
+)
+from tests.support.answered import answer
 
 
 def begun(ratio: float | None, loss: str) -> Trace:

@@ -3,7 +3,7 @@
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.rules.learned_by_heart import learned_by_heart
-from tests.rules.answered import answer, found
+from tests.support.answered import answer, found
 
 
 def test_samples_that_were_left_out_are_never_better_than_a_constant() -> None:

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from gradcheck_cli.records.finding import Severity
-from tests.loops import adam, findings, mistakes, small
+from tests.support.loops import adam, findings, mistakes, small
 
 NAME = "loss-term-without-gradient"
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

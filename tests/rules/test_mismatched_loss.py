@@ -7,7 +7,7 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import OVER_THE_BATCH, DataFacts, LossFacts
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss as gc405
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     GUESSING,
     a_trace,
     found,

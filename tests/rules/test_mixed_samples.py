@@ -3,7 +3,7 @@
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Skip
 from gradcheck_cli.rules.mixed_samples import mixed_samples
-from tests.rules.answered import answer, found
+from tests.support.answered import answer, found
 
 
 def test_it_is_found_where_the_experiment_says_so() -> None:

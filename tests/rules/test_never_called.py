@@ -3,7 +3,7 @@
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.never_called import never_called as gc604
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     same_whatever_the_scale_and_order,

@@ -7,7 +7,7 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import DataFacts, Trace
 from gradcheck_cli.rules.non_finite import non_finite as gc501
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     losses,

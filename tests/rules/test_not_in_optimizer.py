@@ -4,7 +4,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.not_in_optimizer import not_in_optimizer as gc602
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     same_whatever_the_scale_and_order,

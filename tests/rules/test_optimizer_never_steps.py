@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.loops import adam, findings, loss_of, mistakes, quiet, report, small
+from tests.support.loops import adam, findings, loss_of, mistakes, quiet, report, small
 
 NAME = "optimizer-never-steps"
 

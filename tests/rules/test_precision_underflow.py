@@ -4,7 +4,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.precision_underflow import precision_underflow as gc502
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     moments,

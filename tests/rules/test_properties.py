@@ -16,8 +16,8 @@ from gradcheck_cli.records.trace import Reading, Role, Step, Trace
 from gradcheck_cli.rules import RULES
 from gradcheck_cli.rules.base import Rule, rule
 from gradcheck_cli.rules.engine import judge
-from tests.rules.a_trace import a_trace, gist, losses, moments, scaled, shuffled, with_reading
-from tests.rules.arbitrary import any_trace
+from tests.support.a_trace import a_trace, gist, losses, moments, scaled, shuffled, with_reading
+from tests.support.arbitrary import any_trace
 
 calmly = settings(
     deadline=None,

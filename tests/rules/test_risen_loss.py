@@ -8,7 +8,13 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts
 from gradcheck_cli.rules.risen_loss import risen_loss as gc406
-from tests.rules.a_trace import GUESSING, a_trace, found, same_whatever_the_scale_and_order, skipped
+from tests.support.a_trace import (
+    GUESSING,
+    a_trace,
+    found,
+    same_whatever_the_scale_and_order,
+    skipped,
+)
 
 FALL = [GUESSING * max(0.2, 0.95**i) for i in range(60)]
 

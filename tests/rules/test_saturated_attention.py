@@ -5,7 +5,7 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.saturated_attention import saturated_attention as gc204
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     same_whatever_the_scale_and_order,

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from gradcheck_cli.records.finding import Severity
-from tests.loops import batch, findings, loss_of, mistakes, small
+from tests.support.loops import batch, findings, loss_of, mistakes, small
 
 NAME = "schedule-ran-out"
 STEPS = 80

@@ -4,7 +4,7 @@ import pytest
 from torch.optim.lr_scheduler import StepLR
 
 from gradcheck_cli.records.finding import Severity
-from tests.loops import adam, findings, loss_of, quiet, small
+from tests.support.loops import adam, findings, loss_of, quiet, small
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -13,7 +13,7 @@ from gradcheck_cli.records.report import Verdict
 from gradcheck_cli.records.trace import LossFacts, Trace
 from gradcheck_cli.rules import telling
 from gradcheck_cli.rules.engine import judge
-from tests.rules.a_trace import GUESSING, a_trace, losses
+from tests.support.a_trace import GUESSING, a_trace, losses
 
 NUMBER = r"(-?[\d.]+(?:e[+-]?\d+)?)"
 sizes = st.floats(-5, 5).map(lambda x: 10**x)

@@ -8,8 +8,8 @@ from torch import nn
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.unfrozen_too_late import unfrozen_too_late as gc810
-from tests.loops import findings, loss_of, mistakes, report, small
-from tests.rules.a_trace import a_trace, skipped
+from tests.support.a_trace import a_trace, skipped
+from tests.support.loops import findings, loss_of, mistakes, report, small
 
 NAME = "unfrozen-too-late"
 Late = Callable[[nn.Sequential, torch.optim.Optimizer, int], object]

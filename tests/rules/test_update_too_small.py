@@ -6,7 +6,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.update_too_small import update_too_small as gc401
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     a_trace,
     found,
     moments,

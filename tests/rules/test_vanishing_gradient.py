@@ -7,7 +7,7 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Cut, DataFacts
 from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient as gc101
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     SCALES,
     a_trace,
     found,

@@ -8,7 +8,13 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts, Trace
 from gradcheck_cli.rules.worse_than_constant import worse_than_constant as gc407
-from tests.rules.a_trace import GUESSING, a_trace, found, same_whatever_the_scale_and_order, skipped
+from tests.support.a_trace import (
+    GUESSING,
+    a_trace,
+    found,
+    same_whatever_the_scale_and_order,
+    skipped,
+)
 
 SLOWLY = [GUESSING * (6 - 0.02 * i) for i in range(50)]  # six times it, down by a sixth
 

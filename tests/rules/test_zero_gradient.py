@@ -5,7 +5,7 @@ import pytest
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.zero_gradient import zero_gradient as gc103
-from tests.rules.a_trace import (
+from tests.support.a_trace import (
     SIZE,
     a_trace,
     found,

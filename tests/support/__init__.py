@@ -1,0 +1,1 @@
+"""What several tests stand on: traces, reports, trainings, processes."""

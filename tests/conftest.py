@@ -4,8 +4,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Experiments are tested in tests/examine and on the samples; elsewhere they would only take time.
 os.environ.setdefault("GRADCHECK_EXAMINE", "none")

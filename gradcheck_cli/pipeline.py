@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gradcheck_cli import __version__, concluding, plugins, settings
+from gradcheck_cli.causes.examined import cured
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.terminating import interruptible, waited
@@ -97,7 +98,7 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
         proposals = _proposed(observed, judgment, causes, crashed)
         proposals, stopped = _tried(observed, policy, judgment, proposals, on_stage)
     fixes = tuple(p.fix for p in proposals)
-    causes = _reconsidered(causes, fixes)
+    causes = _reconsidered(trace, causes, fixes)
     report = Report(
         verdict=found,
         headline=_headline(observed, judgment, found, causes, fixes),
@@ -239,13 +240,15 @@ def _tried(
     return proven, observed.stopped
 
 
-def _reconsidered(causes: tuple[Cause, ...], fixes: Sequence[Fix]) -> tuple[Cause, ...]:
+def _reconsidered(
+    trace: Trace, causes: tuple[Cause, ...], fixes: Sequence[Fix]
+) -> tuple[Cause, ...]:
     """Return the causes as the trials confirm or refute them."""
     if not any(fix.verification.arms for fix in fixes):
         return causes
     from gradcheck_cli.verifying import reconsidered
 
-    return reconsidered(causes, fixes)
+    return reconsidered(causes, fixes, cured(trace))
 
 
 def _headline(

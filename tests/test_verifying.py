@@ -4,6 +4,7 @@ import copy
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.utils.data import TensorDataset
 
 from gradcheck_cli.diagnosing import diagnose
 from gradcheck_cli.errors import UsageError
-from gradcheck_cli.records.diagnosis import Cause, Fix, Status, Verification
+from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status, Verification
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.remedies.change_learning_rate import scaled
@@ -345,6 +346,16 @@ def test_of_two_confirmed_causes_the_one_whose_fix_does_more_is_likelier() -> No
     first, second = reconsidered(causes, fixes)
     assert (first.name, second.name) == ("stronger", "weaker")
     assert second.score > 0.5
+
+
+def test_a_cause_without_which_the_run_was_seen_to_learn_is_not_refuted_by_a_trial() -> None:
+    seen = replace(cause("rate", 0.9), basis=Basis.EXPERIMENT)
+    failed = tried("lower", "rate", Status.HARMFUL)
+    [kept] = reconsidered([seen], [failed], {"rate"})
+    assert (kept.score, kept.basis) == (0.9, Basis.EXPERIMENT)
+    assert kept.reasons[-1].startswith("lower did not help in the trials")
+    [refuted] = reconsidered([seen], [failed])
+    assert refuted.basis is Basis.SIGNS
 
 
 def test_a_cause_is_not_refuted_by_what_was_hardly_tried() -> None:

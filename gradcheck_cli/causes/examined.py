@@ -29,12 +29,24 @@ CURES = frozenset(
     "rate-lower rate-higher without-decay without-dropout without-penalty standardized-inputs "
     "standardized-targets fitting-output redrawn-weights smaller-scores two-changes".split()
 )
+# Experiments that trained with the change, and saw it learn.
+TRAINED = CURES | {"lasting"}
 UNCONFIRMED = 0.6  # of a score that is left when the change was tried and cured nothing
 
 
 def supporting(trace: Trace, cause: str) -> tuple[Answer, ...]:
     """Return the answers that speak against the training and name this cause."""
     return tuple(a for a in trace.examination if a.outcome is Outcome.WRONG and cause in a.supports)
+
+
+def cured(trace: Trace) -> frozenset[str]:
+    """Return the causes without which the run was seen to learn."""
+    return frozenset(
+        name
+        for a in trace.examination
+        if a.name in TRAINED and a.outcome is Outcome.WRONG
+        for name in a.supports
+    )
 
 
 def grade(answers: Sequence[Answer]) -> float:

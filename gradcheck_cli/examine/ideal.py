@@ -106,8 +106,12 @@ def costs(subject: Subject, raw: Sequence[Any]) -> list[Costs]:
     made = [families(subject.main(out), subject.targets(batch)) for out, batch in batches]
     if not made or not all(made):
         raise NotApplicableError("right outputs cannot be made from the targets")
+    # A small batch may hold one value alone, of which fewer families can be made: it is left out.
+    most = max(map(len, made))
+    whole = [(batch, of) for batch, of in zip(batches, made, strict=True) if len(of) == most]
+    batches = [batch for batch, _ in whole]
     found: dict[str, Costs] = {}
-    for members in zip(*made, strict=True):
+    for members in zip(*(of for _, of in whole), strict=True):
         kinds = []
         for kind in ("right", "wrong", "neutral", "blind"):
             values = [

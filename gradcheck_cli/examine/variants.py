@@ -52,14 +52,14 @@ def _rates(scene: Scene) -> Iterator[Variant]:
     groups = [g for o in scene.subject.optimizers for g in o.param_groups]
     now = max((abs(float(g["lr"])) for g in groups if "lr" in g), default=0.0)
     diverges = scene.progress.state in {State.DIVERGING, State.BROKEN}
-    for factor in (0.1, *((0.01,) if diverges else ()), 10.0, 100.0):
+    lower = (0.1, 0.01, 1e-3) if diverges else (0.1,) if scene.trace.adaptive else (0.1, 0.01)
+    for factor in (*lower, 10.0, 100.0):
         if not now or now * factor > HIGHEST[scene.trace.adaptive]:
             continue
-        lower = factor < 1
         yield Variant(
-            "rate-lower" if lower else "rate-higher",
+            "rate-lower" if factor < 1 else "rate-higher",
             f"with {factor:g} times the learning rate",
-            ("learning-rate-too-high" if lower else "learning-rate-too-low",),
+            ("learning-rate-too-high" if factor < 1 else "learning-rate-too-low",),
             partial(scaled_rates, factor=factor),
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import asked, hit_of
 from gradcheck_cli.rules.base import Hit, Severity, rule
@@ -20,6 +20,9 @@ CHANGES = (
 )
 
 
+HALF = 50.0  # percent of all that can be gained: far beyond what a run that only falls has gained
+
+
 @rule("GC410", "held-back")
 def held_back(trace: Trace) -> Iterator[Hit]:
     """One setting slows the run down many times: it learns at once without it.
@@ -27,16 +30,31 @@ def held_back(trace: Trace) -> Iterator[Hit]:
     Measures  what 60 steps gain with one thing changed (rate, decay, dropout, penalty, scales, initial weights),
               against what the unchanged run gains when it goes on for a multiple of the observed steps.
     Reports   a change that gains at least twice as much in its few steps, where the unchanged run was no
-              better than a constant prediction after the observed steps.
+              better than a constant prediction after the observed steps; at least half of all that can
+              be gained, or with a measurement that names the same cause, where the unchanged run was not
+              clearly better when it had gone on either.
     Matters   the run would take many times as long, and often ends worse.
     Severity  warning.
     Not for   runs that learn in the observed steps; runs that never learn (GC403).
     Sources   an effect is what an intervention changes (Pearl 2009, ch. 3).
     """
     [later] = asked(trace, "longer")
-    if later.outcome is not Outcome.FINE:
+    if later.outcome not in {Outcome.FINE, Outcome.NOTED}:
         return
+    least = 0.0 if later.outcome is Outcome.FINE else HALF
     for name in CHANGES:
         answer = trace.answer(name)
-        if answer is not None and answer.outcome is Outcome.WRONG:
+        if answer is None or answer.outcome is not Outcome.WRONG:
+            continue
+        if (answer.measured or 0.0) >= least or _agreed(trace, answer):
             yield hit_of(answer, Severity.WARNING)
+
+
+def _agreed(trace: Trace, answer: Answer) -> bool:
+    """Does something that was measured without training name the same cause?"""
+    return any(
+        other.outcome is Outcome.WRONG
+        and other.name not in CHANGES
+        and set(other.supports) & set(answer.supports)
+        for other in trace.examination
+    )

@@ -1,6 +1,6 @@
 """What the experiments say about the causes: proven fixes confirm, failed ones refute."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from gradcheck_cli.causes.ranking import place
@@ -13,14 +13,17 @@ REFUTED = 0.3  # of the score is kept
 FAILED = {Status.INEFFECTIVE, Status.HARMFUL}
 
 
-def reconsidered(causes: Sequence[Cause], fixes: Sequence[Fix]) -> tuple[Cause, ...]:
+def reconsidered(
+    causes: Sequence[Cause], fixes: Sequence[Fix], cured: Collection[str] = ()
+) -> tuple[Cause, ...]:
     """Return the causes with scores and reasons that the tried fixes give, the best first.
 
     A proven fix takes away doubt, shared among the causes it would prove alike (normalization helps
     against much and tells little) as they were likely before, which is Bayes' rule with equal
     likelihoods; and in the measure of what the best proven fix achieves: where rival causes are both
     treated with success, the one whose treatment does more is likelier. A cause is refuted when
-    everything that was tried against it, on two seeds or more, did nothing.
+    everything that was tried against it, on two seeds or more, did nothing; not one that is among the
+    `cured`, without which the run was seen to learn: such a trial was too short, or of another size.
     """
     treats = {card.name: card.treats for card in all_cards()}
     prior = {cause.name: cause.score for cause in causes}
@@ -31,11 +34,16 @@ def reconsidered(causes: Sequence[Cause], fixes: Sequence[Fix]) -> tuple[Cause, 
         share = prior[fix.treats] / (sum(prior[name] for name in alike) or 1.0)
         return CONFIRMED * share * (_effect(fix) / most if most > 0 else 1.0)
 
-    weighed = [_weighed(c, [f for f in fixes if f.treats == c.name], proof) for c in causes]
+    weighed = [
+        _weighed(c, [f for f in fixes if f.treats == c.name], proof, seen=c.name in cured)
+        for c in causes
+    ]
     return tuple(sorted(weighed, key=place))
 
 
-def _weighed(cause: Cause, fixes: Sequence[Fix], proof: Callable[[Fix], float]) -> Cause:
+def _weighed(
+    cause: Cause, fixes: Sequence[Fix], proof: Callable[[Fix], float], *, seen: bool
+) -> Cause:
     proven = [f for f in fixes if _is_proven(f)]
     if proven:
         best = max(proven, key=proof)
@@ -48,7 +56,11 @@ def _weighed(cause: Cause, fixes: Sequence[Fix], proof: Callable[[Fix], float]) 
         return replace(cause, score=score, reasons=(*cause.reasons, reason), basis=basis)
     tried = [f for f in fixes if len(f.verification.seeds) >= FEWEST_SEEDS]
     if tried and all(f.verification.status in FAILED for f in tried):
-        reason = f"not confirmed: {', '.join(f.name for f in tried)} did not help"
+        names = ", ".join(f.name for f in tried)
+        if seen:
+            reason = f"{names} did not help in the trials, which the experiment outweighs"
+            return replace(cause, reasons=(*cause.reasons, reason))
+        reason = f"not confirmed: {names} did not help"
         score = round(cause.score * REFUTED, 3)
         return replace(cause, score=score, reasons=(*cause.reasons, reason), basis=Basis.SIGNS)
     return cause

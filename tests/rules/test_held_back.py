@@ -1,5 +1,7 @@
 """GC410: one change lets the run learn many times faster."""
 
+from dataclasses import replace
+
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.rules.held_back import held_back
@@ -16,6 +18,23 @@ def test_where_nothing_is_gained_or_the_run_never_learns() -> None:
     later = answer("longer", Outcome.FINE)
     assert found(held_back, later, answer("without-dropout", Outcome.FINE)) == []
     assert found(held_back, answer("longer"), answer("without-dropout")) == []
+
+
+def test_a_run_that_only_falls_is_held_back_by_what_gains_half_of_everything() -> None:
+    later = answer("longer", Outcome.NOTED)
+    assert found(held_back, later, answer("rate-higher")) == []  # 2 %
+    much = replace(answer("rate-higher"), measured=60.0)
+    [finding] = found(held_back, later, much)
+    assert finding.severity is Severity.WARNING
+
+
+def test_or_by_what_was_measured_beside_it() -> None:
+    later = answer("longer", Outcome.NOTED)
+    change = replace(answer("without-penalty"), measured=20.0, supports=("penalty-too-strong",))
+    pull = replace(answer("penalty-pull"), supports=("penalty-too-strong",))
+    assert found(held_back, later, change) == []
+    [finding] = found(held_back, later, change, pull)
+    assert finding.severity is Severity.WARNING
 
 
 def test_without_an_extension_it_cannot_tell() -> None:

@@ -1,0 +1,83 @@
+"""The run from its start with one thing changed."""
+
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import nn
+
+from gradcheck_cli.examine import examine
+from gradcheck_cli.examine.against_constant import against_constant, measured
+from gradcheck_cli.examine.base import Scene
+from gradcheck_cli.examine.replays import replays
+from gradcheck_cli.examine.variant import Variant, share_of
+from gradcheck_cli.examine.variants import scaled_rates
+from gradcheck_cli.records.examination import Answer, Outcome
+from tests.support.trainings import blobs, line, network, sgd, trained
+
+
+def asked(*experiments: Any, steps: int = 20, **parts: Any) -> dict[str, Answer]:
+    """Train and ask, the best constant first."""
+    subject, trace = trained(steps, **parts)
+    together = (against_constant, *experiments)
+    return {a.name: a for a in examine(subject, trace, experiments=together)}
+
+
+def test_a_last_batch_that_is_smaller_and_holds_one_label() -> None:
+    x, labels = blobs(70, classes=2)
+    data = x, torch.cat([labels[:-6], torch.zeros(6, dtype=torch.long)]).float()[:, None]
+    loss = nn.functional.binary_cross_entropy_with_logits
+    found = asked(steps=6, model=lambda: network(6, 1), data=data, loss=loss)
+    assert found["against-constant"].measured is not None
+
+
+class ThrownUp(torch.optim.SGD):
+    """Learns, and its 60th step goes astray."""
+
+    taken = 0
+
+    def step(self, closure: Any = None) -> Any:
+        found = super().step(closure)
+        self.taken += 1
+        if self.taken == 60 and self.param_groups[0]["lr"] > 0.01:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.data.mul_(-3)
+        return found
+
+
+def test_one_step_that_goes_astray_hides_no_cure() -> None:
+    def slow(model: nn.Module) -> torch.optim.Optimizer:
+        return ThrownUp(model.parameters(), lr=1e-3)
+
+    subject, trace = trained(20, optimizer=slow)
+    subject.optimizers[0].taken = 0  # type: ignore[attr-defined]
+    reference = measured(Scene(subject, trace, 0.0))
+    batches = list(islice(subject.more(), 60))
+    rate = Variant(edit=partial(scaled_rates, factor=100.0))
+    assert share_of(subject, rate, batches, reference) > 0.5
+
+
+def test_a_rate_that_ends_in_infinity_and_one_at_which_the_loss_falls() -> None:
+    def far(model: nn.Module) -> nn.Module:
+        for layer in model.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, 0, 2)
+        return model
+
+    found = asked(
+        replays,
+        model=lambda: far(network(3, 1)),
+        data=line(),
+        loss="mse_loss",
+        optimizer=sgd(3.0),
+    )
+    assert found["rate-lower"].outcome is Outcome.WRONG
+    assert found["rate-lower"].supports == ("learning-rate-too-high",)
+
+
+def test_opposite_changes_are_no_pair() -> None:
+    found = asked(replays, data=(blobs()[0], torch.randint(4, (256,))), optimizer=sgd(1e-4))
+    both = found.get("two-changes")
+    assert both is None or both.said.count("the learning rate") < 2

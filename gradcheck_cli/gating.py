@@ -45,9 +45,11 @@ class Gated:
             return ExitCode.CANNOT_DIAGNOSE
         if self.fails and not self.policy.exit_zero:
             return ExitCode.FINDINGS
-        if self.report.crashed:
+        crashed = self.report.crashed
+        if any(crash.is_ours for crash in crashed):
             return ExitCode.BUG
-        return ExitCode.CANNOT_DIAGNOSE if self.report.run.stopped else ExitCode.OK
+        partial = self.report.run.stopped or any(crash.is_unjudged for crash in crashed)
+        return ExitCode.CANNOT_DIAGNOSE if partial else ExitCode.OK
 
     @property
     def all_notes(self) -> tuple[str, ...]:

@@ -17,11 +17,12 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
-from gradcheck_cli.records.finding import FROM_A_PLUGIN, Crash
+from gradcheck_cli.errors import THEIRS, CannotDiagnoseError
+from gradcheck_cli.records.finding import A_PLUGINS_RULES, FROM_A_PLUGIN, Crash
 
 T = TypeVar("T")
 
-RULES = "gradcheck.rules"
+RULES = A_PLUGINS_RULES
 CAUSES = "gradcheck.causes"
 REMEDIES = "gradcheck.remedies"
 RENDERERS = "gradcheck.renderers"
@@ -79,6 +80,18 @@ def whose(one: object, name: str) -> str:
     return f"{FROM_A_PLUGIN}{origin}: {name}" if origin else name
 
 
+@contextmanager
+def answerable(one: object, name: str) -> Iterator[None]:
+    """Put down to its plugin what `one` raises within: a CannotDiagnoseError; ours raises as ever."""
+    try:
+        yield
+    except THEIRS as raised:
+        if id(one) not in _origins:
+            raise
+        said = Crash(whose(one, name), traceback.format_exc()).said
+        raise CannotDiagnoseError(said) from raised
+
+
 def broken(*groups: str) -> tuple[Crash, ...]:
     """Return which plugins (of these groups, else of all) could not be used so far, and why."""
     return tuple(crash for (group, _), crash in _broken.items() if group in (groups or GROUPS))
@@ -89,7 +102,7 @@ def costing_only(point: EntryPoint) -> Iterator[None]:
     """Put down to one plugin what goes wrong within, and go on; Ctrl-C and the like pass."""
     try:
         yield
-    except Exception as raised:  # noqa: BLE001 - what a package does must not cost the others
+    except THEIRS as raised:  # what a package does must not cost the others
         told = str(raised) if isinstance(raised, PluginError) else traceback.format_exc()
         where = f"{FROM_A_PLUGIN}{described(point)}"
         _broken[point.group, point.name] = Crash(where, told)

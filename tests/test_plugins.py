@@ -138,31 +138,96 @@ def test_a_rule_that_could_not_look_is_no_clean_bill(tmp_path: Path) -> None:
         cwd=EXAMPLE.parents[1],
         PYTHONPATH=str(tmp_path),
     )
-    assert done.returncode == 4
+    assert done.returncode == 3, "not all was judged, and no code of ours failed"
     report = yaml.safe_load((tmp_path / "r.yaml").read_text())
     assert report["verdict"] == "unsure"
     assert [c["where"] for c in report["crashed"]] == ["plugin odd (gradcheck.rules) of bad 2.0"]
     assert "a broken plugin: OSError: no license" in " ".join(done.stdout.split())
 
 
-def test_a_plugins_rule_that_raises_is_put_down_to_the_plugin(tmp_path: Path) -> None:
-    code = (
-        "from gradcheck_cli.rules.base import Rule\n"
-        "def judge(trace):\n    'Too clever.'\n    raise ZeroDivisionError('oh')\n"
-        "thing = Rule('BAD1', 'too-clever', judge)\n"
-    )
-    planted(tmp_path, "gradcheck.rules", "bad:thing", code)
+RAISING_RULE = """
+from gradcheck_cli.rules.base import Rule
+def judge(trace):
+    "Too clever."
+    RAISE
+thing = Rule("BAD1", "too-clever", judge)
+"""
+RAISING_CAUSE = """
+from gradcheck_cli.causes.base import CauseRule
+def weigh(evidence):
+    "Too clever."
+    raise ZeroDivisionError("oh")
+thing = CauseRule("bad-cause", ("vanishing-gradient",), weigh)
+"""
+RAISING_FORMAT = """
+from gradcheck_cli.renderers.formats import Format
+def write(report, cards):
+    raise ZeroDivisionError("oh")
+thing = Format("odd", (), write, "none")
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ("raise ZeroDivisionError('oh')", "ZeroDivisionError: oh"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+        ("import os; os._exit(0)", "HardExit: 0"),
+    ],
+)
+def test_a_plugins_rule_that_raises_is_put_down_to_the_plugin_and_is_no_bug_of_ours(
+    tmp_path: Path, ends: str, said: str
+) -> None:
+    planted(tmp_path, "gradcheck.rules", "bad:thing", RAISING_RULE.replace("RAISE", ends))
     done = gradcheck(
-        *("diagnose", "sample_models/deep_sigmoid_healthy.py", "--device", "cpu"),
+        *("diagnose", "sample_models/deep_sigmoid_healthy.py", "--device", "cpu", "--no-verify"),
         *("--output", f"yaml:{tmp_path}/r.yaml"),
         cwd=EXAMPLE.parents[1],
         PYTHONPATH=str(tmp_path),
     )
-    assert done.returncode == 4
+    assert done.returncode == 3, "not all was judged, and no code of ours failed"
     [crash] = yaml.safe_load((tmp_path / "r.yaml").read_text())["crashed"]
     assert crash["where"] == "plugin odd (gradcheck.rules) of bad 2.0: rule BAD1 too-clever"
-    assert "a broken plugin: ZeroDivisionError: oh" in " ".join(done.stdout.split())
+    told = " ".join(done.stdout.split())
+    assert "a broken plugin: " in told
+    assert said in told
     assert "a bug in gradcheck" not in done.stdout
+
+
+def test_a_plugins_rule_that_raises_takes_no_finding_of_ours_with_it(tmp_path: Path) -> None:
+    raises = "raise ZeroDivisionError('oh')"
+    planted(tmp_path, "gradcheck.rules", "bad:thing", RAISING_RULE.replace("RAISE", raises))
+    done = gradcheck(
+        *("diagnose", "sample_models/deep_sigmoid.py", "--device", "cpu", "--no-verify"),
+        cwd=EXAMPLE.parents[1],
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.returncode == 1, done.stderr
+    assert "plugin odd (gradcheck.rules) of bad 2.0: rule BAD1" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("group", "code", "exit_code"),
+    [("gradcheck.causes", RAISING_CAUSE, 0), ("gradcheck.renderers", RAISING_FORMAT, 3)],
+)
+def test_a_plugins_cause_or_format_that_raises_costs_only_itself(
+    tmp_path: Path, group: str, code: str, exit_code: int
+) -> None:
+    planted(tmp_path, group, "bad:thing", code)
+    odd = ("--output", f"odd:{tmp_path}/r.odd") if exit_code else ()
+    done = gradcheck(
+        *("diagnose", "sample_models/deep_sigmoid.py", "--device", "cpu", "--no-verify"),
+        *("--fail-on", "never", "--output", f"yaml:{tmp_path}/r.yaml", *odd),
+        cwd=EXAMPLE.parents[1],
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.returncode == exit_code, done.stderr
+    report = yaml.safe_load((tmp_path / "r.yaml").read_text())
+    assert report["causes"], "our own causes are ranked"
+    told = " ".join((done.stdout + done.stderr).split())
+    assert f"plugin odd ({group}) of bad 2.0: " in told
+    assert "failed, a broken plugin: ZeroDivisionError: oh" in told
+    assert "Traceback" not in done.stderr
 
 
 def test_a_broken_format_is_named_where_it_is_asked_for(tmp_path: Path) -> None:

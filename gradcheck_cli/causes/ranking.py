@@ -8,6 +8,7 @@ from gradcheck_cli import plugins
 from gradcheck_cli.causes import all_causes
 from gradcheck_cli.causes.base import CauseRule, Evidence, Support
 from gradcheck_cli.causes.examined import examined, supporting
+from gradcheck_cli.errors import THEIRS
 from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
@@ -49,7 +50,7 @@ def rank(
             continue
         try:
             support = examined(trace, rule.name, rule.function(seen))
-        except Exception:
+        except THEIRS:
             if on_crash is None:
                 raise
             on_crash(Crash(plugins.whose(rule, f"cause {rule.name}"), traceback.format_exc()))

@@ -7,6 +7,7 @@ from pathlib import Path
 from gradcheck_cli.cli.consoles import write_out
 from gradcheck_cli.cli.job_summary import append
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.plugins import answerable
 from gradcheck_cli.records.recording import Recording
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.textfile import check_writable, is_device, write_text
@@ -77,7 +78,8 @@ class Outputs:
             append(report)
         for output in self.wanted:
             try:
-                text = output.format.write(report, cards)
+                with answerable(output.format, f"format {output.format.name}"):
+                    text = output.format.write(report, cards)
                 if output.path is None:
                     write_out(text)
                 else:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from gradcheck_cli.records.trace import SourceSite
 
 FROM_A_PLUGIN = "plugin "  # how the place of a plugin's crash begins
+A_PLUGINS_RULES = "gradcheck.rules"  # the group of its entry points, which that place names
 WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
 
 
@@ -91,6 +92,16 @@ class Crash:
         return f"{self.where} failed, {self.blame}: {last[0]}"
 
     @property
+    def is_ours(self) -> bool:
+        """Is it a bug of gradcheck, and not of a plugin?"""
+        return not self.where.startswith(FROM_A_PLUGIN)
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Did a rule of a plugin not look?"""
+        return not self.is_ours and f"({A_PLUGINS_RULES})" in self.where
+
+    @property
     def blame(self) -> str:
         """Whose it is."""
-        return "a broken plugin" if self.where.startswith(FROM_A_PLUGIN) else "a bug in gradcheck"
+        return "a bug in gradcheck" if self.is_ours else "a broken plugin"

@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 
 from gradcheck_cli import plugins
+from gradcheck_cli.errors import THEIRS
 from gradcheck_cli.records.diagnosis import Cause
 from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
@@ -64,7 +65,7 @@ def treating(cause: str) -> tuple[Remedy, ...]:
 def _drafted(remedy: Remedy, case: Case, on_crash: OnCrash | None) -> Iterator[Proposal]:
     try:
         yield from remedy.propose(case)
-    except Exception:
+    except THEIRS:
         if on_crash is None:
             raise
         on_crash(Crash(plugins.whose(remedy, f"remedy {remedy.name}"), traceback.format_exc()))

@@ -21,8 +21,9 @@ def render(report: Report) -> str:
         case = _case(suite, f"{_text(skip.code)} {_text(skip.name)}")
         ET.SubElement(case, "skipped", message=_text(skip.reason)).text = _text(skip.reason)
     for crash in report.crashed:
-        case = _case(suite, f"gradcheck itself: {_text(crash.where)}")
-        error = ET.SubElement(case, "error", message=crash.blame, type="bug")
+        whose, kind = ("gradcheck itself: ", "bug") if crash.is_ours else ("", "plugin")
+        case = _case(suite, f"{whose}{_text(crash.where)}")
+        error = ET.SubElement(case, "error", message=crash.blame, type=kind)
         error.text = "\n".join(_text(line) for line in crash.traceback.splitlines())
     _count(suite, report)
     ET.indent(suite)

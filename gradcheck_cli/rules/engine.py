@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from gradcheck_cli import plugins
 from gradcheck_cli import policy as selection
+from gradcheck_cli.errors import THEIRS
 from gradcheck_cli.policy import Policy, check_rules, sort
 from gradcheck_cli.records.finding import Crash, Finding, Skip
 from gradcheck_cli.records.trace import Trace
@@ -61,7 +62,7 @@ def judge(
         seen = trace if rule.code == FIRST else sound
         try:
             answer = rule(seen, policy.thresholds.get(rule.code))
-        except Exception:  # noqa: BLE001 - whatever a rule does must not cost the others
+        except THEIRS:  # whatever a rule does must not cost the others
             crashed.append(
                 Crash(plugins.whose(rule, f"rule {rule.code} {rule.name}"), traceback.format_exc())
             )

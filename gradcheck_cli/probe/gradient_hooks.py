@@ -6,6 +6,7 @@ went on. Hooks of libraries and of ours are left alone; at the end all are as th
 
 import functools
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,9 +24,15 @@ from gradcheck_cli.probe.sites import is_installed, site_of_code, user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
-_CALLS = 16  # that are measured of each hook
+_CALLS = 16  # that are measured of each hook, at its beginning
+_EVERY = (
+    5  # of the later calls one in so many is measured; few models call a hook at as many places
+)
+_LATEST = 8  # of those are kept: what it did in its last 40 calls
+_ENOUGH = 3  # of those tell what it does now
 
 Hook = Callable[..., Any]
+Sizes = tuple[int, Tensor, Tensor]  # the number of the call, the norms before and after it
 Came = Callable[..., Sequence[Any]]  # the gradients among what a hook is given
 
 
@@ -35,14 +42,36 @@ class Effect:
 
     at: SourceSite | None
     owner: int  # identity of the parameter or module that it was put on, 0 for what is computed
-    pairs: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # norms before and after
+    calls: int = 0
+    first: list[Sizes] = field(default_factory=list)
+    latest: deque[Sizes] = field(default_factory=lambda: deque(maxlen=_LATEST))
+
+    @property
+    def is_due(self) -> bool:
+        """Is this call to be measured?"""
+        return self.calls <= _CALLS or self.calls % _EVERY == 0
+
+    def note(self, before: Tensor, after: Tensor) -> None:
+        """Keep the norms before and after a call."""
+        kept = self.first if len(self.first) < _CALLS else self.latest
+        kept.append((self.calls, before, after))
 
     @property
     def factor(self) -> float | None:
-        """By how much it changes the size of gradients; None where none was above zero."""
-        sizes = [(float(b), float(a)) for b, a in self.pairs]
-        found = [a / b for b, a in sizes if b > 0 and math.isfinite(a) and math.isfinite(b)]
-        return median(found) if found else None
+        """By how much it changes the size of gradients now; None where none was above zero."""
+        latest = _ratios(self.latest)
+        found = latest if len(latest) >= _ENOUGH else _ratios(self.first)
+        return median(factor for _, factor in found) if found else None
+
+    @property
+    def since(self) -> int:
+        """From which call on it was seen to do so, 1 where it always did."""
+        now = self.factor
+        if now is None:
+            return 1
+        seen = [*_ratios(self.first), *_ratios(self.latest)]
+        others = [call for call, factor in seen if _power(factor) != _power(now)]
+        return next((call for call, _ in seen if call > max(others, default=0)), 1)
 
 
 @dataclass(slots=True, eq=False)
@@ -55,13 +84,14 @@ class Measured:
 
     def __call__(self, *args: Any) -> Any:
         """Call the hook, and return what it returns."""
-        if len(self.effect.pairs) >= _CALLS or is_traced() or transformed():
+        self.effect.calls += 1
+        if not self.effect.is_due or is_traced() or transformed():
             return self.hook(*args)
         before = _norm(self.came(*args))
         result = self.hook(*args)
         after = _norm(self.came(*args) if result is None else _tensors(result))
         if before is not None and after is not None:
-            self.effect.pairs.append((before, after))
+            self.effect.note(before, after)
         return result
 
     def __deepcopy__(self, _: object) -> Self:
@@ -101,16 +131,18 @@ class GradientHooks:
         found: dict[tuple[object, int | None], list[tuple[Effect, float]]] = {}
         for (code, _), one in self._effects.items():
             if (factor := one.factor) is not None:
-                power = round(math.log10(factor)) if factor > 0 else None
-                found.setdefault((code, power), []).append((one, factor))
+                found.setdefault((code, _power(factor)), []).append((one, factor))
         for members in found.values():
             owners = [names[one.owner] for one, _ in members if one.owner in names]
             yield Habit(
                 kind=Kind.HOOKED,
-                times=sum(len(one.pairs) for one, _ in members),
+                times=sum(one.calls for one, _ in members),
                 at=members[0][0].at,
                 names=tuple(dict.fromkeys(owners)),
-                numbers={"factor": median(factor for _, factor in members)},
+                numbers={
+                    "factor": median(factor for _, factor in members),
+                    "since": min(one.since for one, _ in members),
+                },
             )
 
     def _measuring(self, came: Came, original: Any) -> Any:
@@ -149,6 +181,16 @@ class GradientHooks:
             if isinstance(measured := hooks.get(key), Measured):
                 hooks[key] = measured.hook
         self._changed.clear()
+
+
+def _ratios(seen: Iterable[Sizes]) -> list[tuple[int, float]]:
+    """Return the number of each call and by how much it changed the size of what was above zero."""
+    sizes = [(call, float(before), float(after)) for call, before, after in seen]
+    return [(c, a / b) for c, b, a in sizes if b > 0 and math.isfinite(a) and math.isfinite(b)]
+
+
+def _power(factor: float) -> int | None:
+    return round(math.log10(factor)) if factor > 0 else None
 
 
 def _names(models: Mapping[str, nn.Module]) -> Iterator[tuple[int, str]]:

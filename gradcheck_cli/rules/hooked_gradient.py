@@ -12,7 +12,8 @@ def hooked_gradient(trace: Trace, *, factor: float = 0.1) -> Iterator[Hit]:
     """A hook of your own makes gradients much smaller or larger, or zero.
 
     Measures  f = the median size of the gradients that a hook hands on / of those that it is given, over
-              its first 16 calls: hooks on tensors and modules, and those called when a gradient arrived.
+              its last 40 calls, of which every 5th is read, or the first 16 where there are no more:
+              hooks on tensors and modules, and those called when a gradient arrived.
     Reports   f below `factor` or above 1 / `factor`.
     Matters   layers behind the hook learn more slowly or faster than the loss says, or not at all.
     Severity  note: it may be on purpose. Where layers are found sick, it is their cause.
@@ -41,7 +42,9 @@ def told(habit: Habit) -> str:
     first, *others = habit.names or ("",)
     more = f" and {len(others)} more" if others else ""
     whose = f"gradients at layer `{first}`{more}" if first else "gradients"
+    since = int(habit.numbers.get("since", 1))
+    later = f", from about its call {since} on" if since > 1 else ""
     factor = habit.numbers["factor"]
     if factor == 0:
-        return f"Your hook{where} sets {whose} to zero"
-    return f"Your hook{where} changes the size of {whose} by a factor of {number(factor)}"
+        return f"Your hook{where} sets {whose} to zero{later}"
+    return f"Your hook{where} changes the size of {whose} by a factor of {number(factor)}{later}"

@@ -104,6 +104,43 @@ def test_a_hook_that_takes_gradients_away_is_the_first_cause(which: str, inside:
     assert "hooked-gradient" in {f.name for f in report.findings}
 
 
+def late_on_parameters(net: nn.Module) -> None:
+    calls = []
+
+    def later(grad: torch.Tensor) -> torch.Tensor | None:
+        calls.append(1)
+        return grad * 0 if len(calls) > 4 * 20 else None
+
+    for p in (net.a.weight, net.a.bias, net.b.weight, net.b.bias):  # type: ignore[union-attr]
+        p.register_hook(later)  # type: ignore[operator,union-attr]
+
+
+def early_on_parameters(net: nn.Module) -> None:
+    calls = []
+
+    def early(grad: torch.Tensor) -> torch.Tensor | None:
+        calls.append(1)
+        return grad * 0 if len(calls) <= 4 * 5 else None
+
+    for p in (net.a.weight, net.a.bias, net.b.weight, net.b.bias):  # type: ignore[union-attr]
+        p.register_hook(early)  # type: ignore[operator,union-attr]
+
+
+def test_a_hook_that_begins_to_zero_after_many_calls_is_seen_and_said_to_do_so_later() -> None:
+    report, _, _ = trained(late_on_parameters)
+    first = report.causes[0]
+    assert first.name == "gradient-hook", report.headline
+    assert (
+        "sets gradients at layer `a` and 1 more to zero, from about its call 2" in first.reasons[0]
+    )
+
+
+def test_a_hook_that_held_layers_still_at_the_beginning_accuses_nobody_later() -> None:
+    report, losses, _ = trained(early_on_parameters)
+    assert losses[-1] < 0.5 * losses[0]
+    assert not [f for f in report.findings if f.name == "hooked-gradient"]
+
+
 def clips(net: nn.Module) -> None:
     for p in net.parameters():
         p.register_hook(lambda g: g.clamp(-0.5, 0.5))

@@ -11,6 +11,7 @@ from statistics import mean
 
 from gradcheck_cli.features.profile import arriving_norm, begun, first, late, typical
 from gradcheck_cli.ops import BOUNDED, SOFTMAXES
+from gradcheck_cli.records.deriving import once_per_trace
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 
 # For these the slope is below 1 for half of the inputs or everywhere by design; initialization is
@@ -89,6 +90,7 @@ class Budget:
         return 10 ** (self.weights / self.floors) if self.floors else 1.0
 
 
+@once_per_trace
 def budget(trace: Trace, *, at_start: bool = True) -> Budget:
     """Add up what nonlinearities and weights take from the gradient, in decades."""
     found = tuple(links(trace, at_start=at_start))

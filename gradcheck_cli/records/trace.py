@@ -271,10 +271,11 @@ class Trace:
 
     def layer(self, path: str) -> Layer:
         """Return the layer called `path`; raises KeyError."""
-        for layer in self.layers:
-            if layer.path == path:
-                return layer
-        raise KeyError(path)
+        return self._by_path[path]
+
+    @cached_property
+    def _by_path(self) -> dict[str, Layer]:
+        return {layer.path: layer for layer in reversed(self.layers)}  # of equal ones the first
 
     @cached_property
     def weight_layers(self) -> tuple[Layer, ...]:

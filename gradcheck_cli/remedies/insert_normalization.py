@@ -11,6 +11,7 @@ Sources        Ioffe & Szegedy 2015, arXiv:1502.03167; Ba et al. 2016, arXiv:160
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -60,27 +61,39 @@ def _at_many_places(case: Case, layer: Layer) -> bool:
     return most > (case.trace.data.batch_size or 1) * module.out_features * layer.calls
 
 
-def norm_for(module: nn.Module, *, batch: bool) -> tuple[nn.Module, str]:
-    """Return a normalization for the outputs of `module`, and how it is written."""
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A normalization, written and not yet built: of thousands of layers only the text is needed."""
+
+    kind: type[nn.Module]
+    sizes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Return how it is written."""
+        return f"nn.{self.kind.__name__}({', '.join(map(str, self.sizes))})"
+
+    def build(self) -> nn.Module:
+        """Return it as a module."""
+        return self.kind(*self.sizes)
+
+
+def norm_for(module: nn.Module, *, batch: bool) -> Norm:
+    """Return a normalization for the outputs of `module`."""
     if isinstance(module, nn.Linear):
-        features = module.out_features
-        if batch:
-            return nn.BatchNorm1d(features), f"nn.BatchNorm1d({features})"
-        return nn.LayerNorm(features), f"nn.LayerNorm({features})"
+        return Norm(nn.BatchNorm1d if batch else nn.LayerNorm, (module.out_features,))
     assert isinstance(module, CONVOLUTIONS)
     channels, dims = module.out_channels, len(module.kernel_size)
     if batch:
         kinds = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-        return kinds[dims](channels), f"nn.BatchNorm{dims}d({channels})"
-    groups = next(g for g in (GROUPS, 4, 2, 1) if channels % g == 0)
-    return nn.GroupNorm(groups, channels), f"nn.GroupNorm({groups}, {channels})"
+        return Norm(kinds[dims], (channels,))
+    return Norm(nn.GroupNorm, (next(g for g in (GROUPS, 4, 2, 1) if channels % g == 0), channels))
 
 
 def normalized(layers: Sequence[Layer], *, batch: bool) -> Change:
     """Return the change that normalizes the outputs of these layers."""
 
     def wrap(module: nn.Module) -> nn.Module:
-        return nn.Sequential(module, like(norm_for(module, batch=batch)[0], module))
+        return nn.Sequential(module, like(norm_for(module, batch=batch).build(), module))
 
     return Change(summary="normalize", model=exchange([x.path for x in layers], wrap))
 
@@ -91,7 +104,7 @@ def code(case: Case, layers: Sequence[Layer], *, batch: bool) -> str:
     for layer in layers:
         module = case.module(layer)
         assert module is not None
-        by_norm.setdefault(norm_for(module, batch=batch)[1], []).append(layer.path)
+        by_norm.setdefault(str(norm_for(module, batch=batch)), []).append(layer.path)
     blocks = [
         f"for name in {listed(paths)}:\n"
         f"    layer = model.get_submodule(name)\n"
@@ -115,7 +128,7 @@ def edits(case: Case, layers: Sequence[Layer], *, batch: bool) -> tuple[Edit, ..
         layer = next(x for x in layers if x.built_at == site)
         module = case.module(layer)
         assert module is not None
-        written = norm_for(module, batch=batch)[1]
+        written = str(norm_for(module, batch=batch))
         made.append(Edit(act=Act.FOLLOW, at=site, old=layer.kind, new=_by_width(written)))
     return tuple(made)
 
@@ -141,7 +154,7 @@ def insert_normalization(case: Case) -> Iterator[Draft]:
     for batch in (True, False) if by_batch(case, layers) else (False,):
         module = case.module(layers[0])
         assert module is not None
-        kind = norm_for(module, batch=batch)[1].partition("(")[0].removeprefix("nn.")
+        kind = norm_for(module, batch=batch).kind.__name__
         yield Draft(
             summary=f"Put {kind} after {names([x.path for x in layers])}, before the activation.",
             code=code(case, layers, batch=batch),

@@ -17,6 +17,9 @@ class Nonlinearity:
     can_die: bool = False  # exactly 0, value and slope, for a whole half-line
     saturates: bool = False  # flat on both sides
     slope_of_output: Slope | None = None  # dy/dx from y, for calls that overwrite their argument
+    slope_of_input: Slope | None = (
+        None  # dy/dx from x as autograd has it, where that needs no graph
+    )
     random: bool = False  # calling it again would draw random numbers
 
 
@@ -31,7 +34,12 @@ def _leaky(y: torch.Tensor) -> torch.Tensor:
 KNOWN: dict[str, Nonlinearity] = {
     n.name: n
     for n in (
-        Nonlinearity("relu", can_die=True, slope_of_output=lambda y: _is(y > 0)),
+        Nonlinearity(
+            "relu",
+            can_die=True,
+            slope_of_output=lambda y: _is(y > 0),
+            slope_of_input=lambda x: (~(x <= 0)).to(x.dtype),
+        ),
         Nonlinearity("relu6", can_die=True, slope_of_output=lambda y: _is((y > 0) & (y < 6))),
         Nonlinearity("threshold", can_die=True, slope_of_output=lambda y: _is(y != 0)),
         Nonlinearity("sigmoid", 0.25, saturates=True, slope_of_output=lambda y: y * (1 - y)),

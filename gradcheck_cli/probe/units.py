@@ -53,6 +53,8 @@ class UnitWatch:
         elif found.random:
             inputs = _thinned(x, axis, least)
             steep = torch.where(inputs == 0, 1.0, _thinned(y, axis, least) / inputs)
+        elif found.slope_of_input is not None:
+            steep = found.slope_of_input(_thinned(x, axis, least))
         else:
             rows = _thinned(x, axis, least)
             steep = slope(again, rows.reshape(-1, rows.shape[-1]))

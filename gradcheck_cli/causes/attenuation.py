@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from math import hypot, log10, sqrt
 from statistics import mean
 
+from gradcheck_cli.features.once import once_per_trace
 from gradcheck_cli.features.profile import arriving_norm, begun, first, late, typical
 from gradcheck_cli.ops import BOUNDED, SOFTMAXES
-from gradcheck_cli.records.deriving import once_per_trace
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 
 # For these the slope is below 1 for half of the inputs or everywhere by design; initialization is

@@ -9,14 +9,19 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 def main() -> None:
     """Run the command line and exit with its code."""
     from gradcheck_cli import shadowing
+    from gradcheck_cli.stopping import stoppable
 
     shadowing.begin()
+    sys.exit(stoppable(_run))
+
+
+def _run() -> int:
     match sys.argv[1:]:
         case ["explain", name] if not name.startswith("-"):
-            sys.exit(_explain(name))
+            return _explain(name)
     from gradcheck_cli.cli.app import main as run
 
-    sys.exit(run())
+    return run()
 
 
 def _explain(name: str) -> int:

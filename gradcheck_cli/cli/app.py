@@ -115,17 +115,20 @@ def front(
 def main() -> int:
     """Run the command that `sys.argv` asks for and return its exit code.
 
-    A command's own code comes through `edge.command`; 0 is nothing's default here.
+    A command's own code comes through `edge.command`; 0 is nothing's default here. Raises
+    KeyboardInterrupt where a signal arrived while no command had begun.
     """
     settle()
     try:
         app(prog_name="gradcheck")
     except SystemExit as stop:
+        before = getattr(stop.__context__, "__cause__", None)
+        if isinstance(
+            before, KeyboardInterrupt
+        ):  # between commands, where Typer says nothing of it
+            raise before from None
         if isinstance(stop.code, int):
             return stop.code
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return ExitCode.INTERRUPTED
     except OSError as error:  # stdout did not take the help
         sys.stderr.write(f"error: can not write to stdout: {error.strerror}\n")
         sys.stdout = None  # nor would it when the process ends

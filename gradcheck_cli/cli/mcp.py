@@ -5,6 +5,7 @@ protocol nor leave anything behind in the server.
 """
 
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -40,6 +41,7 @@ def mcp(
     ] = sys.executable,
 ) -> int:
     """Serve diagnose, run, fix, explain and compare to coding agents, over stdin and stdout."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a thread of it waits for stdin
     try:
         server(python).run()
     except ModuleNotFoundError as missing:

@@ -13,9 +13,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from typing import Any
 
+from gradcheck_cli.stopping import stop
+
 INTERRUPT_CODE, SIGTERM_CODE = 130, 143
 GIVEN_UP = "the report was given up"
 _INSISTS = 2.0  # seconds after which another Ctrl-C gives up a report that is being made
+_NOBODYS = (signal.SIG_DFL, stop)  # what is done with SIGTERM where the user's code does nothing
 _SAME_WISH = 10.0  # seconds in which further SIGTERMs mean the same; `docker stop` waits as long
 
 
@@ -128,7 +131,7 @@ def terminable(raises: type[BaseException] = TerminatedError) -> Iterator[Signal
     With KeyboardInterrupt it does what Ctrl-C does.
     """
     signals, owner = Signals(raises=raises), os.getpid()
-    if not _is_main() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    if not _is_main() or signal.getsignal(signal.SIGTERM) not in _NOBODYS:
         yield signals
         return
 
@@ -161,7 +164,7 @@ def undisturbed(signals: Signals) -> Iterator[None]:
     handlers: dict[int, Any] = {signal.SIGINT: signals.interrupt}
     if hasattr(signal, "SIGCHLD"):
         handlers[signal.SIGCHLD] = signal.SIG_DFL
-    if signal.getsignal(signal.SIGTERM) in {signal.SIG_DFL, None}:
+    if signal.getsignal(signal.SIGTERM) in {*_NOBODYS, None}:
         handlers[signal.SIGTERM] = signals.terminate
     with _held(signals), _handled(handlers):
         yield

@@ -1,0 +1,27 @@
+"""From its first moment on, Ctrl-C or SIGTERM ends a command with a line and its exit code.
+
+Commands that run the user's code take both over while they do (`probe.terminating`).
+"""
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from gradcheck_cli.errors import ExitCode
+
+
+def stop(*_: object) -> NoReturn:
+    """Do for SIGTERM what Ctrl-C does. Raises KeyboardInterrupt."""
+    raise KeyboardInterrupt
+
+
+def stoppable(command: Callable[[], int]) -> int:
+    """Return what `command` returns; a signal that arrives outside its own care is told."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, stop)
+    try:
+        return command()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was measured yet\n")
+        return ExitCode.INTERRUPTED

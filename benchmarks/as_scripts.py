@@ -3,9 +3,10 @@
     python -m benchmarks.fixes --as-scripts [--every N] [--first N] [--kept FILE]
 
 A script is written for each case: model, data, optimizer and a loop at its top level. The product sees
-steps only. Its first fix is then judged anew, as for cases that are built from their parts. Each case
-has a copy of this process, in which everything is imported already. There the clock is the
-processor's, so that the budget of a case does not depend on what else the machine does.
+steps only. Its first fix is then judged anew, as for cases that are built from their parts, but for
+as many steps as it claims. Each case has a copy of this process, in which everything is imported
+already. There the clock is the processor's, so that the budget of a case does not depend on what else
+the machine does.
 """
 
 import multiprocessing
@@ -31,7 +32,8 @@ from gradcheck_cli.running import Plan, run
 
 TIMEOUT = 900.0  # seconds for a case
 WAITING = 0.25  # a second that passes counts at least so much
-Judge = Callable[[Case, Proposal | None], tuple[bool, float | None, bool]]
+LEAST = 100  # steps for which a fix is judged anew, where it claims no more
+Judge = Callable[[Case, Proposal | None, int], tuple[bool, float | None, bool]]
 SCRIPT = '''"""The case {name} as a plain training script."""
 
 import torch
@@ -133,7 +135,7 @@ def here(case: Case, budget: float, judge: Judge) -> Result:
     if case.label != "healthy":
         able = outcome.conclusion.proposals
         first = next((p for p in able if p.change is not None), None)
-        learns, measured, curable = judge(case, first)
+        learns, measured, curable = judge(case, first, LEAST)
         result = replace(result, learns=learns, measured=measured, curable=curable)
     return replace(result, seconds=round(time.monotonic() - began, 1))
 

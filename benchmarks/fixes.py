@@ -99,10 +99,15 @@ def tried(case: Case, budget: float) -> Result:
     )
 
 
-def judgment(case: Case, first: Proposal | None) -> tuple[bool, float | None, bool]:
-    """Return whether the fix makes the case learn, by how much, and whether anything known does."""
+def judgment(
+    case: Case, first: Proposal | None, least: int | None = None
+) -> tuple[bool, float | None, bool]:
+    """Return whether the fix makes the case learn, by how much, and whether anything known does.
+
+    Runs have the steps of the claim, and at least those of the case, or `least`.
+    """
     target, cured, measured = target_of(case.problem(0)), False, None
-    steps = max(case.recipe.steps, first.fix.verification.steps if first else 0)
+    steps = max(least or case.recipe.steps, first.fix.verification.steps if first else 0)
     rivals = [others(target, seed, steps) for seed in JUDGED_ON]
     if first is not None and first.change is not None:
         cured, measured = judged(target, (first.change,), rivals, steps)

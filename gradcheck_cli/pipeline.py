@@ -149,10 +149,15 @@ def conclude_all(
     if len(trainings) == 1:
         return conclude(trainings[0], policy, on_stage)
     parts: list[Conclusion] = []
-    for one in trainings:
+    left = policy.budget
+    for number, one in enumerate(trainings):
         cut = parts and parts[-1].report.run.interrupted and not one.run.interrupted
         stopped = KeyboardInterrupt() if cut else one.stopped
-        parts.append(conclude(replace(one, beside=True, stopped=stopped), policy, on_stage))
+        share = policy.but(budget=left / (len(trainings) - number))
+        began = time.monotonic()
+        parts.append(conclude(replace(one, beside=True, stopped=stopped), share, on_stage))
+        if any(fix.verification.arms for fix in parts[-1].report.fixes):
+            left = max(left - (time.monotonic() - began), 0.0)
     notes = [n for n in parts[0].notes if all(n in part.notes for part in parts)]
     return Conclusion(
         joined([part.report for part in parts]),

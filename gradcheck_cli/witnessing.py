@@ -23,6 +23,7 @@ from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
+from gradcheck_cli.replay.apart import apart, opposed
 from gradcheck_cli.replay.examined import subject_of_steps
 from gradcheck_cli.replay.played import Played
 from gradcheck_cli.replay.repeating import Replay
@@ -35,10 +36,12 @@ from gradcheck_cli.targets.wrappers import unwrapped
 UNTRIED = (
     "no steps were recorded; --verify (verify=True) records the first ones and plays them again"
 )
-BESIDE = (
-    "several models are trained against or beside each other: their losses do not say whether a "
-    "change helps"
+BESIDE = "several models are trained against or beside each other, and this one cannot be trained alone: "
+AGAINST = (
+    "the optimizers learn from losses of which one opposes another: watch each network by itself, "
+    "with its own optimizer, to have its fixes tried"
 )
+STILL = "meanwhile what else is trained stood still, as it was at the first recorded step"
 LONGER = "let it train for longer"
 SHARE = 0.02  # of the time may go into snapshots
 UNSEEN_LOSS = "the loss was not seen: no backward() before the update"
@@ -132,14 +135,19 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
     """Return the training as one that can be repeated, or why it cannot be."""
     if played is None:
         return None, UNTRIED
-    if played.beside:
-        return None, BESIDE
     recording = played.recording
     if not recording.units:
         why = recording.obstacle or "no complete training step was recorded"
-        if played.again is not None:
+        if played.again is not None and not played.beside:
             return played.again(session, one_model(session), why), ""
         return None, f"the steps could not be recorded: {why}"
+    if played.beside or len(recording.optimizers) > 1:
+        others = any(o not in session.recorder.optimizers for o in recording.optimizers)
+        against = opposed(recording)
+        if played.beside or (others and against):
+            return _alone(session, played)
+        if against:
+            return None, AGAINST
     replay = Replay(recording, one_model(session), session.site_of, session.precision)
     replayed = Replayed(replay, played.around, played.said)
     again = played.again
@@ -150,10 +158,24 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
     ), ""
 
 
+def _alone(session: Session, played: Played) -> tuple[Repeatable | None, str]:
+    """Return one of several trainings with the others standing still."""
+    recording = played.recording
+    alone, why = apart(recording, session.recorder.optimizers)
+    why = why or recording.returning
+    if alone is None or why:
+        return None, BESIDE + why
+    model = one_model(session)
+    replay, whole = (
+        Replay(x, model, session.site_of, session.precision) for x in (alone, recording)
+    )
+    return Replayed(replay, played.around, (*played.said, STILL), whole=whole), ""
+
+
 def questioned(seen: Observed) -> Observed:
     """Return it with its recorded steps for experiments, once they were reproduced, or with the reason."""
     repeat = seen.repeat.first if isinstance(seen.repeat, Either) else seen.repeat
-    if not isinstance(repeat, Replayed):
+    if not isinstance(repeat, Replayed) or repeat.whole is not None:
         return seen
     try:
         subject = subject_of_steps(repeat.replay, repeat.around)

@@ -47,12 +47,16 @@ class Reproduction:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A recorded training that fixes are tried on, once the unchanged replay has shown that it may."""
+    """A recorded training that fixes are tried on, once the unchanged replay has shown that it may.
+
+    `whole` plays all recorded steps, where `replay` lets only one of several trainings learn.
+    """
 
     replay: Replay
     around: Callable[[], AbstractContextManager[object]] = nullcontext  # while arms are run
     said: tuple[str, ...] = ()  # of how fixes were tried
     maker: str = "replayed"
+    whole: Replay | None = None
 
     @property
     def seed(self) -> int:
@@ -71,9 +75,12 @@ class Replayed:
     @contextmanager
     def borrowed(self, _: Callable[[str], None]) -> Iterator[str]:
         """Hold the live objects; all is put back at the end. Yields why nothing can be claimed."""
-        with self.around(), self.replay:
-            answer = reproduced(self.replay)
-            yield "" if answer.succeeded else str(answer)
+        whole = self.whole or self.replay
+        with self.around():
+            with whole:
+                answer = reproduced(whole)
+            with self.replay:
+                yield "" if answer.succeeded else str(answer)
 
     def build(
         self, changes: Sequence[Change] = (), *, seed: int | None = None, hold_out: bool = False

@@ -23,25 +23,14 @@ from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
-from gradcheck_cli.replay.apart import apart, opposed
 from gradcheck_cli.replay.examined import subject_of_steps
-from gradcheck_cli.replay.played import Played
-from gradcheck_cli.replay.repeating import Replay
+from gradcheck_cli.replay.played import UNTRIED, Played, one_model, repeated
 from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.rules.engine import Judgment, judge
-from gradcheck_cli.targets.repeatable import Either, Repeatable
+from gradcheck_cli.targets.repeatable import Either
 from gradcheck_cli.targets.training import Training
 from gradcheck_cli.targets.wrappers import unwrapped
 
-UNTRIED = (
-    "no steps were recorded; --verify (verify=True) records the first ones and plays them again"
-)
-BESIDE = "several models are trained against or beside each other, and this one cannot be trained alone: "
-AGAINST = (
-    "the optimizers learn from losses of which one opposes another: watch each network by itself, "
-    "with its own optimizer, to have its fixes tried"
-)
-STILL = "meanwhile what else is trained stood still, as it was at the first recorded step"
 LONGER = "let it train for longer"
 SHARE = 0.02  # of the time may go into snapshots
 UNSEEN_LOSS = "the loss was not seen: no backward() before the update"
@@ -129,47 +118,6 @@ def observed(
         untried=untried,
         pace=0.0 if played is None else played.pace,
     )
-
-
-def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None, str]:
-    """Return the training as one that can be repeated, or why it cannot be."""
-    if played is None:
-        return None, UNTRIED
-    recording = played.recording
-    if not recording.units:
-        why = recording.obstacle or "no complete training step was recorded"
-        if played.again is not None and not played.beside:
-            return played.again(session, one_model(session), why), ""
-        return None, f"the steps could not be recorded: {why}"
-    if played.beside or len(recording.optimizers) > 1:
-        others = any(o not in session.recorder.optimizers for o in recording.optimizers)
-        against = opposed(recording)
-        if played.beside or (others and against):
-            return _alone(session, played)
-        if against:
-            return None, AGAINST
-    replay = Replay(recording, one_model(session), session.site_of, session.precision)
-    replayed = Replayed(replay, played.around, played.said)
-    again = played.again
-    if again is not None and recording.returning:
-        return again(session, one_model(session), recording.returning), ""
-    return replayed if again is None else Either(
-        replayed, partial(again, session, one_model(session))
-    ), ""
-
-
-def _alone(session: Session, played: Played) -> tuple[Repeatable | None, str]:
-    """Return one of several trainings with the others standing still."""
-    recording = played.recording
-    alone, why = apart(recording, session.recorder.optimizers)
-    why = why or recording.returning
-    if alone is None or why:
-        return None, BESIDE + why
-    model = one_model(session)
-    replay, whole = (
-        Replay(x, model, session.site_of, session.precision) for x in (alone, recording)
-    )
-    return Replayed(replay, played.around, (*played.said, STILL), whole=whole), ""
 
 
 def questioned(seen: Observed) -> Observed:
@@ -265,14 +213,6 @@ def _to_be_read(session: Session) -> Training:
 
 def _cannot(*_: object) -> NoReturn:
     raise CannotDiagnoseError(UNTRIED)
-
-
-def one_model(session: Session) -> nn.Module:
-    """Return a module in which the paths of the layers are found, without the wrappers' names."""
-    plain = [unwrapped(model) for model in session.group.models]
-    if session.names == ("",):
-        return plain[0]
-    return nn.ModuleDict(dict(zip(session.names, plain, strict=True)))
 
 
 def _own(model: nn.Module) -> nn.Module:

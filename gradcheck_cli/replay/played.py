@@ -1,16 +1,29 @@
-"""Recorded steps as they are handed over once a run has ended."""
+"""Recorded steps as they are handed over once a run has ended, and what can be repeated from them."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
 from gradcheck_cli.probe.session import Session
+from gradcheck_cli.replay.apart import apart, opposed
 from gradcheck_cli.replay.recording import Recording
-from gradcheck_cli.replay.repeating import held_out_of
-from gradcheck_cli.targets.repeatable import Repeatable
+from gradcheck_cli.replay.repeating import Replay, held_out_of
+from gradcheck_cli.replay.reproducing import Replayed
+from gradcheck_cli.targets.repeatable import Either, Repeatable
+from gradcheck_cli.targets.wrappers import unwrapped
 
+UNTRIED = (
+    "no steps were recorded; --verify (verify=True) records the first ones and plays them again"
+)
+BESIDE = "several models are trained against or beside each other, and this one cannot be trained alone: "
+AGAINST = (
+    "the optimizers learn from losses of which one opposes another: watch each network by itself, "
+    "with its own optimizer, to have its fixes tried"
+)
+STILL = "meanwhile what else is trained stood still, as it was at the first recorded step"
 Again = Callable[[Session, nn.Module, str], Repeatable]  # its model, and why it is not played
 
 
@@ -46,3 +59,51 @@ class Played:
                 else []
             ),
         )
+
+
+def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None, str]:
+    """Return the training as one that can be repeated, or why it cannot be."""
+    if played is None:
+        return None, UNTRIED
+    recording = played.recording
+    if not recording.units:
+        why = recording.obstacle or "no complete training step was recorded"
+        if played.again is not None and not played.beside:
+            return played.again(session, one_model(session), why), ""
+        return None, f"the steps could not be recorded: {why}"
+    if played.beside or len(recording.optimizers) > 1:
+        others = any(o not in session.recorder.optimizers for o in recording.optimizers)
+        against = opposed(recording)
+        if played.beside or (others and against):
+            return _alone(session, played)
+        if against:
+            return None, AGAINST
+    replay = Replay(recording, one_model(session), session.site_of, session.precision)
+    replayed = Replayed(replay, played.around, played.said)
+    again = played.again
+    if again is not None and recording.returning:
+        return again(session, one_model(session), recording.returning), ""
+    return replayed if again is None else Either(
+        replayed, partial(again, session, one_model(session))
+    ), ""
+
+
+def _alone(session: Session, played: Played) -> tuple[Repeatable | None, str]:
+    """Return one of several trainings with the others standing still."""
+    recording = played.recording
+    alone, why = apart(recording, session.recorder.optimizers)
+    if alone is None or alone.returning:
+        return None, BESIDE + (why if alone is None else alone.returning)
+    model = one_model(session)
+    replay, whole = (
+        Replay(x, model, session.site_of, session.precision) for x in (alone, recording)
+    )
+    return Replayed(replay, played.around, (*played.said, STILL), whole=whole), ""
+
+
+def one_model(session: Session) -> nn.Module:
+    """Return a module in which the paths of the layers are found, without the wrappers' names."""
+    plain = [unwrapped(model) for model in session.group.models]
+    if session.names == ("",):
+        return plain[0]
+    return nn.ModuleDict(dict(zip(session.names, plain, strict=True)))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
+from operator import attrgetter
 
 from gradcheck_cli.features.profile import (
     Quantity,
@@ -19,6 +20,7 @@ from gradcheck_cli.policy import is_serious
 from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Finding, Severity, Skip
+from gradcheck_cli.records.reading import QUANTITIES
 from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import History, LayerSummary, LossCurve, LossSummary, Verdict
 from gradcheck_cli.records.trace import Gap, Layer, Reading, Step, Trace
@@ -186,8 +188,7 @@ _SERIES: dict[str, Quantity] = {
     "gradient": gradient_rms,
     "arriving": arriving_rms,
     "update": update_ratio,
-    "dead": lambda r: r.dead,
-    "saturated": lambda r: r.saturated,
+    **{name: attrgetter(name) for name, q in QUANTITIES.items() if q.curve},
 }
 
 

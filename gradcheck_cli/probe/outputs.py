@@ -121,7 +121,7 @@ class OutputWatch:
         moved = gradient.detach().movedim(axis, 0)
         quarter = length // 4
         ends = (flat(moved[part]).double() for part in (slice(quarter), slice(-quarter, None)))
-        self.ledger.add((path, "through_time"), *(torch.dot(x, x) / x.numel() for x in ends))
+        self.ledger.add((path, "early_over_late"), *(torch.dot(x, x) / x.numel() for x in ends))
 
     # ---- what the tape notes --------------------------------------------------------------
 

@@ -9,17 +9,14 @@ from torch import nn
 
 from gradcheck_cli.probe.ownership import clean
 from gradcheck_cli.records.moments import Moments
-from gradcheck_cli.records.trace import Drift, Gap, Reading, Step, Trace
+from gradcheck_cli.records.reading import QUANTITIES, Of, Reading
+from gradcheck_cli.records.trace import Drift, Gap, Step, Trace
 
 _APART = 1e-5  # relative difference of norms from which on replicas differ
 _STEPS_OF_ALL = 2_048  # observed steps that all ranks together send, so that rank 0 can read them
 _FEWEST = 8  # of each
-_SHARDED = ("weight", "weight_grad", "bias_grad", "update")
-_BATCH = ("output", "output_grad")
-_MOMENTS = frozenset((*_SHARDED, *_BATCH))
-_OF_WEIGHTS = frozenset(
-    {"lost", "agreement", "second_moment", "epsilon", "traveled"}
-)  # equal on all replicas
+_MOMENTS = frozenset(name for name, q in QUANTITIES.items() if q.value is None)
+_OF_WEIGHTS = frozenset(name for name, q in QUANTITIES.items() if q.of is Of.WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +175,7 @@ def _together(own: Reading, others: Sequence[Reading], *, sharded: bool) -> Read
     for entry in fields(Reading):
         name = entry.name
         values = [v for r in everyone if (v := getattr(r, name)) is not None]
-        replicated = (name in _SHARDED or name in _OF_WEIGHTS) and not sharded
+        replicated = name in _OF_WEIGHTS and not sharded
         if not values or replicated:
             continue
         if name in _MOMENTS:

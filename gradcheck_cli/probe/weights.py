@@ -110,7 +110,8 @@ class WeightWatch:
         if isinstance(second, torch.Tensor) and eps is not None and local(second).numel():
             root = flat(plain(second), _FEW).double().median().sqrt()
             known = eps if isinstance(eps, torch.Tensor) else float(eps)
-            self.ledger.add((path, "second"), root, known, 1.0)
+            self.ledger.add((path, "second_moment"), root, 1.0)
+            self.ledger.add((path, "epsilon"), known, 1.0)
 
     def _distance(self, path: str, few: torch.Tensor, memory: Memory) -> None:
         if few.shape == memory.start.shape:

@@ -12,8 +12,8 @@ from typing import Any
 
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.loop import LoopFacts
-from gradcheck_cli.records.moments import Moments
 from gradcheck_cli.records.passes import Pass
+from gradcheck_cli.records.reading import Reading as Reading  # noqa: PLC0414 - found here, too
 from gradcheck_cli.records.site import SourceSite as SourceSite  # noqa: PLC0414 - found here, too
 
 
@@ -94,36 +94,6 @@ class Layer:
     def trainable(self) -> bool:
         """Does any of its parameters ask for a gradient?"""
         return any(p.trainable for p in self.parameters)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one layer showed in one step. Absent values were not measured.
-
-    `spread` is the share of the output's mean square that differs between samples
-    (sum over units of the variance across the batch / sum of the mean square), in 0..1.
-    """
-
-    weight: Moments | None = None  # parameters that are matrices, kernels, tables
-    weight_grad: Moments | None = None  # as the optimizer saw it: unscaled, clipped
-    bias_grad: Moments | None = None  # the other parameters
-    update: Moments | None = None  # true change of the weights in this step
-    output: Moments | None = None
-    output_grad: Moments | None = None  # dL/d(output), summed over calls
-    spread: float | None = None
-    dead: float | None = (
-        None  # share of units that were zero on all samples of the last inspections
-    )
-    saturated: float | None = None  # share of outputs in the flat region of the activation
-    stuck: float | None = None  # share of units in the flat region on all those samples
-    slope: float | None = None  # of a nonlinearity: rms of its derivative where it was evaluated
-    lost: float | None = None  # share of weights that had a gradient and did not move
-    agreement: float | None = None  # cosine between this gradient and the previous observed one
-    second_moment: float | None = None  # median sqrt(v) of an adaptive optimizer
-    epsilon: float | None = None  # and the eps it is compared with
-    early_over_late: float | None = None  # rms gradient at the first quarter of calls / at the last
-    entropy: float | None = None  # of attention rows, relative to uniform: 0 = one position
-    traveled: float | None = None  # norm(w - w at the start) / norm(w at the start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from gradcheck_cli.records.moments import Moments
+from gradcheck_cli.records.reading import QUANTITIES
 from gradcheck_cli.records.trace import (
     Cut,
     DataFacts,
@@ -45,25 +46,7 @@ def any_moments(draw: st.DrawFn) -> Moments:
 
 moments = st.none() | any_moments()
 readings = st.builds(
-    Reading,
-    weight=moments,
-    weight_grad=moments,
-    bias_grad=moments,
-    update=moments,
-    output=moments,
-    output_grad=moments,
-    spread=maybe_share,
-    dead=maybe_share,
-    saturated=maybe_share,
-    stuck=maybe_share,
-    slope=maybe_share,
-    lost=maybe_share,
-    agreement=maybe_share,
-    second_moment=maybe_share,
-    epsilon=maybe_share,
-    early_over_late=st.none() | anything,
-    entropy=maybe_share,
-    traveled=maybe_share,
+    Reading, **{name: maybe_share if q.value else moments for name, q in QUANTITIES.items()}
 )
 parameters = st.builds(
     Parameter,

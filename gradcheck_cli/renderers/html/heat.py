@@ -6,10 +6,10 @@ Each row having its own range keeps about two digits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite, log10
 from typing import Any
 
+from gradcheck_cli.records.reading import QUANTITIES, Curve
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.marks import marks
 
@@ -21,23 +21,12 @@ MOST_COLUMNS = 200
 MOST_ROWS = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """Something that was followed over layers and steps."""
-
-    key: str
-    label: str
-    log: bool
-    about: str
-
-
-QUANTITIES = (
-    Quantity("gradient", "Gradient", True, "rms of the weight gradient"),
-    Quantity("update", "Update", True, "size of a step's change relative to the weights"),
-    Quantity("arriving", "Arriving", True, "rms of the gradient at the layer's output"),
-    Quantity("dead", "Dead", False, "share of units that were zero on every sample so far"),
-    Quantity("saturated", "Saturated", False, "share of outputs where the activation is flat"),
-)
+CURVES = {
+    "gradient": Curve("Gradient", "rms of the weight gradient", log=True),
+    "update": Curve("Update", "size of a step's change relative to the weights", log=True),
+    "arriving": Curve("Arriving", "rms of the gradient at the layer's output", log=True),
+    **{name: q.curve for name, q in QUANTITIES.items() if q.curve},
+}
 
 
 def heat(report: Report) -> dict[str, Any]:
@@ -52,14 +41,16 @@ def heat(report: Report) -> dict[str, Any]:
         "alphabet": ALPHABET,
         "quantities": [
             {
-                "key": q.key,
-                "label": q.label,
-                "log": q.log,
-                "about": q.about,
-                **_encoded([_cells(series[q.key].get(p), columns) for p, _, _ in paths], log=q.log),
+                "key": key,
+                "label": drawn.label,
+                "log": drawn.log,
+                "about": drawn.about,
+                **_encoded(
+                    [_cells(series[key].get(p), columns) for p, _, _ in paths], log=drawn.log
+                ),
             }
-            for q in QUANTITIES
-            if any(_has_numbers(curve) for curve in series.get(q.key, {}).values())
+            for key, drawn in CURVES.items()
+            if any(_has_numbers(curve) for curve in series.get(key, {}).values())
         ],
     }
 

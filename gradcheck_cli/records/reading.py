@@ -1,0 +1,112 @@
+"""What one layer showed in one step. Each quantity is declared here, once.
+
+A gauge of the probe notes sums under a quantity's name. The declaration says the rest: how the sums
+become its value, how the values of several ranks become one, and whether the report draws it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from math import sqrt
+from typing import Annotated, get_type_hints
+
+from gradcheck_cli.records.moments import Moments
+
+
+class Of(Enum):
+    """What a quantity belongs to, which says how the ranks of a training are put together."""
+
+    WEIGHTS = "weights"  # equal on all replicas; the parts of a sharded layer are put together
+    BATCH = "batch"  # each rank saw samples of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """How the page draws a quantity over layers and steps."""
+
+    label: str
+    about: str
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """How a quantity comes about.
+
+    `value` makes it of the sums that `Ledger.add` noted under its name, added up over a layer and a
+    step; without, it is the sums of a whole tensor, noted by `Ledger.read`. With a `curve` it is drawn.
+    """
+
+    of: Of
+    value: Callable[[Sequence[float]], float | None] | None = None
+    curve: Curve | None = None
+
+
+def ratio(sums: Sequence[float]) -> float | None:
+    """Return a / b of [a, b]; None where b is 0."""
+    return sums[0] / sums[1] if sums[1] else None
+
+
+def root(sums: Sequence[float]) -> float | None:
+    """Return sqrt(a / b) of two sums of squares; None where the second is 0."""
+    return sqrt(sums[0] / sums[1]) if sums[1] else None
+
+
+def cosine(sums: Sequence[float]) -> float | None:
+    """Return a / sqrt(b c) of a product and two sums of squares; None where either is 0."""
+    return sums[0] / sqrt(sums[1]) / sqrt(sums[2]) if sums[1] and sums[2] else None
+
+
+OfWeights = Annotated[Moments | None, Quantity(Of.WEIGHTS)]
+OfBatch = Annotated[Moments | None, Quantity(Of.BATCH)]
+Share = Annotated[float | None, Quantity(Of.BATCH, ratio)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one layer showed in one step. Absent values were not measured.
+
+    `spread` is the share of the output's mean square that differs between samples
+    (sum over units of the variance across the batch / sum of the mean square), in 0..1.
+    """
+
+    weight: OfWeights = None  # parameters that are matrices, kernels, tables
+    weight_grad: OfWeights = None  # as the optimizer saw it: unscaled, clipped
+    bias_grad: OfWeights = None  # the other parameters
+    update: OfWeights = None  # true change of the weights in this step
+    output: OfBatch = None
+    output_grad: OfBatch = None  # dL/d(output), summed over calls
+    spread: Share = None
+    dead: Annotated[
+        float | None,
+        Quantity(
+            Of.BATCH, ratio, Curve("Dead", "share of units that were zero on every sample so far")
+        ),
+    ] = None  # share of units that were zero on all samples of the last inspections
+    saturated: Annotated[
+        float | None,
+        Quantity(
+            Of.BATCH, ratio, Curve("Saturated", "share of outputs where the activation is flat")
+        ),
+    ] = None  # share of outputs in the flat region of the activation
+    stuck: Share = None  # share of units in the flat region on all those samples
+    # of a nonlinearity: rms of its derivative where it was evaluated
+    slope: Annotated[float | None, Quantity(Of.BATCH, root)] = None
+    # share of weights that had a gradient and did not move
+    lost: Annotated[float | None, Quantity(Of.WEIGHTS, ratio)] = None
+    # cosine between this gradient and the previous observed one
+    agreement: Annotated[float | None, Quantity(Of.WEIGHTS, cosine)] = None
+    # median sqrt(v) of an adaptive optimizer, and the eps it is compared with
+    second_moment: Annotated[float | None, Quantity(Of.WEIGHTS, ratio)] = None
+    epsilon: Annotated[float | None, Quantity(Of.WEIGHTS, ratio)] = None
+    # rms gradient at the first quarter of calls / at the last
+    early_over_late: Annotated[float | None, Quantity(Of.BATCH, root)] = None
+    entropy: Share = None  # of attention rows, relative to uniform: 0 = one position
+    # norm(w - w at the start) / norm(w at the start)
+    traveled: Annotated[float | None, Quantity(Of.WEIGHTS, root)] = None
+
+
+QUANTITIES: dict[str, Quantity] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(Reading, include_extras=True).items()
+}

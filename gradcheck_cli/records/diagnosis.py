@@ -53,6 +53,7 @@ class Arm:
     curves: tuple[tuple[float, ...], ...] = ()
     held_out: tuple[float, ...] = ()  # loss on held-out batches at the end, one per seed
     findings: tuple[str, ...] = ()  # names of findings left at the end
+    steps: tuple[int, ...] = ()  # that each curve covers; a long one is kept as means of neighbors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

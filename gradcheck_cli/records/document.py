@@ -19,7 +19,15 @@ from gradcheck_cli.records.diagnosis import (
 )
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Confidence, Crash, Evidence, Finding, Severity, Skip
-from gradcheck_cli.records.report import History, LayerSummary, LossCurve, Report, RunFacts, Verdict
+from gradcheck_cli.records.report import (
+    History,
+    LayerSummary,
+    LossCurve,
+    LossSummary,
+    Report,
+    RunFacts,
+    Verdict,
+)
 from gradcheck_cli.records.shapes import (
     ByName,
     Key,
@@ -93,6 +101,7 @@ ARM = Record(
     Key("curves", Many(Many(NUMBER, flow=True))),
     Key("held_out", Many(NUMBER, flow=True)),
     Key("findings", NAMES),
+    Key("steps", Many(WHOLE, flow=True)),
 )
 VERIFICATION = Record(
     Verification,
@@ -185,6 +194,14 @@ LAYER = Record(
     ),
 )
 CURVE = Many(Optional(Number(digits=4)), flow=True)
+LOSS = Record(
+    LossSummary,
+    Key("state", TEXT),
+    Key("of", TEXT),
+    *(Key(name, MAYBE) for name in ("start", "end", "reference")),
+    Key("surrogate", TEXT),
+    Key("words", TEXT),
+)
 LOSS_CURVE = Record(
     LossCurve,
     Key("name", TEXT, always=True),
@@ -215,6 +232,7 @@ REPORT = Record(
     Key("next_steps", LINES),
     Key("run", RUN, always=True),
     Key("layers", Many(LAYER), always=True),
+    Key("loss", LOSS),
     Key("history", HISTORY),
 )
 

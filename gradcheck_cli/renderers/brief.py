@@ -14,10 +14,10 @@ from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.words import (
     clean,
-    number,
     percent,
     place,
     plural,
+    quantity,
     shorten,
     some_layers,
 )
@@ -252,9 +252,8 @@ def _of_finding(finding: Found) -> Iterator[str]:
     yield f"\n## {finding.severity}: {finding.code} {finding.name}{_where(finding.layers, finding.at)}"
     yield finding.message
     for entry in finding.evidence:
-        unit = f" {entry.unit}" if entry.unit else ""
-        limit = f" (limit {number(entry.limit)}{unit})" if entry.limit is not None else ""
-        yield f"- {entry.what}: {number(entry.measured)}{unit}{limit}"
+        limit = f" (limit {quantity(entry.limit, entry.unit)})" if entry.limit is not None else ""
+        yield f"- {entry.what}: {quantity(entry.measured, entry.unit)}{limit}"
 
 
 def _of_fix(fix: Mend) -> Iterator[str]:

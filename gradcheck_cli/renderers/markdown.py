@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gradcheck_cli.records.diagnosis import Fix, Status
-from gradcheck_cli.records.finding import Finding, Severity
+from gradcheck_cli.records.finding import Evidence, Finding, Severity
 from gradcheck_cli.records.report import Report, Verdict
 from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
 from gradcheck_cli.renderers.words import (
@@ -17,6 +17,7 @@ from gradcheck_cli.renderers.words import (
     percent,
     place,
     plural,
+    quantity,
     shorten,
     some_layers,
     title,
@@ -85,14 +86,20 @@ def _findings(report: Report) -> Iterator[str]:
 
 
 def _row(finding: Finding) -> str:
-    measured = "<br>".join(f"{escape(e.what)}: **{number(e.measured)}**" for e in finding.evidence)
-    limit = "<br>".join(number(e.limit) for e in finding.evidence)
+    measured = "<br>".join(
+        f"{escape(e.what)}: **{_said(e.measured, e)}**" for e in finding.evidence
+    )
+    limit = "<br>".join(_said(e.limit, e) for e in finding.evidence)
     where = escape(some_layers(finding.layers), 300) or "the whole run"
     if finding.at:
         where += f"<br>{escape(place(finding.at))}"
     said = measured or escape(finding.message, 400)
     rule = f"{escape(finding.code)} {escape(finding.name)}"
     return f"| {OF_SEVERITY[finding.severity]} | {rule} | {said} | {limit} | {where} |"
+
+
+def _said(value: float | None, evidence: Evidence) -> str:
+    return escape(quantity(value, evidence.unit))
 
 
 def _fix(fix: Fix) -> Iterator[str]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gradcheck_cli.records.report import Report, RunFacts
     from gradcheck_cli.records.trace import SourceSite
 
-SHARE_UNITS = {"share", "fraction", "%"}
+ARMS = {"sham": "re-initialized"}  # what a person reads; files keep the short names
 # What a person reads; files keep the short values.
 VERDICTS = {
     Verdict.SICK: "problems found",
@@ -44,6 +44,22 @@ def percent(share: float | None) -> str:
     if not isfinite(share):
         return "nan"
     return f"{100 * share:.1f}%" if 0 < abs(share) < 0.0095 else f"{100 * share:.0f}%"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Return a number with its unit as a person reads it: `-1.8%`, `5.3e-9 of its norm`."""
+    if value is None:
+        return "-"
+    if unit in {"share", "%"}:
+        share = value if unit == "share" else value / 100
+        tiny = not isfinite(share) or 0 < abs(share) < 0.0005
+        return f"{number(100 * share)}%" if tiny else _percentage(100 * share)
+    return f"{number(value)} {unit}" if unit else number(value)
+
+
+def _percentage(value: float) -> str:
+    """Return a percentage with a digit behind the point, where that digit tells something."""
+    return f"{value:.0f}%" if abs(value) >= 99.5 or value == round(value) else f"{value:.1f}%"
 
 
 def mean(values: Sequence[float]) -> float:

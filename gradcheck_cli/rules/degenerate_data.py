@@ -11,6 +11,7 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
+    fraction,
     number,
     rule,
 )
@@ -43,7 +44,7 @@ def degenerate_data(
                 severity=Severity.ERROR,
                 confidence=Confidence.HIGH,
                 message=f"{number(100 * share)} % {what}.",
-                evidence=(Evidence(f"share {what}", share, limit),),
+                evidence=(fraction(f"share {what}", share, limit),),
             )
             return
     if data.classes_seen == 1 and _has_classes(trace):

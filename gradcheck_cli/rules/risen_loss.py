@@ -16,6 +16,7 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
+    fraction,
     number,
     rule,
 )
@@ -67,7 +68,7 @@ def risen_loss(
         evidence=(
             Evidence("loss at the end", found.last, found.best + back * found.gained),
             Evidence("best loss (median of a tenth of the run)", found.best, None),
-            Evidence("share of what had been gained that is lost", found.lost, back),
+            fraction("share of what had been gained that is lost", found.lost, back),
         ),
     )
 

@@ -183,4 +183,5 @@ def _arm(name: str, runs: Sequence[Run]) -> Arm:
         curves=tuple(thinned(x.curve) for x in runs),
         held_out=tuple(x.held_out for x in runs),
         findings=usual(runs, ALL),
+        steps=tuple(len(x.curve) for x in runs),
     )

@@ -22,6 +22,7 @@ class Line:
     values: Sequence[float | None]
     places: Sequence[float] = ()
     notes: Sequence[str] = ()
+    thin: bool = False  # one of several that a thicker line sums up
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Drawn:
     css: str
     path: str
     dots: list[tuple[float, float, str]]
+    thin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Chart:
     x_ticks: list[tuple[float, str]] = field(default_factory=list)
     y_ticks: list[tuple[float, str]] = field(default_factory=list)
     band: tuple[float, float, str] | None = None  # y, height, label
+    reference: tuple[float, str] | None = None  # y, label
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -92,25 +95,33 @@ def chart(
     log: bool = False,
     whole: bool = False,
     band: tuple[float, float, str] | None = None,
+    reference: tuple[float, str] | None = None,
 ) -> Chart | None:
-    """Return the chart of `lines`, or nothing when there is nothing to draw."""
+    """Return the chart of `lines`, or nothing when there is nothing to draw.
+
+    `band` is (low, high, label); `reference` is (value, label) of a level line, left out where it
+    cannot be drawn.
+    """
     drawable = [v for line in lines for v in line.values if _drawable(v, log=log)]
     if not drawable:
         return None
+    reference = reference if reference and _drawable(reference[0], log=log) else None
+    drawable += [reference[0]] if reference else []
     if band and log:
         drawable += [v for v in band[:2] if v > 0]
     y_axis = _y_axis([float(v) for v in drawable if v is not None], log=log)
     places = [p for line in lines for p in _places(line)]
     x_axis = Axis(min(places), max(places), LEFT, WIDTH - RIGHT)
-    x_ticks = [t for t in x_axis.ticks() if not whole or "." not in t[1]]
+    x_ticks = [t for t in x_axis.ticks() if x_label and (not whole or "." not in t[1])]
     return Chart(
         title,
-        said=_said(title, lines),
+        said=_said(title, lines) + (f"; {reference[1]}" if reference else ""),
         x_label=x_label,
         lines=[_drawn(line, x_axis, y_axis, dotted=len(lines) == 1) for line in lines],
         x_ticks=x_ticks,
         y_ticks=y_axis.ticks(),
         band=_band(band, y_axis) if band else None,
+        reference=(y_axis.at(reference[0]), reference[1]) if reference else None,
     )
 
 
@@ -153,7 +164,7 @@ def _drawn(line: Line, x_axis: Axis, y_axis: Axis, *, dotted: bool) -> Drawn:
         down = True
         if dotted and len(pairs) <= DOTS:
             dots.append((x, y, note or f"{line.name} {number(value)}"))
-    return Drawn(line.name, line.css, "".join(path), dots)
+    return Drawn(line.name, line.css, "".join(path), dots, line.thin)
 
 
 def _band(band: tuple[float, float, str], axis: Axis) -> tuple[float, float, str]:
@@ -166,7 +177,7 @@ def _band(band: tuple[float, float, str], axis: Axis) -> tuple[float, float, str
 def _said(title: str, lines: Sequence[Line]) -> str:
     """Return the ends of every curve in words, for those who do not see it."""
     parts = []
-    for line in lines:
+    for line in (x for x in lines if not x.thin):
         seen = [v for v in line.values if v is not None]
         if seen:
             parts.append(f"{line.name} from {number(seen[0])} to {number(seen[-1])}")

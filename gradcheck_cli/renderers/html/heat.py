@@ -10,15 +10,16 @@ from math import isfinite, log10
 from typing import Any
 
 from gradcheck_cli.records.reading import QUANTITIES, Curve
-from gradcheck_cli.records.report import Report
+from gradcheck_cli.records.report import LayerSummary, Report
 from gradcheck_cli.renderers.marks import marks
 
 # Printable, and the same inside of JSON inside of HTML.
 ALPHABET = "".join(chr(c) for c in range(33, 127) if chr(c) not in "\"&'<>\\")
 MISSING, ZERO, NON_FINITE, FIRST = 0, 1, 2, 3
 LAST = len(ALPHABET) - 1
-MOST_COLUMNS = 200
-MOST_ROWS = 400
+MOST_COLUMNS, FEWEST_COLUMNS = 200, 24
+MOST_ROWS = 1000
+MOST_CELLS = 100_000  # letters of all quantities together, a byte each
 
 
 CURVES = {
@@ -33,8 +34,10 @@ def heat(report: Report) -> dict[str, Any]:
     """Return what the page's script draws; empty quantities are left out."""
     series = report.history.series
     steps = list(report.history.steps)
-    columns = _picked(len(steps), MOST_COLUMNS)
     paths = _paths(report)
+    followed = {q for q, rows in series.items() if any(map(_has_numbers, rows.values()))}
+    shown = {key: drawn for key, drawn in CURVES.items() if key in followed}
+    columns = _picked(len(steps), _most_columns(len(paths) * len(shown)))
     return {
         "layers": [{"path": p, "kind": k, "worst": w} for p, k, w in paths],
         "steps": [steps[i] for i in columns],
@@ -49,19 +52,28 @@ def heat(report: Report) -> dict[str, Any]:
                     [_cells(series[key].get(p), columns) for p, _, _ in paths], log=drawn.log
                 ),
             }
-            for key, drawn in CURVES.items()
-            if any(_has_numbers(curve) for curve in series.get(key, {}).values())
+            for key, drawn in shown.items()
         ],
     }
+
+
+def _most_columns(rows: int) -> int:
+    """Return how many steps are shown: the more layers, the fewer."""
+    return min(MOST_COLUMNS, max(FEWEST_COLUMNS, MOST_CELLS // max(rows, 1)))
 
 
 def _paths(report: Report) -> list[tuple[str, str, str]]:
     """Return path, kind and gravest severity of the layers that were followed, lowest first."""
     followed = {path for by_layer in report.history.series.values() for path in by_layer}
     worst = {path: mark.value for path, mark in marks(report).items()}
-    rows = [x for x in sorted(report.layers, key=lambda x: x.order) if x.path in followed]
-    picked = _picked(len(rows), MOST_ROWS)
-    return [(rows[i].path, rows[i].kind, worst.get(rows[i].path, "")) for i in picked]
+    rows = shown_layers([x for x in report.layers if x.path in followed])
+    return [(row.path, row.kind, worst.get(row.path, "")) for row in rows]
+
+
+def shown_layers(layers: Sequence[LayerSummary]) -> list[LayerSummary]:
+    """Return the layers of map and table, first executed first; of very many, evenly spread ones."""
+    rows = sorted(layers, key=lambda x: x.order)
+    return [rows[i] for i in _picked(len(rows), MOST_ROWS)]
 
 
 def _picked(count: int, most: int) -> list[int]:

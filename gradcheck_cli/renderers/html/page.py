@@ -9,22 +9,22 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gradcheck_cli.records.diagnosis import Fix, Verification
 from gradcheck_cli.records.report import LayerSummary, Report
 from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
 from gradcheck_cli.renderers.html.charts import Chart, Line, chart
-from gradcheck_cli.renderers.html.heat import heat
+from gradcheck_cli.renderers.html.heat import heat, shown_layers
+from gradcheck_cli.renderers.html.trials import curves, ends, keys
 from gradcheck_cli.renderers.marks import leading, marks
 from gradcheck_cli.renderers.words import (
     VERDICTS,
     clean,
     loss_curves,
-    mean,
     number,
     partial,
     percent,
     place,
     plural,
+    quantity,
     shorten,
     title,
 )
@@ -34,12 +34,22 @@ LONGEST_NAME = 300
 # The limits of the rules, which a renderer may not import; a test holds them together.
 SMALLEST_UPDATE, LARGEST_UPDATE = 1e-5, 0.1
 SMALLEST_SHARE = 1e-3  # of the strongest layer's gradient: below it a layer counts as starved
-CSS_OF_ARM = {"control": "control", "sham": "sham", "treated": "treated"}
+COLUMNS = (  # of the table of layers: name, unit, how it is shown
+    ("gradient", "rms", number),
+    ("update", "of its norm, a step", number),
+    ("weight", "norm", number),
+    ("arriving", "rms at its output", number),
+    ("dead", "of its units", percent),
+    ("saturated", "of its outputs", percent),
+)
+MOST_LOSSES = 6  # of trainings beside each other
+LONG_HEADLINE = 110  # letters, from which on it is set smaller
 
 
 def render(report: Report) -> str:
     """Return the page as one string that needs nothing else."""
     style, script = _file("style.css"), _file("script.js")
+    rows = shown_layers(report.layers)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -53,15 +63,20 @@ def render(report: Report) -> str:
             heat=_bounded(heat(report)),
             leading=leading(report),
             profiles=[c for c in (_gradients(report), _updates(report)) if c],
-            loss=_loss(report),
+            loss_charts=_losses(report),
             losses=[c for c in loss_curves(report) if c.words],
-            layers=sorted(report.layers, key=lambda x: x.order),
+            layers=rows,
+            columns=[c for c in COLUMNS if any(getattr(row, c[0]) is not None for row in rows)],
+            kinds=sorted({shorten(clean(row.kind), 60) for row in rows if row.kind}),
+            long=len(report.headline) > LONG_HEADLINE,
             worst={path: mark.value for path, mark in marks(report).items()},
             answers=ordered(report.examination),
             said_of=MARKS,
             unasked=list(unasked(report.examination)),
-            curves=_curves,
-            ends=_ends,
+            seconds=sum(a.seconds for a in report.examination),
+            curves=curves,
+            keys=keys,
+            ends=ends,
             facts=_facts(report),
         )
     )
@@ -79,6 +94,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": number,
         "percent": percent,
+        "quantity": quantity,
         "partial": partial,
         "plural": plural,
         "place": place,
@@ -151,38 +167,23 @@ def _updates(report: Report) -> Chart | None:
     return _profile(report, "update", "Update per step over depth", band)
 
 
-def _loss(report: Report) -> Chart | None:
+def _losses(report: Report) -> list[Chart]:
+    """Return the loss over the steps; of several trainings beside each other, one chart each."""
     history = report.history
-    places = history.loss_steps or range(len(history.losses))
-    if len(places) != len(history.losses):
-        places = range(len(history.losses))
-    line = Line("loss", "profile", history.losses, places=[float(p) for p in places])
-    return chart("Loss", [line], x_label="step", whole=True)
-
-
-def _curves(fix: Fix) -> Chart | None:
-    """Return the mean curves of control, sham and treated."""
-    lines = []
-    for arm in fix.verification.arms:
-        length = min((len(curve) for curve in arm.curves), default=0)
-        means = [mean([curve[i] for curve in arm.curves]) for i in range(length)]
-        if means:
-            lines.append(Line(clean(arm.name), CSS_OF_ARM.get(arm.name, "control"), means))
-    return (
-        chart("Loss with and without the fix", lines, x_label="step", whole=True) if lines else None
-    )
-
-
-def _ends(verification: Verification) -> list[tuple[str, str, str]]:
-    """Return each arm's name, mean held-out loss and findings left."""
-    return [
-        (
-            clean(arm.name),
-            number(mean(arm.held_out)) if arm.held_out else "-",
-            ", ".join(map(clean, arm.findings)) or "none",
+    drawn = [
+        chart(
+            f"Loss: {shorten(clean(x.name), 60)}", [Line("loss", "profile", x.losses)], x_label=""
         )
-        for arm in verification.arms
+        for x in history.beside[:MOST_LOSSES]
     ]
+    if not drawn:
+        fits = len(history.loss_steps) == len(history.losses)
+        places = [float(p) for p in history.loss_steps] if fits else ()
+        line = Line("loss", "profile", history.losses, places=places)
+        level = report.loss.reference
+        known = None if level is None else (level, f"a constant prediction: {number(level)}")
+        drawn = [chart("Loss", [line], x_label="step", whole=True, reference=known)]
+    return [c for c in drawn if c]
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:

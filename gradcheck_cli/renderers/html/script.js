@@ -5,6 +5,28 @@
   addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details")) details.open = true;
   });
+  const wanted = { words: [], only: "" };
+  const rows = [...document.querySelectorAll("table.layers tbody tr")];
+  const matches = (path, kind, worst) => wanted.words.every((word) => path.toLowerCase().includes(word))
+    && (!wanted.only || (wanted.only === "!" ? worst !== "" : kind === wanted.only));
+
+  function filter() {
+    wanted.words = document.getElementById("find").value.toLowerCase().split(/\s+/).filter(Boolean);
+    wanted.only = document.getElementById("only").value;
+    let shown = 0;
+    for (const row of rows) {
+      row.hidden = !matches(row.cells[0].textContent, row.cells[1].textContent, row.className);
+      shown += row.hidden ? 0 : 1;
+    }
+    const some = wanted.words.length || wanted.only;
+    document.getElementById("found").textContent = some ? `${shown} of ${rows.length} layers` : "";
+    dispatchEvent(new Event("filtered"));
+  }
+  if (rows.length > 1) {
+    document.getElementById("filter").hidden = false;
+    document.getElementById("find").addEventListener("input", filter);
+    document.getElementById("only").addEventListener("change", filter);
+  }
   if (!canvas || !data.quantities.length) return;
 
   const MAGNITUDE = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
@@ -66,12 +88,19 @@
     return mixed(quantity.log ? MAGNITUDE : SHARE, share);
   }
 
+  function visible(quantity) {
+    return quantity.rows.filter((row) => {
+      const layer = data.layers[row];
+      return matches(layer.path, layer.kind, layer.worst);
+    });
+  }
+
   function draw() {
     const quantity = data.quantities[chosen];
     const style = getComputedStyle(document.documentElement);
-    const shown = quantity.rows;
+    const shown = visible(quantity);
     const width = canvas.clientWidth;
-    const height = Math.max(2.5, Math.min(22, 460 / shown.length));
+    const height = Math.max(shown.length > 400 ? 1 : 2.5, Math.min(22, (shown.length > 200 ? 600 : 460) / Math.max(shown.length, 1)));
     const ratio = devicePixelRatio || 1;
     const tall = Math.ceil(shown.length * height);
     canvas.style.height = `${tall + 20}px`;
@@ -80,10 +109,10 @@
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, tall + 20);
     context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
-    const longest = Math.max(...shown.map((row) => context.measureText(data.layers[row].path.slice(0, 60)).width));
-    const wanted = Math.min(width * 0.28, 190, longest + 18);
-    box = { left: wanted, width: width - wanted, height, cell: (width - wanted) / columns };
-    labels(style, shown, wanted, height);
+    const longest = Math.max(0, ...shown.map((row) => context.measureText(data.layers[row].path.slice(0, 60)).width));
+    const margin = Math.min(width * 0.28, 190, longest + 18);
+    box = { left: margin, width: width - margin, height, cell: (width - margin) / columns };
+    labels(style, shown, margin, height);
     for (let line = 0; line < shown.length; line++) {
       for (let column = 0; column < columns; column++) {
         const cell = scaled(quantity, shown[line], column);
@@ -100,7 +129,7 @@
     legend(quantity);
   }
 
-  function labels(style, shown, wanted, height) {
+  function labels(style, shown, margin, height) {
     const every = Math.ceil(13 / height);
     context.textBaseline = "middle";
     shown.forEach((which, row) => {
@@ -108,8 +137,8 @@
       const middle = (row + 0.5) * height;
       const tint = layer.worst === "error" ? "--bad" : layer.worst === "warning" ? "--warn" : "--faint";
       context.fillStyle = style.getPropertyValue(tint);
-      if (layer.worst) context.fillRect(wanted - 6, row * height, 4, Math.max(height - 1, 1));
-      if (row % every === 0) context.fillText(fitted(layer.path, wanted - 14), 0, middle + Math.max(7 - height / 2, 0));
+      if (layer.worst) context.fillRect(margin - 6, row * height, 4, Math.max(height - 1, 1));
+      if (row % every === 0) context.fillText(fitted(layer.path, margin - 14), 0, middle + Math.max(7 - height / 2, 0));
     });
   }
 
@@ -162,7 +191,8 @@
   }
 
   function moveTo(line, column) {
-    const shown = data.quantities[chosen].rows;
+    const shown = visible(data.quantities[chosen]);
+    if (!shown.length) return;
     cursor.row = shown[Math.min(Math.max(line, 0), shown.length - 1)];
     cursor.column = Math.min(Math.max(column, 0), columns - 1);
     draw();
@@ -178,17 +208,17 @@
 
   canvas.addEventListener("pointermove", (event) => {
     const x = event.offsetX - box.left, line = Math.floor(event.offsetY / box.height);
-    if (line < 0 || line >= data.quantities[chosen].rows.length) return;
+    if (line < 0 || line >= visible(data.quantities[chosen]).length) return;
     moveTo(line, Math.floor(x / box.cell));
   });
   canvas.addEventListener("keydown", (event) => {
-    const shown = data.quantities[chosen].rows, rows = shown.length, line = shown.indexOf(cursor.row);
-    const page = Math.max(1, Math.round(rows / 10));
-    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-page, 0], PageDown: [page, 0], Home: [-rows, 0], End: [rows, 0] };
+    const shown = visible(data.quantities[chosen]), count = shown.length, line = shown.indexOf(cursor.row);
+    const page = Math.max(1, Math.round(count / 10));
+    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-page, 0], PageDown: [page, 0], Home: [-count, 0], End: [count, 0] };
     const move = moves[event.key];
     if (!move) return;
     event.preventDefault();
-    if (line < 0) moveTo(event.key === "End" ? rows : 0, 0);
+    if (line < 0) moveTo(event.key === "End" ? count : 0, 0);
     else moveTo(line + move[0], cursor.column + move[1]);
   });
   buttons.forEach((button, index) => button.addEventListener("click", () => choose(index)));
@@ -200,9 +230,16 @@
       canvas.scrollIntoView({ block: "center" });
       canvas.focus({ preventScroll: true });
       if (!holders[chosen]) choose(holders.indexOf(true));
-      moveTo(data.quantities[chosen].rows.indexOf(row), cursor.row < 0 ? columns - 1 : cursor.column);
+      if (!visible(data.quantities[chosen]).includes(row)) clear();
+      moveTo(visible(data.quantities[chosen]).indexOf(row), cursor.row < 0 ? columns - 1 : cursor.column);
     });
   }
+  function clear() {
+    document.getElementById("find").value = "";
+    document.getElementById("only").value = "";
+    filter();
+  }
+  addEventListener("filtered", draw);
   addEventListener("resize", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   draw();

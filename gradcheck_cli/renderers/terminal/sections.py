@@ -22,12 +22,14 @@ from gradcheck_cli.renderers.terminal.pen import (
     ink,
 )
 from gradcheck_cli.renderers.words import (
+    ARMS,
     clean_lines,
     mean,
     number,
     percent,
     place,
     plural,
+    quantity,
     some_layers,
 )
 
@@ -77,11 +79,10 @@ def _finding(finding: Finding, pen: Pen) -> Iterator[Text]:
 
 
 def _evidence(evidence: Evidence, pen: Pen) -> Iterator[Text]:
-    unit = f" {evidence.unit}" if evidence.unit else ""
     line = pen.say(f"{evidence.what}  ")
-    line += pen.say(f"{number(evidence.measured)}{unit}", STRONG)
+    line += pen.say(quantity(evidence.measured, evidence.unit), STRONG)
     if evidence.limit is not None:
-        line += pen.say(f"  limit {number(evidence.limit)}", FAINT)
+        line += pen.say(f"  limit {quantity(evidence.limit, evidence.unit)}", FAINT)
     yield from pen.hang(Text("    ") + ink(f"{pen.glyphs.bullet} ", FAINT), line)
 
 
@@ -206,11 +207,13 @@ def _code(fix: Fix, pen: Pen) -> Iterator[Text]:
 
 
 def _verification(verification: Verification, pen: Pen) -> Iterator[Text]:
-    """Draw the curves of control, sham and treated on one scale, and the numbers at their ends."""
+    """Draw the curves of all arms on one scale, and the numbers at their ends."""
     curves = [_mean_curve(arm) for arm in verification.arms]
     span = span_of(*curves)
     for arm, curve in zip(verification.arms, curves, strict=True):
-        picture = pen.say(f"     {arm.name:8}") + ink(spark(curve, SPARK, pen.glyphs, span), INK)
+        picture = pen.say(f"     {ARMS.get(arm.name, arm.name):15}") + ink(
+            spark(curve, SPARK, pen.glyphs, span), INK
+        )
         words = []
         if arm.held_out:
             words.append(f"{verification.compared} {number(mean(arm.held_out))}")

@@ -53,7 +53,7 @@ def quantity(value: float | None, unit: str) -> str:
     if unit in {"share", "%"}:
         share = value if unit == "share" else value / 100
         tiny = not isfinite(share) or 0 < abs(share) < 0.0005
-        return f"{number(100 * share)}%" if tiny else _percentage(100 * share)
+        return number(share) if tiny else _percentage(100 * share)
     return f"{number(value)} {unit}" if unit else number(value)
 
 

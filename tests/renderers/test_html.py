@@ -10,11 +10,17 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+import torch
+from torch import nn
 
+from gradcheck_cli import watch
 from gradcheck_cli.records.diagnosis import Arm
-from gradcheck_cli.records.report import History, Report
+from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.finding import Evidence
+from gradcheck_cli.records.report import History, LossSummary, Report
 from gradcheck_cli.renderers.html import render
 from gradcheck_cli.renderers.html.heat import ALPHABET, heat
+from gradcheck_cli.renderers.html.trials import curves, keys
 from gradcheck_cli.renderers.terminal.page import render_text
 from tests.support import a_report
 from tests.support.hostile import STRINGS, poisoned
@@ -75,6 +81,94 @@ def test_the_policy_allows_exactly_the_script_and_the_style_of_the_page() -> Non
 
 def test_200_layers_and_200_steps_stay_below_300_kilobytes() -> None:
     assert len(render(big()).encode()) < 300_000
+
+
+def test_the_loss_is_drawn_beside_that_of_a_constant_prediction() -> None:
+    report = replace(a_report.sick(), loss=LossSummary(reference=2.25))
+    assert "a constant prediction: 2.25</text>" in render(report)
+    assert "a constant prediction" not in render(a_report.sick())
+
+
+def test_the_curves_of_the_arms_stand_at_their_steps() -> None:
+    fix = a_report.sick().fixes[0]
+    arms = tuple(replace(arm, steps=(400, 400)) for arm in fix.verification.arms)
+    long = replace(fix, verification=replace(fix.verification, arms=arms, steps=400))
+    drawn = curves(long, 1)
+    assert drawn is not None
+    assert {label for _, label in drawn.x_ticks} >= {"100", "200", "300"}
+    assert keys(drawn) == [
+        ("control", "control"),
+        ("re-initialized", "sham"),
+        ("treated", "treated"),
+    ]
+    assert [line.thin for line in drawn.lines].count(True) == 6, "two seeds of three arms"
+
+
+def test_seeds_of_different_lengths_are_not_averaged() -> None:
+    fix = a_report.sick().fixes[0]
+    treated = replace(fix.verification.arms[2], curves=((2.0, 1.0), (2.0,)), steps=(50, 25))
+    lines = curves(replace(fix, verification=replace(fix.verification, arms=(treated,))), 1).lines
+    assert len(lines) == 2
+    assert not any(line.thin for line in lines)
+
+
+def test_numbers_carry_units_that_a_person_reads() -> None:
+    evidence = (
+        Evidence("loss reduction relative to a constant prediction", -0.018, 0.12, "share"),
+        Evidence("share of the output that depends on the sample", 5.5e-15, 1e-5, "share"),
+        Evidence("does it learn", -2.59, 12.0, "%"),
+    )
+    finding = replace(a_report.sick().findings[0], evidence=evidence)
+    page = render(replace(a_report.sick(), findings=(finding,)))
+    cells = re.findall(r'<td class="num[^>]*>([^<]*)</td>', page)
+    assert cells[:6] == ["-1.8%", "12%", "5.5e-15", "1e-5", "-2.6%", "12%"]
+
+
+def test_no_column_is_empty() -> None:
+    def heads(report: Report) -> list[str]:
+        found = re.findall(r'<table class="layers">.*?</thead>', render(report), re.DOTALL)
+        return re.findall(r"<th[^>]*>(\w+)", found[0])
+
+    rows = tuple(replace(x, dead=None, built_at=None) for x in a_report.layers(4))
+    assert "dead" in heads(a_report.sick())
+    assert not {"dead", "built"} & set(heads(replace(a_report.sick(), layers=rows)))
+    bare = replace(a_report.sick().findings[0], evidence=(Evidence("layers", 3.0),))
+    assert ">limit<" not in render(replace(a_report.sick(), findings=(bare,)))
+
+
+def test_the_answers_of_the_examination_are_a_checklist() -> None:
+    answers = tuple(
+        Answer(name=o.value, question=f"Is it {o.value}?", outcome=o, said="so", reason="no data")
+        for o in Outcome
+    )
+    page = render(replace(a_report.sick(), examination=answers))
+    assert re.findall(r'class="question">([^<]*)<', page) == [
+        "Is it wrong?",
+        "Is it noted?",
+        "Is it fine?",
+    ]
+    assert "skipped: no data" in page
+
+
+@pytest.mark.heavy
+def test_500_layers_as_they_are_measured_stay_below_400_kilobytes() -> None:
+    torch.manual_seed(0)
+    depth, width = 500, 4
+    blocks = [m for _ in range(depth) for m in (nn.Linear(width, width), nn.Tanh())]
+    model = nn.Sequential(*blocks)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    data = torch.randn(16, width)
+    with watch(model, optimizer) as w:
+        for _ in range(12):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(data), data).backward()
+            optimizer.step()
+    report = w.report()
+    tried = tuple(replace(f, verification=a_report.verification()) for f in report.fixes)
+    page = render(replace(report, fixes=tried))
+    assert len(report.layers) >= depth
+    assert tried
+    assert len(page.encode()) < 400_000
 
 
 @pytest.mark.parametrize("string", STRINGS)

@@ -118,6 +118,31 @@ def test_nothing_sticks_out_sideways(browser, tmp_path, report, width) -> None:
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_layer_is_found_by_a_part_of_its_name_in_map_and_table(browser, tmp_path) -> None:
+    visit = Visit(browser, tmp_path, a_report.sick(200))
+    height = visit.page.locator("#heat").bounding_box()["height"]
+    visit.page.locator("summary", has_text="Table of all").click()
+    visit.page.get_by_label("Find a layer").fill("NET.39")
+    assert visit.page.locator("#found").inner_text() == "5 of 200 layers"
+    assert visit.page.locator("table.layers tbody tr:visible").count() == 5
+    assert visit.page.locator("#heat").bounding_box()["height"] < height
+    visit.page.locator("#heat").focus()
+    visit.page.keyboard.press("End")
+    assert visit.readout().startswith("net.398 (Linear)")
+    visit.page.get_by_label("Show").select_option("named by a finding")
+    assert visit.page.locator("#found").inner_text() == "1 of 200 layers", "up to net.390"
+    visit.page.locator("button.chip", has_text="net.4").first.click()
+    assert visit.page.get_by_label("Find a layer").input_value() == ""
+    assert visit.readout().startswith("net.4 (Linear)")
+    visit.page.get_by_label("Find a layer").fill("nothing like it")
+    assert visit.page.locator("#found").inner_text() == "0 of 200 layers"
+    assert visit.troubles == []
+
+
+def test_few_layers_need_no_search(browser, tmp_path) -> None:
+    assert not Visit(browser, tmp_path, a_report.sick()).page.locator("#find").is_visible()
+
+
 def test_dark_mode_is_dark(browser, tmp_path) -> None:
     seen = {}
     for scheme in ("light", "dark"):
@@ -156,7 +181,15 @@ def test_a_printed_page_holds_the_table(browser, tmp_path) -> None:
     visit.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     visit.page.emulate_media(media="print")
     assert visit.page.locator("table.layers").is_visible()
+    assert not visit.page.locator("#find").is_visible()
     assert visit.page.pdf().startswith(b"%PDF")
+
+
+def test_paper_is_white_where_the_screen_is_dark(browser, tmp_path) -> None:
+    visit = Visit(browser, tmp_path, a_report.sick(), color_scheme="dark")
+    visit.page.emulate_media(media="print", color_scheme="dark")
+    color = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert color == "rgb(255, 255, 255)"
 
 
 def test_without_scripts_the_numbers_are_there(browser, tmp_path) -> None:

@@ -19,7 +19,7 @@ MISSING, ZERO, NON_FINITE, FIRST = 0, 1, 2, 3
 LAST = len(ALPHABET) - 1
 MOST_COLUMNS, FEWEST_COLUMNS = 200, 24
 MOST_ROWS = 1000
-MOST_CELLS = 100_000  # letters of all quantities together, a byte each
+MOST_CELLS = 80_000  # letters of all quantities together, a byte each
 
 
 CURVES = {

@@ -91,6 +91,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters |= {
         "number": number,
         "percent": percent,
@@ -146,6 +147,10 @@ def _profile(
     values = [getattr(row, name) for row in rows]
     notes = [f"{shorten(clean(row.path), 60)}: {number(getattr(row, name))}" for row in rows]
     line = Line(label, "profile", values, notes=notes)
+    zeros = sum(value == 0 for value in values)
+    label += (
+        f" ({zeros:,} of {plural(len(values), 'layer')}: exactly 0, not drawn)" if zeros else ""
+    )
     return chart(
         label, [line], x_label="layer, first executed on the left", log=True, whole=True, band=band
     )

@@ -22,7 +22,7 @@
     document.getElementById("found").textContent = some ? `${shown} of ${rows.length} layers` : "";
     dispatchEvent(new Event("filtered"));
   }
-  if (rows.length > 1) {
+  if (rows.length > 12) {
     document.getElementById("filter").hidden = false;
     document.getElementById("find").addEventListener("input", filter);
     document.getElementById("only").addEventListener("change", filter);

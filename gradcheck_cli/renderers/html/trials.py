@@ -12,7 +12,7 @@ ALONE = 3  # fixes, the first ones, whose seeds are drawn one by one
 
 def curves(fix: Fix, rank: int) -> Chart | None:
     """Return the loss with and without the fix: thin lines are seeds, thick ones their means."""
-    lines = []
+    lines: list[Line] = []
     for arm in fix.verification.arms:
         lines += _lines(arm, fix.verification.steps, alone=rank <= ALONE)
     if not lines:

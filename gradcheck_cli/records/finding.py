@@ -38,12 +38,20 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One measured number and the limit it is compared with."""
+    """One measured number and the limit it is compared with.
+
+    Where `what` begins with `share`, the numbers are fractions of 1, shown as percentages.
+    """
 
     what: str
     measured: float
     limit: float | None = None
     unit: str = ""
+
+    @property
+    def read_in(self) -> str:
+        """The unit in which a person reads it."""
+        return self.unit or ("share" if self.what.startswith("share ") else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,7 +158,7 @@ def _found(finding: Finding) -> Found:
             what=_line(e.what, 100),
             measured=_finite(e.measured),
             limit=_finite(e.limit),
-            unit=_line(e.unit, 30),
+            unit=_line(e.read_in, 30),
         )
         for e in finding.evidence[:MOST_REASONS]
     )

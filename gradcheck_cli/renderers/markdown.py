@@ -99,7 +99,7 @@ def _row(finding: Finding) -> str:
 
 
 def _said(value: float | None, evidence: Evidence) -> str:
-    return escape(quantity(value, evidence.unit))
+    return escape(quantity(value, evidence.read_in))
 
 
 def _fix(fix: Fix) -> Iterator[str]:

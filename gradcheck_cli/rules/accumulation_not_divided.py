@@ -5,16 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import (
-    Confidence,
-    Evidence,
-    Hit,
-    Severity,
-    fraction,
-    loop_of,
-    number,
-    rule,
-)
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
 
 
 @rule("GC815", "accumulation-not-divided")
@@ -49,7 +40,7 @@ def accumulation_not_divided(trace: Trace, *, least: int = 2, share: float = 0.5
         f"learning rate {number(passes)} times as large. Divide the loss before `backward()`.",
         evidence=(
             Evidence("weight of each batch in the gradient", 1.0, 1 / passes),
-            fraction("share of inspected steps", habit.times / habit.of, share),
+            Evidence("share of inspected steps", habit.times / habit.of, share),
         ),
         at=habit.at,
     )

@@ -127,11 +127,6 @@ def counted(count: int, one: str, more: str) -> str:
     return f"1 layer {one}" if count == 1 else f"{count} layers {more}"
 
 
-def fraction(what: str, measured: float, limit: float | None = None) -> Evidence:
-    """Return a number in 0..1 beside its limit, to be read as a percentage."""
-    return Evidence(what, measured, limit, "share")
-
-
 def number(value: float) -> str:
     """Write a number for a sentence: three digits, no noise, thousands in full."""
     return f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"

@@ -8,9 +8,9 @@ from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
+    Evidence,
     Hit,
     Severity,
-    fraction,
     in_order,
     number,
     rule,
@@ -53,5 +53,5 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
         message=f"The output of {layer.path} is nearly the same for every sample: only {number(worst)} of "
         f"its mean square differs between samples ({len(collapsed)} of {len(measured)} layers).",
         layers=in_order([x for x, _ in collapsed]),
-        evidence=(fraction("share of the output that depends on the sample", worst, spread),),
+        evidence=(Evidence("share of the output that depends on the sample", worst, spread),),
     )

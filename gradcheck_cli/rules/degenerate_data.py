@@ -11,7 +11,6 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
-    fraction,
     number,
     rule,
 )
@@ -44,7 +43,7 @@ def degenerate_data(
                 severity=Severity.ERROR,
                 confidence=Confidence.HIGH,
                 message=f"{number(100 * share)} % {what}.",
-                evidence=(fraction(f"share {what}", share, limit),),
+                evidence=(Evidence(f"share {what}", share, limit),),
             )
             return
     if data.classes_seen == 1 and _has_classes(trace):

@@ -9,9 +9,9 @@ from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
+    Evidence,
     Hit,
     Severity,
-    fraction,
     in_order,
     number,
     rule,
@@ -57,7 +57,7 @@ def dying_relu(trace: Trace, *, dead: float = 0.6, nearly_all: float = 0.95) -> 
         f"{len(sick)} of {len(shares)} ReLU layers are like that.",
         layers=in_order(sick),
         evidence=(
-            fraction("share of units silent on every sample", share, dead),
-            fraction("the same in the first steps", before, None),
+            Evidence("share of units silent on every sample", share, dead),
+            Evidence("share in the first steps", before, None),
         ),
     )

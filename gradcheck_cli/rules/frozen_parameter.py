@@ -7,10 +7,10 @@ from gradcheck_cli.records.trace import Layer, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
+    Evidence,
     Hit,
     Severity,
     counted,
-    fraction,
     in_order,
     number,
     rule,
@@ -67,5 +67,5 @@ def _hit(trace: Trace, layers: list[Layer], what: tuple[str, str]) -> Hit:
         confidence=Confidence.HIGH,
         message=f"{counted(len(layers), *said)}.",
         layers=in_order(layers),
-        evidence=(fraction(f"share of parameters that {what[1]}", size / whole, None),),
+        evidence=(Evidence(f"share of parameters that {what[1]}", size / whole, None),),
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Hit, Severity, fraction, loop_of, rule
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC801", "gradients-not-cleared")
@@ -30,7 +30,7 @@ def gradients_not_cleared(trace: Trace, *, least: int = 3, share: float = 0.2) -
         message=f"In {habit.times} of {habit.of} updates looked at{where} the gradients still held those of earlier "
         "updates: call `optimizer.zero_grad()` once per update, before its first `backward()`.",
         evidence=(
-            fraction(
+            Evidence(
                 "share of updates looked at with gradients of earlier ones",
                 habit.times / habit.of,
                 share,

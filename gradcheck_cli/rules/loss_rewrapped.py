@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Hit, Severity, fraction, loop_of, rule
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC808", "loss-rewrapped")
@@ -29,7 +29,7 @@ def loss_rewrapped(trace: Trace, *, least: int = 3, share: float = 0.5) -> Itera
         message=f"`backward()`{where} begins from a tensor that was made from a number and is connected to no "
         "parameter: call it on the loss that the model's outputs gave, without `.item()`, `.data` or `torch.tensor(...)`.",
         evidence=(
-            fraction("share of backward passes that lead nowhere", habit.times / habit.of, share),
+            Evidence("share of backward passes that lead nowhere", habit.times / habit.of, share),
         ),
         at=habit.at,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.features.profile import late
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Layer, Trace
-from gradcheck_cli.rules.base import Confidence, Hit, Severity, fraction, in_order, loop_of, rule
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, in_order, loop_of, rule
 
 
 @rule("GC809", "loss-term-without-gradient")
@@ -34,7 +34,7 @@ def loss_term_without_gradient(
         "nothing. Compute it outside of no_grad and without detach.",
         layers=in_order(idle),
         evidence=(
-            fraction("share of inspected steps with such a term", habit.times / habit.of, share),
+            Evidence("share of inspected steps with such a term", habit.times / habit.of, share),
         ),
         at=habit.at,
     )

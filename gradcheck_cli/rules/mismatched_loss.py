@@ -12,7 +12,6 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
-    fraction,
     number,
     rule,
 )
@@ -109,8 +108,8 @@ def _out_of_reach(trace: Trace, outside: float) -> tuple[str, tuple[Evidence, ..
                 f"Targets run from {number(data.target_low)} to {number(data.target_high)}, but the output "
                 f"goes through {before} and can not reach them.",
                 (
-                    fraction(
-                        "part of the targets' range that the output can not reach", beyond, outside
+                    Evidence(
+                        "share of the targets' range that the output cannot reach", beyond, outside
                     ),
                 ),
             )

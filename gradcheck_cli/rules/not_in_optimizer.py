@@ -6,10 +6,10 @@ from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
+    Evidence,
     Hit,
     Severity,
     counted,
-    fraction,
     in_order,
     number,
     rule,
@@ -49,5 +49,5 @@ def not_in_optimizer(trace: Trace) -> Iterator[Hit]:
         message=f"{counted(len(missed), f'{share} receives', f'{share} receive')} gradients, "
         f"but no optimizer holds {'it' if len(missed) == 1 else 'them'}.",
         layers=in_order(missed),
-        evidence=(fraction("share of parameters that no optimizer holds", size / whole, 0.0),),
+        evidence=(Evidence("share of parameters that no optimizer holds", size / whole, 0.0),),
     )

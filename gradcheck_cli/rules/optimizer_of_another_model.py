@@ -6,9 +6,9 @@ from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Parameter, Trace
 from gradcheck_cli.rules.base import (
     Confidence,
+    Evidence,
     Hit,
     Severity,
-    fraction,
     in_order,
     loop_of,
     rule,
@@ -39,7 +39,7 @@ def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]
         f"another model than the one that runs, whose gradients ({len(running)} of its layers get them) no "
         "optimizer uses. Make the optimizer from the parameters of the model that is called.",
         layers=in_order(running),
-        evidence=(fraction("share of updates without any gradient", habit.times / habit.of, 0.0),),
+        evidence=(Evidence("share of updates without any gradient", habit.times / habit.of, 0.0),),
         at=habit.at,
     )
 

@@ -10,9 +10,9 @@ from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
+    Evidence,
     Hit,
     Severity,
-    fraction,
     in_order,
     number,
     rule,
@@ -50,5 +50,5 @@ def precision_underflow(trace: Trace, *, zeros: float = 0.5) -> Iterator[Hit]:
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"{number(100 * middle)} % of the gradient's numbers are exactly zero at 16 bits.",
         layers=in_order([x for x, share in shares if share > zeros]),
-        evidence=(fraction("median share of exact zeros in the gradients", middle, zeros),),
+        evidence=(Evidence("share of exact zeros in the gradients, median", middle, zeros),),
     )

@@ -16,7 +16,6 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
-    fraction,
     number,
     rule,
 )
@@ -68,7 +67,7 @@ def risen_loss(
         evidence=(
             Evidence("loss at the end", found.last, found.best + back * found.gained),
             Evidence("best loss (median of a tenth of the run)", found.best, None),
-            fraction("share of what had been gained that is lost", found.lost, back),
+            Evidence("share of what had been gained that is lost", found.lost, back),
         ),
     )
 

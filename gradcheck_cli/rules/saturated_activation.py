@@ -15,9 +15,9 @@ from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
+    Evidence,
     Hit,
     Severity,
-    fraction,
     in_order,
     number,
     rule,
@@ -58,8 +58,8 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
         f"saturated; {len(sick)} of {len(shares)} bounded nonlinearities are like that.",
         layers=in_order(sick),
         evidence=(
-            fraction("share of saturated outputs", share, saturated),
-            fraction("the same in the first steps", _before(trace, worst.path), None),
+            Evidence("share of saturated outputs", share, saturated),
+            Evidence("share in the first steps", _before(trace, worst.path), None),
         ),
     )
 

@@ -5,16 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import (
-    Confidence,
-    Evidence,
-    Hit,
-    Severity,
-    fraction,
-    loop_of,
-    number,
-    rule,
-)
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
 
 
 @rule("GC805", "schedule-ran-out")
@@ -70,7 +61,7 @@ def schedule_ran_out(
             message=message,
             evidence=(
                 Evidence("learning rate at the end", rate, 0.001 * configured),
-                fraction("share of updates at such a rate", habit.times / habit.of, share),
+                Evidence("share of updates at such a rate", habit.times / habit.of, share),
             ),
             at=habit.at,
         )

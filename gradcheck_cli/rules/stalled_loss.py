@@ -18,7 +18,9 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.mismatched_loss import mismatch
-from gradcheck_cli.rules.telling import reduction, versus
+from gradcheck_cli.rules.telling import versus
+
+_REDUCTION = "share of the reference loss that is gone"
 
 
 @rule("GC403", "stalled-loss")
@@ -74,7 +76,7 @@ def stalled_loss(
     reference = state.baseline if state.baseline is not None else state.start
     evidence = [
         Evidence("loss at the end", state.end, min(reference, state.start)),
-        reduction(state, little),
+        Evidence(_REDUCTION, state.learned, little),
         Evidence("trend of the loss (z of Mann-Kendall)", state.trend, FALLING),
         Evidence("noise of a single step's loss", state.noise, None),
     ]

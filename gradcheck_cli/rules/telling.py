@@ -3,8 +3,7 @@
 from math import inf
 
 from gradcheck_cli.features.progress import SOON, WHOLE, Progress, State
-from gradcheck_cli.records.finding import Evidence
-from gradcheck_cli.rules.base import fraction, number
+from gradcheck_cli.rules.base import number
 
 ENOUGH_STEPS = 200  # four times the steps of a usual run: more of the same decides nothing
 OTHERWISE = {
@@ -19,22 +18,10 @@ def lower(after: float, before: float) -> bool:
     return float(number(after)) < float(number(before))
 
 
-def reduction(state: Progress, needed: float) -> Evidence:
-    """Return how much of the loss that it is held against is gone, beside what is needed."""
-    what = "a constant prediction" if _held(state)[1] else "the beginning"
-    return fraction(f"loss reduction relative to {what}", state.learned, needed)
-
-
-def _held(state: Progress) -> tuple[float, bool]:
-    """Return the loss that the end is compared with; is it that of a constant prediction?"""
-    if state.baseline is None or lower(state.start, state.baseline):
-        return state.start, False
-    return state.baseline, True
-
-
 def versus(state: Progress) -> str:
     """Return how the end compares with what the loss is held against, with that number."""
-    held, known = _held(state)
+    known = state.baseline is not None and not lower(state.start, state.baseline)
+    held = state.baseline if known and state.baseline is not None else state.start
     what = "a constant prediction" if known else "in the beginning"
     how = "hardly better than" if lower(state.end, held) else "no better than"
     return f"{how} {what} ({number(held)})"

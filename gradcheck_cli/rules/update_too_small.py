@@ -12,7 +12,6 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
-    fraction,
     in_order,
     number,
     rule,
@@ -69,7 +68,7 @@ def update_too_small(trace: Trace, *, ratio: float = 1e-5, lost: float = 0.5) ->
         layers=in_order([x for x, _ in rows]),
         evidence=(
             Evidence("largest change of a layer per step", most, ratio, "of its norm"),
-            fraction("share of weights whose change is lost to rounding", rounded, lost),
+            Evidence("share of weights whose change is lost to rounding", rounded, lost),
             Evidence("the same change in the first steps", _largest(trace), None, "of its norm"),
         ),
     )

@@ -31,7 +31,6 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.saturated_activation import flat_severity
-from gradcheck_cli.rules.telling import reduction
 
 _LEAST = 1e-300
 BEGUN = (
@@ -99,6 +98,10 @@ def vanishing_gradient(
         yield wall_hit
 
 
+def _learned(state: Progress) -> Evidence:
+    return Evidence("share of the reference loss that is gone", state.learned, ENOUGH)
+
+
 def _weak(trace: Trace) -> float | None:
     """Return the signal of the whole network late in the run, or in its median step if that is less.
 
@@ -137,7 +140,7 @@ def _along_depth(
         Evidence("sensitivity of the weakest layer relative to the upper layers", ratio, limit),
         Evidence("change per step of the weakest layer", worst.update or 0.0, None, "of its norm"),
         Evidence("change per step of the upper layers", moved, None, "of their norm"),
-        reduction(state, ENOUGH),
+        _learned(state),
     ]
     hidden = " (an adaptive optimizer hides it in the size of the updates)" if masked else ""
     size = (
@@ -185,7 +188,7 @@ def _backwards(trace: Trace, rows: list[Depth], limit: float, state: Progress) -
         evidence=(
             Evidence("gradient at the output relative to the upper layers", ratio, limit),
             Evidence("change per step of the layer", worst.update or 0.0, None, "of its norm"),
-            reduction(state, ENOUGH),
+            _learned(state),
         ),
     )
 
@@ -217,7 +220,7 @@ def _along_time(trace: Trace, limit: float, state: Progress) -> Hit | None:
         layers=in_order([x for _, x in found]),
         evidence=(
             Evidence("gradient at the first quarter of time steps over the last", ratio, limit),
-            reduction(state, ENOUGH),
+            _learned(state),
         ),
     )
 
@@ -232,13 +235,8 @@ def _everywhere(rows: list[Depth], weak: float, limit: float, state: Progress) -
         layers=in_order([row.layer for row in rows]),
         evidence=(
             Evidence("relative change of the loss per relative change of the weights", weak, limit),
-            Evidence(
-                "median change of a layer per step",
-                median(moves) if moves else 0.0,
-                None,
-                "of its norm",
-            ),
-            reduction(state, ENOUGH),
+            Evidence("median change of a layer per step", median(moves) if moves else 0.0, None),
+            _learned(state),
         ),
     )
 
@@ -261,7 +259,7 @@ def _fading(trace: Trace, rows: list[Depth], state: Progress, limit: float) -> H
         evidence=(
             Evidence("effect on the loss relative to the first steps", after / before, limit),
             Evidence("size of the weights relative to the first steps", left, DECAYED),
-            reduction(state, ENOUGH),
+            _learned(state),
         ),
     )
 
@@ -286,6 +284,6 @@ def _at_wall(trace: Trace, limit: float, state: Progress) -> Hit | None:
         layers=in_order(below),
         evidence=(
             Evidence("rms slope of the nonlinearity", slope, limit),
-            reduction(state, ENOUGH),
+            _learned(state),
         ),
     )

@@ -10,9 +10,9 @@ from gradcheck_cli.records.trace import Layer, Step, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
+    Evidence,
     Hit,
     Severity,
-    fraction,
     in_order,
     rule,
 )
@@ -52,7 +52,7 @@ def zero_gradient(trace: Trace, *, lowest_share: float = 0.5) -> Iterator[Hit]:
         confidence=Confidence.HIGH,
         message=f"The gradient of {len(zero)} of {len(known)} layers is exactly zero in every number.",
         layers=in_order(zero),
-        evidence=(fraction("share of layers without any gradient", len(zero) / len(known), 0.0),),
+        evidence=(Evidence("share of layers without any gradient", len(zero) / len(known), 0.0),),
     )
 
 

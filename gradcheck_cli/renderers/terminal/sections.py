@@ -80,9 +80,9 @@ def _finding(finding: Finding, pen: Pen) -> Iterator[Text]:
 
 def _evidence(evidence: Evidence, pen: Pen) -> Iterator[Text]:
     line = pen.say(f"{evidence.what}  ")
-    line += pen.say(quantity(evidence.measured, evidence.unit), STRONG)
+    line += pen.say(quantity(evidence.measured, evidence.read_in), STRONG)
     if evidence.limit is not None:
-        line += pen.say(f"  limit {quantity(evidence.limit, evidence.unit)}", FAINT)
+        line += pen.say(f"  limit {quantity(evidence.limit, evidence.read_in)}", FAINT)
     yield from pen.hang(Text("    ") + ink(f"{pen.glyphs.bullet} ", FAINT), line)
 
 

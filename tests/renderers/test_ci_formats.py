@@ -15,6 +15,7 @@ from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.renderers import github, gitlab, junit, markdown, sarif
 from tests.support import a_report
 from tests.support.hostile import STRINGS, poisoned
+from tests.support.junit_schema import misfits
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "schemas" / "sarif-2.1.0.json").read_text())
 CARDS = {"GC101": "A layer's gradient is too small.\n\nMeasures  ...\n"}
@@ -112,6 +113,11 @@ def test_junit_is_read_by_an_independent_reader(report: Report) -> None:
     assert suite.failures == sum(
         bool(c.result) and isinstance(c.result[0], junitparser.Failure) for c in cases
     )
+
+
+@pytest.mark.parametrize("report", EVERYTHING)
+def test_junit_fits_the_schema_of_jenkins(report: Report) -> None:
+    assert misfits(junit.render(report)) == []
 
 
 def test_junit_says_failed_passed_skipped_and_broken() -> None:

@@ -1,6 +1,7 @@
 """What the batches looked like, added up over the inspected steps."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
@@ -44,26 +45,36 @@ class DataWatch:
         ):
             return
         flat = first.reshape(first.shape[0], -1)
-        flat = flat[:, :: -(-flat.shape[1] // _FEATURES)].double().cpu()
+        flat = flat[:, :: -(-flat.shape[1] // _FEATURES)].cpu()
+        if flat.dtype not in {torch.float32, torch.float64}:
+            flat = flat.float()
+        norm = float(torch.linalg.vector_norm(flat, dtype=torch.float64))
+        if isfinite(norm):  # so all of them are; to ask each and to pick some costs far more
+            self._take(flat, norm)
+            self._features(*flat.aminmax(dim=0), flat)
+            return
         finite = flat.isfinite()
         good = flat[finite]
         self.bad += flat.numel() - good.numel()
-        self.count += good.numel()
-        self.total += float(good.sum())
-        self.square += float((good * good).sum())
-        self.peak = max(self.peak, float(good.abs().max()) if good.numel() else 0.0)
-        self._features(flat, finite)
+        self._take(good, float(torch.linalg.vector_norm(good, dtype=torch.float64)))
+        # Values that are not finite equal nothing, themselves included.
+        low, high = (torch.where(finite, flat, x) for x in (torch.inf, -torch.inf))
+        self._features(low.amin(0), high.amax(0), flat[finite.all(1)])
 
-    def _features(self, flat: torch.Tensor, finite: torch.Tensor) -> None:
-        """Read how far each feature varies; values that are not finite equal nothing, themselves included."""
-        low = torch.where(finite, flat, torch.inf).amin(0)
-        high = torch.where(finite, flat, -torch.inf).amax(0)
+    def _take(self, good: torch.Tensor, norm: float) -> None:
+        self.count += good.numel()
+        self.total += float(good.sum(dtype=torch.float64))
+        self.square += norm**2
+        if good.numel():
+            self.peak = max(self.peak, float(good.abs().max()))
+
+    def _features(self, low: torch.Tensor, high: torch.Tensor, rows: torch.Tensor) -> None:
+        """Read how far each feature varies, and how many of the finite rows are there twice."""
         if self.low is not None and self.high is not None and self.low.shape == low.shape:
             low, high = torch.minimum(low, self.low), torch.maximum(high, self.high)
         self.low, self.high = low, high
-        whole = flat[finite.all(1)]
-        if self.duplicates is None and whole.shape[0] > 1:
-            self.duplicates = (whole.shape[0] - torch.unique(whole, dim=0).shape[0]) / flat.shape[0]
+        if self.duplicates is None and rows.shape[0] > 1:
+            self.duplicates = (rows.shape[0] - torch.unique(rows, dim=0).shape[0]) / rows.shape[0]
 
     def facts(self, loss: LossWatch) -> DataFacts:
         """Return what was seen so far."""

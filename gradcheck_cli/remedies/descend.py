@@ -22,7 +22,7 @@ def _descending(optimizer: torch.optim.Optimizer) -> None:
         group["lr"] = abs(group["lr"])
 
 
-@remedy("descend", treats=("gradient-ascent",), risk=SAFE, part="direction")
+@remedy("descend", treats=("gradient-ascent", "ascending-updates"), risk=SAFE, part="direction")
 def descend(case: Case) -> Iterator[Draft]:
     """Draft what is turned round: `maximize`, or the sign of the rate."""
     groups = [g for o in case.training.optimizers for g in o.param_groups]

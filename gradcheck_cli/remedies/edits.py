@@ -21,6 +21,8 @@ class Act(StrEnum):
     LIMIT = "limit"  # the limit of clip_grad_norm_
     RESHAPE = "reshape"  # the output in the loss function, to the shape of the target
     RENAME = "rename"  # every `old` in the model's file by `new`
+    CLEAR = "clear"  # behind the update on a line, the gradients of its optimizer
+    DIVIDE = "divide"  # what a backward pass on a line begins from, by `new`
     CONTAIN = "contain"  # what is assigned to the attribute `name` of a class, by `new`(it)
 
 

@@ -6,9 +6,14 @@ Not for        Loops that do it on purpose.
 Sources        PyTorch documentation, torch.optim.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
+from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.optimize_all_parameters import held
+from gradcheck_cli.targets.change import Change, LoopChange
 
 STEP = """\
 optimizer.zero_grad()
@@ -33,39 +38,94 @@ model.eval()
 with torch.no_grad():
     evaluate(model)
 model.train()"""
-# By the name of the finding: what to do, and the lines as they should be.
-MENDED: dict[str, tuple[str, str]] = {
-    "gradients-not-cleared": ("Clear the gradients once per update.", STEP),
-    "gradients-cleared-too-early": ("Clear the gradients before backward(), not after it.", STEP),
-    "optimizer-never-steps": ("Call optimizer.step() after backward().", STEP),
-    "optimizer-of-another-model": (
-        "Make the optimizer from the parameters of the model that is called.",
-        "optimizer = torch.optim.Adam(model.parameters(), lr=...)  # the model that is called below",
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mend:
+    """What to do about a mistake, the lines as they should be, and how it is tried or why it is not."""
+
+    summary: str
+    code: str
+    loop: Callable[[Case], LoopChange] | None = None
+    edits: Callable[[Case], tuple[Edit, ...]] = lambda _: ()
+    cannot: str = ""
+
+
+def _passes(case: Case) -> int:
+    loop = case.trace.loop
+    return int(loop.habit(Kind.SUMMED).numbers.get("passes", 1)) if loop is not None else 1
+
+
+def _at_its_line(act: Act, new: Callable[[Case], str]) -> Callable[[Case], tuple[Edit, ...]]:
+    return lambda case: (Edit(act=act, at=case.cause.at, new=new(case)),) if case.cause.at else ()
+
+
+MENDED: dict[str, Mend] = {  # by the name of the finding
+    "gradients-not-cleared": Mend(
+        summary="Clear the gradients once per update.",
+        code=STEP,
+        loop=lambda _: LoopChange(clears=True),
+        edits=_at_its_line(Act.CLEAR, lambda _: ""),
     ),
-    "clipped-before-unscale": ("Unscale the gradients before they are clipped.", UNSCALED),
-    "schedule-ran-out": ("Step the scheduler as often as its numbers mean.", SCHEDULED),
-    "eval-mode-in-training": ("Go back to train mode after each evaluation.", MODES),
-    "evaluation-in-train-mode": ("Evaluate in eval mode.", MODES),
-    "loss-term-without-gradient": (
-        "Compute every term of the loss with its graph.",
-        "loss = first_term + second_term  # neither under torch.no_grad() nor detached",
+    "gradients-cleared-too-early": Mend(
+        summary="Clear the gradients before backward(), not after it.",
+        code=STEP,
+        loop=lambda _: LoopChange(clears=True, keeps=True),
     ),
-    "labels-all-ignored": (
-        "Look at the labels that the loss receives.",
-        "print((labels != -100).sum(dim=-1))  # 0: nothing to learn from this sample",
+    "optimizer-never-steps": Mend(
+        summary="Call optimizer.step() after backward().",
+        code=STEP,
+        loop=lambda _: LoopChange(steps=True),
     ),
-    "loss-rewrapped": ("Call backward() on the loss itself.", STEP),
-    "checkpoint-cuts-gradient": (
-        "Use checkpoints that do not need inputs with a gradient.",
-        "x = checkpoint(block, x, use_reentrant=False)",
+    "optimizer-of-another-model": Mend(
+        summary="Make the optimizer from the parameters of the model that is called.",
+        code="optimizer = torch.optim.Adam(model.parameters(), lr=...)  # the model that is called below",
     ),
-    "accumulation-not-divided": (
-        "Divide the loss by the number of batches whose gradients are added up.",
-        "(loss / accumulated).backward()  # as many as there are backward passes per update",
+    "clipped-before-unscale": Mend(
+        summary="Unscale the gradients before they are clipped.",
+        code=UNSCALED,
+        loop=lambda _: LoopChange(unscales=True),
     ),
-    "ascending-updates": (
-        "Go down: a positive rate, and no maximizing.",
-        "optimizer = torch.optim.SGD(model.parameters(), lr=0.01, maximize=False)",
+    "schedule-ran-out": Mend(
+        summary="Step the scheduler as often as its numbers mean.",
+        code=SCHEDULED,
+        loop=lambda _: LoopChange(is_steady=True),
+    ),
+    "eval-mode-in-training": Mend(
+        summary="Go back to train mode after each evaluation.",
+        code=MODES,
+        loop=lambda _: LoopChange(trains=True),
+    ),
+    "evaluation-in-train-mode": Mend(
+        summary="Evaluate in eval mode.",
+        code=MODES,
+        cannot="it changes what an evaluation shows; the losses of the training stay the same",
+    ),
+    "loss-term-without-gradient": Mend(
+        summary="Compute every term of the loss with its graph.",
+        code="loss = first_term + second_term  # neither under torch.no_grad() nor detached",
+        cannot="the term was computed without a graph: how it depends on the network is not known",
+    ),
+    "labels-all-ignored": Mend(
+        summary="Look at the labels that the loss receives.",
+        code="print((labels != -100).sum(dim=-1))  # 0: nothing to learn from this sample",
+        cannot="no change of the training makes the labels that are missing",
+    ),
+    "loss-rewrapped": Mend(
+        summary="Call backward() on the loss itself.",
+        code=STEP,
+        cannot="the tensor holds a number alone, which does not tell what it was computed from",
+    ),
+    "checkpoint-cuts-gradient": Mend(
+        summary="Use checkpoints that do not need inputs with a gradient.",
+        code="x = checkpoint(block, x, use_reentrant=False)",
+        loop=lambda _: LoopChange(checkpoints=False),
+    ),
+    "accumulation-not-divided": Mend(
+        summary="Divide the loss by the number of batches whose gradients are added up.",
+        code="(loss / accumulated).backward()  # as many as there are backward passes per update",
+        loop=lambda case: LoopChange(passes=_passes(case)),
+        edits=_at_its_line(Act.DIVIDE, lambda case: str(_passes(case))),
     ),
 }
 
@@ -86,18 +146,24 @@ MENDED: dict[str, tuple[str, str]] = {
         "labels-all-ignored",
         "checkpoint-cuts-gradient",
         "accumulation-not-divided",
-        "ascending-updates",
     ),
     risk=REVIEW,
     part="loop",
 )
 def mend_loop(case: Case) -> Iterator[Draft]:
-    """Show the lines as they should be."""
-    summary, code = MENDED[case.cause.name]
+    """Draft the lines as they should be, and the loop that does so."""
+    mend = MENDED[case.cause.name]
+    change = None
+    if mend.loop is not None:
+        change = Change(summary=mend.summary, loop=mend.loop(case))
+    elif not mend.cannot:
+        change = replace(held(), summary=mend.summary)
     yield Draft(
-        summary=summary,
-        code=code,
-        cannot="the loop is in the script, and only the script can run it",
+        summary=mend.summary,
+        code=mend.code,
+        change=change,
+        cannot=mend.cannot,
         at=case.cause.at,
         size=1,
+        edits=mend.edits(case),
     )

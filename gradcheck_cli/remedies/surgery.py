@@ -78,6 +78,7 @@ def together(summary: str, changes: Iterable[Change]) -> Change:
         precision=last("precision"),
         warm_up=last("warm_up"),
         clip=last("clip"),
+        loop=last("loop"),
     )
 
 

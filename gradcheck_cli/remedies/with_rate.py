@@ -16,6 +16,12 @@ from gradcheck_cli.targets.training import Training
 
 MOST = 2  # changes, the best guesses
 SLOWER, FASTER = 0.1, 10.0
+ALONE = {
+    "rate",
+    "all",
+    "data",
+    "loop",
+}  # parts that are tried at the rate there is; a mistake of the loop is a fact
 WIRING = "wiring"  # the part whose repair lets parameters move that did not
 
 
@@ -45,7 +51,7 @@ def at_rate(chosen: Proposal, proposals: Sequence[Proposal]) -> Iterator[Proposa
 
 
 def _first(proposals: Sequence[Proposal]) -> list[Proposal]:
-    able = [p for p in proposals if p.change is not None and p.part not in {"rate", "all", "data"}]
+    able = [p for p in proposals if p.change is not None and p.part not in ALONE]
     return able[:MOST]
 
 

@@ -78,14 +78,13 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
             return _alone(session, played)
         if against:
             return None, AGAINST
-    replay = Replay(recording, one_model(session), session.site_of, session.precision)
+    model, optimizers = one_model(session), session.recorder.optimizers
+    replay = Replay(recording, model, session.site_of, session.precision, optimizers=optimizers)
     replayed = Replayed(replay, played.around, played.said)
     again = played.again
     if again is not None and recording.returning:
-        return again(session, one_model(session), recording.returning), ""
-    return replayed if again is None else Either(
-        replayed, partial(again, session, one_model(session))
-    ), ""
+        return again(session, model, recording.returning), ""
+    return replayed if again is None else Either(replayed, partial(again, session, model)), ""
 
 
 def _alone(session: Session, played: Played) -> tuple[Repeatable | None, str]:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.remedies.calls import played_at
-from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, learns
+from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, held, learns
+from gradcheck_cli.replay.mended import Mended, unscale
 from gradcheck_cli.replay.modes import Modes, Region
 from gradcheck_cli.replay.recording import Recording, Unit, site_text
 from gradcheck_cli.replay.settings import Settings
@@ -35,6 +36,7 @@ class Variation:
     precision: str | None = None
     clip: float | None = None  # infinite: the recorded clipping is left out
     modes: tuple[Any, ...] = ()  # torch function modes in which functions outside modules run
+    mended: Mended = field(default_factory=Mended)
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ class Player:
     def _run(self, events: Sequence[Event], unit: Unit) -> float:
         self._fresh.clear()
         self._losses.clear()
-        with Region() as region, torch.enable_grad():
+        with Region() as region, torch.enable_grad(), self.vary.mended.around():
             for event in events:
                 self._event(event, unit, region)
         losses = [loss for found in self._losses.values() for loss in found]
@@ -91,10 +93,13 @@ class Player:
         ):  # a closure runs several times
             found = [self.values[slot].detach().float().mean() for slot in event.losses]
             self._losses[event] = found
+        if self.vary.mended.leaves_out(event):
+            return
         if not self.learning and self._is_left_out(event):
             self._absent |= event.writes
             return
         region.enter(self._modes(event, unit))
+        self.vary.mended.before(event, unit)
         if isinstance(event, Update):
             with torch.set_grad_enabled(event.modes.grad):
                 self._update(event, unit, region)
@@ -103,6 +108,8 @@ class Player:
         with torch.set_grad_enabled(region.grad):
             result = self._result(event, unit, args, kwargs)
         self._keep(event, result, args, kwargs)
+        if isinstance(event, Backward):
+            self.vary.mended.passed(unit)
 
     def _is_left_out(self, event: Event) -> bool:
         """Does it belong to learning, or need what was left out: a gradient, a norm that clips?"""
@@ -126,7 +133,7 @@ class Player:
         if isinstance(event, Applied):
             return self._apply(event, unit, args, kwargs)
         if isinstance(event, Backward):
-            return event.function(*args, **kwargs)
+            return event.function(*self.vary.mended.divided(args), **kwargs)
         assert isinstance(event, Method)
         owner = event.owner
         if isinstance(owner, nn.Module):
@@ -135,9 +142,9 @@ class Player:
 
     def _call(self, event: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         module = self.vary.resolve(event.module)
-        flags = {id(part): flag for part, flag in event.training}
+        flags = self.vary.mended.flags(event, learning=self.learning)
         for part in module.modules():
-            part.training = flags.get(id(part), event.training[0][1])
+            part.training = flags.get(id(part), flags[id(event.module)])
         self._draw(event)
         if self.vary.inputs is not None:
             change = on_floats(self.vary.inputs)
@@ -200,6 +207,7 @@ class Player:
 
         def closure() -> Any:
             with torch.enable_grad():
+                self.vary.mended.updated(held(optimizer))
                 for entry in inner or ():
                     self._event(entry, unit, region)
                 self._clip(event)
@@ -214,22 +222,20 @@ class Player:
             optimizer.step()
         else:
             optimizer.step(closure)
-        for tensor in _held(optimizer):
+        self.vary.mended.updated(held(optimizer))
+        for tensor in held(optimizer):
             if id(tensor) not in self.recording.holdings.tensors:
                 tensor.grad = None  # nothing recorded zeroes what the change has added
 
     def _clip(self, event: Update) -> None:
         if self.vary.clip is None or self.vary.clip == math.inf:
             return
-        if event.scaler is not None:
-            state = event.scaler._per_optimizer_states[id(event.optimizer)]  # noqa: SLF001
-            if state["stage"].name == "READY":
-                event.scaler.unscale_(event.optimizer)
-        nn.utils.clip_grad_norm_(_held(event.optimizer), self.vary.clip)
+        unscale(event)
+        nn.utils.clip_grad_norm_(held(event.optimizer), self.vary.clip)
 
     def _draw(self, event: Event) -> None:
         """Let the step draw what it drew, or what another seed gives."""
-        if event.chance is None:
+        if event.chance is None or self.vary.mended.runs_on(event):
             return
         if self.vary.seed is None:
             event.chance.restore()
@@ -292,7 +298,3 @@ def _output(root: Any, path: Path, event: Event) -> Tensor:
             f"with this change {name}{site_text(event.site)} returns something of another kind"
         )
     return found
-
-
-def _held(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return [tensor for group in optimizer.param_groups for tensor in group["params"]]

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.arm import Arm, ordered
+from gradcheck_cli.replay.mended import mended
 from gradcheck_cli.replay.patches import gradient_hooks_seen
 from gradcheck_cli.replay.playing import Player, Variation
 from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import Holdings, State, added
-from gradcheck_cli.targets.change import Change, last
+from gradcheck_cli.targets.change import Change, LoopChange, last
 from gradcheck_cli.targets.optimizers import follow_model
 from gradcheck_cli.targets.randomness import unchanged
 from gradcheck_cli.targets.redrawing import is_drawn, redrawn
@@ -39,6 +40,7 @@ class Replay:
     site_of: Callable[[nn.Module], SourceSite | None] = unknown_site
     precision: str = "fp32"
     seed: int = 0
+    optimizers: Sequence[Any] = ()  # that were seen, where none of them made a recorded step
     holdings: Holdings = field(init=False)
     current: Arm | None = None
     start: State = field(init=False)
@@ -47,6 +49,10 @@ class Replay:
 
     def __post_init__(self) -> None:
         own = added([self.model])
+        seen = tuple(o for o in self.optimizers if isinstance(o, torch.optim.Optimizer))
+        self.optimizers = self.recording.optimizers or seen
+        for optimizer in self.optimizers:
+            own.add_optimizer(optimizer)
         self.holdings = Holdings()
         self.holdings.take(self.recording.holdings)
         more = own.without(self.recording.holdings)
@@ -111,7 +117,7 @@ class Replay:
         arm.hook()
         return Training(
             model=model,
-            optimizers=self.recording.optimizers,
+            optimizers=tuple(self.optimizers),
             step=arm.step,
             evaluate=arm.evaluate,
             device=_device(self.model),
@@ -159,6 +165,7 @@ class Replay:
                 model = change.model(model) or model
         model.to(_device(self.model))
         vary.modes = getattr(vars(self.model).get("forward"), "modes", ())
+        vary.mended = mended(last(changes, "loop"), self.recording, self.optimizers)
         if {id(p) for p in model.parameters()} != before:
             self._follow(before, model)
         for optimizer in self.recording.optimizers:
@@ -176,7 +183,12 @@ class Replay:
                 before = before | {id(p) for p in model.parameters()}
 
     def _settings(self, optimizer: torch.optim.Optimizer, changes: Sequence[Change]) -> Settings:
-        settings = Settings(self.recording.settings_of(optimizer), warm_up=last(changes, "warm_up"))
+        loop: LoopChange | None = last(changes, "loop")
+        settings = Settings(
+            self.recording.settings_of(optimizer),
+            warm_up=last(changes, "warm_up"),
+            is_steady=loop is not None and loop.is_steady,
+        )
         edits = [change.optimizer for change in changes if change.optimizer is not None]
 
         def edit(live: torch.optim.Optimizer) -> None:

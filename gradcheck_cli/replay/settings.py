@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.replay.values import mapped
+from gradcheck_cli.targets.optimizers import configured
 
 Group = dict[str, Any]
 Edit = Callable[[torch.optim.Optimizer], None]
@@ -27,6 +28,7 @@ class Settings:
     added: list[Group] = field(default_factory=list)  # settings of groups that were not recorded
     reference: int = 0
     warm_up: int | None = None
+    is_steady: bool = False  # the rate is what was configured, whatever a schedule made of it
 
     def apply(self, optimizer: torch.optim.Optimizer, step: int) -> None:
         """Give the optimizer the settings of a step."""
@@ -36,6 +38,8 @@ class Settings:
         for index, group in enumerate(optimizer.param_groups):
             if index < len(groups):
                 group.update(_fresh(groups[index]))
+                if self.is_steady and "lr" in group:
+                    group["lr"] = max(configured(recorded[index]) for recorded in self.recorded)
                 self._edit(group, index)
             else:
                 self._follow(group, groups[0], index - len(groups))

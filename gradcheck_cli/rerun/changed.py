@@ -13,9 +13,10 @@ from gradcheck_cli.probe.listening import join_lowest
 from gradcheck_cli.probe.patches import replaced
 from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.remedies.calls import name_of
-from gradcheck_cli.targets.change import Change, last
+from gradcheck_cli.rerun.mended import MendedLoop
+from gradcheck_cli.targets.change import Change, LoopChange, last
 from gradcheck_cli.targets.losses import on_floats
-from gradcheck_cli.targets.optimizers import follow_model
+from gradcheck_cli.targets.optimizers import configured, follow_model
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.redrawing import redraw
 from gradcheck_cli.targets.wording import map_tensors
@@ -80,6 +81,8 @@ def apply(
             _follow(group, before, whole)
     for optimizer in group.optimizers:
         Tuning(optimizer, changes)
+    if (loop := last(changes, "loop")) is not None:
+        MendedLoop(loop, group).begin(stay)
     _inputs(changes, group)
     _loss(changes)
     _precision(last(changes, "precision"), stay)
@@ -103,6 +106,9 @@ class Tuning:
         self.step = 0
         self.warm_up: int | None = last(changes, "warm_up")
         self.clip: float | None = last(changes, "clip")
+        loop: LoopChange | None = last(changes, "loop")
+        self.is_steady = loop is not None and loop.is_steady
+        self.configured = [0.0] * len(optimizer.param_groups)
         before = [dict(group) for group in optimizer.param_groups]
         for change in changes:
             if change.optimizer is not None:
@@ -113,13 +119,16 @@ class Tuning:
         for old, new, factors in zip(before, optimizer.param_groups, self.factors, strict=False):
             new.update({key: old[key] for key in factors})
         self._own: Groups = []
-        if any(self.factors) or self.warm_up or self.clip is not None:
+        if any(self.factors) or self.warm_up or self.clip is not None or self.is_steady:
             optimizer.register_step_pre_hook(self._enter)
             optimizer.register_step_post_hook(self._leave)
 
     def _enter(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         self._own = [{k: g[k] for k in self._keys(i)} for i, g in enumerate(optimizer.param_groups)]
         for index, group in enumerate(optimizer.param_groups):
+            if self.is_steady and index < len(self.configured) and "lr" in group:
+                self.configured[index] = max(self.configured[index], configured(group))
+                group["lr"] = self.configured[index]
             for key, factor in self._of(index).items():
                 group[key] = group[key] * factor
             if self.warm_up and "lr" in group:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils import checkpoint
 
 from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, GradcheckError, UserCodeError
+from gradcheck_cli.targets.change import LoopChange
 from gradcheck_cli.targets.hooks import Manual
 from gradcheck_cli.targets.losses import Computed, Objective
 from gradcheck_cli.targets.optimizers import Optimized, evaluating
@@ -241,3 +243,17 @@ def buffers_kept(model: nn.Module) -> Iterator[None]:
 def samples_in(batch: Any) -> int | None:
     """Return the length of the first dimension of the batch's first tensor that has one."""
     return next((len(tensor) for tensor in tensors_in(batch) if tensor.ndim), None)
+
+
+@contextmanager
+def without_checkpoints(loop: LoopChange) -> Iterator[None]:
+    """Run what reentrant checkpoints hold with its graph, if that is asked for."""
+    function: Any = checkpoint.CheckpointFunction
+    if loop.checkpoints:
+        yield
+        return
+    function.apply = lambda run, _, *args: run(*args)
+    try:
+        yield
+    finally:
+        del function.apply  # it is inherited

@@ -171,3 +171,8 @@ def evaluating(optimizers: Sequence[Optimizer]) -> Iterator[None]:
         with torch.no_grad():
             for parameter, before in zip(held, kept, strict=True):
                 parameter.copy_(before)
+
+
+def configured(group: Mapping[str, Any]) -> float:
+    """Return the rate that a group was given, or that its schedule aims at."""
+    return max(float(group[key]) for key in ("lr", "initial_lr", "max_lr") if key in group)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.patching import finishing, making, optimizing
+from gradcheck_cli.remedies.patching import finishing, looping, making, optimizing
 from gradcheck_cli.remedies.patching.checks import project_root, refuse_changed, refuse_foreign
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.training import Training
 
+LOOPING = {Act.CLEAR: looping.clear, Act.DIVIDE: looping.divide}
 BUILDING = {Act.REPLACE, Act.FOLLOW, Act.REMOVE}
 
 
@@ -114,10 +115,10 @@ class Patcher:
 
     def make(self, edit: Edit) -> None:
         """Note one edit in the file it belongs to. Raises CannotPatchError."""
-        if edit.act in making.AT_SITE:
+        if (act := {**making.AT_SITE, **LOOPING}.get(edit.act)) is not None:
             if edit.at is None:
                 raise CannotPatchError("the place in the source is not known")
-            making.AT_SITE[edit.act](self.editor(edit.at.file), edit)
+            act(self.editor(edit.at.file), edit)
         elif edit.act is Act.FINISH:
             editor, path = self.named("model")
             finishing.finish(editor, edit, path)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.records.trace import SourceSite
-from gradcheck_cli.replay.modes import Modes, modes_now
 from gradcheck_cli.replay.values import Given, Path, mapped
+from gradcheck_cli.targets.modes import Modes, modes_now
 from gradcheck_cli.targets.randomness import State, capture
 
 WITH_A_GRAPH = Modes(grad=True)

@@ -14,7 +14,6 @@ from torch.optim import Optimizer
 from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_step, real
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
 from gradcheck_cli.replay.events import Applied, Call, Event, Update
-from gradcheck_cli.replay.modes import Region
 from gradcheck_cli.replay.pieces import Piece, pieces
 from gradcheck_cli.replay.playing import Player
 from gradcheck_cli.replay.repeating import Replay
@@ -23,6 +22,7 @@ from gradcheck_cli.replay.state import State
 from gradcheck_cli.replay.values import Given, at
 from gradcheck_cli.targets.calling import main_output
 from gradcheck_cli.targets.loop import eager
+from gradcheck_cli.targets.modes import Region
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 
 PIECE = "recorded"  # the entry of a batch that says how it is played

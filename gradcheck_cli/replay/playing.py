@@ -13,12 +13,12 @@ from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.remedies.calls import played_at
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, held, learns
 from gradcheck_cli.replay.mended import Mended, unscale
-from gradcheck_cli.replay.modes import Modes, Region
 from gradcheck_cli.replay.recording import Recording, Unit, site_text
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Path, at, mapped
 from gradcheck_cli.targets.loop import HALF
 from gradcheck_cli.targets.losses import on_floats
+from gradcheck_cli.targets.modes import Modes, Region
 from gradcheck_cli.targets.randomness import seed_everything
 
 Resolve = Callable[[nn.Module], nn.Module]

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.probe.hooking import in_backward, is_traced
 from gradcheck_cli.probe.listening import join_lowest, leave
 from gradcheck_cli.probe.patches import optimizers_seen
+from gradcheck_cli.probe.watched_calls import calls_seen, custom_functions_seen, methods_seen
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.events import (
     Applied,
@@ -38,11 +39,10 @@ from gradcheck_cli.replay.functions import (
 )
 from gradcheck_cli.replay.keeping import LEVELS, Keeper, Unknown
 from gradcheck_cli.replay.leaving import WAYS, Leaving
-from gradcheck_cli.replay.modes import modes_now
-from gradcheck_cli.replay.patches import calls_seen, custom_functions_seen, methods_seen
 from gradcheck_cli.replay.recording import Recording, site_text
 from gradcheck_cli.replay.updates import Updates
 from gradcheck_cli.replay.values import leaves
+from gradcheck_cli.targets.modes import modes_now
 from gradcheck_cli.targets.randomness import capture
 
 STEPS = 50

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.errors import CannotDiagnoseError
+from gradcheck_cli.probe.watched_calls import gradient_hooks_seen
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.arm import Arm, ordered
 from gradcheck_cli.replay.mended import mended
-from gradcheck_cli.replay.patches import gradient_hooks_seen
 from gradcheck_cli.replay.playing import Player, Variation
 from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.settings import Settings

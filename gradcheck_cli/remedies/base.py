@@ -7,6 +7,7 @@ that are built afresh, so that every claim can be tried beside an untouched cont
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import nn
 
@@ -20,6 +21,29 @@ from gradcheck_cli.targets.training import Training
 
 SAFE = "safe"  # keeps what the model computes in principle; may be applied unasked
 REVIEW = "review"  # changes the architecture or the meaning of the training
+# What of the training is changed: two fixes of one part are never combined.
+Part = Literal[
+    "activation",
+    "all",
+    "clip",
+    "code",
+    "data",
+    "decay",
+    "direction",
+    "dropout",
+    "initialization",
+    "inputs",
+    "loop",
+    "loss",
+    "normalization",
+    "output",
+    "precision",
+    "rate",
+    "recurrence",
+    "schedule",
+    "skips",
+    "wiring",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +135,7 @@ class Remedy:
 
 
 def remedy(
-    name: str, *, treats: tuple[str, ...], risk: str, part: str
+    name: str, *, treats: tuple[str, ...], risk: str, part: Part
 ) -> Callable[[Callable[[Case], Iterable[Draft]]], Remedy]:
     """Make a drafting function, with its module's docstring as the card, into a remedy."""
 

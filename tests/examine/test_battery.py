@@ -1,7 +1,6 @@
 """Each experiment with a training that it must catch and its healthy twin, which differs in one thing."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-import gradcheck_cli.examine
 from gradcheck_cli.examine import examine
 from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.examine.base import Experiment
 from gradcheck_cli.examine.by_heart import by_heart
-from gradcheck_cli.examine.catalogue import EXPERIMENTS
 from gradcheck_cli.examine.cut_gradient import cut_gradient
 from gradcheck_cli.examine.input_scales import input_scales
 from gradcheck_cli.examine.inputs_used import inputs_used
@@ -352,13 +349,3 @@ def test_a_network_that_can_learn_by_heart_and_one_that_can_not() -> None:
 def test_a_healthy_training_has_nothing_against_it() -> None:
     found = answers(steps=60)
     assert {a.name for a in found.values() if a.outcome is Outcome.WRONG} == set()
-
-
-def test_every_experiment_is_in_the_list_with_a_card() -> None:
-    folder = Path(gradcheck_cli.examine.__file__).parent
-    marked = {p.stem for p in folder.glob("*.py") if "\n@experiment(" in p.read_text("utf-8")}
-    assert marked == {e.name.replace("-", "_") for e in EXPERIMENTS}
-    for entry in EXPERIMENTS:
-        assert all(
-            f"\n{head}" in entry.card for head in ("Procedure", "Answers", "Costs", "Sources")
-        )

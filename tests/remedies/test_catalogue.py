@@ -21,7 +21,10 @@ FACTS = {r.name for r in RULES if r.code.startswith(OF_THE_LOOP)}
 def test_every_remedy_of_the_folder_is_in_the_list() -> None:
     folder = Path(remedies.__file__).parent
     marked = {p.stem for p in folder.glob("*.py") if "\n@remedy(" in p.read_text("utf-8")}
-    assert marked == {r.draft.__module__.rpartition(".")[2] for r in REMEDIES}
+    listed = {r.draft.__module__.rpartition(".")[2] for r in REMEDIES}
+    unlisted = sorted(marked - listed)
+    assert not unlisted, f"add {unlisted} to REMEDIES in gradcheck_cli/remedies/catalogue.py"
+    assert marked == listed
 
 
 def test_names_are_distinct() -> None:
@@ -30,17 +33,22 @@ def test_names_are_distinct() -> None:
 
 @pytest.mark.parametrize("cause", sorted(NAMES))
 def test_every_cause_has_a_remedy(cause: str) -> None:
-    assert any(cause in r.treats for r in REMEDIES)
+    treated = any(cause in r.treats for r in REMEDIES)
+    assert treated, f"add it to `treats` of a fix, or `gradcheck new fix NAME --of {cause}`"
 
 
 def test_no_remedy_treats_a_cause_that_is_misspelled() -> None:
-    assert {cause for r in REMEDIES for cause in r.treats} <= NAMES | FACTS
+    strange = {
+        (r.name, cause) for r in REMEDIES for cause in r.treats if cause not in NAMES | FACTS
+    }
+    assert not strange, f"fixes that treat what is no cause: {sorted(strange)}"
 
 
 @pytest.mark.parametrize("remedy", REMEDIES, ids=lambda r: r.name)
 def test_every_card_has_all_its_sections(remedy: Remedy) -> None:
     said = sections(remedy.card)
-    assert all(said[section] for section in SECTIONS)
+    empty = [section for section in SECTIONS if not said[section]]
+    assert not empty, f"the docstring of the module says nothing under {empty}"
     assert remedy.risk in {SAFE, REVIEW}
     assert remedy.card.partition("\n")[0].endswith(".")
 

@@ -41,9 +41,9 @@ def defined() -> dict[str, Rule]:
 
 
 def test_every_file_that_defines_a_rule_is_in_the_catalogue() -> None:
-    rules = defined()
-    assert set(rules.values()) == set(RULES)
-    assert len(rules) == len(RULES)
+    missing = sorted({r.name for r in defined().values()} - {r.name for r in RULES})
+    assert not missing, f"add {missing} to RULES in gradcheck_cli/rules/__init__.py"
+    assert len(defined()) == len(RULES)
 
 
 def test_files_are_called_after_what_they_find() -> None:
@@ -51,12 +51,13 @@ def test_files_are_called_after_what_they_find() -> None:
 
 
 def test_every_rule_has_its_tests() -> None:
-    assert set(defined()) - TESTED_HERE == set()
+    untested = sorted(set(defined()) - TESTED_HERE)
+    assert not untested, f"write tests/rules/test_NAME.py, NAME being each of {untested}"
 
 
 def test_codes_and_names_are_unique_and_in_order() -> None:
     codes = [r.code for r in RULES]
-    assert codes == sorted(set(codes))
+    assert codes == sorted(set(codes)), "RULES stands in the order of codes, each of them once"
     assert all(re.fullmatch(r"GC\d{3}", code) for code in codes)
     assert len({r.name for r in RULES}) == len(RULES)
 
@@ -70,16 +71,19 @@ def test_the_manual_has_its_sections_in_order(rule: Rule) -> None:
     heads = re.findall(
         r"^(Measures|Reports|Matters|Severity|Not for|Sources)\b", rule.card, re.MULTILINE
     )
-    assert heads == SECTIONS
+    assert heads == SECTIONS, f"sections of the docstring, in this order: {SECTIONS}"
     assert re.match(r"\S.*\.$", rule.summary), "the first line is a sentence"
 
 
 @every_rule
 def test_the_manual_names_thresholds_that_exist_and_all_of_them(rule: Rule) -> None:
-    assert set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", rule.card)) >= set(rule.thresholds)
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", rule.card))
+    unnamed = sorted(set(rule.thresholds) - named)
+    assert not unnamed, f"say in the docstring, in backquotes, what {unnamed} limits"
     code = {"detach", "no_grad", "requires_grad"}
     words = set(re.findall(r"`([a-z_]+)`", rule.card)) - code
-    assert words <= set(rule.thresholds)
+    others = sorted(words - set(rule.thresholds))
+    assert not others, f"backquotes in the docstring are for thresholds: {others} is none"
 
 
 @every_rule

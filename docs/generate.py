@@ -66,11 +66,13 @@ def anchor(name: str) -> str:
 def rules() -> str:
     """Return the page of all rules."""
     from gradcheck_cli.causes import CAUSES
+    from gradcheck_cli.records.finding import HUNDREDS
     from gradcheck_cli.remedies.cards import CARDS
     from gradcheck_cli.rules import RULES
     from gradcheck_cli.rules.examples import Example, examples
 
-    text = "# Rules\n\nHundreds group them: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 numbers, 6 wiring, 7 data, 8 the loop.\n\n"
+    groups = ", ".join(f"{digit} {what}" for digit, what in HUNDREDS.items())
+    text = f"# Rules\n\nHundreds group them: {groups}.\n\n"
     rows = [
         (f"[{r.code}](#{anchor(f'{r.code} {r.name}')})", r.name, str(r.severity), plain(r.summary))
         for r in RULES

@@ -2,7 +2,9 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -14,9 +16,14 @@ import typer
 from gradcheck_cli.cli.consoles import err
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.records.finding import HUNDREDS
 
 NAME = re.compile(r"[a-z]+(-[a-z]+)*")
 CODE = re.compile(r"# GC(\d{3})")
+EXAMPLE = re.compile(r"^\[GC(\d{3})\]$", re.MULTILINE)
+_HUNDREDS = "Of a rule: the first digit of its code; " + ", ".join(
+    f"{digit} {what}" for digit, what in HUNDREDS.items()
+)
 
 
 class What(StrEnum):
@@ -36,18 +43,39 @@ class Place:
     catalogue: str
     listed: str
     then: str
+    also: str = ""  # the test of the list
+    pages: bool = True  # does the reference show it?
 
 
 PLACES = {
     What.RULE: Place(
-        "rules", "__init__.py", "RULES", "name it in `explains` of a cause in gradcheck_cli/causes/"
+        "rules",
+        "__init__.py",
+        "RULES",
+        "add its name to the findings (second argument of `@cause`) of a cause in gradcheck_cli/causes/",
+        "tests/rules/test_catalogue.py",
     ),
     What.CAUSE: Place(
-        "causes", "__init__.py", "CAUSES", "name it in `treats` of a fix in gradcheck_cli/remedies/"
+        "causes",
+        "__init__.py",
+        "CAUSES",
+        "add its name to `treats` of a fix in gradcheck_cli/remedies/, or `gradcheck new fix`",
+        "tests/causes/test_catalogue.py",
     ),
-    What.FIX: Place("remedies", "catalogue.py", "REMEDIES", "say in `edits` how to write it down"),
+    What.FIX: Place(
+        "remedies",
+        "catalogue.py",
+        "REMEDIES",
+        "keep `edits`, or leave it out where the change cannot be written into source",
+        "tests/remedies/test_catalogue.py",
+    ),
     What.EXPERIMENT: Place(
-        "examine", "catalogue.py", "EXPERIMENTS", "name in `supports` the causes that it shows"
+        "examine",
+        "catalogue.py",
+        "EXPERIMENTS",
+        "move it in the list in front of what builds on it, name in `supports` the causes it shows",
+        "tests/examine/test_catalogue.py",
+        pages=False,
     ),
 }
 
@@ -66,9 +94,7 @@ def new(
     ] = "",
     hundred: Annotated[
         int,
-        typer.Option(
-            "--hundred", min=1, max=9, metavar="N", help="Of a rule: the first digit of its code."
-        ),
+        typer.Option("--hundred", min=1, max=len(HUNDREDS), metavar="N", help=_HUNDREDS),
     ] = 4,
 ) -> int:
     """Add a rule, cause, fix or experiment to a checkout of gradcheck: file, test and place in the list.
@@ -77,16 +103,38 @@ def new(
     needs none of it: see the how-to on plugins.
     """
     root = _checkout(Path.cwd())
+    _known(what, of)
     written = add(root, what, name, of=of, hundred=hundred)
     for file in written:
         err().print(f"wrote {file.relative_to(root)}", markup=False, soft_wrap=True)
-    test = written[-1].relative_to(root)
-    err().print(
-        f"now: {PLACES[what].then}, run `pytest {test}`, then `python -m docs.generate`",
-        markup=False,
-        soft_wrap=True,
-    )
+    for said in _then(what, written[-1].relative_to(root)):
+        err().print(f"next: {said}", markup=False, soft_wrap=True)
     return ExitCode.OK
+
+
+def _then(what: What, test: Path) -> Iterator[str]:
+    """Say what is left to do, one thing a line."""
+    place = PLACES[what]
+    yield "replace what says FILL IN, and the measurement, by yours"
+    yield place.then
+    if place.pages:
+        yield "python -m docs.generate"
+    yield f"pytest {test} {place.also} tests/test_architecture.py"
+
+
+def _known(what: What, of: str) -> None:
+    """Raise UsageError where `of` names no finding or cause."""
+    from gradcheck_cli.causes import CAUSES
+    from gradcheck_cli.rules import RULES
+
+    findings = [r.name for r in RULES]
+    names = findings if what is What.CAUSE else [*(c.name for c in CAUSES), *findings]
+    if what not in {What.CAUSE, What.FIX} or not of or of in names:
+        return
+    kind, page = ("finding", "rules") if what is What.CAUSE else ("cause", "causes")
+    near = get_close_matches(of, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"docs/reference/{page}.md lists them"
+    raise UsageError(f"--of {of}: no {kind} has that name; {hint}")
 
 
 def add(root: Path, what: What, name: str, *, of: str = "", hundred: int = 4) -> tuple[Path, ...]:
@@ -115,7 +163,8 @@ def add(root: Path, what: What, name: str, *, of: str = "", hundred: int = 4) ->
         return file, catalogue, test
     example = folder / "examples.toml"
     held = example.read_text(encoding="utf-8")
-    example.write_text(held + _template("rule_example").substitute(filled), encoding="utf-8")
+    shown = _template("rule_example").substitute(filled)
+    example.write_text(_by_code(held, code, shown), encoding="utf-8")
     return file, catalogue, example, test
 
 
@@ -134,6 +183,16 @@ def _checkout(here: Path) -> Path:
 def _free_code(listing: str, hundred: int) -> int:
     taken = [int(code) for code in CODE.findall(listing) if int(code) // 100 == hundred]
     return max(taken, default=100 * hundred) + 1
+
+
+def _by_code(held: str, code: int, entry: str) -> str:
+    """Return the examples with one more, in front of the first whose code is higher."""
+    later = (m.start() for m in EXAMPLE.finditer(held) if int(m[1]) > code)
+    at = next(later, len(held))
+    before, behind = held[:at].rstrip("\n"), held[at:]
+    return "\n\n".join(part for part in (before, entry.rstrip("\n"), behind) if part) + (
+        "" if behind else "\n"
+    )
 
 
 def _imported(listing: str, module: str, name: str) -> str:

@@ -5,6 +5,16 @@ from enum import StrEnum
 
 from gradcheck_cli.records.trace import SourceSite
 
+HUNDREDS = {  # what the first digit of a code says
+    1: "gradients",
+    2: "activations",
+    3: "weights",
+    4: "updates and loss",
+    5: "numbers",
+    6: "wiring",
+    7: "data",
+    8: "the loop",
+}
 FROM_A_PLUGIN = "plugin "  # how the place of a plugin's crash begins
 A_PLUGINS_RULES = "gradcheck.rules"  # the group of its entry points, which that place names
 WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")

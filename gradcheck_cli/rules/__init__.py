@@ -1,7 +1,4 @@
-"""What is wrong: pure functions of a trace, one file each; no torch.
-
-Codes by hundreds: 1 gradients, 2 activations, 3 weights, 4 updates and loss, 5 numbers, 6 wiring, 7 data, 8 the loop.
-"""
+"""What is wrong: pure functions of a trace, one file each; no torch."""
 
 from gradcheck_cli import plugins
 from gradcheck_cli.rules.accumulation_not_divided import accumulation_not_divided

@@ -4,6 +4,8 @@ import ast
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,13 @@ def test_it_stands_in_the_list_and_is_imported(checkout: Path, what: What) -> No
     assert f"{PLACES[what].folder}.drifting_weights import drifting_weights" in listing.read_text()
     for written in (file, test):
         assert "$" not in written.read_text()
+        assert missing_modules(written.read_text(), "drifting_weights") == set()
+
+
+def missing_modules(source: str, added: str) -> set[str]:
+    """Return the modules that a source imports and that are not there, but for the added one."""
+    named = {n.module for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ImportFrom)}
+    return {m for m in named if m and not m.endswith(f".{added}") and find_spec(m) is None}
 
 
 def test_a_rule_gets_the_next_free_code_of_its_hundred(checkout: Path) -> None:
@@ -54,6 +63,27 @@ def test_a_rule_gets_the_next_free_code_of_its_hundred(checkout: Path) -> None:
     names = entries(listing, "RULES")
     assert names[names.index("drifting_weights") - 1] == "large_first_loss"
     assert "drifting_weights,  # GC303\n" in listing.read_text()
+
+
+def test_its_example_stands_in_the_order_of_codes(checkout: Path) -> None:
+    shutil.copy(ROOT / "gradcheck_cli/rules/examples.toml", checkout / "gradcheck_cli/rules")
+    _, _, example, _ = add(checkout, What.RULE, "drifting-weights", hundred=3)
+    codes = list(tomllib.loads(example.read_text()))
+    assert codes[codes.index("GC303") - 1 :][:3] == ["GC302", "GC303", "GC401"]
+    assert "\n\n\n" not in example.read_text()
+
+
+@pytest.mark.parametrize("what", What)
+def test_what_is_to_be_replaced_is_marked(checkout: Path, what: What) -> None:
+    file, *_ = add(checkout, what, "drifting-weights", of=OF.get(what, ""))
+    assert "FILL IN" in file.read_text()
+
+
+@pytest.mark.parametrize("what", OF)
+def test_a_name_that_nothing_has_is_one_line_with_the_nearest(what: What) -> None:
+    done = gradcheck("new", what.value, "drifting-weights", "--of", OF[what][:-1], cwd=ROOT)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"did you mean {OF[what]}?" in done.stderr
 
 
 def test_nothing_is_written_over_and_names_have_one_form(checkout: Path) -> None:

@@ -59,7 +59,8 @@ def cosine(sums: Sequence[float]) -> float | None:
 
 OfWeights = Annotated[Moments | None, Quantity(Of.WEIGHTS)]
 OfBatch = Annotated[Moments | None, Quantity(Of.BATCH)]
-Share = Annotated[float | None, Quantity(Of.BATCH, ratio)]
+RatioOfBatch = Annotated[float | None, Quantity(Of.BATCH, ratio)]
+RatioOfWeights = Annotated[float | None, Quantity(Of.WEIGHTS, ratio)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +71,13 @@ class Reading:
     (sum over units of the variance across the batch / sum of the mean square), in 0..1.
     """
 
-    weight: OfWeights = None  # parameters that are matrices, kernels, tables
+    weight: OfWeights = None  # parameters that are matrices, kernels, tables; after the step
     weight_grad: OfWeights = None  # as the optimizer saw it: unscaled, clipped
     bias_grad: OfWeights = None  # the other parameters
     update: OfWeights = None  # true change of the weights in this step
     output: OfBatch = None
     output_grad: OfBatch = None  # dL/d(output), summed over calls
-    spread: Share = None
+    spread: RatioOfBatch = None
     dead: Annotated[
         float | None,
         Quantity(
@@ -89,19 +90,18 @@ class Reading:
             Of.BATCH, ratio, Curve("Saturated", "share of outputs where the activation is flat")
         ),
     ] = None  # share of outputs in the flat region of the activation
-    stuck: Share = None  # share of units in the flat region on all those samples
+    stuck: RatioOfBatch = None  # share of units in the flat region on all those samples
     # of a nonlinearity: rms of its derivative where it was evaluated
     slope: Annotated[float | None, Quantity(Of.BATCH, root)] = None
-    # share of weights that had a gradient and did not move
-    lost: Annotated[float | None, Quantity(Of.WEIGHTS, ratio)] = None
+    lost: RatioOfWeights = None  # share of weights that had a gradient and did not move
     # cosine between this gradient and the previous observed one
     agreement: Annotated[float | None, Quantity(Of.WEIGHTS, cosine)] = None
-    # median sqrt(v) of an adaptive optimizer, and the eps it is compared with
-    second_moment: Annotated[float | None, Quantity(Of.WEIGHTS, ratio)] = None
-    epsilon: Annotated[float | None, Quantity(Of.WEIGHTS, ratio)] = None
+    # median sqrt(v) of an adaptive optimizer, and the eps it is compared with: means over parameters
+    second_moment: RatioOfWeights = None
+    epsilon: RatioOfWeights = None
     # rms gradient at the first quarter of calls / at the last
     early_over_late: Annotated[float | None, Quantity(Of.BATCH, root)] = None
-    entropy: Share = None  # of attention rows, relative to uniform: 0 = one position
+    entropy: RatioOfBatch = None  # of attention rows, relative to uniform: 0 = one position
     # norm(w - w at the start) / norm(w at the start)
     traveled: Annotated[float | None, Quantity(Of.WEIGHTS, root)] = None
 

@@ -66,18 +66,16 @@ class Layer:
     role: Role
     order: int  # position in the forward pass
     called: bool = True
-    depth: int | None = (
-        None  # weight layers from here to the loss on the longest path; 0 = the last
-    )
+    # weight layers from here to the loss on the longest path; 0 = the last
+    depth: int | None = None
     shortest: int | None = None  # on the shortest path: less than `depth` where skips exist
     calls: int = 1  # per step; recurrent cells and shared layers have many
     parameters: tuple[Parameter, ...] = ()
     activation: str | None = None  # the nonlinearity its output goes through next
     activated_by: str | None = None  # path of that nonlinearity
     normalized: bool = False  # a normalization follows before the next weights
-    slope_left: float = (
-        0.0  # of the activation on its negative side: 0 for ReLU, 0.01 for LeakyReLU
-    )
+    # of the activation on its negative side: 0 for ReLU, 0.01 for LeakyReLU
+    slope_left: float = 0.0
     fan_in: int | None = None
     fan_out: int | None = None
     reads: tuple[str, ...] = ()  # layers whose outputs it was computed from, without layers between
@@ -103,9 +101,8 @@ class Step:
     index: int
     loss: float
     data_loss: float | None = None  # its part that compares outputs with targets, in its own unit
-    readings: Mapping[str, Reading] = field(
-        default_factory=dict
-    )  # by layer path; empty = not observed
+    # by layer path; empty = not observed
+    readings: Mapping[str, Reading] = field(default_factory=dict)
     learning_rate: float | None = None
     clip: float | None = None  # norm after clipping / norm before; None where nothing was clipped
     loss_scale: float = 1.0  # of mixed precision
@@ -148,9 +145,8 @@ class LossFacts:
     kind: str | None = None  # cross_entropy | binary_cross_entropy_with_logits | mse_loss | ...
     output_shape: tuple[int, ...] | None = None
     target_shape: tuple[int, ...] | None = None
-    activation_before: str | None = (
-        None  # the last nonlinearity between the model's output and the loss
-    )
+    # the last nonlinearity between the model's output and the loss
+    activation_before: str | None = None
     classes: int | None = None
     baseline: float | None = None  # the loss of the best constant prediction on the targets seen
     apart: bool = False  # it has other terms beside those that compare outputs with targets
@@ -199,14 +195,12 @@ class Trace:
     optimizer: str | None = None
     adaptive: bool = False  # the optimizer rescales each element (Adam and kin)
     precision: str = "float32"
-    unregistered: tuple[
-        str, ...
-    ] = ()  # modules kept in plain lists or dicts, unseen by parameters()
+    # modules kept in plain lists or dicts, unseen by parameters()
+    unregistered: tuple[str, ...] = ()
     drifts: tuple[Drift, ...] = ()  # replicas that differ, of a training on several ranks
     looks: int = 0  # steps in which layers were read; of a very long run not all readings are kept
-    broken_at: int | None = (
-        None  # the first step with a value that was not finite, if it was cut off
-    )
+    # the first step with a value that was not finite, if it was cut off
+    broken_at: int | None = None
     passes: tuple[Pass, ...] = ()  # steps repeated with one thing changed, of a sick training
     skips: bool = False  # somewhere a sum joins a branch with its own input
     examination: tuple[Answer, ...] = ()  # what experiments on the same training answered

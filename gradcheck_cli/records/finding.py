@@ -5,16 +5,9 @@ from enum import StrEnum
 
 from gradcheck_cli.records.trace import SourceSite
 
-HUNDREDS = {  # what the first digit of a code says
-    1: "gradients",
-    2: "activations",
-    3: "weights",
-    4: "updates and loss",
-    5: "numbers",
-    6: "wiring",
-    7: "data",
-    8: "the loop",
-}
+# What the first digit of a code says.
+_ABOUT = "gradients, activations, weights, updates and loss, numbers, wiring, data, the loop"
+HUNDREDS = dict(enumerate(_ABOUT.split(", "), 1))
 FROM_A_PLUGIN = "plugin "  # how the place of a plugin's crash begins
 A_PLUGINS_RULES = "gradcheck.rules"  # the group of its entry points, which that place names
 WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")

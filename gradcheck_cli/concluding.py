@@ -184,7 +184,7 @@ def _summary(trace: Trace, layer: Layer, strongest: float) -> LayerSummary:
     )
 
 
-_SERIES: dict[str, Quantity] = {
+SERIES: dict[str, Quantity] = {
     "gradient": gradient_rms,
     "arriving": arriving_rms,
     "update": update_ratio,
@@ -199,7 +199,7 @@ def history(trace: Trace, subject: str | None = None) -> History:
     """
     steps = _spaced(_measured(trace).observed, _COLUMNS)
     series: dict[str, dict[str, tuple[float | None, ...]]] = {}
-    for name, quantity in _SERIES.items():
+    for name, quantity in SERIES.items():
         rows = {x.path: _row(steps, x.path, quantity) for x in trace.layers}
         series[name] = {p: row for p, row in rows.items() if any(v is not None for v in row)}
     curve = _spaced(trace.steps, _CURVE)

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError
+from gradcheck_cli.live.following import Follower, Followers
+from gradcheck_cli.live.notebook import Display, framed, in_notebook
 from gradcheck_cli.pipeline import Conclusion, Stage, configured
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.anatomy import SiteOf
@@ -48,6 +50,8 @@ def watch(
     on_finding: OnFinding | None = None,
     policy: Policy | None = None,
     verify: bool = False,
+    show: bool = False,
+    to: Iterable[Follower] = (),
 ) -> "Watch":
     """Watch a training loop that stays as it is: a step ends when `optimizer.step()` returns.
 
@@ -55,8 +59,10 @@ def watch(
     least one in `every`. `on_finding` is called with each new error or warning, from inside
     `optimizer.step()`; what it raises ends the loop. Findings are looked for after 10 steps and each
     time that 40 % more were taken, sooner when the loss jumps or is NaN or Inf. `policy` says what
-    counts; without it the config file and the environment do. Raises UsageError when the optimizer
-    holds no parameter of the model, and for a config with mistakes.
+    counts; without it the config file and the environment do. `show` draws the training in a notebook
+    while it runs; `to` are followers, such as the trackers of `gradcheck_cli.live.trackers`. Raises
+    UsageError when the optimizer holds no parameter of the model, for a config with mistakes, and for
+    `show` outside of a notebook.
     """
     models = (model,) if isinstance(model, nn.Module) else tuple(model)
     one = isinstance(optimizer, torch.optim.Optimizer)
@@ -67,8 +73,15 @@ def watch(
     if first < 0 or every < 1:
         raise UsageError(f"first={first}, every={every}: expected first >= 0 and every >= 1")
     sampling = Sampling(first=first, every=every)
+    display = Display() if show else None
     return Watch(
-        Group(models, optimizers), sampling, policy or configured(), on_finding, verify_later=verify
+        Group(models, optimizers),
+        sampling,
+        policy or configured(),
+        on_finding,
+        verify_later=verify,
+        display=display,
+        followers=Followers((*([display] if display else []), *to)),
     )
 
 
@@ -82,6 +95,8 @@ class Watch:
     on_finding: OnFinding | None = None
     site_of: SiteOf = field(default_factory=lambda: SiteBook().site_of)
     verify_later: bool = False
+    display: Display | None = None
+    followers: Followers = field(default_factory=Followers)
     _recorder: Recorder | None = None
     _everywhere: Everywhere = field(init=False)
     _told: set[str] = field(default_factory=set)
@@ -110,6 +125,8 @@ class Watch:
             self._recorder.__exit__(*problem)
         self._everywhere.__exit__(*problem)
         self._seconds = time.monotonic() - self._begun
+        if self.followers.each and self.steps:
+            self.followers.report(self.report())
 
     @property
     def steps(self) -> int:
@@ -136,6 +153,7 @@ class Watch:
     def verify(self, budget: float | None = None, *, on_stage: Stage | None = None) -> Report:
         """Try fixes on the recorded steps for `budget` seconds and return the report.
 
+        `on_stage` is called with what is being done; without it a notebook shows that.
         The model, the optimizer and chance are afterwards what they were, bit for bit. Raises UsageError
         inside `with` or without `watch(..., verify=True)`, CannotDiagnoseError without a step.
         """
@@ -148,7 +166,12 @@ class Watch:
         policy = self.policy.but(verify=True, budget=budget)
         pace = self._seconds / max(self.steps, 1)
         played = Played(recording=self._recorder.recording, pace=pace)
-        return self._concluded(policy, played, on_stage).report
+        display = self.display or (Display() if on_stage is None and in_notebook() else None)
+        stage = on_stage or (display.stage if display else None)
+        report = self._concluded(policy, played, stage).report
+        if display and display is not self.display:
+            display.report(report)
+        return self.followers.report(report)
 
     def conclusion(self) -> Conclusion:
         """Return the report with what it was made of. Raises CannotDiagnoseError without a step."""
@@ -177,11 +200,15 @@ class Watch:
         """Show the report in a notebook, in a frame of its own."""
         if not self.steps:
             return "<p>gradcheck: no step was measured yet.</p>"
-        return _framed(render_html(self.report()))
+        return framed(render_html(self.report()))
 
     def _stepped(self, session: Session) -> None:
         """Tell of what is new, ever more rarely; what is less than certain is looked at twice."""
-        if self.on_finding is None or not self._is_due(session):
+        steps = session.recorder.steps
+        if self.followers.each and steps:
+            self.followers.step(steps[-1], lambda: session.recorder.trace().layers)
+        told = self.on_finding is not None or self.followers.each
+        if not told or not self._is_due(session):
             return
         self._looked_at = session.steps
         serious = [f for f in self.findings if f.severity is not Severity.NOTE]
@@ -190,16 +217,12 @@ class Watch:
             certain = finding.severity is Severity.ERROR and finding.confidence is Confidence.HIGH
             if finding.code not in self._told and (certain or finding.code in before):
                 self._told.add(finding.code)
-                self.on_finding(finding)
+                self.followers.finding(finding, session.steps)
+                if self.on_finding is not None:
+                    self.on_finding(finding)
 
     def _is_due(self, session: Session) -> bool:
         wait = _ALARMED if session.alarmed else _LATER
         if session.steps < max(_SOONEST, wait * self._looked_at):
             return False
         return bool(session.recorder.steps and session.recorder.steps[-1].readings)
-
-
-def _framed(page: str) -> str:
-    """Return an iframe that holds the whole page, so that neither style reaches the other."""
-    held = page.replace("&", "&amp;").replace('"', "&quot;")
-    return f'<iframe srcdoc="{held}" style="width:100%;height:640px;border:0"></iframe>'

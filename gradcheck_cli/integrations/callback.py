@@ -1,8 +1,9 @@
 """What the callbacks of all trainers share: watch, collect findings, keep the report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from gradcheck_cli.live.following import Follower
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.report import Report
@@ -14,7 +15,8 @@ class WatchingCallback:
 
     With `stop`, an error ends the training at the next opportunity. `on_finding` is called with each
     error and warning once, `on_report` with the report. `policy` says what counts, else the config
-    does. `verify` records the first steps and tries fixes on them when the training has ended.
+    does. `verify` records the first steps and tries fixes on them when the training has ended. `to` are
+    followers, such as the trackers of `gradcheck_cli.live.trackers`.
     """
 
     def __init__(
@@ -26,6 +28,7 @@ class WatchingCallback:
         on_report: Callable[[Report], None] | None = None,
         policy: Policy | None = None,
         verify: bool = False,
+        to: Iterable[Follower] = (),
     ) -> None:
         self.every = every
         self.stop = stop
@@ -33,6 +36,7 @@ class WatchingCallback:
         self.on_report = on_report
         self.policy = policy
         self.verify = verify
+        self.to = tuple(to)
         self.findings: list[Finding] = []
         self.report: Report | None = None
         self._watch: Watch | None = None
@@ -61,6 +65,7 @@ class WatchingCallback:
             on_finding=self._found,
             policy=self.policy,
             verify=self.verify,
+            to=self.to,
         )
         self._watch.__enter__()
 

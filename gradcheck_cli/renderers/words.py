@@ -52,13 +52,16 @@ def quantity(value: float | None, unit: str) -> str:
         return "-"
     if unit in {"share", "%"}:
         share = value if unit == "share" else value / 100
-        tiny = not isfinite(share) or 0 < abs(share) < 0.0005
-        return number(share) if tiny else _percentage(100 * share)
+        if not isfinite(share) or 0 < abs(share) < 1e-6:
+            return number(share)
+        return _percentage(100 * share)
     return f"{number(value)} {unit}" if unit else number(value)
 
 
 def _percentage(value: float) -> str:
     """Return a percentage with a digit behind the point, where that digit tells something."""
+    if 0 < abs(value) < 0.05:
+        return f"{number(value)}%"
     return f"{value:.0f}%" if abs(value) >= 99.5 or value == round(value) else f"{value:.1f}%"
 
 

@@ -121,7 +121,7 @@ def test_numbers_carry_units_that_a_person_reads() -> None:
     finding = replace(a_report.sick().findings[0], evidence=evidence)
     page = render(replace(a_report.sick(), findings=(finding,)))
     cells = re.findall(r'<td class="num[^>]*>([^<]*)</td>', page)
-    assert cells[:6] == ["-1.8%", "12%", "5.5e-15", "1e-5", "-2.6%", "12%"]
+    assert cells[:6] == ["-1.8%", "12%", "5.5e-15", "0.001%", "-2.6%", "12%"]
 
 
 def test_no_column_is_empty() -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from html import escape
+from importlib import import_module
 from math import isfinite, log10
 from typing import Any
 
@@ -98,13 +99,12 @@ class Display:
         self._show()
 
     def _show(self) -> None:
-        from IPython.display import HTML, display
-
+        shell: Any = import_module("IPython.display")
         self._shown_at = time.monotonic()
         if self._handle is None:
-            self._handle = display(HTML(self._html()), display_id=True)
+            self._handle = shell.display(shell.HTML(self._html()), display_id=True)
         else:
-            self._handle.update(HTML(self._html()))
+            self._handle.update(shell.HTML(self._html()))
 
     def _html(self) -> str:
         found = "".join(f"<li>{escape(text)}</li>" for text in self._findings)

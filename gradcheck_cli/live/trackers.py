@@ -77,7 +77,7 @@ def send(report: Report, tracker: Tracker) -> None:
     order = [x.path for x in sorted(report.layers, key=lambda x: x.order)]
     for i, step in enumerate(history.steps):
         values = {
-            quantity: {path: row[i] for path, row in rows.items() if row[i] is not None}
+            quantity: {path: v for path, row in rows.items() if (v := row[i]) is not None}
             for quantity, rows in history.series.items()
         }
         tracker.readings(Readings(step, losses.get(step, nan), order, values))

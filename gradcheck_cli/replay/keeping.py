@@ -11,6 +11,7 @@ from gradcheck_cli.replay.identities import Identities, Unknown
 from gradcheck_cli.replay.recording import Recording, pruned
 from gradcheck_cli.replay.state import Holdings, State
 from gradcheck_cli.replay.values import Given, Kept, Made, Owned, Path, Placeholder, leaves, mapped
+from gradcheck_cli.targets.models import is_compiled
 
 LEVELS = 4  # of nesting in what functions are given
 
@@ -24,12 +25,15 @@ class Keeper:
     events: list[Event] = field(default_factory=list)
     settled: list[Event] = field(default_factory=list)  # of earlier steps
     state_slots: set[int] = field(default_factory=set)  # gradients
+    _weighed: dict[int, int] = field(default_factory=dict)  # bytes of settled data, by its id
+    nbytes: int = 0  # the memory of settled data
 
     def know_module(self, module: nn.Module) -> None:
         """Keep what a module holds before its first recorded call."""
         if id(module) in self.recording.holdings.modules:
             return
         self.identities.add_module(module)
+        self.recording.compiled |= is_compiled(module)
         new = Holdings()
         new.add_module(module)
         self._keep(new)
@@ -135,12 +139,12 @@ class Keeper:
         recent = pruned(self.events, self.identities.live_slots)
         self.settled += recent
         self.events = []
-
-    @property
-    def nbytes(self) -> int:
-        """The memory of the data that is kept."""
-        found = {id(x): x.tensor for e in (*self.settled, *self.events) for x in _data_of(e)}
-        return sum(t.numel() * t.element_size() for t in found.values())
+        for event in recent:
+            for given in _data_of(event):
+                if id(given) not in self._weighed:
+                    size = given.tensor.numel() * given.tensor.element_size()
+                    self._weighed[id(given)] = size
+                    self.nbytes += size
 
     @property
     def number(self) -> int:
@@ -150,8 +154,8 @@ class Keeper:
     def finish(self, obstacle: str) -> None:
         """Write the events into the recording."""
         self.recording.obstacle = obstacle
-        self.recording.nbytes = self.nbytes
         self.recording.events = pruned([*self.settled, *self.events], set())
+        self.recording.nbytes = self.nbytes
         self.settled = self.events = []
         self.identities = Identities()
 

@@ -6,16 +6,14 @@ recorded steps nothing is hooked.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.probe.hooking import in_backward, is_traced
-from gradcheck_cli.probe.listening import join_lowest, leave
 from gradcheck_cli.probe.patches import optimizers_seen
 from gradcheck_cli.probe.watched_calls import calls_seen, custom_functions_seen, methods_seen
 from gradcheck_cli.records.trace import SourceSite
@@ -39,6 +37,7 @@ from gradcheck_cli.replay.functions import (
 )
 from gradcheck_cli.replay.keeping import LEVELS, Keeper, Unknown
 from gradcheck_cli.replay.leaving import WAYS, Leaving
+from gradcheck_cli.replay.noting import Noting
 from gradcheck_cli.replay.recording import Recording, site_text
 from gradcheck_cli.replay.updates import Updates
 from gradcheck_cli.replay.values import leaves
@@ -63,10 +62,9 @@ class Recorder:
     _left: Leaving = field(default_factory=Leaving)
     _lost: SourceSite | None = None  # where something was not recorded
     updates: Updates = field(default_factory=Updates)
-    inside: int = 0  # calls that are one event as a whole
+    noting: Noting = field(init=False)
     _thread: int = 0
     _active: bool = False
-    _mode: "Noting | None" = None
     _exit: ExitStack = field(default_factory=ExitStack)
     _last: ExitStack = field(default_factory=ExitStack)  # what must not end inside a hook
 
@@ -74,6 +72,9 @@ class Recorder:
     def recording(self) -> Recording:
         """What was recorded."""
         return self.keeper.recording
+
+    def __post_init__(self) -> None:
+        self.noting = Noting(self.function)
 
     def __enter__(self) -> Self:
         self._thread = threading.get_ident()
@@ -83,14 +84,12 @@ class Recorder:
         enter(custom_functions_seen(self.custom))
         self._last.enter_context(self.updates.seen(self))
         enter(optimizers_seen(self.keeper.identities.expect))
-        self._mode = Noting(self)
-        join_lowest(self._mode)
+        self.noting.begin()
         self._active = True
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
-        self._take_off()
         self._last.close()
 
     def end(self, obstacle: str = "") -> None:
@@ -99,12 +98,7 @@ class Recorder:
             self.is_over, self._active = True, False
             self.keeper.finish(obstacle)
             self._exit.close()
-            self._take_off()
-
-    def _take_off(self) -> None:
-        """Take the mode off the stack, which somebody else's mode may lie on for now."""
-        if self._mode is not None and leave(self._mode):
-            self._mode = None
+            self.noting.end()
 
     # ---- what happens ---------------------------------------------------------------------
 
@@ -113,24 +107,11 @@ class Recorder:
         """Is this the training's own thread, outside of everything that is one event as a whole?"""
         return (
             self._active
-            and not self.inside
+            and not self.noting.inside
             and threading.get_ident() == self._thread
             and not in_backward()
             and not is_traced()
         )
-
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
-        """Inside, nothing is noted; modules and optimizers run without the mode."""
-        self.inside += 1
-        mode = self._mode
-        off = mode is not None and leave(mode)
-        try:
-            yield
-        finally:
-            if off and self._mode is not None:
-                join_lowest(self._mode)
-            self.inside -= 1
 
     def called(
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
@@ -138,7 +119,8 @@ class Recorder:
         """A module is called."""
         if not self.is_listening or is_transparent(module):
             return original(module, *args, **kwargs)
-        self.keeper.know_module(module)
+        with self.noting.resting():
+            self.keeper.know_module(module)
         event = Call(
             module=module,
             training=tuple((part, part.training) for part in module.modules()),
@@ -148,10 +130,10 @@ class Recorder:
         )
         if not self._give(event, args, kwargs):
             return original(module, *args, **kwargs)
-        before = versions(module)
-        with self._whole():
+        with self.noting.resting():
+            before = versions(module)
             result = original(module, *args, **kwargs)
-        event.lasting = module.training and versions(module) != before
+            event.lasting = module.training and versions(module) != before
         self.keeper.take(event, result, args, kwargs)
         return result
 
@@ -177,7 +159,7 @@ class Recorder:
         """An autograd.Function of the user's is applied."""
         if not self.is_listening or not self.keeper.is_followed(args, kwargs):
             return original(*args, **kwargs)
-        with self._whole():
+        with self.noting.resting():
             return self._applied(original, "apply", args, kwargs)
 
     def _applied(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
@@ -221,7 +203,7 @@ class Recorder:
         self, function: Callable[..., Any], owner: Any, name: str, args: Any, kwargs: Any
     ) -> Any:
         """A gradient scaler works, or gradients are set to zero."""
-        if not self.is_listening or not self.keeper.knows_owner(owner):
+        if not self.is_listening or not self._knows(owner):
             return function(owner, *args, **kwargs)
         event: Event
         if name == "step":
@@ -233,7 +215,7 @@ class Recorder:
             event.lasting = name != "scale"
         if not self._give(event, args, kwargs):
             return function(owner, *args, **kwargs)
-        with self._whole():
+        with self.noting.resting():
             result = function(owner, *args, **kwargs)
         self.keeper.take(event, result, args, kwargs)
         if name == "scale":
@@ -241,6 +223,10 @@ class Recorder:
         if isinstance(event, Update):
             self.updates.count(event.optimizer)
         return result
+
+    def _knows(self, owner: Any) -> bool:
+        with self.noting.resting():
+            return self.keeper.knows_owner(owner)
 
     def _note_scaled(self, args: Any, result: Any) -> None:
         for (_, plain), (_, scaled) in zip(leaves(args[0]), leaves(result), strict=False):
@@ -283,17 +269,3 @@ class Recorder:
             return f"the loss went {self._left}"
         where = site_text(self._lost or site)
         return f"what the loss is computed from{where} could not be followed"
-
-
-class Noting(TorchFunctionMode):
-    """Hands every function of torch to the recorder."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self.recorder = recorder
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Note it, and run it."""
-        return self.recorder.function(func, args, kwargs or {})

@@ -14,6 +14,7 @@ from torch.optim.optimizer import (
 from gradcheck_cli.replay.events import Update, update_of
 from gradcheck_cli.replay.functions import place_of_call
 from gradcheck_cli.replay.keeping import Keeper, Unknown
+from gradcheck_cli.replay.noting import Noting
 from gradcheck_cli.replay.values import mapped
 
 
@@ -21,7 +22,7 @@ class Listener(Protocol):
     """What a recorder is to its updates."""
 
     keeper: Keeper
-    inside: int
+    noting: Noting
 
     @property
     def is_listening(self) -> bool:
@@ -62,10 +63,10 @@ class Updates:
         listener = self._listener
         if listener is None or not listener.is_listening:
             return None
+        listener.noting.rest()
         listener.keeper.know_optimizer(optimizer)
         event = self._running = update_of(optimizer, None, place_of_call())
         listener.keeper.events.append(event)
-        listener.inside += 1
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if not callable(closure):
             return None
@@ -87,12 +88,12 @@ class Updates:
                 return closure()
             first, keeper = False, listener.keeper
             outside, keeper.events = keeper.events, []
-            listener.inside -= 1
+            listener.noting.go_on()
             try:
                 returned = closure()
             finally:
                 event.closure, keeper.events = keeper.events, outside
-                listener.inside += 1
+                listener.noting.rest()
             with suppress(Unknown):
                 event.returned = mapped(returned, keeper.identities.placeholder)
             return returned
@@ -103,5 +104,5 @@ class Updates:
         if self._running is not None and self._running.optimizer is optimizer:
             self._running = None
             if self._listener is not None:
-                self._listener.inside -= 1
+                self._listener.noting.go_on()
             self.count(optimizer)

@@ -21,7 +21,7 @@ Passes = dict[int, set[Backward]]  # by id of the optimizer
 
 def apart(recording: Recording, own: Sequence[Optimizer]) -> tuple[Recording | None, str]:
     """Return the recorded steps in which only `own` optimizers learn, or None and the reason why not."""
-    passes = _passes(recording)
+    passes, _ = _passes(recording)
     mine = set().union(*(passes.get(id(o), set()) for o in own))
     if not mine:
         return None, "no backward pass of its own was recorded"
@@ -39,8 +39,7 @@ def opposed(recording: Recording) -> bool:
 
     Then the sum of the losses is nobody's aim, as in a GAN: what one gains the other loses.
     """
-    passes = _passes(recording)
-    reached = {e: _reached(unit, e) for unit in recording.units for e in unit.all if _is_pass(e)}
+    passes, reached = _passes(recording)
     return any(
         bool(_held(o) & reached[e]) and e not in passes[id(o)]
         for e in set().union(*passes.values())
@@ -52,13 +51,14 @@ def _held(optimizer: Optimizer) -> set[int]:
     return {id(p) for group in optimizer.param_groups for p in group["params"]}
 
 
-def _passes(recording: Recording) -> Passes:
-    """Return the backward passes whose gradients each optimizer uses: of those since the last update.
+def _passes(recording: Recording) -> tuple[Passes, dict[Backward, set[int]]]:
+    """Return the backward passes whose gradients each optimizer uses, and what each of them reaches.
 
-    Where there were none since, of those that the update before used.
+    They are of those since the last update; where there were none, of those that it used.
     """
     found: Passes = {}
-    reached = {e: _reached(unit, e) for unit in recording.units for e in unit.all if _is_pass(e)}
+    each = ((unit, e) for unit in recording.units for e in unit.all if isinstance(e, Backward))
+    reached = {event: _reached(unit, event) for unit, event in each}
     pending: set[Backward] = set()
     last: set[Backward] = set()
     for event in flat(recording.events):
@@ -68,16 +68,11 @@ def _passes(recording: Recording) -> Passes:
             last, pending = pending or last, set()
             used = {e for e in last if _held(event.optimizer) & reached.get(e, set())}
             found.setdefault(id(event.optimizer), set()).update(used)
-    return found
+    return found, reached
 
 
-def _is_pass(event: Event) -> bool:
-    return isinstance(event, Backward)
-
-
-def _reached(unit: Unit, backward: Event) -> set[int]:
+def _reached(unit: Unit, backward: Backward) -> set[int]:
     """Return the ids of the parameters that a backward pass may reach."""
-    assert isinstance(backward, Backward)
     wanted, found = set(backward.losses), set[int]()
     for event in reversed(unit.all[: unit.all.index(backward)]):
         cut = isinstance(event, Applied) and event.name in CUTS

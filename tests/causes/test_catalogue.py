@@ -1,10 +1,13 @@
 """The causes: each has a manual, explains findings that exist, and is one of the contract's."""
 
 import re
+from importlib import import_module
 from itertools import chain
+from pkgutil import iter_modules
 
 import pytest
 
+from gradcheck_cli import causes
 from gradcheck_cli.causes import CAUSES
 from gradcheck_cli.causes.base import CauseRule
 from gradcheck_cli.rules import RULES
@@ -27,6 +30,13 @@ def test_the_causes_of_the_contract_are_spelled_as_agreed() -> None:
     assert set(names) >= CONTRACT
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in names)
+
+
+def test_every_cause_of_the_folder_is_in_the_list() -> None:
+    modules = (import_module(f"{causes.__name__}.{m.name}") for m in iter_modules(causes.__path__))
+    defined = {c.name for m in modules for c in vars(m).values() if isinstance(c, CauseRule)}
+    missing = sorted(defined - {c.name for c in CAUSES})
+    assert not missing, f"add {missing} to CAUSES in gradcheck_cli/causes/__init__.py"
 
 
 @every_cause

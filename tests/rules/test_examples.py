@@ -12,7 +12,12 @@ MOST_LINES = 5
 
 
 def test_there_are_examples_of_rules_that_exist_and_no_others() -> None:
-    assert examples().keys() == {rule.code for rule in RULES}
+    codes = {rule.code for rule in RULES}
+    missing = sorted(codes - examples().keys())
+    assert not missing, (
+        f"add [{missing[0]}] with `bad` and `good` to rules/examples.toml: {missing}"
+    )
+    assert examples().keys() == codes
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.code)

@@ -93,9 +93,9 @@ def new(
         ),
     ] = "",
     hundred: Annotated[
-        int,
+        int | None,
         typer.Option("--hundred", min=1, max=len(HUNDREDS), metavar="N", help=_HUNDREDS),
-    ] = 4,
+    ] = None,
 ) -> int:
     """Add a rule, cause, fix or experiment to a checkout of gradcheck: file, test and place in the list.
 
@@ -104,7 +104,9 @@ def new(
     """
     root = _checkout(Path.cwd())
     _known(what, of)
-    written = add(root, what, name, of=of, hundred=hundred)
+    if what is What.RULE and hundred is None:
+        raise UsageError(f"--hundred is missing. {_HUNDREDS}")
+    written = add(root, what, name, of=of, hundred=hundred or 0)
     for file in written:
         err().print(f"wrote {file.relative_to(root)}", markup=False, soft_wrap=True)
     for said in _then(what, written[-1].relative_to(root)):
@@ -137,7 +139,7 @@ def _known(what: What, of: str) -> None:
     raise UsageError(f"--of {of}: no {kind} has that name; {hint}")
 
 
-def add(root: Path, what: What, name: str, *, of: str = "", hundred: int = 4) -> tuple[Path, ...]:
+def add(root: Path, what: What, name: str, *, of: str = "", hundred: int = 0) -> tuple[Path, ...]:
     """Write the file, its place in the list, and its test, and return them. Raises UsageError."""
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r}: small letters and hyphens, as in drifting-weights")

@@ -43,7 +43,9 @@ def entries(listing: Path, variable: str) -> list[str]:
 
 @pytest.mark.parametrize("what", What)
 def test_it_stands_in_the_list_and_is_imported(checkout: Path, what: What) -> None:
-    file, listing, *_, test = add(checkout, what, "drifting-weights", of=OF.get(what, ""))
+    file, listing, *_, test = add(
+        checkout, what, "drifting-weights", of=OF.get(what, ""), hundred=3
+    )
     assert "drifting_weights" in entries(listing, PLACES[what].listed)
     assert f"{PLACES[what].folder}.drifting_weights import drifting_weights" in listing.read_text()
     for written in (file, test):
@@ -75,8 +77,15 @@ def test_its_example_stands_in_the_order_of_codes(checkout: Path) -> None:
 
 @pytest.mark.parametrize("what", What)
 def test_what_is_to_be_replaced_is_marked(checkout: Path, what: What) -> None:
-    file, *_ = add(checkout, what, "drifting-weights", of=OF.get(what, ""))
+    file, *_ = add(checkout, what, "drifting-weights", of=OF.get(what, ""), hundred=3)
     assert "FILL IN" in file.read_text()
+
+
+def test_a_rule_is_asked_what_it_is_about() -> None:
+    done = gradcheck("new", "rule", "drifting-weights", cwd=ROOT)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--hundred is missing" in done.stderr
+    assert "3 weights" in done.stderr
 
 
 @pytest.mark.parametrize("what", OF)
@@ -87,10 +96,10 @@ def test_a_name_that_nothing_has_is_one_line_with_the_nearest(what: What) -> Non
 
 
 def test_nothing_is_written_over_and_names_have_one_form(checkout: Path) -> None:
-    add(checkout, What.RULE, "drifting-weights")
+    add(checkout, What.RULE, "drifting-weights", hundred=3)
     for name, said in (("drifting-weights", "exists already"), ("Drifting", "small letters")):
         with pytest.raises(UsageError, match=said):
-            add(checkout, What.RULE, name)
+            add(checkout, What.RULE, name, hundred=3)
     with pytest.raises(UsageError, match="--of is missing"):
         add(checkout, What.CAUSE, "too-drifting")
 
@@ -106,7 +115,8 @@ def test_what_it_writes_passes_its_own_test(tmp_path: Path, what: What) -> None:
     for folder in ("gradcheck_cli", "tests", "sample_models"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    written = [str(f) for f in add(tmp_path, what, "drifting-weights", of=OF.get(what, ""))]
+    made = add(tmp_path, what, "drifting-weights", of=OF.get(what, ""), hundred=3)
+    written = [str(f) for f in made]
     sources = [file for file in written if file.endswith(".py")]
     for words in (
         ["pytest", "-q", "-p", "no:cacheprovider", written[-1]],

@@ -43,7 +43,7 @@ class Place:
     catalogue: str
     listed: str
     then: str
-    also: str = ""  # the test of the list
+    also: str = ""  # the tests of the lists
     pages: bool = True  # does the reference show it?
 
 
@@ -53,14 +53,14 @@ PLACES = {
         "__init__.py",
         "RULES",
         "add its name to the findings (second argument of `@cause`) of a cause in gradcheck_cli/causes/",
-        "tests/rules/test_catalogue.py",
+        "tests/rules/test_catalogue.py tests/rules/test_examples.py tests/causes/test_catalogue.py",
     ),
     What.CAUSE: Place(
         "causes",
         "__init__.py",
         "CAUSES",
         "add its name to `treats` of a fix in gradcheck_cli/remedies/, or `gradcheck new fix`",
-        "tests/causes/test_catalogue.py",
+        "tests/causes/test_catalogue.py tests/remedies/test_catalogue.py",
     ),
     What.FIX: Place(
         "remedies",

@@ -47,6 +47,7 @@ class Identities:
 
     def add_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Know what an optimizer trains, whoever holds it."""
+        self.expect(optimizer)
         for group in optimizer.param_groups:
             for tensor in group["params"]:
                 if id(tensor) not in self.owned:

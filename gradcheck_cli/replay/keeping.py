@@ -1,11 +1,13 @@
 """What a recording knows of the training: which tensors are whose, and what all held before it began."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gradcheck_cli.probe.by_hand import leaves_of
 from gradcheck_cli.replay.events import Call, Event
 from gradcheck_cli.replay.identities import Identities, Unknown
 from gradcheck_cli.replay.recording import Recording, pruned
@@ -46,6 +48,12 @@ class Keeper:
         new = Holdings()
         new.add_optimizer(optimizer)
         self._keep(new)
+
+    def know_leaves(self, losses: Iterable[Tensor]) -> None:
+        """Keep what a backward pass gives gradients to, also where no module is known to hold it."""
+        for leaf in (leaf for loss in losses for leaf in leaves_of(loss)):
+            if not self._holds(leaf):
+                self._keep(Holdings(tensors={id(leaf): leaf}))
 
     def knows_owner(self, owner: Any) -> bool:
         """Keep what the owner of a method holds; False for a module that was not called so far."""
@@ -153,6 +161,7 @@ class Keeper:
 
     def finish(self, obstacle: str) -> None:
         """Write the events into the recording."""
+        self.recording.trained = frozenset(self.identities.trained)
         self.recording.obstacle = obstacle
         self.recording.events = pruned([*self.settled, *self.events], set())
         self.recording.nbytes = self.nbytes

@@ -224,7 +224,7 @@ class Player:
             optimizer.step(closure)
         self.vary.mended.updated(held(optimizer))
         for tensor in held(optimizer):
-            if id(tensor) not in self.recording.holdings.tensors:
+            if id(tensor) not in self.recording.trained:
                 tensor.grad = None  # nothing recorded zeroes what the change has added
 
     def _clip(self, event: Update) -> None:

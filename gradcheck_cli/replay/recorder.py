@@ -118,6 +118,7 @@ class Recorder:
     ) -> Any:
         """A module is called."""
         if not self.is_listening or is_transparent(module):
+            self._look_inside(module)
             return original(module, *args, **kwargs)
         with self.noting.resting():
             self.keeper.know_module(module)
@@ -136,6 +137,17 @@ class Recorder:
             event.lasting = module.training and versions(module) != before
         self.keeper.take(event, result, args, kwargs)
         return result
+
+    def _look_inside(self, module: nn.Module) -> None:
+        """Keep what a module holds that is called inside another without being a part of it."""
+        if (
+            id(module) not in self.recording.holdings.modules
+            and self._active
+            and self.noting.inside
+            and threading.get_ident() == self._thread
+            and not (in_backward() or is_traced() or is_transparent(module))
+        ):
+            self.keeper.know_module(module)
 
     def function(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """A function of torch is called outside modules."""
@@ -189,6 +201,9 @@ class Recorder:
         event = Backward(function=func, modes=modes_now(), site=place_of_call(), lasting=True)
         roots = [tensor for _, tensor in leaves(args[:1] or tuple(kwargs.values())[:1])]
         slots = [slot for root in roots if (slot := self.keeper.slot_of(root)) is not None]
+        if not self.updates.counts:
+            with self.noting.resting():
+                self.keeper.know_leaves(roots)
         if len(slots) < len(roots):
             self.end(self._why_unfollowed(event.site))
         elif self._give(event, args, kwargs):

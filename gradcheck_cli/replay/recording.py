@@ -86,6 +86,7 @@ class Recording:
     obstacle: str = ""
     notes: list[str] = field(default_factory=list)
     compiled: bool = False
+    trained: frozenset[int] = frozenset()  # ids of what optimizers held
     nbytes: int = 0
 
     @cached_property

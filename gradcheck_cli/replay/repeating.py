@@ -18,7 +18,7 @@ from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import Holdings, State, added
 from gradcheck_cli.targets.change import Change, LoopChange, last
-from gradcheck_cli.targets.optimizers import follow_model
+from gradcheck_cli.targets.optimizers import follow_model, learning
 from gradcheck_cli.targets.randomness import unchanged
 from gradcheck_cli.targets.redrawing import is_drawn, redrawn
 from gradcheck_cli.targets.training import Training, unknown_site
@@ -156,7 +156,7 @@ class Replay:
                     tensor.copy_(redrawn(tensor, generator))
 
     def _changed(self, arm: Arm, changes: Sequence[Change]) -> nn.Module:
-        before = {id(p) for p in self.model.parameters()}
+        before = learning(self.model, self.recording.optimizers)
         model = self.model
         vary = arm.player.vary
         vary.resolve = lambda module: self._resolved(module, model)
@@ -166,7 +166,7 @@ class Replay:
         model.to(_device(self.model))
         vary.modes = getattr(vars(self.model).get("forward"), "modes", ())
         vary.mended = mended(last(changes, "loop"), self.recording, self.optimizers)
-        if {id(p) for p in model.parameters()} != before:
+        if learning(model, self.recording.optimizers) != before:
             self._follow(before, model)
         for optimizer in self.recording.optimizers:
             vary.settings[id(optimizer)] = self._settings(optimizer, changes)

@@ -16,7 +16,7 @@ from gradcheck_cli.remedies.calls import name_of
 from gradcheck_cli.rerun.mended import MendedLoop
 from gradcheck_cli.targets.change import Change, LoopChange, last
 from gradcheck_cli.targets.losses import on_floats
-from gradcheck_cli.targets.optimizers import configured, follow_model
+from gradcheck_cli.targets.optimizers import configured, follow_model, learning
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.redrawing import redraw
 from gradcheck_cli.targets.wording import map_tensors
@@ -69,7 +69,7 @@ def apply(
 ) -> None:
     """Apply the changes. Raises CannotDiagnoseError for one that cannot be made from outside."""
     whole = holder(group.models, names)
-    before = {id(p) for p in whole.parameters()}
+    before = learning(whole, group.optimizers)
     with unchanged():
         for change in changes:
             made = change.model(whole) if change.model is not None else None
@@ -77,7 +77,7 @@ def apply(
                 raise CannotDiagnoseError(
                     "the script holds the model, which this change would replace as a whole"
                 )
-        if {id(p) for p in whole.parameters()} != before:
+        if learning(whole, group.optimizers) != before:
             _follow(group, before, whole)
     for optimizer in group.optimizers:
         Tuning(optimizer, changes)

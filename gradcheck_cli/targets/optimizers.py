@@ -1,7 +1,7 @@
 """The optimizer, whichever way it was given, with the schedulers that came with it."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -136,11 +136,17 @@ def belongs_to(optimizer: Optimizer, model: nn.Module) -> bool:
     return any(id(entry) in owned for group in optimizer.param_groups for entry in group["params"])
 
 
-def follow_model(optimizer: Optimizer, before: set[int], model: nn.Module) -> None:
-    """Let a copied optimizer hold the changed model's parameters.
+def learning(model: nn.Module, optimizers: Iterable[Optimizer]) -> set[int]:
+    """Return the ids of the parameters that want a gradient or are held by an optimizer."""
+    held = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
+    return {id(p) for p in model.parameters() if p.requires_grad or id(p) in held}
 
-    Parameters that left the model (and none else: `before` holds the ids of those it had) are
-    dropped; new ones join the first group.
+
+def follow_model(optimizer: Optimizer, before: set[int], model: nn.Module) -> None:
+    """Let an optimizer hold the changed model's parameters; `before` is what `learning` returned.
+
+    Parameters that left the model are dropped. New ones, and those that were frozen and are no more,
+    join the first group, as if it had been built for the changed model.
     """
     now = {id(entry): entry for entry in model.parameters()}
     for group in optimizer.param_groups:

@@ -21,7 +21,7 @@ from gradcheck_cli.targets.lightning_modules import detach_from_trainer, is_ligh
 from gradcheck_cli.targets.loop import Loop
 from gradcheck_cli.targets.losses import Objective
 from gradcheck_cli.targets.models import COMPILED, MadeModel, is_compiled, is_waiting, uncompiled
-from gradcheck_cli.targets.optimizers import Optimized, follow_model, optimized, trainable
+from gradcheck_cli.targets.optimizers import Optimized, follow_model, learning, optimized, trainable
 from gradcheck_cli.targets.options import Options
 from gradcheck_cli.targets.planning import Plan, make_plan, materialize
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
@@ -231,7 +231,7 @@ class Target:
             with unchanged():
                 [first] = self.parts.data.first(seed, 1)
             materialize(model, objective, first, self.device)
-        before = {id(entry) for entry in model.parameters()}
+        before = learning(model, () if made.optimizer is None else (made.optimizer,))
         for change in changes:
             if change.model is not None:
                 model = change.model(model) or model

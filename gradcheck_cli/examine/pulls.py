@@ -23,9 +23,10 @@ HARDER = 1.0  # times the gradient of the data: beyond it the weights shrink wha
 def pulls(scene: Scene) -> Iterator[Said]:
     """Compare the pull of decay and of penalties with the gradient of the data term, at the start.
 
-    Procedure  one backward pass of the data term alone (through the outputs), one of what the loss takes
-               from the weights directly; weight decay times the weights. Where decay is decoupled it is
-               compared with a step instead.
+    Procedure  one backward pass of the data term alone (through the output that meets the targets), one of
+               what the loss takes from the weights past it, directly or through other outputs (a divergence
+               of a latent code); weight decay times the weights. Where decay is decoupled it is compared with
+               a step instead.
     Answers    fine: weaker. Wrong: stronger, before anything was learned.
     Costs      two backward passes and a step.
     Sources    Krogh & Hertz 1992; Loshchilov & Hutter 2019, arXiv:1711.05101.
@@ -89,7 +90,7 @@ def _decay(subject: Subject) -> float | None:
 
 
 def _penalty(subject: Subject) -> float | None:
-    """Return the pull of what the loss takes from the weights directly; None where it takes nothing."""
+    """Return the pull of what reaches the weights past the main output; None where nothing does."""
     batch = subject.batches[0]
     held = [p for p in subject.model.parameters() if p.requires_grad]
     raw = subject.outputs(batch)

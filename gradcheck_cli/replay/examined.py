@@ -74,9 +74,16 @@ class RecordedSubject:
     pieces: tuple[Piece, ...]
     around: Callable[[], AbstractContextManager[object]] = nullcontext
     batches: tuple[Batch, ...] = field(init=False)
+    model: nn.Module = field(init=False)
+    optimizers: Sequence[Optimizer] = field(init=False)
+    device: torch.device = field(init=False)
+    collated: bool = False  # nobody says what the first dimension of a recorded tensor counts
+    steps_per_pass: int | None = None  # nor where a pass of recorded steps ends
     _player: Asking = field(init=False)
 
     def __post_init__(self) -> None:
+        self.model, self.optimizers = self.replay.model, self.replay.recording.optimizers
+        self.device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
         self._player = Asking(self.replay.recording)
         self.batches = tuple(map(_batch, self.pieces[: self._number]))
 
@@ -86,26 +93,6 @@ class RecordedSubject:
         size = next((len(t) for n in first.inputs if (t := first.given[n].tensor).ndim), 1) or 1
         return batches_of(size)
 
-    @property
-    def model(self) -> nn.Module:
-        """The model that is trained."""
-        return self.replay.model
-
-    @property
-    def optimizers(self) -> Sequence[Optimizer]:
-        """Its optimizers."""
-        return self.replay.recording.optimizers
-
-    @property
-    def device(self) -> torch.device:
-        """Where it is trained."""
-        return next((p.device for p in self.model.parameters()), torch.device("cpu"))
-
-    @property
-    def collated(self) -> bool:
-        """Nobody says what the first dimension of a recorded tensor counts."""
-        return False
-
     def more(self) -> Iterator[Batch]:
         """Yield the other recorded batches again and again, each time in another order."""
         others = self.pieces[self._number :]
@@ -114,11 +101,6 @@ class RecordedSubject:
             order = torch.Generator().manual_seed(ONWARDS + turn)
             for index in torch.randperm(len(row), generator=order).tolist():
                 yield _batch(row[index])
-
-    @property
-    def steps_per_pass(self) -> int | None:
-        """Nobody knows where a pass of recorded steps ends."""
-        return None
 
     def apart(self) -> tuple[Iterator[Batch], Sequence[Batch]]:
         """Refuse it: recorded steps may hold the same samples again."""
@@ -130,7 +112,7 @@ class RecordedSubject:
 
     def targets(self, batch: Batch) -> Any:
         """Return what the outputs are compared with, or None."""
-        return batch.get("target")
+        return batch.get(_piece(batch).target_name)
 
     def outputs(self, batch: Batch, inputs: Mapping[str, Tensor] | None = None) -> Any:
         """Return what the call returns that the loss is computed from; see `Subject`."""
@@ -161,11 +143,14 @@ class RecordedSubject:
         piece = _piece(batch)
         if piece.inseparable or piece.main is None:
             raise NotApplicableError(piece.inseparable)
-        wanted = (("item", 0), *piece.path)
-        slot = next(slot for path, slot in piece.main.outputs if path == wanted)
-        self._player.values = {slot: at(outputs, piece.path)}
+        read = frozenset().union(*(e.reads for e in piece.after))
+        used = [(p, s) for p, s in piece.main.outputs if s in read and p[0] == ("item", 0)]
+        player, player.values = self._player, {}
         try:
-            self._player.ask(piece, piece.after, batch)
+            if any(e.writes & read for e in piece.before):  # penalties on what earlier ones return
+                player.ask(piece, piece.before, batch)
+            player.values |= {slot: at(outputs, path[1:]) for path, slot in used}
+            player.ask(piece, piece.after, batch)
         except Exception as error:
             raise NotApplicableError(f"the loss refuses other outputs: {error}") from error
         return self._sum(piece)

@@ -33,6 +33,8 @@ class Piece:
         self.after = tuple(e for e in self.events if e not in before and e is not self.main)
         self.path, self.inseparable = self._separated()
         self.target = self._target()
+        fed = [name for name, given in self._called() if given is self.target and not _means(name)]
+        self.target_name = fed[0] if fed else "target"  # an autoencoder is fed its target
         self.given = self._named()
         self.inputs = self._inputs()
 
@@ -43,7 +45,7 @@ class Piece:
         return all(e.reads <= made for e in self.events)
 
     def _separated(self) -> tuple[Path, str]:
-        """Return the way to the output that the loss is computed from, or why there is none."""
+        """Return the way to the output that meets data (others make penalties), or why there is none."""
         if self.main is None:
             return (), self.why
         if self.main.writes & set(self.losses):
@@ -51,18 +53,23 @@ class Piece:
         if any(isinstance(x, Kept) for e in self.after for x in _inside(e)):
             return (), "a part of the loss lies in an attribute of the model"
         read = frozenset().union(*(e.reads for e in self.after))
-        if any(read & e.writes for e in self.before):
+        early = frozenset().union(*(e.writes for e in self.before)) & read
+        used = [(path, slot) for path, slot in self.main.outputs if slot in read]
+        if len(used) > 1 or early:
+            compared = _compared(self.after, {*early, *(slot for _, slot in used)})
+            early, used = early & compared, [entry for entry in used if entry[1] in compared]
+        if early:
             return (), "the loss is also computed from what an earlier module returns"
-        paths = [path for path, slot in self.main.outputs if slot in read]
-        if len(paths) != 1 or paths[0][:1] != (("item", 0),):
-            return (), f"the loss is computed from {len(paths)} outputs of the model"
-        return paths[0][1:], ""
+        if len(used) != 1 or used[0][0][:1] != (("item", 0),):
+            return (), f"the loss is computed from {len(used)} outputs of the model"
+        return used[0][0][1:], ""
 
     def _target(self) -> Given | None:
         """Return the data that meets the output first: in a function named after losses, or in any."""
         if self.main is None:
             return None
-        made, meeting = self.main.writes, []
+        own = {slot for path, slot in self.main.outputs if path == (("item", 0), *self.path)}
+        made, meeting = (self.main.writes if self.inseparable else own), []
         for event in self.after:
             if event.reads & made:
                 made = made | event.writes
@@ -83,7 +90,7 @@ class Piece:
     def _named(self) -> dict[str, Given]:
         """Return all the data of the piece, each tensor by one name."""
         found: dict[str, Given] = {}
-        target = [] if self.target is None else [("target", self.target)]
+        target = [] if self.target is None else [(self.target_name, self.target)]
         rest = [("data", x) for e in self.events for x in e.data]
         for name, given in (*target, *self._called(), *rest):
             if any(given is known for known in found.values()):
@@ -94,11 +101,7 @@ class Piece:
 
     def _inputs(self) -> tuple[str, ...]:
         called = {id(given) for name, given in self._called() if not _means(name)}
-        return tuple(
-            name
-            for name, given in self.given.items()
-            if id(given) in called and given is not self.target
-        )
+        return tuple(name for name, given in self.given.items() if id(given) in called)
 
 
 def pieces(recording: Recording) -> tuple[Piece, ...]:
@@ -151,6 +154,18 @@ def _leading(unit: Unit, losses: set[int]) -> Sequence[Event]:
         if not isinstance(e, Method)
         and (e in leading or (aside and isinstance(e, Call) and e.lasting))
     ]
+
+
+def _compared(events: Sequence[Event], slots: set[int]) -> frozenset[int]:
+    """Return which of these slots meet data that varies, by themselves or in what is made of them."""
+    made, found = {slot: {slot} for slot in slots}, set[int]()
+    for event in events:
+        of = set().union(*(made[slot] for slot in event.reads if slot in made))
+        if any(not bool((x.tensor == x.tensor.flatten()[:1]).all()) for x in event.data):
+            found |= of
+        for slot in event.writes if of else ():
+            made[slot] = made.get(slot, set()) | of
+    return frozenset(found)
 
 
 def _inside(event: Event) -> list[Any]:

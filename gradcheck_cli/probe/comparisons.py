@@ -13,6 +13,7 @@ from gradcheck_cli.probe.calls import Origin
 from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.picking import unreadable
+from gradcheck_cli.probe.policies import Weights
 from gradcheck_cli.probe.sites import calling_place, calling_places, user_site
 from gradcheck_cli.records.site import SourceSite
 
@@ -33,6 +34,7 @@ class Comparisons:
     blanked: bool = False  # something with a gradient was masked out whole
     backward_at: SourceSite | None = None
     blind: BlindTerms = field(init=False)
+    weights: Weights = field(default_factory=Weights)  # of what a policy chose
 
     def __post_init__(self) -> None:
         self.blind = BlindTerms(self.origin)
@@ -55,6 +57,7 @@ class Comparisons:
         if name in _MASKS and isinstance(result, torch.Tensor) and result.requires_grad:
             self.blanked = self.blanked or _is_blank(given, result)
         self.blind.saw(name, given, result)
+        self.weights.saw(name, args, result)
         if name in ops.LOSSES:
             call = losses.loss_call(function, args, kwargs, result, self._last)
         elif not outside or not isinstance(result, torch.Tensor) or not result.requires_grad:
@@ -73,6 +76,8 @@ class Comparisons:
                 call.made_by = self.makers(target)
             call.target_itself = None
             self.found.append(call)
+            if call.choice:
+                self.weights.picked(result)
 
     def backward_begins(self) -> None:
         """Another backward pass begins; after gradients were cleared it is the first."""

@@ -7,7 +7,9 @@ from statistics import median
 
 import torch
 
+from gradcheck_cli.probe.label_order import LabelOrder
 from gradcheck_cli.probe.losses import LossCall
+from gradcheck_cli.probe.policies import Directions
 from gradcheck_cli.probe.teachers import Teachers
 from gradcheck_cli.probe.terms import NEVER_NEGATIVE, Measured, Terms
 from gradcheck_cli.records.trace import OVER_THE_BATCH, LossFacts
@@ -47,6 +49,8 @@ class LossWatch:
     width: int | None = None
     classes: set[int] = field(default_factory=set)
     score_scale: float | None = None
+    directions: Directions = field(default_factory=Directions)
+    order: LabelOrder = field(default_factory=LabelOrder)
     _teachers: Teachers = field(default_factory=Teachers)
     _looked: int = 0  # steps with comparisons; of them:
     _policy: int = 0  # with log-probabilities of the model's own choices
@@ -157,6 +161,7 @@ class LossWatch:
         if not target.is_floating_point():
             valid = target[(target >= 0) & (target < self.width)]
             self.classes.update(torch.unique(valid).tolist())
+            self.order.saw(valid)
 
     def facts(self) -> LossFacts:
         """Return what was seen so far."""
@@ -177,6 +182,8 @@ class LossWatch:
             first_over_guess=self._first_over_guess(),
             broadcast=same_kind and self.kind in _ELEMENTWISE and _is_stretched(*shapes),
             score_scale=self.score_scale,
+            pushed_by_weights=self.directions.weights,
+            pushed_by_values=self.directions.values,
         )
 
     def _first_over_guess(self) -> float | None:

@@ -39,6 +39,7 @@ class LossCall:
     target_itself: torch.Tensor | None = None  # until it is known where it came from
     made_by: frozenset[int | str] = frozenset()  # layers and parameters that computed the target
     choice: bool = False  # it picks log-probabilities
+    push: torch.Tensor | None = None  # then: how hard the loss pushes each of them up
     reached: bool = False  # the backward pass came by
     arrived: bool = False  # a gradient, of whatever size
     unused: bool = False  # of several values only zeros, or no numbers, arrived
@@ -231,7 +232,7 @@ def _of_choices(
     weight = slope if logarithms else slope * values
     if not bool(weight.isfinite().all()):
         return
-    call.reached = True
+    call.reached, call.push = True, weight
     up, down = float(weight.clamp_min(0).sum()), float(-weight.clamp_max(0).sum())
     call.repels = down > 0.05 * (up + down)
     counting = weight[weight != 0]

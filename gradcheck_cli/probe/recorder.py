@@ -230,6 +230,7 @@ class Recorder:
                 cut = Cut(operation="no_grad", layer=path, at=sites[0])
                 self.cuts.setdefault(("no_grad", path), cut)
         self._loss.saw(tape.compared.found, tape.backward_value, self._behind)
+        self._loss.directions.look(tape.compared.found, tape.compared.weights)
         self.loss_habits.saw(tape.compared)
         self._loose.take(tape.loose)
         for cut in tape.cuts:

@@ -18,6 +18,7 @@ from gradcheck_cli.probe.calls import Call, Origin, Running, tensors_in
 from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.loose_ends import LooseEnds
 from gradcheck_cli.probe.origins import Origins
+from gradcheck_cli.probe.policies import Weights
 from gradcheck_cli.probe.sites import calling_place, user_site
 from gradcheck_cli.probe.teachers import Made, sources
 from gradcheck_cli.probe.units import Again
@@ -115,6 +116,7 @@ class Tape:
         """Nothing more is noted; no tensor is kept."""
         self.open = False
         self.compared.found.clear()
+        self.compared.weights = Weights()
         self.backward_value = None
         self._origins.clear()
         self._places.clear()

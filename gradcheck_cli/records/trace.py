@@ -136,6 +136,7 @@ class DataFacts:
     target_high: float | None = None
     nonfinite_targets: int = 0
     duplicate_inputs: float | None = None  # share of samples in a batch that equal another one
+    sorted_by_class: float | None = None  # classes in a batch / at random, where they come in rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +156,11 @@ class LossFacts:
     surrogate: str = ""  # why its size does not tell whether anything is learned
     first_over_guess: float | None = None  # the first loss of a classifier / of guessing among all
     broadcast: bool = False  # output and target had different shapes and were stretched
-    # Of the first scores that were compared with targets: rms of what sets the chances, which is the
-    # distance from the mean over classes (binary: from 0). None for other losses.
+    # Of the first scores: rms around the mean over classes (binary: around 0). None for other losses.
     score_scale: float | None = None
+    # Of a policy: cosine of pushes on choices with their weights, and with their worth beyond its estimate.
+    pushed_by_weights: float | None = None
+    pushed_by_values: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

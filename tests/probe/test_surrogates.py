@@ -159,3 +159,37 @@ def test_listening_between_steps_leaves_no_mode_behind() -> None:
     before = torch.overrides._get_current_function_mode_stack()
     facts_of(bootstrapped, follows=True)
     assert torch.overrides._get_current_function_mode_stack() == before
+
+
+def weighed(sign: float, *, valued: bool, written: str = "loss") -> Step:
+    """A policy's loss with an advantage; the minus stands before the loss, or before the advantage."""
+
+    def step(model: nn.Module, other: nn.Module) -> torch.Tensor:
+        policy = Categorical(logits=model(STATES))
+        action = policy.sample()
+        brought = (action == LABELS).float()
+        value = model(STATES + 1.0).mean(1)
+        advantage = brought - value.detach() if valued else brought - brought.mean()
+        if written == "loss":
+            loss = -sign * (policy.log_prob(action) * advantage).mean()
+        else:
+            loss = sign * (policy.log_prob(action) * -advantage).mean()
+        return loss + F.mse_loss(value, brought) if valued else loss
+
+    return step
+
+
+@pytest.mark.parametrize("valued", [False, True])
+@pytest.mark.parametrize("written", ["loss", "advantage"])
+def test_which_way_a_policy_is_moved_is_seen(valued: bool, written: str) -> None:
+    right = facts_of(weighed(1.0, valued=valued, written=written), follows=False)
+    turned = facts_of(weighed(-1.0, valued=valued, written=written), follows=False)
+    for facts, sign in ((right, 1.0), (turned, -1.0)):
+        cosine = facts.pushed_by_values if valued else facts.pushed_by_weights
+        assert cosine is not None
+        assert cosine * sign > 0.5
+
+
+def test_a_clipped_ratio_moves_choices_with_their_advantage() -> None:
+    facts = facts_of(clipped_ratio, follows=False)
+    assert facts.pushed_by_weights is None or facts.pushed_by_weights > 0.3

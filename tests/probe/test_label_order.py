@@ -1,0 +1,40 @@
+"""Sorted data is seen in the order of its labels."""
+
+import torch
+
+from gradcheck_cli.probe.label_order import LabelOrder
+
+
+def order(labels: torch.Tensor, size: int) -> LabelOrder:
+    """Go through the labels in batches."""
+    found = LabelOrder()
+    for batch in labels.split(size):
+        found.saw(batch)
+    return found
+
+
+LABELS = torch.arange(10).repeat_interleave(100)
+
+
+def test_classes_one_after_the_other_are_seen() -> None:
+    found = order(LABELS, 20)
+    assert found.spread is not None
+    assert found.spread < 0.2
+    assert found.changes < 0.25
+
+
+def test_shuffled_classes_are_all_in_a_batch() -> None:
+    found = order(LABELS[torch.randperm(1000, generator=torch.Generator().manual_seed(0))], 20)
+    assert found.spread is not None
+    assert found.spread > 0.9
+
+
+def test_batches_of_a_few_classes_each_come_in_no_rows() -> None:
+    chance = torch.Generator().manual_seed(0)
+    batches = [torch.randint(10, (2,), generator=chance).repeat_interleave(10) for _ in range(40)]
+    assert order(torch.cat(batches), 20).changes > 1 / 3
+
+
+def test_nothing_is_said_of_single_samples_or_of_one_class() -> None:
+    assert order(LABELS, 1).spread is None
+    assert order(torch.zeros(500, dtype=torch.long), 20).spread is None

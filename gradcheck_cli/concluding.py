@@ -55,7 +55,13 @@ def verdict(trace: Trace, judgment: Judgment, *, beside: bool = False) -> Verdic
     if state.state is State.UNKNOWN or len(trace.steps) < _FEW or judgment.crashed:
         return Verdict.UNSURE
     well = state.better or state.state is State.UNRATED
-    return Verdict.HEALTHY if well and not _open(trace) else Verdict.UNSURE
+    well = well and not _open(trace) and _turned(judgment.findings) is None
+    return Verdict.HEALTHY if well else Verdict.UNSURE
+
+
+def _turned(findings: Sequence[Finding]) -> Finding | None:
+    """Return the note that a loss may go the wrong way, which nothing but its author can decide."""
+    return next((f for f in findings if f.name == "wrong-direction"), None)
 
 
 def _open(trace: Trace) -> bool:
@@ -90,6 +96,8 @@ def headline(
         learns = later is not None and later.outcome is Outcome.FINE
         after = f"; {later.said}" if later is not None and learns else ""
         return f"Nothing wrong: gradients reach all layers and {telling.clause(state)}{after}."
+    if found is Verdict.UNSURE and (turned := _turned(findings)):
+        return f"Nothing is wrong with the gradients, but one thing is open. {turned.message}"
     if found is Verdict.UNSURE:
         longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
         decided = telling.decider(state, longer, trace.taken)

@@ -2,7 +2,12 @@
 
 from gradcheck_cli import plugins
 from gradcheck_cli.causes.base import CauseRule
-from gradcheck_cli.causes.of_data import degenerate_data, labels_without_signal, unnormalized_input
+from gradcheck_cli.causes.of_data import (
+    degenerate_data,
+    labels_without_signal,
+    unnormalized_input,
+    unshuffled_data,
+)
 from gradcheck_cli.causes.of_depth import depth_without_normalization, long_recurrence
 from gradcheck_cli.causes.of_experiments import OF_EXPERIMENTS
 from gradcheck_cli.causes.of_factors import constant_factor
@@ -59,6 +64,7 @@ CAUSES: tuple[CauseRule, ...] = (
     unnormalized_input,
     degenerate_data,
     labels_without_signal,
+    unshuffled_data,
     *OF_EXPERIMENTS,
 )
 

@@ -27,7 +27,7 @@ REPLACED_BY = {
 # Experiments that change one thing: their number is the share of the loss that the change restores.
 CURES = frozenset(
     "rate-lower rate-higher without-decay without-dropout without-penalty standardized-inputs "
-    "standardized-targets fitting-output redrawn-weights smaller-scores two-changes".split()
+    "standardized-targets fitting-output nonlinear-layers redrawn-weights smaller-scores two-changes".split()
 )
 # Experiments that trained with the change, and saw it learn.
 TRAINED = CURES | {"lasting"}

@@ -8,6 +8,8 @@ from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.base import number
 
+SORTED = 0.5  # of the classes that a batch would hold at random; as the rule on data has it
+
 
 @cause(
     "unnormalized-input",
@@ -71,6 +73,22 @@ def degenerate_data(seen: Evidence) -> Support | None:
     )
     said = next((sentence for holds, sentence in facts if holds), None)
     return fact(said) if said and seen.findings else None
+
+
+@cause("unshuffled-data", "degenerate-data stalled-loss update-too-large")
+def unshuffled_data(seen: Evidence) -> Support | None:
+    """The data is sorted by class: each batch undoes what the one before has taught.
+
+    Speaks for it  batches hold far fewer classes than at random, and they come one after the other.
+    Against it     tasks that are learned one after the other on purpose.
+    Sources        McCloskey & Cohen 1989 (interference); Bottou 2012, Stochastic gradient descent tricks, sec. 3.
+    """
+    spread = seen.trace.data.sorted_by_class
+    if spread is None or spread >= SORTED:
+        return None
+    return fact(
+        f"batches hold {number(100 * spread)} % of the classes that they would hold at random"
+    )
 
 
 @cause(

@@ -1,9 +1,15 @@
 """Causes that an experiment names: they are so or not, and nothing is weighed."""
 
+from dataclasses import replace
+
 from gradcheck_cli.causes.base import CauseRule, Evidence, Support, cause
 from gradcheck_cli.causes.examined import grade, supporting
+from gradcheck_cli.features.mismatch import CHANCES
+from gradcheck_cli.features.turned import turned
 from gradcheck_cli.records.diagnosis import Basis
 
+SUSPECTED = 0.7  # of what is so, and is a mistake unless its numbers are costs
+UNPROVEN = 0.5  # of what is so, and was not shown to matter
 FACT = 0.98  # of what is so or not, and explains away labels of which nothing can be learned
 
 
@@ -30,9 +36,13 @@ def flipped_loss(seen: Evidence) -> Support | None:
     """The loss rewards mistakes: a flipped sign, or smoothing or weights that turn it over.
 
     Speaks for it  outputs made from the targets cost more when they are right than when they are wrong.
-    Against it     an optimizer that maximizes: both together cancel out.
+                   A policy's choices become rarer when they went better than expected.
+    Against it     an optimizer that maximizes: both together cancel out. Costs in place of rewards.
     Sources        Gneiting & Raftery 2007, sec. 2.
     """
+    policy = turned(seen.trace)
+    if policy is not None:
+        return Support(SUSPECTED, (policy[1],), basis=Basis.FACT)
     return named(seen, "flipped-loss")
 
 
@@ -44,7 +54,20 @@ def loss_without_bound(seen: Evidence) -> Support | None:
     Against it     critics and surrogates, whose loss has no target.
     Sources        Gneiting & Raftery 2007, sec. 2.
     """
-    return named(seen, "loss-without-bound")
+    found = named(seen, "loss-without-bound")
+    kind, high, low = (
+        seen.trace.loss.kind or "",
+        seen.trace.data.target_high,
+        seen.trace.data.target_low,
+    )
+    outside = high is not None and low is not None and (high > CHANCES[1] or low < CHANCES[0])
+    if found is None and outside and kind.startswith("binary_cross_entropy"):
+        return Support(
+            FACT,
+            (f"{kind} falls without end for targets of {low:.3g} to {high:.3g}",),
+            basis=Basis.FACT,
+        )
+    return found
 
 
 @cause("gradient-ascent", "wrong-direction diverging-loss non-finite stalled-loss update-too-large")
@@ -198,6 +221,35 @@ def attention_scale(seen: Evidence) -> Support | None:
     return named(seen, "attention-scale")
 
 
+@cause("no-nonlinearity", "stalled-loss held-back vanishing-gradient")
+def no_nonlinearity(seen: Evidence) -> Support | None:
+    """Nothing nonlinear lies between the layers: together they are worth a single one.
+
+    Speaks for it  the output of a sum of inputs is the sum of the outputs, and with a ReLU between the layers
+                   the same run learns.
+    Against it     a run that learns no better then, or with another rate.
+    Sources        Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 6.1 (XOR).
+    """
+    cured = named(seen, "no-nonlinearity")
+    linear = seen.trace.answer("superposition")
+    if linear is None or "no-nonlinearity" not in linear.supports:
+        return cured
+    if cured is None:  # a fact, of which it was not shown that it matters
+        return Support(UNPROVEN, (linear.said,))
+    return replace(cured, reasons=(*cured.reasons, linear.said))
+
+
+@cause("state-not-carried", "cut-gradient stalled-loss")
+def state_not_carried(seen: Evidence) -> Support | None:
+    """A recurrent network begins anew at each position: nothing is remembered.
+
+    Speaks for it  the positions before make no difference to an output.
+    Against it     networks that are not recurrent.
+    Sources        Elman 1990, doi:10.1207/s15516709cog1402_1.
+    """
+    return named(seen, "state-not-carried")
+
+
 OF_EXPERIMENTS: tuple[CauseRule, ...] = (
     flipped_loss,
     loss_without_bound,
@@ -214,4 +266,6 @@ OF_EXPERIMENTS: tuple[CauseRule, ...] = (
     penalty_too_strong,
     target_scale,
     attention_scale,
+    no_nonlinearity,
+    state_not_carried,
 )

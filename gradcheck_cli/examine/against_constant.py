@@ -11,10 +11,13 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant
 from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
+from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
 
+ALIKE = 2.0  # at the start they differ by the batches and by chance
 MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
 
 
@@ -63,7 +66,9 @@ def against_constant(scene: Scene) -> Iterator[Said]:
 
     Procedure  the constant is searched under the user's own loss, at each output position (the same for
                all positions of a sequence of classes), with what else the loss holds, such as penalties,
-               as it is now; the model is measured on the same batches in training and in evaluation mode.
+               as it is now; where the loss is not made of one output (two views of a sample, for instance) it
+               is the constant of the comparisons that were observed. The model is measured on the same batches
+               in training and in evaluation mode.
     Answers    fine: at least 12 % below the constant, beyond three standard errors over batches. Wrong:
                not below it. Noted: between the two.
     Costs      four passes over the fixed batches, and some hundred evaluations of the loss alone.
@@ -95,11 +100,32 @@ def measured(scene: Scene) -> Reference:
         with evaluating(subject.model):
             evaluation = losses(subject)
     sound = all(map(isfinite, (*training, *evaluation)))
-    with subject.at("now" if sound else "start"), evaluating(subject.model):
-        with torch.no_grad():
-            raw = [subject.outputs(batch) for batch in subject.batches]
-        constant = best_constant(subject, raw)
-    return Reference(constant, start, training, least(subject, raw), evaluation)
+    bottom: float | None = None
+    try:
+        with subject.at("now" if sound else "start"), evaluating(subject.model):
+            with torch.no_grad():
+                raw = [subject.outputs(batch) for batch in subject.batches]
+            constant, bottom = best_constant(subject, raw), least(subject, raw)
+    except NotApplicableError:
+        known = _observed_constant(scene.trace, start)
+        if known is None:
+            raise
+        constant = Constant([known] * len(start), None)
+    return Reference(constant, start, training, bottom, evaluation)
+
+
+def _observed_constant(trace: Trace, start: list[float]) -> float | None:
+    """Return what a constant loses by the comparisons in the loss; None where that is not its unit.
+
+    The loss of the same batches has to be what was observed in the first steps, to a factor of `ALIKE`:
+    a loss may be added up of several, of which the running one is a part.
+    """
+    level, seen = trace.loss.baseline, trace.losses[: len(start)]
+    if level is None or level <= 0 or trace.loss.surrogate or not seen:
+        return None
+    first, again = mean(seen), mean(start)
+    alike = isfinite(first) and isfinite(again) and first > 0 and again > 0
+    return level if alike and 1 / ALIKE < first / again < ALIKE else None
 
 
 def judged(reference: Reference, now: list[float], constant: list[float] | None = None) -> Said:

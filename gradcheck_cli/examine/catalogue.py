@@ -20,6 +20,8 @@ from gradcheck_cli.examine.samples_in_loss import samples_in_loss
 from gradcheck_cli.examine.samples_in_model import samples_in_model
 from gradcheck_cli.examine.sees_target import sees_target
 from gradcheck_cli.examine.step_descends import step_descends
+from gradcheck_cli.examine.superposition import superposition
+from gradcheck_cli.examine.through_time import through_time
 from gradcheck_cli.examine.unseen_data import unseen_data
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -34,10 +36,12 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     sees_target,
     order_counts,
     padding_counts,
+    through_time,
     modes_agree,
     input_scales,
     attention_scores,
     longer,
+    superposition,
     unseen_data,
     lasting,
     pulls,

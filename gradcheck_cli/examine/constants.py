@@ -26,11 +26,13 @@ class Constant:
     """The best constant prediction: what it costs on each fixed batch, and what it is."""
 
     losses: list[float]
-    value: Tensor
+    value: Tensor | None  # None where only its loss is known
 
 
 def repriced(subject: Subject, constant: Constant) -> list[float]:
     """Return what the constant costs at the present weights, which penalties depend on."""
+    if constant.value is None:
+        return constant.losses
     found = []
     with torch.no_grad():
         for batch in subject.batches:

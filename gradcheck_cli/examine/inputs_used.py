@@ -1,7 +1,6 @@
 """Does the model use its inputs?"""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from math import isfinite
 
 import torch
@@ -9,11 +8,10 @@ from torch import Tensor
 
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import evaluating, without_dropout
+from gradcheck_cli.examine.passes_over import drawn_alike, quietly
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.targets.randomness import seed_everything
 
 NONE = 1e-6  # of the spread of outputs: nothing but rounding
 
@@ -36,13 +34,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     if not differing:
         raise NotApplicableError("all samples of a batch have the same inputs")
     effects: dict[str, float] = {}
-    with ExitStack() as stack:
-        stack.enter_context(subject.at("now"))
-        stack.enter_context(evaluating(subject.model))
-        stack.enter_context(without_dropout())
-        stack.enter_context(torch.no_grad())
-        seed_everything(0)  # a model that draws noise draws the same each time
-        before = subject.main(subject.outputs(batch)).float()
+    with quietly(subject):
+        before = drawn_alike(subject, batch)
         for name, tensor in differing.items():
             effect = _effect(scene, before, name, tensor)
             if effect is not None:
@@ -67,9 +60,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
 def _effect(scene: Scene, before: Tensor, name: str, tensor: Tensor) -> float | None:
     """Return the largest change of outputs, relative to their size; None where the model refuses."""
     subject = scene.subject
-    seed_everything(0)
     try:
-        after = subject.main(subject.outputs(subject.batches[0], {name: tensor})).float()
+        after = drawn_alike(subject, subject.batches[0], {name: tensor})
     except GradcheckError:
         return None
     if after.shape != before.shape:

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_step, real
+from gradcheck_cli.examine.passes_over import hooked
 from gradcheck_cli.examine.snapshot import Snapshot, restored
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
 from gradcheck_cli.targets.calling import TARGET_NAMES, Arranged, forward_names, main_output
@@ -151,11 +152,8 @@ class TargetSubject:
 
     def _seen_by_whole(self, batch: Any) -> Any:
         seen: list[Any] = []
-        handle = self.model.register_forward_hook(lambda _m, _i, output: seen.append(output))
-        try:
+        with hooked([self.model], lambda _m, _i, output: seen.append(output)):
             self.objective.compute(self.model, batch)
-        finally:
-            handle.remove()
         if len(seen) != 1:
             raise NotApplicableError(f"the loss calls the model {len(seen)} times for a batch")
         return seen[0]

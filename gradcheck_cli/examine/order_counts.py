@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.passes_over import quietly
 from gradcheck_cli.examine.sequences import (
     CHANGE,
-    Tokens,
+    Entries,
     change,
     outputs_of,
     per_position,
-    quietly,
     tokens_of,
 )
 from gradcheck_cli.records.examination import Outcome
@@ -65,7 +65,7 @@ def order_counts(scene: Scene) -> Iterator[Said]:
     )
 
 
-def _looks_around(scene: Scene, tokens: Tokens, before: Tensor, spread: float) -> bool:
+def _looks_around(scene: Scene, tokens: Entries, before: Tensor, spread: float) -> bool:
     """Does another last token change the outputs of the positions before it?"""
     other = tokens.values.clone()
     other[:, -1] = other[:, -1].roll(1, 0)

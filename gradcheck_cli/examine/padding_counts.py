@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.passes_over import quietly
 from gradcheck_cli.examine.sequences import (
     CHANGE,
-    Tokens,
+    Entries,
     outputs_of,
     per_position,
-    quietly,
     tokens_of,
 )
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
@@ -69,7 +69,7 @@ def _lengths(values: Tensor) -> Tensor:
     return lengths
 
 
-def _counting(subject: Subject, tokens: Tokens, lengths: Tensor) -> Tensor:
+def _counting(subject: Subject, tokens: Entries, lengths: Tensor) -> Tensor:
     """Return for each sample and position from the second on whether another token there counts."""
     before = outputs_of(subject, tokens)
     spread, width = float(before.std()), tokens.values.shape[1]

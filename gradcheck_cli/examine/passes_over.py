@@ -1,7 +1,7 @@
 """Ways of running a model over the fixed batches: modes, dropout off, and what they cost."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from math import sqrt
 from statistics import mean, stdev
 from typing import Any
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from gradcheck_cli.examine.subject import Subject
+from gradcheck_cli.examine.subject import Moment, Subject
+from gradcheck_cli.targets.randomness import seed_everything
 
 _DROPOUTS: frozenset[Callable[..., Any]] = frozenset(
     {
@@ -62,6 +63,34 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+@contextmanager
+def quietly(subject: Subject, *, gradients: bool = False, moment: Moment = "now") -> Iterator[None]:
+    """Look at the model, as it is now or was at the start: evaluation mode, no dropout, and no gradients unless they are wanted."""
+    with ExitStack() as stack:
+        stack.enter_context(subject.at(moment))
+        stack.enter_context(evaluating(subject.model))
+        stack.enter_context(without_dropout())
+        stack.enter_context(torch.set_grad_enabled(gradients))
+        yield
+
+
+@contextmanager
+def hooked(modules: Iterable[nn.Module], hook: Callable[..., Any]) -> Iterator[None]:
+    """Call `hook` after each forward pass of these modules."""
+    handles = [module.register_forward_hook(hook) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def drawn_alike(subject: Subject, batch: Any, inputs: Mapping[str, Tensor] | None = None) -> Tensor:
+    """Return the main output; a model that draws noise draws the same each time."""
+    seed_everything(0)
+    return subject.main(subject.outputs(batch, inputs)).float()
+
+
 def losses(subject: Subject) -> list[float]:
     """Return the loss of each fixed batch, in the modes that the model is in."""
     with torch.no_grad():
@@ -73,8 +102,3 @@ def paired(better: list[float], than: list[float]) -> tuple[float, float]:
     gaps = [b - a for a, b in zip(better, than, strict=True)]
     error = stdev(gaps) / sqrt(len(gaps)) if len(gaps) > 1 else 0.0
     return mean(gaps), 3 * error
-
-
-def first_dimension(tensor: Tensor) -> int:
-    """Return how many samples a tensor holds."""
-    return len(tensor) if tensor.ndim else 0

@@ -37,6 +37,7 @@ Tried = tuple[float, Variant]
     standardized_targets="Does it learn when targets are standardized?",
     fitting_output="Does it learn when outputs are brought into the loss's domain?",
     smaller_scores="Does it learn when its outputs begin small?",
+    nonlinear_layers="Does it learn with nonlinearities between its layers?",
     redrawn_weights="Does it learn from other initial weights?",
     two_changes="Which two changes together let the run learn?",
 )
@@ -44,8 +45,10 @@ def replays(scene: Scene) -> Iterator[Said]:
     """Train from the start again, a short while, with one thing changed at a time.
 
     Procedure  60 steps on the same batches, unchanged and with: the learning rate x 0.1 (x 0.01 without
-               an adaptive optimizer, x 0.001 where it diverges), x 10 and x 100; no weight decay; no dropout; the gradient of the data term alone; inputs standardized;
-               targets standardized; outputs through the function that the loss expects; initial weights drawn
+               an adaptive optimizer, x 0.001 where it diverges), x 10 and x 100; no weight decay; no
+               dropout; the gradient of the data term alone; inputs standardized; targets standardized; a
+               ReLU between layers that have nothing nonlinear between them; outputs through the function
+               that the loss expects; initial weights drawn
                anew; outputs of deviation 1 where the first loss is large. Where none helps, the best four in pairs.
     Answers    wrong: with the change the loss of the fixed batches ends clearly below the best constant
                (12 % of what can be gained) and clearly below the unchanged run: what was changed keeps the

@@ -1,7 +1,6 @@
 """Does the output of a sample depend on the other samples?"""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
@@ -9,15 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import evaluating, without_dropout
-from gradcheck_cli.examine.subject import NotApplicableError
-from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.targets.randomness import seed_everything
 from gradcheck_cli.targets.wording import tensors_in
 
 CHANGE = 1e-3  # of an output, relative to the spread of outputs: far above rounding in float32
 FEWEST = 4  # samples
+_OF_SEQUENCES = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
 
 
 @experiment("samples-in-model", "Is a sample's output independent of the other samples?")
@@ -45,23 +44,20 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
     changed = {name: _with_other_middle(t) for name, t in named.items() if t.ndim}
     if all(torch.equal(changed[name], named[name]) for name in changed):
         raise NotApplicableError("all samples are alike")
-    with ExitStack() as stack:
-        stack.enter_context(subject.at("now"))
-        stack.enter_context(evaluating(subject.model))
-        stack.enter_context(without_dropout())
-        stack.enter_context(torch.no_grad())
+    with quietly(subject):
         before, layers = _outputs(scene, batch, None)
         after, others = _outputs(scene, batch, changed)
-    output, moved = before, _moved(before, after, size)
+    moved = _moved(before, after, size)
     if moved is None:
         raise NotApplicableError("outputs are not counted by samples")
     if moved <= CHANGE:
         yield Said(outcome=Outcome.FINE, said="outputs of the other samples stay as they were")
         return
-    coupled = next((a for a in scene.answers if a.name == "samples-in-loss"), None)
-    by_design = (output.ndim > 1 and output.shape[1] == size) or _is_coupled(coupled)
+    loss = scene.answer("samples-in-loss")
+    coupled = loss is not None and loss.outcome is Outcome.NOTED
+    by_design = (before.ndim > 1 and before.shape[1] == size) or coupled
     where = _first_that_mixes(layers, others, size)
-    known = subject.collated and not by_design
+    known = not by_design and (subject.collated or _are_samples(subject, named, size))
     yield Said(
         outcome=Outcome.WRONG if known else Outcome.NOTED,
         said=f"exchanging one sample changes the other samples' outputs by {number(100 * moved)} % of their spread"
@@ -74,8 +70,15 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
     )
 
 
-def _is_coupled(answer: Answer | None) -> bool:
-    return answer is not None and answer.outcome is Outcome.NOTED
+def _are_samples(subject: Subject, named: Mapping[str, Tensor], size: int) -> bool:
+    """Has each row a target, in batches that differ? The same rows each time are one whole, as in a graph."""
+    target = subject.targets(subject.batches[0])
+    each = isinstance(target, Tensor) and target.ndim == 1 and len(target) == size
+    ordered = any(isinstance(m, _OF_SEQUENCES) for m in subject.model.modules())
+    alone = any(t.ndim < (3 if ordered and t.is_floating_point() else 2) for t in named.values())
+    last = subject.inputs(subject.batches[-1])
+    same = all(n in last and torch.equal(t, last[n]) for n, t in named.items())
+    return each and not alone and not same  # `alone`: the rows are those of a single sequence
 
 
 def _refuse_batch_statistics(model: nn.Module) -> None:
@@ -101,21 +104,15 @@ def _outputs(
     """Return the main output and the first output tensor of every layer."""
     subject, seen = scene.subject, dict[str, Tensor]()
 
-    def note(name: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            tensors = tensors_in(output)
-            if tensors and name not in seen:
-                seen[name] = tensors[0].detach().clone()
+    names = {module: name for name, module in subject.model.named_modules() if name}
 
-        return hook
+    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+        tensors = tensors_in(output)
+        if tensors and names[module] not in seen:
+            seen[names[module]] = tensors[0].detach().clone()
 
-    seed_everything(0)  # a model that draws noise draws the same each time
-    handles = [m.register_forward_hook(note(n)) for n, m in subject.model.named_modules() if n]
-    try:
-        return subject.main(subject.outputs(batch, inputs)).float(), seen
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked(names, note):
+        return drawn_alike(subject, batch, inputs), seen
 
 
 def _moved(before: Tensor, after: Tensor, size: int) -> float | None:

@@ -1,31 +1,33 @@
 """What the experiments on sequences share: tokens, and outputs with some of them exchanged."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from gradcheck_cli.examine.passes_over import evaluating, without_dropout
+from gradcheck_cli.examine.passes_over import drawn_alike
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
-from gradcheck_cli.targets.randomness import seed_everything
 
 SHORTEST = 4
 CHANGE = 1e-4  # of the spread of outputs: above rounding in float32
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens of a batch [samples, positions], by the name of their argument."""
+class Entries:
+    """Entries of sequences [samples, positions, ...] or [positions, samples, ...], by their argument's name."""
 
     name: str
     batch: Any
     values: Tensor
+    axis: int = 1  # of positions: 0 or 1
+
+    @property
+    def length(self) -> int:
+        """How many positions there are."""
+        return self.values.shape[self.axis]
 
 
-def tokens_of(subject: Subject) -> Tokens:
+def tokens_of(subject: Subject) -> Entries:
     """Return the first batch's tokens; raises NotApplicableError where no input holds any."""
     batch = subject.batches[0]
     for name, tensor in subject.inputs(batch).items():
@@ -36,33 +38,21 @@ def tokens_of(subject: Subject) -> Tokens:
             and tensor.shape[1] >= SHORTEST
             and tensor.unique().numel() > 3
         ):
-            return Tokens(name, batch, tensor)
+            return Entries(name, batch, tensor)
     raise NotApplicableError("no input is a sequence of tokens")
 
 
-@contextmanager
-def quietly(subject: Subject) -> Iterator[None]:
-    """Look at the model as it is now: evaluation mode, no dropout, no gradients."""
-    with ExitStack() as stack:
-        stack.enter_context(subject.at("now"))
-        stack.enter_context(evaluating(subject.model))
-        stack.enter_context(without_dropout())
-        stack.enter_context(torch.no_grad())
-        yield
-
-
-def outputs_of(subject: Subject, tokens: Tokens, values: Tensor | None = None) -> Tensor:
+def outputs_of(subject: Subject, tokens: Entries, values: Tensor | None = None) -> Tensor:
     """Return the main output for other tokens in their place, positions second."""
     inputs = None if values is None else {tokens.name: values}
-    seed_everything(0)  # a model that draws noise draws the same each time
-    found = subject.main(subject.outputs(tokens.batch, inputs)).float()
+    found = drawn_alike(subject, tokens.batch, inputs)
     length = tokens.values.shape[1]
     if found.ndim == 3 and found.shape[2] == length != found.shape[1]:
         return found.transpose(1, 2)  # classes come before positions, as cross_entropy takes them
     return found
 
 
-def per_position(output: Tensor, tokens: Tokens) -> bool:
+def per_position(output: Tensor, tokens: Entries) -> bool:
     """Is there an output for each position?"""
     return output.ndim >= 2 and output.shape[:2] == tokens.values.shape
 

@@ -1,37 +1,20 @@
 """Sequences whose targets are their own next entries, however inputs and targets are laid out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from gradcheck_cli.examine.sequences import SHORTEST
+from gradcheck_cli.examine.passes_over import drawn_alike
+from gradcheck_cli.examine.sequences import SHORTEST, Entries
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
-from gradcheck_cli.targets.randomness import seed_everything
 
 AGREE = 0.9  # of the positions whose target is the next entry
 VARIED = 3  # different entries at least; fewer agree by chance
 
 
-@dataclass(frozen=True, slots=True)
-class Shifted:
-    """An input [samples, positions, ...] or [positions, samples, ...] whose next entries are the targets."""
-
-    name: str
-    batch: Any
-    values: Tensor
-    axis: int  # of positions: 0 or 1
-
-    @property
-    def length(self) -> int:
-        """How many positions there are."""
-        return self.values.shape[self.axis]
-
-
-def shifted(subject: Subject) -> Shifted:
-    """Return the input whose next entries the targets of the first batch are.
+def shifted(subject: Subject, ahead: int = 1) -> Entries:
+    """Return the input whose next entries the targets of the first batch are; or, 0 `ahead`, itself.
 
     Raises NotApplicableError where there is none.
     """
@@ -43,14 +26,17 @@ def shifted(subject: Subject) -> Shifted:
         if x.ndim < 2 or x.is_complex() or x[:64].unique().numel() <= VARIED:
             continue
         for axis in (1, 0):
-            if x.shape[axis] >= SHORTEST and _is_next(target, x, axis):
-                return Shifted(name, batch, x, axis)
+            if x.shape[axis] >= SHORTEST and _is_next(target, x, axis, ahead):
+                return Entries(name, batch, x, axis)
     raise NotApplicableError("the targets are not the next entries of an input")
 
 
-def _is_next(target: Tensor, x: Tensor, axis: int) -> bool:
+def _is_next(target: Tensor, x: Tensor, axis: int, ahead: int) -> bool:
     """Are the targets, in any shape of this size, what follows in the input, and not the input itself?"""
     length = x.shape[axis]
+    if not ahead:
+        same = target.numel() == x.numel() and not x.is_floating_point()
+        return same and _agreement(target.reshape(x.shape), x) == 1
     now, following = x.narrow(axis, 0, length - 1), x.narrow(axis, 1, length - 1)
     for steps in (length, length - 1):
         shape = list(x.shape)
@@ -59,6 +45,24 @@ def _is_next(target: Tensor, x: Tensor, axis: int) -> bool:
             aligned = target.reshape(shape).narrow(axis, 0, length - 1)
             return _agreement(aligned, following) >= AGREE > _agreement(aligned, now)
     return False
+
+
+def column_of_targets(subject: Subject) -> str:
+    """Return which column of an input holds the targets of all fixed batches; empty where none does."""
+    batches = subject.batches
+    targets = [subject.targets(batch) for batch in batches]
+    if not all(isinstance(t, Tensor) and t.ndim and t.numel() == len(t) for t in targets):
+        return ""
+    target = torch.cat([t.flatten() for t in targets])
+    if target.unique().numel() < VARIED:
+        return ""
+    for name, first in subject.inputs(batches[0]).items():
+        tables = [subject.inputs(batch)[name] for batch in batches]
+        if first.ndim == 2 and first.is_floating_point() and sum(map(len, tables)) == len(target):
+            same = (torch.cat(tables) == target[:, None]).all(0).nonzero()
+            if len(same) and first.shape[1] > 1:
+                return f"column {int(same[0])} of {name}"
+    return ""
 
 
 def _agreement(target: Tensor, entries: Tensor) -> float:
@@ -71,15 +75,13 @@ def _agreement(target: Tensor, entries: Tensor) -> float:
     return float((target == entries)[counted].float().mean()) if bool(counted.any()) else 0.0
 
 
-def outputs_at(subject: Subject, sequence: Shifted, values: Tensor | None = None) -> Tensor:
+def outputs_at(subject: Subject, sequence: Entries, values: Tensor | None = None) -> Tensor:
     """Return the main output [samples, positions, ...] for these entries.
 
     Raises NotApplicableError where there is no output at each position.
     """
     inputs = None if values is None else {sequence.name: values}
-    seed_everything(0)  # a model that draws noise draws the same each time
-    found = subject.main(subject.outputs(sequence.batch, inputs)).float()
-    for laid_out in _layouts(found, sequence.values):
+    for laid_out in _layouts(drawn_alike(subject, sequence.batch, inputs), sequence.values):
         return laid_out if sequence.axis == 1 else laid_out.transpose(0, 1)
     raise NotApplicableError("there is no output at each position")
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.examine.changing import Changing
+from gradcheck_cli.examine.passes_over import hooked
 from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.targets.wording import map_tensors
 
@@ -59,11 +60,8 @@ def outputs_of(model: nn.Module) -> Iterator[list[Tensor]]:
     def note(_: nn.Module, __: Any, output: Any) -> None:
         found.extend([t for t in tensors_in(output) if t.is_floating_point()][:1])
 
-    handle = model.register_forward_hook(note)
-    try:
+    with hooked([model], note):
         yield found
-    finally:
-        handle.remove()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.passes_over import without_dropout
 from gradcheck_cli.examine.subject import Subject
+from gradcheck_cli.examine.superposition import bent, hidden
 from gradcheck_cli.examine.variant import Variant
 from gradcheck_cli.features.progress import State
 from gradcheck_cli.records.trace import Layer, Role
@@ -44,6 +45,11 @@ def variants(scene: Scene) -> Iterator[Variant]:
         )
     yield from _of_loss(scene)
     yield from _smaller(scene)
+    linear = scene.answer("superposition")
+    if linear is not None and linear.supports:
+        bend = partial(bent, hidden(scene)[:-1])
+        words = "with a ReLU between the layers"
+        yield Variant("nonlinear-layers", words, linear.supports, around=bend)
     yield from _rates(scene)
     yield from _redrawn(scene)
 
@@ -90,9 +96,9 @@ def _of_loss(scene: Scene) -> Iterator[Variant]:
     """Changes of what the loss is computed from."""
     subject = scene.subject
     with subject.at("start"):
-        with torch.no_grad():
-            raw = subject.outputs(subject.batches[0])
-        penalized = subject.loss(raw, subject.batches[0]).requires_grad
+        raw = subject.outputs(subject.batches[0])
+        apart = subject.with_main(raw, subject.main(raw).detach())
+        penalized = subject.loss(apart, subject.batches[0]).requires_grad
     if penalized:
         yield Variant(
             "without-penalty",

@@ -57,6 +57,19 @@ ADVICE: dict[str, tuple[str, str]] = {
         "Take the hook away, or let it hand on gradients of about the size it is given.",
         "handle.remove()  # what register_hook(...) returned",
     ),
+    "unshuffled-data": (
+        "Shuffle the data: it is sorted by class.",
+        "loader = DataLoader(data, batch_size=32, shuffle=True)",
+    ),
+    "no-nonlinearity": (
+        "Put a nonlinearity between the layers: without one they are worth a single layer.",
+        "nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Linear(b, c))  # none behind the last one",
+    ),
+    "state-not-carried": (
+        "Hand the state of a position on to the next one.",
+        "state = torch.zeros(len(x), width)   # once, before the loop\n"
+        "for t in range(x.shape[1]):\n    state = self.cell(x[:, t], state)",
+    ),
     "penalty-too-strong": (
         "Weigh the penalty less: it pulls harder than the data.",
         "loss = loss_fn(output, target) + 1e-5 * penalty",
@@ -78,6 +91,9 @@ ADVICE: dict[str, tuple[str, str]] = {
         "evaluation-statistics",
         "attention-scale",
         "gradient-hook",
+        "no-nonlinearity",
+        "unshuffled-data",
+        "state-not-carried",
         "penalty-too-strong",
     ),
     risk=REVIEW,

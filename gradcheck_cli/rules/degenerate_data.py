@@ -18,48 +18,58 @@ from gradcheck_cli.rules.base import (
 
 @rule("GC701", "degenerate-data")
 def degenerate_data(
-    trace: Trace, *, constant: float = CONSTANT, duplicates: float = 0.9, peak: float = 100.0
+    trace: Trace,
+    *,
+    constant: float = CONSTANT,
+    duplicates: float = 0.9,
+    peak: float = 100.0,
+    sorted_below: float = 0.5,
 ) -> Iterator[Hit]:
     """The data can not be learned from: constant inputs, one class, or values of a wild scale.
 
     Measures  the share of input features that never vary, the share of repeated samples in a batch, the
-              number of classes among the targets, and the largest input relative to 1.
-    Reports   shares above `constant` or `duplicates`; a single class; inputs above `peak` (a note).
+              number of classes among the targets, those in a batch against a batch drawn at random, and the
+              largest input relative to 1.
+    Reports   shares above `constant` or `duplicates`; a single class; fewer than `sorted_below` of the classes
+              in batches, one class after the other; inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.
-    Severity  error; note for a wild scale, which GC202 and the causes judge by its effect.
+    Severity  error; warning for sorted classes while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
     Not for   batches of fewer than four samples.
     Sources   LeCun et al. 1998, Efficient BackProp, sec. 4.3 (normalizing the inputs).
     """
-    data = trace.data
+    data, fine = trace.data, progress(trace).fine
     if data.batch_size is None or data.batch_size < 4:
         raise CannotTellError("batches of fewer than four samples")
-    state = progress(trace)
     for share, limit, what in (
         (data.constant_features, constant, "of the input features never vary"),
         (data.duplicate_inputs, duplicates, "of the samples in a batch repeat another one"),
     ):
-        if share is not None and share > limit and not state.fine:
-            yield Hit(
-                severity=Severity.ERROR,
-                confidence=Confidence.HIGH,
-                message=f"{number(100 * share)} % {what}.",
-                evidence=(Evidence(f"share {what}", share, limit),),
-            )
+        if share is not None and share > limit and not fine:
+            yield _hit(f"{number(100 * share)} % {what}.", f"share {what}", share, limit)
             return
     if data.classes_seen == 1 and _has_classes(trace):
-        yield Hit(
-            severity=Severity.ERROR,
-            confidence=Confidence.HIGH,
-            message="All targets seen belong to one class: there is nothing to tell apart.",
-            evidence=(Evidence("classes among the targets", 1.0, 2.0),),
+        said = "All targets seen belong to one class: there is nothing to tell apart."
+        yield _hit(said, "classes among the targets", 1.0, 2.0)
+    spread = data.sorted_by_class
+    if spread is not None and spread < sorted_below:
+        said = f"A batch holds {number(100 * spread)} % of the classes that one drawn at random would hold, "
+        what, grave = (
+            "classes in a batch, of those at random",
+            Severity.WARNING if fine else Severity.ERROR,
         )
+        yield _hit(f"{said}and they come one after the other.", what, spread, sorted_below, grave)
     if data.input_peak is not None and data.input_peak > peak:
-        yield Hit(
-            severity=Severity.NOTE,
-            confidence=Confidence.MEDIUM,
-            message=f"Inputs reach {number(data.input_peak)}: layers expect values around 1.",
-            evidence=(Evidence("largest input", data.input_peak, peak),),
-        )
+        said = f"Inputs reach {number(data.input_peak)}: layers expect values around 1."
+        yield _hit(said, "largest input", data.input_peak, peak, Severity.NOTE)
+
+
+def _hit(
+    said: str, what: str, value: float, limit: float, severity: Severity = Severity.ERROR
+) -> Hit:
+    sure = Confidence.MEDIUM if severity is Severity.NOTE else Confidence.HIGH
+    return Hit(
+        severity=severity, confidence=sure, message=said, evidence=(Evidence(what, value, limit),)
+    )
 
 
 def _has_classes(trace: Trace) -> bool:

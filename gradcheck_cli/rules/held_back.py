@@ -16,6 +16,7 @@ CHANGES = (
     "standardized-inputs",
     "standardized-targets",
     "fitting-output",
+    "nonlinear-layers",
     "redrawn-weights",
 )
 

@@ -12,11 +12,11 @@ def leaking_target(trace: Trace) -> Iterator[Hit]:
     """A position sees the token that it has to predict.
 
     Measures  the change of earlier outputs when later tokens are exchanged, where the target of a position is
-              the next token.
-    Reports   a change above 0.01 % of the spread of outputs.
+              the next token; columns of the inputs, and tokens at their own place, against the targets.
+    Reports   a change above 0.01 % of the spread of outputs; a column or token that is the target.
     Matters   the loss falls to nothing and the model can not generate.
     Severity  error.
     Not for   models whose targets are not the next tokens.
     Sources   Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3.
     """
-    yield from hits(trace, "sees-target")
+    yield from hits(trace, "sees-target", "target-in-inputs", "own-entry")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.mismatch import mismatch
 from gradcheck_cli.features.progress import progress
-from gradcheck_cli.ops import LOGIT_LOSSES, REGRESSION_LOSSES
-from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -12,22 +12,10 @@ from gradcheck_cli.rules.base import (
     Evidence,
     Hit,
     Severity,
-    number,
     rule,
 )
 
 EXPERIMENTS = ("loss-domain", "samples-in-loss")
-_SQUASHING = {"softmax", "gumbel_softmax", "sigmoid", "relu", "relu6", "hardsigmoid"}
-# What an output can reach, by its last nonlinearity.
-_REACH = {
-    "sigmoid": (0.0, 1.0),
-    "hardsigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "hardtanh": (-1.0, 1.0),
-}
-_REACH |= {"relu": (0.0, float("inf")), "softmax": (0.0, 1.0), "softplus": (0.0, float("inf"))}
-
-OF_LOGARITHMS = frozenset({"nll_loss", "kl_div"})
 
 
 @rule("GC405", "mismatched-loss")
@@ -56,61 +44,11 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     what = mismatch(trace, outside)
     if loss.kind is None or what is None:
         return
-    message, evidence = what
+    message, share = what
+    name = "share of the targets' range that the output cannot reach"
     yield Hit(
         severity=Severity.WARNING if progress(trace).fine else Severity.ERROR,
         confidence=Confidence.HIGH,
         message=message,
-        evidence=evidence,
+        evidence=() if share is None else (Evidence(name, share, outside),),
     )
-
-
-def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, tuple[Evidence, ...]] | None:
-    """Return what does not fit, in a sentence with its numbers, or None."""
-    loss = trace.loss
-    before = loss.activation_before
-    if loss.broadcast:
-        return (
-            f"{loss.kind} broadcasts an output of shape {loss.output_shape} against a target of shape "
-            f"{loss.target_shape}: every output is compared with every target.",
-            (),
-        )
-    if before == OVER_THE_BATCH:
-        return (
-            f"The input of {loss.kind} went through a log_softmax over the samples of the batch, not over "
-            "the classes: samples compete with each other.",
-            (),
-        )
-    if loss.kind in LOGIT_LOSSES and before in _SQUASHING:
-        return f"{loss.kind} expects logits, but its input went through {before} already.", ()
-    if loss.kind in OF_LOGARITHMS and before in {"softmax", "sigmoid"}:
-        return (
-            f"{loss.kind} expects logarithms of probabilities, but its input is the result of {before}.",
-            (),
-        )
-    return _out_of_reach(trace, outside)
-
-
-def _out_of_reach(trace: Trace, outside: float) -> tuple[str, tuple[Evidence, ...]] | None:
-    """Return which part of the targets a regression's last nonlinearity can not reach."""
-    loss, data, before = trace.loss, trace.data, trace.loss.activation_before
-    reach = _REACH.get(before or "")
-    if (
-        loss.kind in REGRESSION_LOSSES
-        and reach
-        and data.target_low is not None
-        and data.target_high is not None
-    ):
-        span = data.target_high - data.target_low or 1.0
-        beyond = max(reach[0] - data.target_low, data.target_high - reach[1]) / span
-        if beyond > outside:
-            return (
-                f"Targets run from {number(data.target_low)} to {number(data.target_high)}, but the output "
-                f"goes through {before} and can not reach them.",
-                (
-                    Evidence(
-                        "share of the targets' range that the output cannot reach", beyond, outside
-                    ),
-                ),
-            )
-    return None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from statistics import median
 
+from gradcheck_cli.features.mismatch import mismatch
 from gradcheck_cli.features.profile import CONSTANT, late, typical, update_ratio, whole_signal
 from gradcheck_cli.features.progress import FALLING, POINTING_DOWN, SOON, State, progress
 from gradcheck_cli.features.promising import promising
@@ -17,7 +18,6 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.mismatched_loss import mismatch
 from gradcheck_cli.rules.telling import versus
 
 _REDUCTION = "share of the reference loss that is gone"

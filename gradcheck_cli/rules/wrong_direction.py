@@ -2,9 +2,16 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.turned import AGAINST, turned
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hits
-from gradcheck_cli.rules.base import Hit, rule
+from gradcheck_cli.rules.base import (
+    Confidence,
+    Evidence,
+    Hit,
+    Severity,
+    rule,
+)
 
 
 @rule("GC408", "wrong-direction")
@@ -12,14 +19,25 @@ def wrong_direction(trace: Trace) -> Iterator[Hit]:
     """The training goes up: the loss rewards mistakes, or the optimizer climbs it.
 
     Measures  what outputs made from the targets cost (right against wrong), and the cosine between the first
-              step and the gradient.
+              step and the gradient. Of a policy, the cosine between how hard choices are made more likely
+              and what they brought beyond the estimated value, or the numbers they are weighed by.
     Reports   a loss that is smaller for wrong outputs than for right ones; a step along the gradient. Both
-              together cancel out.
+              together cancel out. A policy's cosine below -0.3.
     Matters   the better the training works, the worse the model gets.
-    Severity  error.
+    Severity  error; warning for a policy beside an estimate of values, note for one without: where the numbers
+              are costs, their sign is right.
     Not for   rewards that are maximized: a loss that is larger for right outputs, with maximize=True.
     Sources   Gneiting & Raftery 2007, sec. 2 (proper scores); Nocedal & Wright 2006, sec. 3.1.
     """
+    if (policy := turned(trace)) is not None:
+        cosine, said, valued = policy
+        yield Hit(
+            severity=Severity.WARNING if valued else Severity.NOTE,
+            confidence=Confidence.MEDIUM,
+            message=f"{said[0].upper()}{said[1:]}: right for costs; of rewards it turns the sign round.",
+            evidence=(Evidence("cosine of pushes and rewards", cosine, AGAINST),),
+        )
+        return
     found = list(hits(trace, "loss-prefers-right", "step-descends"))
     if len(found) == 1:
         yield from found

@@ -1,0 +1,132 @@
+"""Does a recurrent network remember, and do gradients come back through its memory?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
+from gradcheck_cli.examine.sequences import CHANGE, SHORTEST, Entries, change
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.rules.base import number
+
+
+@experiment("through-time", "Does the memory of a recurrent network carry gradients?")
+def through_time(scene: Scene) -> Iterator[Said]:
+    """Exchange the beginning of sequences, and follow gradients from the outputs back to it.
+
+    Procedure  where a layer runs once for each position or is recurrent: all positions but the last one are
+               taken from other samples; with an output at each position, the first one. Where outputs behind
+               change, the gradient of those outputs at the input (or at the embedding of the tokens).
+    Answers    fine: outputs change, and gradients come back. Wrong: outputs do not change: the state is not
+               carried from one position to the next; or they change and no number of the gradient behind the
+               last position differs from zero: the state is detached at each position. Noted: gradients come
+               back from a part of the positions (truncated in time).
+    Costs      three forward passes and a backward pass.
+    Sources    Williams & Peng 1990, doi:10.1162/neco.1990.2.4.490 (truncated backpropagation through time).
+    """
+    subject, found = scene.subject, list[tuple[float, int, int]]()
+    # cuDNN's recurrent layers have no backward pass in evaluation mode
+    with quietly(subject, gradients=True), torch.backends.cudnn.flags(enabled=False):
+        for series in _series(subject):
+            before, reached = _with_gradient(subject, series)
+            everywhere, length = before.shape[:2] == series.values.shape[:2], series.length
+            if not everywhere and len(before) != series.values.shape[1 - series.axis]:
+                continue  # positions and samples are the other way round
+            other = series.values.clone()
+            past = other.narrow(series.axis, 0, 1 if everywhere else length - 1)
+            past.copy_(past.roll(1, 1 - series.axis))
+            with torch.no_grad():
+                after = drawn_alike(subject, series.batch, {series.name: other})
+            if everywhere:
+                before, after = (x.narrow(series.axis, 1, length - 1) for x in (before, after))
+            came = [i for i, size in enumerate(reached) if size]
+            moved = change(before, after, float(before.std()))
+            found.append((moved, length - came[0] if came else 0, length))
+    if not found:
+        raise NotApplicableError("no recurrent layer reads a sequence")
+    yield _said(*min([f for f in found if f[0] > CHANGE] or found, key=lambda f: f[1]))
+
+
+def _said(moved: float, far: int, length: int) -> Said:
+    """Say what a change of the past makes of the outputs, and from how far gradients come back."""
+    if moved > CHANGE and not far:
+        raise NotApplicableError("no gradient reaches the input")
+    if moved <= CHANGE:
+        return Said(
+            outcome=Outcome.WRONG,
+            said="outputs do not change with the positions before: the state is not carried from one "
+            "position to the next",
+            measured=100 * moved,
+            limit=100 * CHANGE,
+            unit="%",
+            supports=("state-not-carried",),
+        )
+    cut = far <= 1
+    return Said(
+        outcome=Outcome.WRONG if cut else Outcome.NOTED if far < length else Outcome.FINE,
+        said=f"earlier positions change the outputs by {number(100 * moved)} % of their spread, "
+        f"and the gradient reaches {far} of {length} positions"
+        + (": the state is detached at each position" if cut else ""),
+        measured=float(far),
+        limit=1.0,
+        unit="positions",
+        supports=("detached-graph",) if cut else (),
+    )
+
+
+def _series(subject: Subject) -> Iterator[Entries]:
+    """Yield the input that recurrent layers may read, once with positions second and once with them first."""
+    calls = _calls(subject)
+    recurrent = any(isinstance(m, nn.RNNBase) for m in subject.model.modules())
+    for name, x in subject.inputs(subject.batches[0]).items():
+        if x.ndim != (3 if x.is_floating_point() else 2) or x.shape[0] < 2 or x.shape[1] < 2:
+            continue
+        for axis in (1, 0):
+            often = any(n >= x.shape[axis] - 1 for n in calls.values())
+            if x.shape[axis] >= SHORTEST and (recurrent or often):
+                yield Entries(name, subject.batches[0], x, axis)
+        return
+
+
+def _calls(subject: Subject) -> dict[nn.Module, int]:
+    """Return how often each layer with weights runs in a forward pass."""
+    counts: dict[nn.Module, int] = {}
+
+    def note(module: nn.Module, _inputs: Any, _output: Any) -> None:
+        counts[module] = counts.get(module, 0) + 1
+
+    weighted = [m for m in subject.model.modules() if next(m.parameters(False), None) is not None]
+    with hooked(weighted, note), quietly(subject):
+        subject.outputs(subject.batches[0])
+    return counts
+
+
+def _with_gradient(subject: Subject, series: Entries) -> tuple[Tensor, list[float]]:
+    """Return the outputs, and the size of the gradient of the last of them at each input position."""
+    seen: list[Tensor] = []
+
+    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.shape[:2] == series.values.shape and not seen:
+            seen.append(output.requires_grad_())
+
+    tables, values = list[nn.Module](), None
+    if series.values.is_floating_point():
+        values = series.values.detach().clone().requires_grad_()
+        seen.append(values)
+    else:
+        tables = [m for m in subject.model.modules() if isinstance(m, nn.Embedding)]
+    with hooked(tables, note):
+        inputs = None if values is None else {series.name: values}
+        found = drawn_alike(subject, series.batch, inputs)
+    if not seen or not found.requires_grad:
+        raise NotApplicableError("the input has no gradient that could be followed")
+    last = found
+    if found.shape[:2] == series.values.shape[:2]:
+        last = found.select(series.axis, series.length - 1)
+    [slope] = torch.autograd.grad(last.square().sum(), [seen[0]], materialize_grads=True)
+    sizes = slope.abs().movedim(series.axis, 0).flatten(1).amax(1)
+    return found.detach(), sizes.tolist()

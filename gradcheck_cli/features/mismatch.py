@@ -1,0 +1,69 @@
+"""Does the loss fit the output that it is computed from?"""
+
+from gradcheck_cli.ops import LOGIT_LOSSES, REGRESSION_LOSSES
+from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
+
+CHANCES = (-0.4, 1.4)  # of targets that are chances: the noisy labels of GANs leave 0..1
+_SQUASHING = {"softmax", "gumbel_softmax", "sigmoid", "relu", "relu6", "hardsigmoid"}
+# What an output can reach, by its last nonlinearity.
+_REACH = {
+    "sigmoid": (0.0, 1.0),
+    "hardsigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "hardtanh": (-1.0, 1.0),
+}
+_REACH |= {"relu": (0.0, float("inf")), "softmax": (0.0, 1.0), "softplus": (0.0, float("inf"))}
+
+OF_LOGARITHMS = frozenset({"nll_loss", "kl_div"})
+
+
+def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | None:
+    """Return what does not fit, in a sentence, and which share of the targets is out of reach; or None."""
+    loss = trace.loss
+    before = loss.activation_before
+    if loss.broadcast:
+        return (
+            f"{loss.kind} broadcasts an output of shape {loss.output_shape} against a target of shape "
+            f"{loss.target_shape}: every output is compared with every target.",
+            None,
+        )
+    if before == OVER_THE_BATCH:
+        return (
+            f"The input of {loss.kind} went through a log_softmax over the samples of the batch, not over "
+            "the classes: samples compete with each other.",
+            None,
+        )
+    if loss.kind in LOGIT_LOSSES and before in _SQUASHING:
+        return f"{loss.kind} expects logits, but its input went through {before} already.", None
+    if loss.kind in OF_LOGARITHMS and before in {"softmax", "sigmoid"}:
+        return (
+            f"{loss.kind} expects logarithms of probabilities, but its input is the result of {before}.",
+            None,
+        )
+    return _out_of_reach(trace, outside)
+
+
+def _out_of_reach(trace: Trace, outside: float) -> tuple[str, float | None] | None:
+    """Return which part of the targets a regression's last nonlinearity can not reach."""
+    loss, data, before = trace.loss, trace.data, trace.loss.activation_before
+    binary = (loss.kind or "").startswith("binary_cross_entropy")
+    reach = CHANCES if binary else _REACH.get(before or "")
+    if (
+        (binary or loss.kind in REGRESSION_LOSSES)
+        and reach
+        and data.target_low is not None
+        and data.target_high is not None
+    ):
+        span = data.target_high - data.target_low or 1.0
+        beyond = max(reach[0] - data.target_low, data.target_high - reach[1]) / span
+        if beyond > outside:
+            end = (
+                f"{loss.kind} takes them from 0 to 1 and falls without end beyond."
+                if binary
+                else f"the output goes through {before} and can not reach them."
+            )
+            return (
+                f"Targets run from {data.target_low:.3g} to {data.target_high:.3g}, but {end}",
+                beyond,
+            )
+    return None

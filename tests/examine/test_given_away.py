@@ -1,0 +1,110 @@
+"""Targets that stand among the inputs, and rows that mix, in loops of one's own: sick and healthy twins."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gradcheck_cli.examine.samples_in_loss import samples_in_loss
+from gradcheck_cli.examine.samples_in_model import samples_in_model
+from gradcheck_cli.examine.sees_target import sees_target
+from gradcheck_cli.records.examination import Outcome
+from tests.examine.loops import answered
+
+
+@pytest.mark.parametrize(("leaks", "expected"), [(True, Outcome.WRONG), (False, None)])
+def test_a_column_that_is_the_target(leaks: bool, expected: Outcome | None) -> None:
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 4))
+
+    def loss() -> Tensor:
+        x, y = torch.randn(32, 5), torch.randint(4, (32,))
+        x[:, 2] = y if leaks else y + 0.1 * torch.randn(32)
+        return functional.cross_entropy(model(x), y)
+
+    answer = answered(model, loss, sees_target).get("target-in-inputs")
+    assert (answer and answer.outcome) is expected
+
+
+class Decoder(nn.Module):
+    """Reads words one after the other."""
+
+    def __init__(self, *, both: bool = False) -> None:
+        super().__init__()
+        self.word = nn.Embedding(9, 8)
+        self.layer = nn.GRU(8, 8, batch_first=True, bidirectional=both)
+        self.head = nn.Linear(16 if both else 8, 9)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores at each position."""
+        return self.head(self.layer(self.word(x))[0])
+
+
+@pytest.mark.parametrize(
+    ("ahead", "both", "expected"),
+    [(0, False, Outcome.WRONG), (1, False, None), (0, True, None)],
+)
+def test_a_decoder_that_is_asked_for_its_own_input(
+    ahead: int, both: bool, expected: Outcome | None
+) -> None:
+    model = Decoder(both=both)
+
+    def loss() -> Tensor:
+        text = torch.randint(9, (16, 8))
+        scores = model(text[:, : 8 - ahead])
+        return functional.cross_entropy(scores.flatten(0, 1), text[:, ahead:].flatten())
+
+    answer = answered(model, loss, sees_target).get("own-entry")
+    assert (answer and answer.outcome) is expected
+
+
+class Reader(nn.Module):
+    """A recurrent layer that wants positions first."""
+
+    def __init__(self, *, views: bool) -> None:
+        super().__init__()
+        self.layer, self.head, self.views = nn.GRU(3, 8), nn.Linear(8, 2), views
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores of each sample."""
+        first = x.reshape(x.shape[1], x.shape[0], 3) if self.views else x.transpose(0, 1)
+        return self.head(self.layer(first)[0][-1])
+
+
+@pytest.mark.parametrize(("views", "expected"), [(True, Outcome.WRONG), (False, Outcome.FINE)])
+def test_a_view_where_a_transpose_was_meant(views: bool, expected: Outcome) -> None:
+    model = Reader(views=views)
+
+    def loss() -> Tensor:
+        return functional.cross_entropy(model(torch.randn(16, 6, 3)), torch.randint(2, (16,)))
+
+    found = answered(model, loss, samples_in_loss, samples_in_model)
+    assert found[samples_in_model.name].outcome is expected
+
+
+def test_nodes_of_a_graph_and_a_single_sequence_mix_by_design() -> None:
+    links, nodes = torch.rand(16, 16), torch.randn(16, 5)
+    graph, line = nn.Linear(5, 3), nn.GRU(5, 3)
+    kinds = torch.randint(3, (16,))
+    for model, loss in (
+        (graph, lambda: functional.cross_entropy(links @ graph(links @ nodes), kinds)),
+        (line, lambda: functional.cross_entropy(line(torch.randn(16, 5))[0], kinds)),
+    ):
+        found = answered(model, loss, samples_in_model)[samples_in_model.name]
+        assert found.outcome is not Outcome.WRONG
+
+
+def test_a_loss_that_shifts_the_entries_itself_gives_nothing_away() -> None:
+    model = Decoder()
+
+    class Shifting(nn.Module):
+        def forward(self, scores: Tensor, text: Tensor) -> Tensor:
+            """Compare each position with the next entry."""
+            return functional.cross_entropy(scores[:, :-1].flatten(0, 1), text[:, 1:].flatten())
+
+    criterion = Shifting()
+
+    def loss() -> Tensor:
+        text = torch.randint(9, (16, 8))
+        return criterion(model(text), text)
+
+    assert "own-entry" not in answered(model, loss, sees_target)

@@ -1,0 +1,130 @@
+"""Memories of recurrent networks: what cuts them, and what may look like it."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gradcheck_cli.examine.through_time import through_time
+from gradcheck_cli.records.examination import Outcome
+from tests.examine.loops import answered
+
+LENGTH = 8
+Change = Callable[[int, Tensor], Tensor]
+
+
+def kept(_position: int, state: Tensor) -> Tensor:
+    """The memory is handed on."""
+    return state
+
+
+def detached(_position: int, state: Tensor) -> Tensor:
+    """It is handed on without its history."""
+    return state.detach()
+
+
+def fresh(_position: int, state: Tensor) -> Tensor:
+    """It begins anew."""
+    return torch.zeros_like(state)
+
+
+def truncated(position: int, state: Tensor) -> Tensor:
+    """Its history ends after four positions, as in truncated backpropagation."""
+    return state.detach() if position % 4 == 0 else state
+
+
+class Memory(nn.Module):
+    """A cell that reads a sequence; what becomes of its state in between is given."""
+
+    def __init__(self, change: Change, *, everywhere: bool = False, words: bool = False) -> None:
+        super().__init__()
+        self.entering = nn.Embedding(9, 3) if words else nn.Identity()
+        self.cell, self.head = nn.GRUCell(3, 8), nn.Linear(8, 2)
+        self.change, self.everywhere = change, everywhere
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores after the last position, or after each."""
+        x = self.entering(x)
+        state, seen = x.new_zeros(len(x), 8), []
+        for position in range(x.shape[1]):
+            state = self.cell(x[:, position], self.change(position, state))
+            seen.append(state)
+        return self.head(torch.stack(seen, 1) if self.everywhere else state)
+
+
+def outcome(model: nn.Module, *, words: bool = False, axis: int = 1) -> Outcome:
+    """Train it to tell by the first entry, and ask."""
+
+    def loss() -> Tensor:
+        x = torch.randint(9, (16, LENGTH)) if words else torch.randn(16, LENGTH, 3)
+        first = x[:, 0] if words else x[:, 0, 0]
+        labels = (first > first.float().median()).long()
+        output = model(x if axis == 1 else x.transpose(0, 1))
+        if output.ndim == 3 and axis == 0:
+            output = output.transpose(0, 1)
+        if output.ndim == 3:
+            return functional.cross_entropy(
+                output.transpose(1, 2), labels[:, None].expand(-1, LENGTH)
+            )
+        return functional.cross_entropy(output, labels)
+
+    return answered(model, loss, through_time)[through_time.name].outcome
+
+
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("everywhere", [False, True])
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [(kept, Outcome.FINE), (detached, Outcome.WRONG), (fresh, Outcome.WRONG)],
+)
+def test_a_memory_that_is_cut_at_each_position(
+    change: Change, expected: Outcome, everywhere: bool, words: bool
+) -> None:
+    model = Memory(change, everywhere=everywhere, words=words)
+    assert outcome(model, words=words) is expected
+
+
+def test_truncated_backpropagation_is_only_noted() -> None:
+    assert outcome(Memory(truncated, everywhere=True)) is Outcome.NOTED
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer of torch's own."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer, self.head = layer, nn.Linear(8 * (2 if layer.bidirectional else 1), 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores after each position."""
+        return self.head(self.layer(x)[0])
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("both", [False, True])
+def test_recurrent_layers_remember(first: bool, both: bool) -> None:
+    layer = nn.LSTM(3, 8, batch_first=not first, bidirectional=both)
+    assert outcome(Recurrent(layer), axis=0 if first else 1) is Outcome.FINE
+
+
+def test_a_network_that_is_not_recurrent_is_not_asked() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(LENGTH * 3, 8), nn.ReLU(), nn.Linear(8, 2))
+    assert outcome(model) is Outcome.SKIPPED
+
+
+class Turning(nn.Module):
+    """A layer that wants positions first, in a network that is given samples first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.word, self.layer, self.head = nn.Embedding(9, 3), nn.LSTM(3, 8), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores after each position."""
+        return self.head(self.layer(self.word(x).transpose(0, 1))[0]).transpose(0, 1)
+
+
+def test_a_network_that_turns_its_input_itself_remembers() -> None:
+    assert outcome(Turning(), words=True) is Outcome.FINE

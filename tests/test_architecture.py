@@ -75,7 +75,7 @@ MOST_LINES_OF_A_FOLDER = {
     "renderers": 2800,
     "replay": 3400,
     "rerun": 1500,
-    "rules": 3600,
+    "rules": 3740,
     "settings": 1350,
     "targets": 5500,
     "verifying": 1000,

@@ -33,6 +33,22 @@ class Probe:
     used: bool = False  # by an update since it was last cleared
     added: bool = False  # to, by a backward pass, since the last update
     filled: bool = False  # with something else than zeros by then, as far as values were asked for
+    held: Mark | None = None  # the parameter, as it was before the update
+    few: torch.Tensor | None = None  # its first values then: `.data` is changed without a mark
+
+    def hold(self) -> None:
+        """Keep what the parameter is now."""
+        parameter = self.parameter()
+        self.held, self.few = _mark(parameter), None if parameter is None else _few(parameter)
+
+    @property
+    def moved(self) -> bool:
+        """Is the parameter another than the one that was kept?"""
+        parameter = self.parameter()
+        if parameter is None or _mark(parameter) != self.held:
+            return True
+        now = _few(parameter)
+        return now is None or self.few is None or not torch.equal(self.few, now.to(self.few))
 
     @property
     def grad(self) -> torch.Tensor | None:
@@ -61,6 +77,7 @@ class Account:
     _probes: list[Probe] = field(default_factory=list)
     _start: list[torch.Tensor | None] = field(default_factory=list)  # values at the first backward
     _pending: bool = False  # a gradient that no update has used
+    _holds: bool = False  # what the parameters were before the update that comes
 
     def choose(self, optimizer: torch.optim.Optimizer) -> None:
         """Choose the parameters to look at, evenly among all that ask for a gradient."""
@@ -68,6 +85,7 @@ class Account:
         stride = max(1, -(-len(held) // _PROBED))
         self._probes = [Probe(weakref.ref(p), _mark(p.grad)) for p in held[::stride]]
         self._start = [_few(p) for p in held[::stride]]
+        self._hold()
 
     @property
     def moved(self) -> bool:
@@ -135,16 +153,28 @@ class Account:
         self.updates += 1
         if self.awake:
             self._judges(optimizer)
+        # An optimizer that only counts, and moves in every fourth step, has not used what it holds.
+        moved = not self._holds or any(p.moved for p in self._probes)
         self.awake = _LOOKS.observes(self.updates)
-        if not self.awake:
-            return
+        if self.awake:
+            self._begins_anew(optimizer, moved=moved)
+        self._hold()
+
+    def _begins_anew(self, optimizer: torch.optim.Optimizer, *, moved: bool) -> None:
+        """Note which gradients the update has used; what comes is looked at."""
         if self.looked & (self.looked - 1) == 0:  # 1, 2, 4, ...: what is frozen may change
             self.choose(optimizer)
         for probe in self._probes:
             grad = probe.grad
-            probe.mark, probe.used = _mark(grad), grad is not None
+            probe.mark, probe.used = _mark(grad), grad is not None and (moved or probe.used)
             probe.added = probe.filled = False
         self._pending = False
+
+    def _hold(self) -> None:
+        """Keep the parameters, where it is asked after the next update whether it moved them."""
+        self._holds = _LOOKS.observes(self.updates + 1) and bool(self._probes)
+        for probe in self._probes if self._holds else ():
+            probe.hold()
 
     def _judges(self, optimizer: torch.optim.Optimizer) -> None:
         """Tell by which gradients the optimizer has stepped."""

@@ -52,7 +52,55 @@ def only_half_of_the_parameters() -> None:
         optimizer.step()
 
 
-@pytest.mark.parametrize("loop", [never, once_per_epoch, only_half_of_the_parameters])
+class Patient(torch.optim.SGD):
+    """Moves once in four steps, on the sum of four gradients."""
+
+    taken = 0
+
+    def step(self, closure: object = None) -> None:
+        self.taken += 1
+        if self.taken % 4 == 0:
+            super().step(closure)
+
+
+class ThroughData(torch.optim.Optimizer):
+    """Moves weights as was usual once: through `.data`, which leaves no mark on them."""
+
+    def __init__(self, params: object) -> None:
+        super().__init__(params, {"lr": 0.05})
+
+    def step(self, closure: object = None) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.data.add_(p.grad.data, alpha=-group["lr"])
+
+
+def by_a_patient_optimizer(*, clears: bool = False) -> None:
+    model = small()
+    optimizer = Patient(model.parameters(), lr=0.05)
+    for i in range(24):
+        loss_of(model).backward()
+        optimizer.step()
+        if clears and i % 4 == 3:
+            optimizer.zero_grad()
+
+
+def patient_and_cleared() -> None:
+    by_a_patient_optimizer(clears=True)
+
+
+def through_data() -> None:
+    model = small()
+    optimizer = ThroughData(model.parameters())
+    for _ in range(12):
+        loss_of(model).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [never, once_per_epoch, only_half_of_the_parameters, through_data],
+)
 def test_gradients_that_stay_are_found_at_the_line_of_the_update(
     loop: Callable[[], None],
 ) -> None:
@@ -61,6 +109,10 @@ def test_gradients_that_stay_are_found_at_the_line_of_the_update(
     assert found.at is not None
     assert found.at.file.endswith("test_gradients_not_cleared.py")
     assert found.evidence[0].measured > 0.8
+
+
+def test_an_optimizer_that_moves_in_every_fourth_step_has_to_be_cleared_too() -> None:
+    assert findings(by_a_patient_optimizer)[NAME].severity is Severity.ERROR
 
 
 def test_it_leads_the_report_and_explains_what_else_was_found() -> None:
@@ -167,6 +219,7 @@ def alternating() -> None:
         pytest.param(clearing(zero_data), id="data.zero_"),
         pytest.param(clearing(forget), id="grad = None"),
         accumulation,
+        patient_and_cleared,
         two_losses,
         gan,
         gradient_penalty,

@@ -19,6 +19,8 @@ def _run() -> int:
     match sys.argv[1:]:
         case ["explain", name] if not name.startswith("-"):
             return _explain(name)
+        case [first, *_] if first.partition("=")[0] == "--python":
+            return _elsewhere()
     from gradcheck_cli.cli.app import main as run
 
     return run()
@@ -32,6 +34,15 @@ def _explain(name: str) -> int:
 
     settle()
     return code_of(lambda: show(name))
+
+
+def _elsewhere() -> int:
+    from gradcheck_cli import elsewhere
+    from gradcheck_cli.cli.edge import code_of
+    from gradcheck_cli.cli.streams import settle
+
+    settle()
+    return code_of(lambda: elsewhere.run(*elsewhere.asked(sys.argv[1:])))
 
 
 if __name__ == "__main__":

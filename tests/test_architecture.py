@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "blame", "demos", "ops", "shadowing"}),
-    frozenset({"records", "declared", "stopping"}),
+    frozenset({"records", "declared", "elsewhere", "stopping"}),
     frozenset({"plugins", "scripts", "policy", "comparing", "features"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
     frozenset({"probe", "remedies", "causes"}),

@@ -67,7 +67,7 @@ class Commands(LazyGroup):
         ),
         "mcp": Entry(
             "mcp:mcp",
-            "Serve diagnose, run, fix, explain and compare to coding agents, over stdin and stdout.",
+            "Serve diagnose, examine, run, fix, explain and compare to coding agents, over stdin and stdout.",
         ),
         "new": Entry(
             "new:new",
@@ -98,8 +98,16 @@ def front(
         bool, typer.Option("--version", help="Show the version; with --verbose what it runs on.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="With --version: say more.")] = False,
+    python: Annotated[  # handled before anything is imported, in __main__
+        str | None,
+        typer.Option(
+            "--python", metavar="FILE", help="Run under this interpreter. Has to come first."
+        ),
+    ] = None,
 ) -> None:
     """Tell why a PyTorch model does not learn, and prove the fix."""
+    if python is not None:
+        raise typer.BadParameter("it has to come first: gradcheck --python FILE COMMAND ...")
     if version:
         from gradcheck_cli.cli.version import version_lines
 

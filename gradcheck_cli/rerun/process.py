@@ -14,11 +14,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
+from gradcheck_cli.elsewhere import HOMES
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.rerun.asked import Begin, Failure, Found, Script
 
 START = (
-    "import sys\nif not sys.flags.safe_path: del sys.path[0]\n"
+    "import os, sys\nif not sys.flags.safe_path: del sys.path[0]\n"
+    f"sys.path += [p for p in os.environ.get({HOMES!r}, '').split(os.pathsep) if p]\n"
     "from gradcheck_cli.rerun.host import main\nmain()"
 )
 ALONE = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")

@@ -4,17 +4,22 @@ Every tool runs `gradcheck` as a process of its own, so that a user's code can n
 protocol nor leave anything behind in the server.
 """
 
-import os
+import json
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gradcheck_cli import __version__
+from gradcheck_cli import __version__, elsewhere
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.records.document import from_document
+from gradcheck_cli.records.shapes import ShapeError
+from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
+from gradcheck_cli.renderers.words import clean
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -40,7 +45,7 @@ def mcp(
         str, typer.Option("--python", metavar="FILE", help="The interpreter that runs your code.")
     ] = sys.executable,
 ) -> int:
-    """Serve diagnose, run, fix, explain and compare to coding agents, over stdin and stdout."""
+    """Serve diagnose, examine, run, fix, explain and compare to coding agents, over stdin and stdout."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a thread of it waits for stdin
     try:
         server(python).run()
@@ -60,7 +65,7 @@ def server(python: str = sys.executable) -> "MCPServer":
 
     made = MCPServer("gradcheck", instructions=INSTRUCTIONS, version=__version__)
     tools = Tools(python)
-    for tool in (tools.diagnose, tools.run, tools.explain, tools.compare):
+    for tool in (tools.diagnose, tools.examine, tools.run, tools.explain, tools.compare):
         made.tool(annotations=ToolAnnotations(read_only_hint=True))(tool)
     made.tool(annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True))(tools.fix)
     return made
@@ -82,6 +87,17 @@ class Tools:
         """
         words = ["diagnose", target, *(options or []), "--output", "brief"]
         return await _gradcheck(self.python, words, folder)
+
+    async def examine(
+        self, target: str, options: list[str] | None = None, folder: str = "."
+    ) -> str:
+        """Put questions to a training by experiment, and return each answer; fixes are not tried.
+
+        Can it learn a few samples by heart, do outputs depend on inputs, does a step lower the loss, and more.
+        `options` are those of `gradcheck diagnose`.
+        """
+        words = ["diagnose", target, *(options or []), "--no-verify", "--output", "json", "--quiet"]
+        return await _gradcheck(self.python, words, folder, _checklist)
 
     async def run(
         self,
@@ -114,24 +130,45 @@ class Tools:
         return await _gradcheck(self.python, ["compare", before, after], folder)
 
 
-async def _gradcheck(python: str, words: list[str], folder: str) -> str:
-    """Return what a gradcheck process printed, and what its exit code means."""
+async def _gradcheck(
+    python: str, words: list[str], folder: str, told: Callable[[str], str] = str
+) -> str:
+    """Return what a gradcheck process printed, as `told` puts it, and what its exit code means."""
     import anyio
 
     if not await anyio.Path(folder).is_dir():
         return f"exit code 2: there is no folder {folder}"
+    try:
+        line = [python, "-m", "gradcheck_cli", *words]
+        line = line if python == sys.executable else elsewhere.command(python, words)
+    except UsageError as error:
+        return f"exit code 2: {error}"
     done = await anyio.run_process(
-        [python, "-m", "gradcheck_cli", *words],
+        line,
         cwd=folder,
         check=False,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
+        env={**elsewhere.environment(), "NO_COLOR": "1", "COLUMNS": "100"},
     )
-    said = [_end(done.stdout), _end(done.stderr)]
+    said = [_end(told(done.stdout.decode("utf-8", "replace"))), _end(done.stderr)]
     known = {int(code): meaning for code, meaning in MEANING.items()}
     meaning = known.get(done.returncode, "the script's own exit code")
     return "\n\n".join([*filter(None, said), f"exit code {done.returncode}: {meaning}"])
 
 
-def _end(output: bytes) -> str:
-    text = output.decode("utf-8", "replace").strip()
+def _checklist(output: str) -> str:
+    """Return the answers of a report in JSON, a line each; what is no report stays as it is."""
+    try:
+        report = from_document(json.loads(output))
+    except (ValueError, ShapeError):
+        return output
+    lines = [f"# gradcheck: {report.verdict}", report.headline, ""]
+    answers = ordered(report.examination)
+    lines += [f"- {MARKS[a.outcome]}: {a.question} {a.said}" for a in answers]
+    lines += [f"- not asked: {line}" for line in unasked(report.examination)]
+    return "\n".join(map(clean, lines))
+
+
+def _end(output: bytes | str) -> str:
+    text = output if isinstance(output, str) else output.decode("utf-8", "replace")
+    text = text.strip()
     return text if len(text) <= LONGEST else f"[cut] {text[-LONGEST:]}"

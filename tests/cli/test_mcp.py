@@ -56,15 +56,18 @@ def ask(folder: Path, *calls: tuple[str, dict[str, Any]]) -> list[str]:
 def test_an_agent_is_told_what_is_wrong_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
     (tmp_path / "a.yaml").write_text(dumps(a_report.sick()))
-    names, said, manual, same, missing, nowhere = ask(
+    names, said, asked, manual, same, missing, nowhere = ask(
         tmp_path,
         ("diagnose", {"target": "net.py", "options": ["--no-verify"]}),
+        ("examine", {"target": "net.py", "options": ["--steps", "20", "--examine", "quick"]}),
         ("explain", {"name": "GC101"}),
         ("compare", {"before": "a.yaml", "after": "a.yaml"}),
         ("diagnose", {"target": "no.py"}),
         ("diagnose", {"target": "net.py", "folder": "nowhere"}),
     )
-    assert names == "compare, diagnose, explain, fix, run"
+    assert names == "compare, diagnose, examine, explain, fix, run"
+    assert "- fine: Is a sample's output independent" in asked
+    assert "exit code 1: something is wrong" in asked
     assert "# gradcheck: sick" in said
     assert "double-softmax" in said
     assert said.endswith("exit code 0: nothing at or above the gate was found, or it was done")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)  # run when called
-_TRAINERS = ("Trainer", "Learner")  # what classes of trainers end in: HF, TRL, Lightning, fastai
-_OF_TRAINERS = ("train", "fit", "fit_one_cycle", "fine_tune")
+# What makers of trainers end in: HF, TRL, Lightning, fastai, Ignite, and classes of one's own.
+_TRAINERS = ("Trainer", "Learner", "create_supervised_trainer")
+_OF_TRAINERS = ("train", "fit", "fit_one_cycle", "fine_tune", "run")
 _ELSEWHERE = ("main", "train", "fit", "train_model", "run_training")  # imported and called by name
 
 

@@ -21,6 +21,8 @@ SCRIPTS = {
     "an imported main": "from package import main\nmain()\n",
     "handed to a command line": "import fire\n" + TRAIN + "fire.Fire(train)\n",
     "a Trainer": "trainer = Trainer(model=m)\nresult = trainer.train()\n",
+    "a trainer of one's own": "trainer = Trainer(c, m, d)\ntrainer.run()\n",
+    "Ignite": "trainer = create_supervised_trainer(m, o, f)\ntrainer.run(d)\n",
     "TRL": "SFTTrainer('m', train_dataset=d).train()\n",
     "Lightning": "import lightning as L\nt = L.Trainer(max_epochs=1)\nt.fit(model, loader)\n",
     "accelerate": "for b in d:\n    accelerator.backward(loss)\n",

@@ -84,7 +84,7 @@ def search_model(module: ModuleType, text: str) -> str:
         raise UsageError(f"{text} defines {len(candidates)} models; say which one: {choices}")
     raise UsageError(
         f"{text} has no model: no {', '.join(NAMES['model'][:5])} and no nn.Module class of its own; "
-        f"name it, such as {text}:MyModel"
+        f"name it, such as {text}:MyModel, or run it as a script: gradcheck run {text}"
     )
 
 

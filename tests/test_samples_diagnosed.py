@@ -2,17 +2,22 @@
 
 import ast
 import re
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from statistics import mean
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import sample_models
+from gradcheck_cli.cli.app import app
 from gradcheck_cli.diagnosing import diagnose
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report, Verdict
+from gradcheck_cli.renderers.brief import LONGEST, brief, render
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
 from sample_models.digits import load as digits_of
@@ -82,6 +87,33 @@ def test_a_fix_is_proposed_for_the_first_cause_with_code_to_write(stem: str) -> 
     assert first
     assert all(f.why and f.summary for f in first)
     assert any(f.code for f in report.fixes)
+
+
+@pytest.mark.parametrize("stem", samples())
+def test_the_brief_report_fits_and_holds_a_change_to_make(stem: str) -> None:
+    said = brief(report_on(stem))
+    assert len(render(report_on(stem)).encode()) <= LONGEST, "2,000 tokens of three bytes"
+    assert said.cause is not None
+    assert said.cause.name == promise(stem)["Cause"]
+    assert said.fix is not None
+    assert said.fix.change or said.fix.summary
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("stem", ["double_softmax"])
+def test_a_sample_learns_with_nothing_but_the_change_of_its_brief(
+    stem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # what lies elsewhere is not patched
+    file, page = tmp_path / f"{stem}.py", tmp_path / "brief.md"
+    shutil.copy(FOLDER / file.name, file)
+    words = ["fix", file.name, "--budget", "15", "--quiet", "--output", f"brief:{page}"]
+    done = CliRunner().invoke(app, words)
+    diff = re.search(r"^~~~diff\n(.*?\n)~~~$", page.read_text(), re.DOTALL | re.MULTILINE)
+    assert diff, f"{page.read_text()}\n{done.output}"
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff[1], text=True, check=True)
+    mended = diagnose(Target.from_strings(str(file), device="cpu"), verify=False)
+    assert mended.verdict is Verdict.HEALTHY, mended.headline
 
 
 @pytest.mark.heavy

@@ -401,6 +401,13 @@ def gallery() -> str:
     return "".join(parts)
 
 
+def found_by_tools() -> str:
+    """Return what gradcheck and published tools said of published faults, from the page of those."""
+    page = (DOCS / "published.md").read_text(encoding="utf-8")
+    rows = page.partition("## Beside five published tools")[2].partition("\n## ")[0].splitlines()
+    return "\n" + "\n".join(row for row in rows if row.startswith("|")) + "\n\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "rules": rules,
     "causes": causes,
@@ -422,6 +429,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "gallery": gallery,
     "cost": costs.watching,
     "beside": costs.beside,
+    "found": found_by_tools,
     "long-runs": costs.long_runs,
     "growth": costs.growth,
     "levels": levels,

@@ -25,13 +25,11 @@ START = (
 PATIENCE = 60.0  # seconds until an interpreter has said its version
 
 
-def asked(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return the interpreter and the other arguments, where the first one is `--python`."""
-    first, _, joined = (arguments[0] if arguments else "").partition("=")
-    if first != OPTION:
-        return None
-    rest = list(arguments[1:]) if joined else list(arguments[2:])
-    file = joined or (arguments[1] if len(arguments) > 1 else "")
+def asked(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the interpreter that the first argument, `--python`, names, and the other arguments."""
+    _, _, joined = arguments[0].partition("=")
+    file = joined or "".join(arguments[1:2])
+    rest = list(arguments[1:] if joined else arguments[2:])
     if not file:
         raise UsageError(f"{OPTION} needs a file: gradcheck {OPTION} .venv/bin/python diagnose ...")
     return file, rest

@@ -7,7 +7,9 @@ import venv
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from gradcheck_cli.cli.app import app
 from gradcheck_cli.elsewhere import asked, command
 from gradcheck_cli.errors import UsageError
 from tests.support.processes import ROOT, python
@@ -33,12 +35,16 @@ for step in range(30):
     [
         (["--python", "p", "run", "x"], ("p", ["run", "x"])),
         (["--python=p", "run"], ("p", ["run"])),
-        (["run", "--python", "p"], None),
-        ([], None),
     ],
 )
-def test_only_the_first_option_names_the_interpreter(words, expected) -> None:
+def test_the_first_option_names_the_interpreter(words, expected) -> None:
     assert asked(words) == expected
+
+
+def test_it_has_to_come_first() -> None:
+    done = CliRunner().invoke(app, ["--version", "--python", "p"])
+    assert done.exit_code == 2
+    assert "it has to come first" in done.output
 
 
 def test_a_name_that_is_missing_and_a_file_that_is_no_python_are_one_line(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
 --look      ask gradcheck of each training, and keep what it said
 --write F   write what was kept as a page
 --only A..  these faults; all unless told
---sealed    the sealed set instead (once per release)
+--sealed S  a sealed set instead (each is looked at once); without a name, the first one
 --again     also those that were kept already
 """
 
@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.looks import splits
 from benchmarks.published import bank, page
 from benchmarks.published.measuring import measured
 
@@ -38,10 +39,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--look", action="store_true")
     parser.add_argument("--write", type=Path)
     parser.add_argument("--only", nargs="*")
-    parser.add_argument("--sealed", action="store_true")
+    parser.add_argument("--sealed", nargs="?", const="sealed", choices=splits()["sealed"])
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args(arguments)
-    home = bank.SEALED if options.sealed else bank.HERE
+    home = bank.home_of(options.sealed) if options.sealed else bank.HERE
     faults = [
         f for f in bank.faults(home) if f.script and (not options.only or f.id in options.only)
     ]

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).parent
-SEALED = HERE.parent / "sealed"
 MEASURED = "measured.json"
 SAID = "said.json"
 TRAININGS = "trainings"
@@ -28,6 +27,11 @@ class Fault:
     causes: tuple[str, ...] = ()  # of gradcheck; naming any of them is right
     peers: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # detected, named
     left_out: str = ""  # why it is not built
+
+
+def home_of(name: str) -> Path:
+    """Return where a sealed set lies."""
+    return HERE.parent / name
 
 
 def faults(home: Path = HERE) -> tuple[Fault, ...]:

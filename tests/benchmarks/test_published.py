@@ -4,12 +4,13 @@ import pytest
 
 from benchmarks.looks import first_looks, looks, splits
 from benchmarks.published import bank, page
-from benchmarks.published.bank import HERE, SEALED, TRAININGS, Fault
+from benchmarks.published.bank import HERE, MEASURED, TRAININGS, Fault
 from benchmarks.published.measuring import label
 from gradcheck_cli.causes import CAUSES
 from gradcheck_cli.rules import RULES
 
 FAULTS = bank.faults()
+SEALED = [bank.home_of(name) for name in splits()["sealed"]]
 FAULT = Fault("f", "o", "p", "wrong", "a.py buggy", "a.py fixed", ("double-softmax",))
 
 
@@ -24,9 +25,18 @@ def test_every_fault_is_built_or_says_why_not():
 
 def test_planted_causes_are_words_that_gradcheck_can_say():
     words = {cause.name for cause in CAUSES} | {rule.name for rule in RULES}
-    assert {
-        cause for fault in (*FAULTS, *bank.faults(SEALED)) for cause in fault.causes
-    } - words - {"none"} == set()
+    planted = [*FAULTS, *(fault for home in SEALED for fault in bank.faults(home))]
+    assert {cause for fault in planted for cause in fault.causes} - words - {"none"} == set()
+
+
+@pytest.mark.parametrize("home", SEALED, ids=lambda home: home.name)
+def test_a_sealed_set_was_measured_before_it_is_opened(home):
+    scores = bank.kept(home / MEASURED)
+    for fault in bank.faults(home):
+        assert label(fault, scores) == "sick", fault.id
+        assert fault.causes, fault.id
+        for call in (fault.script, fault.twin):
+            assert (home / TRAININGS / call.split()[0]).is_file(), call
 
 
 def test_a_label_is_what_was_measured():

@@ -96,6 +96,15 @@ class Proposal:
     edits: tuple[Edit, ...] = field(default=())
 
 
+def _here(cause: Cause) -> str:
+    """Say what was measured in this training that speaks for the cause, and from which layer on."""
+    if not cause.reasons:
+        return ""
+    said, first = cause.reasons[0].rstrip("."), cause.first_layer
+    place = f", first at layer {first}" if first and first not in said else ""
+    return f"In this training: {said}{place}."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
     """A named way to treat some causes."""
@@ -111,7 +120,7 @@ class Remedy:
         """Dress the remedy's drafts with what its card says."""
         said = sections(self.card)
         for draft in self.draft(case):
-            why = " ".join(filter(None, (said["Works because"], draft.why)))
+            why = " ".join(filter(None, (_here(case.cause), said["Works because"], draft.why)))
             fix = Fix(
                 name=self.name,
                 treats=case.cause.name,

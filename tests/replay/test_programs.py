@@ -162,7 +162,54 @@ for start in range(0, 640, 8):
     optimizer.step()
 """
 
+ADVERSARIAL = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+real = torch.randn(512, 2) * 0.5 + torch.tensor([2.0, -1.0])
+G = nn.Sequential(nn.Linear(4, 32), nn.LeakyReLU(0.2), nn.Linear(32, 2))
+layers = [nn.Linear(2, 16)]
+for _ in range(8):
+    layers += [nn.Sigmoid(), nn.Linear(16, 16)]
+D = nn.Sequential(*layers, nn.Sigmoid(), nn.Linear(16, 1))
+of_g = torch.optim.Adam(G.parameters(), lr=1e-3, betas=(0.5, 0.999))
+of_d = torch.optim.SGD(D.parameters(), lr=0.05)
+criterion = nn.BCEWithLogitsLoss()
+for step in range(150):
+    x = real[torch.randint(0, 512, (32,))]
+    ones, zeros = torch.ones(32, 1), torch.zeros(32, 1)
+    fake = G(torch.randn(32, 4))
+    of_d.zero_grad()
+    (criterion(D(x), ones) + criterion(D(fake.detach()), zeros)).backward()
+    of_d.step()
+    of_g.zero_grad()
+    criterion(D(fake), ones).backward()
+    of_g.step()
+"""
+
+NOTEBOOK = (
+    MODEL
+    + """
+from gradcheck_cli import Policy, watch
+
+model = Deep()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+with watch(model, optimizer, verify=True, policy=Policy(examine="none")) as w:
+    for start in range(0, 512, 8):
+        x, y = inputs[start:start + 8], target[start:start + 8]
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+report = w.verify(60)
+first = report.fixes[0].verification
+assert first.status.value == "verified", first.reason
+print(first.made)
+"""
+)
+
 PROGRAMS = {
+    "adversarial": ADVERSARIAL,
     "accumulating": ACCUMULATING,
     "trainer": TRAINER,
     "lightning": LIGHTNING,
@@ -188,3 +235,9 @@ def test_the_fix_of_a_planted_fault_is_proven(name: str, tmp_path: Path) -> None
     assert first["status"] == "verified", first.get("reason")
     assert first["made"] == "replayed"
     assert any("reproduced" in line for line in report["assumptions"])
+
+
+def test_a_loop_in_a_notebook_has_the_fix_proven(tmp_path: Path) -> None:
+    (tmp_path / "cell.py").write_text(NOTEBOOK)
+    done = python(tmp_path, "cell.py", timeout=900)
+    assert done.stdout.strip() == "replayed", done.stderr

@@ -14,6 +14,7 @@ from torch import nn
 
 from gradcheck_cli import Policy, watch
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.watching import Watch
 
 SICK = """
@@ -107,6 +108,23 @@ def test_a_loop_of_ones_own_has_its_fixes_tried_and_its_model_is_as_it_was() -> 
     assert torch.equal(torch.get_rng_state(), chance)
     assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_without_a_change_to_try_no_step_is_played_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    ignored = torch.full((8,), -100)
+    with watch(model, optimizer, verify=True, policy=Policy(examine="none")) as seen:
+        for _ in range(24):
+            optimizer.zero_grad()
+            F.cross_entropy(model(torch.randn(8, 6)), ignored).backward()
+            optimizer.step()
+    told: list[str] = []
+    monkeypatch.setattr(Replayed, "borrowed", lambda *_: pytest.fail("steps are played again"))
+    report = seen.verify(budget=3.0, on_stage=told.append)
+    assert "labels-all-ignored" in [f.name for f in report.findings]
+    assert not any("trying" in line for line in told)
 
 
 def test_verify_without_recorded_steps_says_what_to_write() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.features.profile import late, typical
 from gradcheck_cli.features.progress import progress
+from gradcheck_cli.features.promising import promising
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -24,8 +25,8 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
     Measures  v = variance across the batch / mean square, summed over units, at each weight layer.
     Reports   v below `spread` somewhere although the first layer's v is above `alive`.
     Matters   every sample looks the same to the layers above, so all they can learn is a constant.
-    Severity  error when the loss does not fall, note when it does or when outputs above depend on the
-              sample all the same, which a way around the layer brings there.
+    Severity  error when the loss does not fall and nothing promises that it will, note else, or when
+              outputs above depend on the sample all the same, which a way around the layer brings there.
     Not for   batches of one sample, or data that is constant itself (GC701).
     Sources   Schoenholz et al. 2017, arXiv:1611.01232 (ordered phase); Daneshmand et al. 2020,
               arXiv:2003.01652 (rank collapse).
@@ -46,10 +47,11 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
     state = progress(trace)
     end = min(x.depth or 0 for x, _ in measured if x.depth is not None)
     passed_by = trace.skips and max(v for x, v in measured if x.depth == end) > alive
+    lost = state.stuck and not promising(trace)
     layer, worst = min(collapsed, key=lambda pair: pair[1])
     yield Hit(
-        severity=Severity.ERROR if state.stuck and not passed_by else Severity.NOTE,
-        confidence=Confidence.HIGH if state.stuck else Confidence.LOW,
+        severity=Severity.ERROR if lost and not passed_by else Severity.NOTE,
+        confidence=Confidence.HIGH if lost else Confidence.LOW,
         message=f"The output of {layer.path} is nearly the same for every sample: only {number(worst)} of "
         f"its mean square differs between samples ({len(collapsed)} of {len(measured)} layers).",
         layers=in_order([x for x, _ in collapsed]),

@@ -37,6 +37,14 @@ def test_a_collapse_while_the_loss_falls_is_a_note_at_most() -> None:
     assert {f.severity for f in found(gc203, collapsed(1e-9, "learning"))} <= {Severity.NOTE}
 
 
+def test_a_collapse_is_a_note_as_long_as_the_loss_looks_as_if_it_will_fall() -> None:
+    trace = a_trace(update=1e-3)
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_reading(trace, path, agreement=0.9)
+    trace = with_reading(trace, "l2", spread=1e-9)
+    assert [f.severity for f in found(gc203, trace)] == [Severity.NOTE]
+
+
 def test_where_the_inputs_themselves_hardly_vary_nothing_has_collapsed() -> None:
     trace = a_trace()
     for path in ("l0", "l1", "l2", "l3"):

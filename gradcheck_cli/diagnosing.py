@@ -14,6 +14,7 @@ from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
 from gradcheck_cli.examine import subject_of
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.leaving import exits_heard
 from gradcheck_cli.live import notebook as _notebook  # noqa: F401 - it says how a report is shown
 from gradcheck_cli.pipeline import Conclusion, Observed, Stage, conclude, configured
 from gradcheck_cli.policy import Policy
@@ -62,6 +63,7 @@ def diagnose(
     ).report
 
 
+@exits_heard()
 @held()
 def diagnosed(
     target: Target,

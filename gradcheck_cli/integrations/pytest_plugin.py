@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gradcheck_cli.declared import AUTO, SETTINGS
+from gradcheck_cli.errors import ExitCode
 
 if TYPE_CHECKING:
     from gradcheck_cli.gating import Gated
@@ -50,7 +51,7 @@ def gradcheck(request: pytest.FixtureRequest) -> "Check":
         name=request.node.nodeid,
         steps=given("--gradcheck-steps") or asked.get("steps"),
         fail_on=given("--gradcheck-fail-on") or asked.get("fail_on"),
-        folder=Path(folder) if folder else None,
+        folder=Path(folder).absolute() if folder else None,
     )
 
 
@@ -77,7 +78,7 @@ class Check:
         on_report: "Callable[[Report], None] | None" = None,
         **options: Any,
     ) -> "Report":
-        """Return the report; fails the test when a finding is at or above `fail_on`.
+        """Return the report; fails the test when a finding is at or above `fail_on`, or not all was judged.
 
         `model` and the others are names as on the command line, or objects; `options` are lr,
         batch_size, seed, device and the like. `on_report` gets the report before it is judged. What
@@ -106,7 +107,7 @@ class Check:
         __tracebackhide__ = True
         from gradcheck_cli.renderers.formats import find
 
-        if result.fails and not result.policy.exit_zero:
+        if result.code is not ExitCode.OK:  # also what was measured in part is no pass
             pytest.fail(find("text").write(result.report, {}), pytrace=False)
 
     def _save(self, report: "Report") -> None:

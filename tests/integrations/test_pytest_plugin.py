@@ -64,6 +64,51 @@ def test_a_model_that_does_not_learn_fails_with_the_report(tmp_path: Path) -> No
     assert len(list((tmp_path / "reports").iterdir())) == 3
 
 
+ENDS = """
+import os, sys
+import torch
+from torch import nn
+from models import data
+
+class Ending(nn.Module):
+    def __init__(self, end, after=0):
+        super().__init__()
+        self.layer, self.end, self.left = nn.Linear(8, 2), end, after
+
+    def forward(self, x):
+        self.left -= 1
+        if self.left < 0:
+            self.end()
+        return self.layer(x)
+
+def test_it_exits(gradcheck):
+    gradcheck(lambda: Ending(lambda: sys.exit(0)), data())
+
+def test_it_exits_at_once(gradcheck):
+    gradcheck(lambda: Ending(lambda: os._exit(0)), data())
+
+def test_it_exits_after_some_steps(gradcheck):
+    gradcheck(lambda: Ending(lambda: os._exit(0), 20), data())
+
+def test_it_moves(gradcheck):
+    gradcheck(lambda: Ending(lambda: os.chdir("/")), data(), fail_on="never")
+"""
+
+
+def test_a_model_that_ends_the_program_is_no_pass_and_one_that_moves_keeps_its_report(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "test_ends.py").write_text(ENDS)
+    done = pytest_session(tmp_path, "--gradcheck-report", "reports", "--gradcheck-steps", "30")
+    assert "3 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert "ended the program with os._exit(0)" in done.stdout
+    assert {p.name for p in (tmp_path / "reports").iterdir()} == {
+        "test_ends.py-test_it_exits_after_some_steps-1.yaml",
+        "test_ends.py-test_it_moves-1.yaml",
+    }
+
+
 def test_an_unknown_setting_of_the_marker_is_said(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import pytest\n@pytest.mark.gradcheck(stepz=3)\ndef test_it(gradcheck): pass\n"

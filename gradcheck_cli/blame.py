@@ -21,6 +21,8 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 
+from gradcheck_cli.here import below_here
+
 OURS = str(Path(__file__).resolve().parent) + os.sep
 INSTALLED = {"site-packages", "dist-packages"}
 HOLD_THEIR_OBJECTS = (
@@ -99,7 +101,7 @@ def _file(entry: TracebackType) -> str:
 
 def _shown(file: str) -> str:
     ours = str(Path(OURS).parent) + os.sep
-    return file.removeprefix(ours).removeprefix(os.getcwd() + os.sep)  # noqa: PTH109 - a string
+    return below_here(file.removeprefix(ours))
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:

@@ -26,6 +26,15 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+def wording(error: BaseException) -> str:
+    """Return the type and the message of an exception, whose own words may raise."""
+    try:
+        said = str(error)
+    except THEIRS:
+        said = "<its message can not be read>"
+    return f"{type(error).__name__}: {said}"
+
+
 class GradcheckError(Exception):
     """Base of all errors that are shown as one line; `str()` is that line."""
 
@@ -53,7 +62,7 @@ class UserCodeError(CannotDiagnoseError):
 
     def __init__(self, doing: str, cause: BaseException, hint: str = "") -> None:
         self.ends = _ending(cause)  # how it ended the program, where it did
-        super().__init__(f"{doing}: {self.ends or f'{type(cause).__name__}: {cause}'}")
+        super().__init__(f"{doing}: {self.ends or wording(cause)}")
         self.doing = doing
         self.cause = cause
         self.hint = hint

@@ -15,8 +15,8 @@ PACKAGE = "gradcheck_cli"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "blame", "demos", "ops", "shadowing"}),
-    frozenset({"records", "declared", "elsewhere", "stopping"}),
+    frozenset({"errors", "here", "demos", "ops", "shadowing"}),
+    frozenset({"records", "declared", "elsewhere", "stopping", "leaving", "blame"}),
     frozenset({"plugins", "scripts", "policy", "comparing", "features"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
     frozenset({"probe", "remedies", "causes"}),

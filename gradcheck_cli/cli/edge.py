@@ -10,7 +10,6 @@ from rich.text import Text
 
 from gradcheck_cli.blame import Fault, blame
 from gradcheck_cli.cli.consoles import err
-from gradcheck_cli.cli.leaving import exits_heard
 from gradcheck_cli.cli.user_frames import place, told
 from gradcheck_cli.errors import (
     THEIRS,
@@ -18,7 +17,10 @@ from gradcheck_cli.errors import (
     GradcheckError,
     ToldElsewhereError,
     UserCodeError,
+    wording,
 )
+from gradcheck_cli.here import is_gone
+from gradcheck_cli.leaving import exits_heard
 from gradcheck_cli.renderers.words import clean
 from gradcheck_cli.shadowing import ours
 
@@ -80,13 +82,15 @@ def _tell(error: GradcheckError) -> None:
 def _unforeseen(error: BaseException) -> int:
     """Tell of an exception that nobody expected; whose fault it is decides how, and the exit code."""
     found = blame(error)
-    said = f"{type(error).__name__}: {error}"
+    said = wording(error)
     if found.fault is Fault.THEIRS or isinstance(error, THEIRS[1:]):
         _tell(UserCodeError("gradcheck could not go on, because your code raised", error))
         return ExitCode.CANNOT_DIAGNOSE
     if found.fault is Fault.SYSTEM:
         named = getattr(error, "filename", None)
         what = getattr(error, "strerror", None) or said
+        if named is None and is_gone():
+            what = "the current folder was removed; go to another one"
         _say("error", f"{os.fsdecode(named)}: {what}" if named else what)
         return ExitCode.USAGE
     if found.fault is Fault.INPUT:

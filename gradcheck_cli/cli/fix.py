@@ -12,13 +12,13 @@ from gradcheck_cli.cli import options, script_runs
 from gradcheck_cli.cli.consoles import err, write_out
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.cli.effective import effective, with_models
-from gradcheck_cli.cli.leaving import end_at_once
 from gradcheck_cli.cli.options import GATE, REPORT, TRAINING, TRIALS, takes
 from gradcheck_cli.cli.outputs import Outputs, parse
 from gradcheck_cli.cli.progress import Steps
 from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.declared import AUTO
 from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.leaving import end_at_once
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.terminating import held, interruptible
 from gradcheck_cli.records.diagnosis import Fix, Status

@@ -1,5 +1,6 @@
 """`--output FORMAT[:PATH]`: understood and checked before any work, written before the exit code."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from gradcheck_cli.records.recording import Recording
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.textfile import check_writable, is_device, write_text
 from gradcheck_cli.renderers.formats import Format, find, of_suffix
+from gradcheck_cli.settings.discovery import TOML_NAME, YAML_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,17 @@ def parse(specs: Sequence[str], trace: Path | None = None) -> Outputs:
     paths = [path for path in named if path is not None]
     for path in paths:
         check_writable(path)
+        if _is_an_input(path):
+            raise UsageError(f"can not write {path}: a report would replace your code or config")
+    for path in paths:
         if [other.resolve() for other in paths].count(path.resolve()) > 1:
             raise UsageError(f"two outputs would be written to {path}")
     return Outputs(outputs, None if trace is None else trace.absolute())
+
+
+def _is_an_input(path: Path) -> bool:
+    found = path.resolve()
+    return found.is_file() and (found.suffix == ".py" or found.name in {*YAML_NAMES, TOML_NAME})
 
 
 def confine(specs: Sequence[str], checkout: Path, origin: str) -> None:
@@ -140,6 +150,8 @@ def _parse(spec: str) -> Output:
     name, colon, rest = spec.partition(":")
     if colon and not rest:
         raise UsageError(f"--output {spec}: the path is missing")
+    if rest.endswith(("/", os.sep)):
+        raise UsageError(f"--output {spec}: that is a folder; name the file too")
     if not colon and (guessed := of_suffix(Path(spec).suffix)):
         raise UsageError(f"--output {spec}: say the format too, as in {guessed.name}:{spec}")
     return Output(find(name), Path(rest).absolute() if rest else None, rest)

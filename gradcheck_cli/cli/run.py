@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,10 +16,10 @@ from gradcheck_cli.cli import options, outputs
 from gradcheck_cli.cli.consoles import err
 from gradcheck_cli.cli.edge import command
 from gradcheck_cli.cli.effective import effective
-from gradcheck_cli.cli.leaving import end_at_once
 from gradcheck_cli.cli.options import GATE, REPORT, takes
 from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import THEIRS, ExitCode, UsageError
+from gradcheck_cli.leaving import end_at_once
 from gradcheck_cli.probe.places import ranks
 from gradcheck_cli.probe.terminating import TerminatedError
 from gradcheck_cli.renderers.words import clean
@@ -129,7 +128,7 @@ def followed(plan: Plan, *, stdout_to_stderr: bool) -> Iterator[Outcome]:
 
 def _folder() -> int | str:
     """Return what os.chdir takes to come back here: open where it can be, so that renaming is no matter."""
-    return os.open(".", os.O_RDONLY) if os.chdir in os.supports_fd else str(Path.cwd())
+    return os.open(".", os.O_RDONLY) if os.chdir in os.supports_fd else os.getcwd()  # noqa: PTH109
 
 
 def _gated(outcome: Outcome, report: "Report | None", policy: "Policy") -> "Gated | None":

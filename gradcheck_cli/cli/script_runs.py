@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcheck_cli.cli import options, outputs
-from gradcheck_cli.cli.leaving import end_at_once
 from gradcheck_cli.cli.run import followed, say
 from gradcheck_cli.cli.telling import concluded
 from gradcheck_cli.declared import AUTO, SETTINGS
 from gradcheck_cli.errors import ExitCode, UsageError
+from gradcheck_cli.leaving import end_at_once
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.running import Outcome, Plan
 from gradcheck_cli.scripts import looks_like_a_script, trains_when_run

@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from gradcheck_cli.here import is_gone
+
 
 @contextmanager
 def lent(*, stdout_to_stderr: bool = False) -> Iterator[None]:
@@ -16,7 +18,7 @@ def lent(*, stdout_to_stderr: bool = False) -> Iterator[None]:
     current folder, which is what it was too. With `stdout_to_stderr`
     everything that is printed goes to stderr, also by C code and child processes.
     """
-    ours, here = (sys.stdout, sys.stderr), Path.cwd()
+    ours, here = (sys.stdout, sys.stderr), None if is_gone() else Path.cwd()
     _flush()
     kept = [os.dup(number) for number in (1, 2)]
     if stdout_to_stderr:
@@ -26,7 +28,8 @@ def lent(*, stdout_to_stderr: bool = False) -> Iterator[None]:
         yield
     finally:
         _flush()
-        os.chdir(here)
+        if here is not None and here.is_dir():  # it may have been removed; outputs are whole paths
+            os.chdir(here)
         sys.stdout, sys.stderr = (
             _taken_back(number, stream, copy, known)
             for number, stream, copy, known in zip((1, 2), ours, kept, lying, strict=True)

@@ -1,9 +1,9 @@
 """A user's exception told with their own frames: neither ours nor torch's, and no local values."""
 
-import os
 import traceback
 
 from gradcheck_cli.blame import is_theirs
+from gradcheck_cli.here import below_here
 
 MOST_FRAMES = 8
 
@@ -23,6 +23,4 @@ def place(error: BaseException) -> str:
     found = [f for f in traceback.extract_tb(error.__traceback__) if is_theirs(f.filename)]
     if not found:
         return ""
-    file = found[-1].filename
-    here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - prefixes are strings
-    return f"{file.removeprefix(here)}:{found[-1].lineno}"
+    return f"{below_here(found[-1].filename)}:{found[-1].lineno}"

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from gradcheck_cli.blame import Fault, blame
-from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError
+from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError, wording
 from gradcheck_cli.examine.base import Experiment, Said, Scene
 from gradcheck_cli.examine.catalogue import EXPERIMENTS
 from gradcheck_cli.examine.clocked import Clocked
@@ -103,7 +103,7 @@ def _asked(entry: Experiment, scene: Scene) -> Iterator[Answer]:
     except THEIRS as error:
         if blame(error).fault is Fault.OURS:
             raise
-        yield _skipped(entry, f"the user's code refused it: {type(error).__name__}: {error}")
+        yield _skipped(entry, f"the user's code refused it: {wording(error)}")
 
 
 def _answer(entry: Experiment, said: Said) -> Answer:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.errors import GradcheckError, wording
 from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_step, real
 from gradcheck_cli.examine.passes_over import hooked
 from gradcheck_cli.examine.snapshot import Snapshot, restored
@@ -178,7 +178,9 @@ class TargetSubject:
             try:
                 value = objective.criterion(given, self.targets(batch))
             except Exception as error:
-                raise NotApplicableError(f"the loss refuses other outputs: {error}") from error
+                raise NotApplicableError(
+                    f"the loss refuses other outputs: {wording(error)}"
+                ) from error
             return checked_scalar(value, objective.name)
 
     def _whole_of(self, outputs: Any, batch: Any) -> Tensor:
@@ -187,7 +189,7 @@ class TargetSubject:
         try:
             return self.objective.compute(self.model, batch).loss
         except GradcheckError as error:
-            raise NotApplicableError(f"the loss refuses other outputs: {error}") from error
+            raise NotApplicableError(f"the loss refuses other outputs: {wording(error)}") from error
         finally:
             del self.model.forward
 

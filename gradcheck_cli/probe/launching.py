@@ -10,7 +10,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 
 from gradcheck_cli.blame import Fault, blame
-from gradcheck_cli.errors import HardExit, UsageError
+from gradcheck_cli.errors import HardExit, UsageError, wording
 from gradcheck_cli.probe.terminating import TerminatedError
 from gradcheck_cli.shadowing import theirs_first
 
@@ -45,7 +45,7 @@ class Ending:
     def reason(self) -> str:
         """What the script raised that ended it early, nothing where it raised nothing."""
         error = self.error
-        return f"{type(error).__name__}: {error}" if isinstance(error, Exception) else ""
+        return wording(error) if isinstance(error, Exception) else ""
 
     @property
     def is_our_fault(self) -> bool:

@@ -8,6 +8,7 @@ from types import CodeType, FrameType
 
 import torch
 
+from gradcheck_cli.here import below_here
 from gradcheck_cli.records.trace import SourceSite
 
 _INTERNAL = (
@@ -72,5 +73,4 @@ def site_of_code(code: CodeType) -> SourceSite:
 
 @lru_cache(maxsize=4096)
 def _shown(file: str) -> str:
-    path, here = Path(file), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else file
+    return below_here(file)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+from gradcheck_cli.errors import wording
 from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.recorder import Recorder
 from gradcheck_cli.probe.terminating import interruptible
@@ -20,7 +21,7 @@ class Interrupted(Exception):  # noqa: N818 - not an error: what was measured so
     """The user's code raised, or Ctrl-C was pressed, after some steps were observed."""
 
     def __init__(self, trace: Trace, cause: BaseException) -> None:
-        super().__init__(str(cause))
+        super().__init__(wording(cause))
         self.trace = trace
         self.cause = cause
 

@@ -29,7 +29,8 @@ def read_bytes(path: Path, most: int) -> bytes:
 def check_writable(path: Path) -> None:
     """Raise UsageError when `path` can not be written, before any time is spent on its content."""
     _check_name(path)
-    folder = path.absolute().parent
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path.absolute()
+    folder = target.parent
     if not folder.is_dir():
         raise UsageError(f"can not write {path}: there is no folder {folder}")
     if path.is_dir():
@@ -47,7 +48,7 @@ def check_writable(path: Path) -> None:
 def _check_name(path: Path) -> None:
     """Raise UsageError for a name that no file of this system can have."""
     try:
-        path.lstat()
+        path.stat()  # follows links: one that leads back to itself is refused
     except FileNotFoundError:
         pass
     except ValueError as error:  # a zero byte

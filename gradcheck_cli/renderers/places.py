@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
+from gradcheck_cli.here import below_here
 from gradcheck_cli.records.finding import Finding, plain_path
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.trace import SourceSite
@@ -13,13 +14,7 @@ FALLBACK = "pyproject.toml"
 
 def relative(file: str) -> str:
     """Return `file` below the current folder with forward slashes; others stay as they are."""
-    try:
-        path: PurePath = Path(file)
-        if path.is_absolute():
-            path = path.relative_to(Path.cwd())
-    except ValueError:
-        return PurePath(file).as_posix()
-    return path.as_posix()
+    return PurePath(below_here(file)).as_posix()
 
 
 def shown_at(finding: Finding, report: Report) -> SourceSite:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradcheck_cli.errors import wording
 from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_step, real
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
 from gradcheck_cli.replay.events import Applied, Call, Event, Update
@@ -152,7 +153,7 @@ class RecordedSubject:
             player.values |= {slot: at(outputs, path[1:]) for path, slot in used}
             player.ask(piece, piece.after, batch)
         except Exception as error:
-            raise NotApplicableError(f"the loss refuses other outputs: {error}") from error
+            raise NotApplicableError(f"the loss refuses other outputs: {wording(error)}") from error
         return self._sum(piece)
 
     def total(self, batch: Batch) -> Tensor:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Self
 
+from gradcheck_cli.errors import THEIRS, wording
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.randomness import unchanged
@@ -103,7 +104,7 @@ def reproduced(replay: Replay) -> Reproduction:
         for unit in units:
             try:
                 played = float(training.step().loss)
-            except Exception as error:  # noqa: BLE001 - the user's modules may refuse to run again
+            except THEIRS as error:  # the user's modules may refuse to run again
                 return Reproduction(len(units), False, unit.index, error=_first_line(error))
             same = played == unit.value or (math.isnan(played) and math.isnan(unit.value))
             exact = exact and same
@@ -113,5 +114,5 @@ def reproduced(replay: Replay) -> Reproduction:
     return Reproduction(len(units), exact)
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+def _first_line(error: BaseException) -> str:
+    return wording(error).splitlines()[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from gradcheck_cli.errors import THEIRS, wording
 from gradcheck_cli.probe.everywhere import Everywhere
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
@@ -40,8 +41,8 @@ class Arm:
                 drawn_anew(self.group, begin.seed, self.stay.enter_context)
             if changes := pickle.loads(begin.changes):  # noqa: S301 - from the process that began this one
                 apply(changes, self.group, self.names, self.stay.enter_context)
-        except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way
-            self.ended(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+        except THEIRS as error:  # a change may break the user's code in any way
+            self.ended(wording(error).splitlines()[0])
         sampling = Sampling(first=self.asked.watch, every=2**30, last=None)
         fixed = None if self.group.by_hand else self.group
         self.watcher = Everywhere(sampling=sampling, on_step=self._stepped, fixed=fixed)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_cli import shadowing
+from gradcheck_cli.errors import wording
 from gradcheck_cli.probe.launching import execute
 from gradcheck_cli.rerun.asked import Begin, Failure, Found, Script
 from gradcheck_cli.rerun.confining import confine
@@ -60,7 +61,7 @@ class Host:
         random.setstate(scene.python)
         ending = execute(scene.program, scene.arguments)
         error = ending.error
-        said = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}" if error else ""
+        said = wording(error).splitlines()[0] if error else ""
         if self.arm is not None:
             self.arm.ended(said)
         else:

@@ -47,6 +47,15 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _is_config(path: Path) -> bool:
+    """Is it there? Raises UsageError for a link that leads nowhere, and what is no regular file."""
+    if _is_file(path):
+        return True
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise UsageError(f"can not read {shown(path)}: it leads to no regular file")
+    return False
+
+
 def _read_named(path: Path) -> Located:
     if path.suffix != ".toml":
         return read_yaml(path)
@@ -57,8 +66,8 @@ def _read_named(path: Path) -> Located:
 
 
 def _in_folder(folder: Path) -> Located | None:
-    found = [read_yaml(shown(folder / name)) for name in YAML_NAMES if _is_file(folder / name)]
-    toml = read_toml(shown(folder / TOML_NAME)) if _is_file(folder / TOML_NAME) else None
+    found = [read_yaml(shown(folder / name)) for name in YAML_NAMES if _is_config(folder / name)]
+    toml = read_toml(shown(folder / TOML_NAME)) if _is_config(folder / TOML_NAME) else None
     if toml is not None:
         found.append(toml)
     if len(found) > 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.here import below_here
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,5 +45,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def shown(path: Path) -> Path:
     """Return the path relative to the working folder where it lies below it."""
-    whole = path if path.is_absolute() else Path.cwd() / path
-    return whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else path
+    return Path(below_here(path))

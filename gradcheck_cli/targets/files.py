@@ -46,6 +46,8 @@ def open_data_file(text: str, options: Options) -> Opened:
     path = Path(text).expanduser()
     if not path.exists():
         raise UsageError(f"no such file: {path}")
+    if not (path.is_file() or path.is_dir()):
+        raise UsageError(f"can not read {path}: it is no regular file")
     return _reader(path)(path, options)
 
 

@@ -40,7 +40,7 @@ def open_pictures(folder: Path) -> tuple[Pictures, tuple[str, ...]]:
         (file, label)
         for label, entry in enumerate(classes)
         for file in sorted(entry.rglob("*"))
-        if file.suffix.lower() in SUFFIXES
+        if file.suffix.lower() in SUFFIXES and file.is_file()
     ]
     if not files:
         raise UsageError(

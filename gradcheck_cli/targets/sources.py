@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gradcheck_cli.here import below_here
 from gradcheck_cli.records.trace import SourceSite
 
 OURS = str(Path(__file__).parents[1]) + os.sep
@@ -142,6 +143,4 @@ def _character(path: str, line: int, byte: int) -> int:
 
 
 def _shown(path: str) -> str:
-    """Return the path relative to the working folder when it lies below it."""
-    file = Path(path)
-    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else path
+    return below_here(path)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import torch
 
-from gradcheck_cli.errors import GradcheckError
+from gradcheck_cli.errors import THEIRS, GradcheckError, wording
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.finding import Finding
@@ -67,7 +67,7 @@ def start(
             if run.training.away is None:
                 with run.training.in_place():
                     run.untrained = run.training.evaluate(HELD_OUT_BATCHES)
-        except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way
+        except THEIRS as error:  # a change may break the user's code in any way
             run.failed = _said(error)
         run.state = capture()
     return run
@@ -90,7 +90,7 @@ def advance(run: Run, steps: int) -> None:
             while len(run.curve) < steps and math.isfinite((run.curve or [0.0])[-1]):
                 run.curve.append(float(run.training.step().loss))
             run.held_out = run.training.evaluate(HELD_OUT_BATCHES)
-        except Exception as error:  # noqa: BLE001 - a change may break the user's code in any way
+        except THEIRS as error:  # a change may break the user's code in any way
             run.failed = _said(error)
         run.state = capture()
 
@@ -112,14 +112,13 @@ def _advance_away(run: Run, away: Away, steps: int) -> None:
         run.untrained, run.held_out = run.curve[0], sum(last) / len(last)
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     if isinstance(error, GradcheckError):
         return str(error)
     if isinstance(error, torch.OutOfMemoryError):
         return "the memory of the device is full; --verify-on N tries fixes on smaller batches"
     last = traceback.extract_tb(error.__traceback__)[-1]
-    said = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {said} ({last.filename}:{last.lineno})"
+    return f"{wording(error).splitlines()[0]} ({last.filename}:{last.lineno})"
 
 
 def thinned(curve: Sequence[float]) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gradcheck_cli.errors import THEIRS, wording
 from gradcheck_cli.records.diagnosis import Status
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.targets.randomness import unchanged
@@ -66,6 +67,6 @@ def _raised(training: Training, code: str) -> str:
         exec(compile(code, "fix", "exec"), scope)  # noqa: S102 - our own code, on what is thrown away
     except NameError:
         return ""  # a name of the script
-    except Exception as error:  # noqa: BLE001 - whatever it raises, it does not run
-        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    except THEIRS as error:  # whatever it raises, it does not run
+        return wording(error).splitlines()[0]
     return ""

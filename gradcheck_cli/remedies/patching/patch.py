@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradcheck_cli.here import below_here
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching import finishing, looping, making, optimizing
@@ -94,9 +95,7 @@ class Patcher:
                 raise CannotPatchError(f"{file} is not a file")
             refuse_foreign(path, self.root)
             refuse_changed(path)
-            here = Path.cwd()
-            shown = str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-            self.editors[path] = Editor.open(path, shown)
+            self.editors[path] = Editor.open(path, below_here(path))
         return self.editors[path]
 
     def named(self, role: str) -> tuple[Editor, str]:

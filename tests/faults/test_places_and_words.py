@@ -1,0 +1,176 @@
+"""Odd places, links and words, in every command they can meet: forked processes of their own."""
+
+from pathlib import Path
+
+import pytest
+
+from gradcheck_cli.records.yamlfile import read, write
+from tests.support.a_report import sick
+from tests.support.forked import Told, told
+from tests.support.processes import python
+
+pytestmark = pytest.mark.heavy  # it starts many processes
+
+MODEL = """
+import os, shutil, sys, tempfile
+import torch
+from torch import nn
+BEFORE
+
+class Odd(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > 20:
+            LATER
+        return self.layers(x)
+
+def train_data():
+    x = torch.randn(96, 4, generator=torch.Generator().manual_seed(0))
+    return torch.utils.data.TensorDataset(x, x[:, :3].argmax(1))
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    model = Model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x, y = train_data().tensors
+    for _ in range(30):
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    END
+"""
+# torch asks for the current folder itself when it imports this, with or without us
+MOVES_AWAY = "import torch._dynamo; far = tempfile.mkdtemp(); os.chdir(far); shutil.rmtree(far)"
+QUICK = "--no-verify --examine none --steps 24 -q"
+DIAGNOSE = f"diagnose m.py:Model {QUICK} -o yaml:r.yaml"
+FIX = "fix m.py:Model --budget 2 --examine none --steps 24 -q -o yaml:r.yaml"
+RUN = "run -q -o yaml:r.yaml m.py"
+
+
+def source(before: str = "", later: str = "pass", end: str = "pass") -> str:
+    return MODEL.replace("BEFORE", before).replace("LATER", later).replace("END", end)
+
+
+def place(folder: Path, text: str | None = None) -> Path:
+    """Make a folder with a model."""
+    folder.mkdir(parents=True)
+    (folder / "m.py").write_text(source() if text is None else text)
+    write(sick(), folder / "was.yaml")
+    return folder
+
+
+def all_told(folder: Path, cases: dict[str, tuple[str, str]]) -> dict[str, Told]:
+    """Return what is told by each command, in a folder of its own beside its source."""
+    asked = [(place(folder / name, text), words, {}) for name, (text, words) in cases.items()]
+    return dict(zip(cases, told(asked), strict=True))
+
+
+def test_a_folder_that_is_removed_takes_neither_the_training_nor_the_report(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.yaml"
+    found = all_told(
+        tmp_path,
+        {
+            "diagnose": (source(MOVES_AWAY), DIAGNOSE),
+            "fix": (source(MOVES_AWAY), FIX),
+            "run": (source(MOVES_AWAY), RUN),
+            "run raises": (source(end=f"{MOVES_AWAY}; raise ValueError('theirs')"), RUN),
+        },
+    )
+    assert [found[name].code for name in found] == [0, 0, 0, 1], found
+    for name, one in found.items():
+        assert read(tmp_path / name / "r.yaml").run.steps >= 24, name
+        assert "gradcheck_cli/" not in one.err
+    assert found["run raises"].err.count("ValueError: theirs") == 1
+    home = place(tmp_path / "home", source(end="shutil.rmtree(os.getcwd())"))
+    done = python(home, "-m", "gradcheck_cli", "run", "-q", "-o", f"yaml:{kept}", "m.py")
+    assert done.returncode == 0, done.stderr
+    assert read(kept).run.steps == 30
+
+
+def test_an_exception_whose_message_raises_is_theirs_and_costs_no_report(tmp_path: Path) -> None:
+    odd = source(later="raise Odd")
+    found = all_told(tmp_path, {"diagnose": (odd, DIAGNOSE), "fix": (odd, FIX), "run": (odd, RUN)})
+    assert [found[name].code for name in found] == [3, 3, 1], found
+    for name, one in found.items():
+        assert read(tmp_path / name / "r.yaml").run.steps == 20
+        assert "no words" not in one.err
+    assert "Odd: <exception str() failed>" in found["run"].err
+
+
+LINKS = {"loop": "loop", "nowhere": "no/such", "endless": "/dev/zero", "code": "m.py"}
+READS = {  # of each, how the link is called there
+    "report LINK": "", "compare was.yaml LINK": "", "baseline write LINK": "", "judge LINK": "",
+    f"{DIAGNOSE} --config LINK": "", f"{DIAGNOSE} --baseline LINK": "",
+    f"{DIAGNOSE} --data LINK.csv": ".csv", f"{DIAGNOSE} --data LINK.npz": ".npz",
+    f"{DIAGNOSE} --weights LINK.pt": ".pt", f"{FIX} --config LINK": "",
+    "run --config LINK m.py": "",
+}  # fmt: skip
+WRITES = (
+    f"diagnose m.py:Model {QUICK} -o yaml:LINK", f"diagnose m.py:Model {QUICK} --save-trace LINK",
+    "fix m.py:Model -o html:LINK", "run -o json:LINK m.py", "report was.yaml -o sarif:LINK",
+)  # fmt: skip
+
+
+def test_links_that_lead_nowhere_back_or_to_no_end_are_refused_in_a_line(tmp_path: Path) -> None:
+    asked = []
+    for number, (words, suffix) in enumerate(READS.items()):
+        for link in ("loop", "endless"):
+            folder = place(tmp_path / f"{number}{link}")
+            (folder / f"{link}{suffix}").symlink_to(
+                f"{link}{suffix}" if link == "loop" else LINKS[link]
+            )
+            asked.append((folder, words.replace("LINK", link), {}))
+    for number, words in enumerate(WRITES):
+        for link in ("loop", "nowhere", "code"):
+            folder = place(tmp_path / f"w{number}{link}")
+            (folder / link).symlink_to(LINKS[link])
+            asked.append((folder, words.replace("LINK", link), {}))
+    for name in ("gradcheck.yaml", "pyproject.toml"):
+        folder = place(tmp_path / f"auto {name}")
+        (folder / name).symlink_to(name)
+        asked.append((folder, DIAGNOSE, {}))
+    for (folder, words, _), one in zip(asked, told(asked), strict=True):
+        assert one.code == 2, (words, one)
+        assert one.err.startswith(("error: ", "Usage")), (words, one)
+        assert "Traceback" not in one.err, words
+        assert one.out == "", words
+        assert (folder / "m.py").read_text() == source(), "no report replaces code"
+
+
+NARROW = ("diagnose m.py:Model --no-verify --examine none --steps 24", "run m.py",
+          "report was.yaml", "rules", "explain GC101", "compare was.yaml was.yaml", "fix m.py:Model --examine none --budget 1 --steps 24")  # fmt: skip
+
+
+def test_narrow_terminals_and_no_color_in_every_command(tmp_path: Path) -> None:
+    variables = (
+        {"COLUMNS": "40", "NO_COLOR": "1", "FORCE_COLOR": "1"},
+        {"COLUMNS": "0", "NO_COLOR": "1"},
+        {"COLUMNS": "17", "NO_COLOR": "1"},
+    )
+    asked = [
+        (place(tmp_path / f"{number} {kind}"), words, env)
+        for number, words in enumerate(NARROW)
+        for kind, env in enumerate(variables)
+    ]
+    found = told(asked)
+    for number, words in enumerate(NARROW):
+        plain, *narrow = found[3 * number : 3 * number + 3]
+        assert "\x1b" not in plain.out + plain.err, words
+        for one in narrow:
+            assert one.code == plain.code, words
+            assert _letters(one.out + one.err) == _letters(plain.out + plain.err), words
+
+
+def _letters(text: str) -> int:
+    """Return how many letters were printed: a terminal that crops prints fewer."""
+    return sum(c.isalpha() for c in text)

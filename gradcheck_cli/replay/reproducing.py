@@ -105,14 +105,12 @@ def reproduced(replay: Replay) -> Reproduction:
             try:
                 played = float(training.step().loss)
             except THEIRS as error:  # the user's modules may refuse to run again
-                return Reproduction(len(units), False, unit.index, error=_first_line(error))
+                return Reproduction(
+                    len(units), False, unit.index, error=wording(error).splitlines()[0]
+                )
             same = played == unit.value or (math.isnan(played) and math.isnan(unit.value))
             exact = exact and same
             near = abs(played - unit.value) <= ROUNDING * max(abs(unit.value), 1e-12)
             if not same and (to_the_bit or not near):
                 return Reproduction(len(units), False, unit.index, unit.value, played)
     return Reproduction(len(units), exact)
-
-
-def _first_line(error: BaseException) -> str:
-    return wording(error).splitlines()[0]

@@ -56,7 +56,7 @@ class ModeWatch:
 
     def _spell(self, *, training: bool) -> None:
         spells = self.acting if training else self.resting
-        if self.updates in spells:
+        if self.updates in spells or not self.updates:  # a dry run: nothing was trained so far
             return
         spells.add(self.updates)
         if training and len(spells) <= _LOOKED:

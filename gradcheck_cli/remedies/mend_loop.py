@@ -6,6 +6,8 @@ Not for        Loops that do it on purpose.
 Sources        PyTorch documentation, torch.optim.
 """
 
+import linecache
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -45,7 +47,7 @@ class Mend:
     """What to do about a mistake, the lines as they should be, and how it is tried or why it is not."""
 
     summary: str
-    code: str
+    code: str | Callable[[Case], str]
     loop: Callable[[Case], LoopChange] | None = None
     edits: Callable[[Case], tuple[Edit, ...]] = lambda _: ()
     cannot: str = ""
@@ -56,6 +58,30 @@ def _passes(case: Case) -> int:
     return int(loop.habit(Kind.SUMMED).numbers.get("passes", 1)) if loop is not None else 1
 
 
+def _source(case: Case) -> str:
+    """Return the line that the mistake was seen at, without its comment."""
+    at = case.cause.at
+    return linecache.getline(at.file, at.line).partition("#")[0].strip() if at is not None else ""
+
+
+def _cleared(case: Case) -> str:
+    """Return the update of the script, and what clears its gradients behind it."""
+    found = re.fullmatch(r"([\w.]+)\.step\(\)|\w*scaler\w*\.step\(([\w.]+)\)", _source(case))
+    if found is None:
+        return STEP
+    return f"{found[0]}\n{found[1] or found[2]}.zero_grad()  # new, or before the first backward()"
+
+
+def _divided(case: Case) -> str:
+    """Return the backward pass of the script from the divided loss."""
+    found = re.fullmatch(r"(\w[\w.()]*)\.backward\(([\w=, ]*)\)", _source(case))
+    if found is None:
+        return "(loss / accumulated).backward()  # as many as there are backward passes per update"
+    return (
+        f"({found[1]} / {_passes(case)}).backward({found[2]})  # {_passes(case)} passes per update"
+    )
+
+
 def _at_its_line(act: Act, new: Callable[[Case], str]) -> Callable[[Case], tuple[Edit, ...]]:
     return lambda case: (Edit(act=act, at=case.cause.at, new=new(case)),) if case.cause.at else ()
 
@@ -63,7 +89,7 @@ def _at_its_line(act: Act, new: Callable[[Case], str]) -> Callable[[Case], tuple
 MENDED: dict[str, Mend] = {  # by the name of the finding
     "gradients-not-cleared": Mend(
         summary="Clear the gradients once per update.",
-        code=STEP,
+        code=_cleared,
         loop=lambda _: LoopChange(clears=True),
         edits=_at_its_line(Act.CLEAR, lambda _: ""),
     ),
@@ -123,7 +149,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
     ),
     "accumulation-not-divided": Mend(
         summary="Divide the loss by the number of batches whose gradients are added up.",
-        code="(loss / accumulated).backward()  # as many as there are backward passes per update",
+        code=_divided,
         loop=lambda case: LoopChange(passes=_passes(case)),
         edits=_at_its_line(Act.DIVIDE, lambda case: str(_passes(case))),
     ),
@@ -160,7 +186,7 @@ def mend_loop(case: Case) -> Iterator[Draft]:
         change = replace(held(), summary=mend.summary)
     yield Draft(
         summary=mend.summary,
-        code=mend.code,
+        code=mend.code if isinstance(mend.code, str) else mend.code(case),
         change=change,
         cannot=mend.cannot,
         at=case.cause.at,

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
+import torch
 from torch import nn
 
 from gradcheck_cli.probe.session import Session
@@ -79,6 +80,9 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
         if against:
             return None, AGAINST
     model, optimizers = one_model(session), session.recorder.optimizers
+    known = [session.loop.account(o) for o in optimizers if isinstance(o, torch.optim.Optimizer)]
+    if not recording.optimizers and any(account.updates for account in known):
+        return None, "none of the recorded backward passes was followed by an update"
     replay = Replay(recording, model, session.site_of, session.precision, optimizers=optimizers)
     replayed = Replayed(replay, played.around, played.said)
     again = played.again

@@ -63,6 +63,7 @@ class Recorder:
     _lost: SourceSite | None = None  # where something was not recorded
     updates: Updates = field(default_factory=Updates)
     noting: Noting = field(init=False)
+    _passes: int = 0  # backward passes before the first update; some loops never make one
     _thread: int = 0
     _active: bool = False
     _exit: ExitStack = field(default_factory=ExitStack)
@@ -161,7 +162,8 @@ class Recorder:
             written = written_by(name, args, kwargs)
             if not written and self.keeper.uses_new_weights(args, kwargs, result):
                 event = Applied(function=func, name=name, modes=modes_now(), site=place_of_call())
-                self._note(event, result, args, kwargs)
+                if self._give(event, args, kwargs):
+                    self.keeper.take(event, result, args, kwargs)
             return result
         if name in WAYS:
             self._left.note(name, place_of_call(), self.keeper.identities.given)
@@ -193,10 +195,6 @@ class Recorder:
                 self.keeper.state_slots |= event.writes
         return result
 
-    def _note(self, event: Event, result: Any, args: Any, kwargs: Any) -> None:
-        if self._give(event, args, kwargs):
-            self.keeper.take(event, result, args, kwargs)
-
     def _backward(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         event = Backward(function=func, modes=modes_now(), site=place_of_call(), lasting=True)
         roots = [tensor for _, tensor in leaves(args[:1] or tuple(kwargs.values())[:1])]
@@ -212,6 +210,9 @@ class Recorder:
             event.losses = tuple(slot for slot, _ in plain)
             event.values = tuple(value for _, value in plain)
             self.keeper.events.append(event)
+            self._passes += not self.updates.counts
+            if self._passes >= AHEAD * self.steps:
+                self.end()
         return func(*args, **kwargs)
 
     def method(

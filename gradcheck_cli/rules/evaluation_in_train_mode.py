@@ -16,7 +16,7 @@ def evaluation_in_train_mode(trace: Trace, *, share: float = 0.2, least: int = 2
     Reports   such spells, fewer than `share` of at least `least` updates, when dropout never rests.
     Matters   the numbers of the evaluation are noisier and worse than those of the model.
     Severity  warning; note when dropout rests in other spells, which may be meant (Monte Carlo dropout).
-    Not for   passes without a graph at each update, as for targets, teachers and rollouts; recomputation;
+    Not for   passes before the first update (dry runs, calibration); passes without a graph at each update, as for targets, teachers and rollouts; recomputation;
               models that nobody trains; trainings of several models (GANs).
     Sources   PyTorch documentation, torch.nn.Module.eval; Gal & Ghahramani 2016, arXiv:1506.02142.
     """

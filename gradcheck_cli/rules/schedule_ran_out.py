@@ -2,15 +2,23 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.features.progress import FALLING, FEWEST, State, progress
+from gradcheck_cli.features.trend import mann_kendall
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
 
 
+def _falls(trace: Trace, end: int) -> bool:
+    """Did the loss still fall in the second half of the steps up to this one?"""
+    losses = [s.loss for s in trace.steps if s.index < end]
+    late = losses[len(losses) // 2 :]
+    return mann_kendall(losses if len(late) < FEWEST else late) < FALLING
+
+
 @rule("GC805", "schedule-ran-out")
 def schedule_ran_out(
-    trace: Trace, *, share: float = 0.5, least: int = 20, slow: float = 10.0
+    trace: Trace, *, share: float = 0.5, least: int = 20, slow: float = 10.0, enough: float = 0.5
 ) -> Iterator[Hit]:
     """The learning rate is next to nothing for most of the run, beside what was configured.
 
@@ -21,8 +29,9 @@ def schedule_ran_out(
               `slow` updates or more.
     Matters   the weights stand still while the loop goes on; a rate meant for epochs runs out after a few
               batches when the scheduler steps once per batch, and the other way round a warm-up never ends.
-    Severity  error while the loss has not been learned; warning for a warm-up that never exceeds 0.1 %; note when it was learned all the same, or its size
-              tells nothing.
+    Severity  error while the loss has not been learned; warning for a warm-up that never exceeds 0.1 %, and where
+              less than `enough` of the loss is gone and it was still falling when the rate faded; note when it
+              was learned all the same, or its size tells nothing.
     Not for   schedules that end low together with the run; warm-ups that are still on.
     Sources   PyTorch documentation, torch.optim, how to adjust learning rate.
     """
@@ -46,6 +55,8 @@ def schedule_ran_out(
                 f"{number(configured)}; it ends at {number(rate)}{made}. Step the scheduler as often as its numbers "
                 "mean (most count epochs), or set them for the whole run."
             )
+            if state.better and state.learned < enough and _falls(trace, habit.of - habit.times):
+                severity = Severity.WARNING
         elif kind is Kind.WARMING and per_step >= slow:
             message = (
                 f"The learning rate never exceeds {number(peak)}, while {number(configured)} is configured{made}: the "

@@ -1,7 +1,6 @@
 """What of the loop is played otherwise than it was recorded: a mistake of the loop, mended."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,6 @@ from gradcheck_cli.replay.events import Applied, Call, Event, Method, Update
 from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.values import mapped
 from gradcheck_cli.targets.change import LoopChange
-from gradcheck_cli.targets.loop import without_checkpoints
 
 Flags = dict[int, bool]  # by id of the module: is it in train mode
 
@@ -75,12 +73,6 @@ class Mended:
             optimizer.zero_grad()
         if scaler is not None:
             scaler.update()
-
-    @contextmanager
-    def around(self) -> Iterator[None]:
-        """Inside, a step is played."""
-        with without_checkpoints(self.loop):
-            yield
 
 
 def mended(

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-import torch
 from torch import nn
 
 from gradcheck_cli.probe.session import Session
@@ -80,8 +79,8 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
         if against:
             return None, AGAINST
     model, optimizers = one_model(session), session.recorder.optimizers
-    known = [session.loop.account(o) for o in optimizers if isinstance(o, torch.optim.Optimizer)]
-    if not recording.optimizers and any(account.updates for account in known):
+    known = [session.loop.accounts.get(o) for o in optimizers]
+    if not recording.optimizers and any(a is not None and a.updates for a in known):
         return None, "none of the recorded backward passes was followed by an update"
     replay = Replay(recording, model, session.site_of, session.precision, optimizers=optimizers)
     replayed = Replayed(replay, played.around, played.said)

@@ -16,7 +16,7 @@ from gradcheck_cli.replay.mended import Mended, unscale
 from gradcheck_cli.replay.recording import Recording, Unit, site_text
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Path, at, mapped
-from gradcheck_cli.targets.loop import HALF
+from gradcheck_cli.targets.loop import HALF, without_checkpoints
 from gradcheck_cli.targets.losses import on_floats
 from gradcheck_cli.targets.modes import Modes, Region
 from gradcheck_cli.targets.randomness import seed_everything
@@ -80,7 +80,7 @@ class Player:
     def _run(self, events: Sequence[Event], unit: Unit) -> float:
         self._fresh.clear()
         self._losses.clear()
-        with Region() as region, torch.enable_grad(), self.vary.mended.around():
+        with Region() as region, torch.enable_grad(), without_checkpoints(self.vary.mended.loop):
             for event in events:
                 self._event(event, unit, region)
         losses = [loss for found in self._losses.values() for loss in found]

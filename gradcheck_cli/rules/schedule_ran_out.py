@@ -35,20 +35,22 @@ def schedule_ran_out(
     Not for   schedules that end low together with the run; warm-ups that are still on.
     Sources   PyTorch documentation, torch.optim, how to adjust learning rate.
     """
-    loop = loop_of(trace)
     state = progress(trace)
     learned = state.better or state.state in {State.KEPT, State.UNRATED}
     severity = Severity.NOTE if learned else Severity.ERROR
     for kind in (Kind.FADED, Kind.WARMING):
-        habit = loop.habit(kind)
+        habit = loop_of(trace).habit(kind)
         if habit.of < least or not habit.numbers:
             continue
         rate, configured = habit.numbers["rate"], habit.numbers["configured"]
         peak, steps = habit.numbers["peak"], habit.numbers["scheduler steps"]
         per_step = habit.of / steps if steps else habit.of
-        name = habit.names[0] or "no scheduler"
         often = "every batch" if per_step < 2 else f"every {number(per_step)} batches"
-        made = f" ({name}, made at {habit.at}, steps {often})" if habit.at else ""
+        made = (
+            f" ({habit.names[0] or 'no scheduler'}, made at {habit.at}, steps {often})"
+            if habit.at
+            else ""
+        )
         if kind is Kind.FADED and habit.times > share * habit.of and peak >= 0.1 * configured:
             message = (
                 f"In the last {habit.times} of {habit.of} updates the learning rate is at most 0.1 % of the configured "

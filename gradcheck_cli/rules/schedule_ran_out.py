@@ -4,9 +4,16 @@ from collections.abc import Iterator
 
 from gradcheck_cli.features.progress import FALLING, FEWEST, State, progress
 from gradcheck_cli.features.trend import mann_kendall
-from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
+
+
+def _made(habit: Habit, per_step: float) -> str:
+    """Say which scheduler it is, and how often it steps."""
+    often = "every batch" if per_step < 2 else f"every {number(per_step)} batches"
+    name = habit.names[0] or "no scheduler"
+    return f" ({name}, made at {habit.at}, steps {often})" if habit.at else ""
 
 
 def _falls(trace: Trace, end: int) -> bool:
@@ -45,12 +52,7 @@ def schedule_ran_out(
         rate, configured = habit.numbers["rate"], habit.numbers["configured"]
         peak, steps = habit.numbers["peak"], habit.numbers["scheduler steps"]
         per_step = habit.of / steps if steps else habit.of
-        often = "every batch" if per_step < 2 else f"every {number(per_step)} batches"
-        made = (
-            f" ({habit.names[0] or 'no scheduler'}, made at {habit.at}, steps {often})"
-            if habit.at
-            else ""
-        )
+        made = _made(habit, per_step)
         if kind is Kind.FADED and habit.times > share * habit.of and peak >= 0.1 * configured:
             message = (
                 f"In the last {habit.times} of {habit.of} updates the learning rate is at most 0.1 % of the configured "

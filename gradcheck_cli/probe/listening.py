@@ -11,6 +11,7 @@ from torch.overrides import (
     _push_mode,
 )
 
+from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.probe.teachers import Prelude
 
@@ -28,7 +29,7 @@ class Listening(TorchFunctionMode):
         super().__init__()
         self._tape = tape
         self._thread = get_ident()  # every thread has a stack of its own
-        self._resting = False
+        self._resting = self._is_over = False
 
     def rest(self) -> None:
         """Hear nothing until `go_on`: hearing costs most where calls are small and many."""
@@ -53,16 +54,22 @@ class Listening(TorchFunctionMode):
 
     def __enter__(self) -> Self:
         """Join the stack of modes, at its bottom."""
+        sweep()
         join_lowest(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave the stack of modes, wherever it lies there now."""
-        self._resting = False
-        leave(self)
+        self._resting, self._is_over = False, True
+        if in_backward():
+            _LEFT_OVER.append(self)
+        else:
+            leave(self)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if self._is_over:
+            return func(*args, **kwargs)
         tape = self._tape
         if tape.open and func is _BACKWARD:
             tape.backward_begins(args[0])
@@ -72,6 +79,17 @@ class Listening(TorchFunctionMode):
             with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
                 (tape.saw if tape.open else tape.overhears)(func, args, kwargs, result)
         return result
+
+
+# Modes of steps that ended amid a backward pass (an optimizer that steps in a hook), where torch has an
+# empty stack: they pass everything by, and leave the stack before the next step, or at the end.
+_LEFT_OVER: list[TorchFunctionMode] = []
+
+
+def sweep() -> None:
+    """Take away the modes of steps that ended amid a backward pass."""
+    if _LEFT_OVER and not in_backward():
+        _LEFT_OVER[:] = [mode for mode in _LEFT_OVER if not leave(mode)]
 
 
 def join_lowest(new: TorchFunctionMode) -> None:

@@ -20,6 +20,7 @@ from gradcheck_cli.probe.checkpoints import CheckpointWatch
 from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.gradient_hooks import GradientHooks
 from gradcheck_cli.probe.latecomers import Latecomers
+from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.patches import backwards_seen, optimizers_seen, scaled_updates_seen
 from gradcheck_cli.probe.picking import is_lazy
@@ -78,6 +79,7 @@ class LoopWatch:
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
+        sweep()
 
     def account(self, optimizer: Optimizer) -> Account:
         """Return the account of an optimizer; a new one when it was not met before."""

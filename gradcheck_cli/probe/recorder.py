@@ -30,7 +30,7 @@ from gradcheck_cli.probe.facts import DataWatch
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.history import History
 from gradcheck_cli.probe.hooking import in_backward, is_traced, unheard
-from gradcheck_cli.probe.listening import Listening
+from gradcheck_cli.probe.listening import Listening, sweep
 from gradcheck_cli.probe.loose_ends import LooseEnds
 from gradcheck_cli.probe.loss_facts import LossWatch
 from gradcheck_cli.probe.loss_habits import LossHabits
@@ -103,6 +103,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         add = self._exit.callback
+        add(sweep)
         add(self.unhook_forward)
         self._exit.enter_context(warnings_at_their_line())
         if self.alone:

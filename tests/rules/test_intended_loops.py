@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import ExponentialLR, StepLR
+from torch.overrides import _get_current_function_mode_stack
 
 from gradcheck_cli.records.finding import Severity
 from tests.support.loops import adam, batch, findings, loss_of, mistakes, small
@@ -189,6 +190,7 @@ def towards_another_copy() -> None:
 )
 def test_what_is_intended_is_no_mistake(loop: Loop) -> None:
     assert mistakes(loop) == set()
+    assert not _get_current_function_mode_stack()  # steps that end amid a backward pass, too
 
 
 def test_a_rate_that_fades_while_the_loss_falls_is_a_warning_although_something_was_learned() -> (

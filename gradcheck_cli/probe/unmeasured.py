@@ -1,5 +1,6 @@
 """Why no step of a script was measured, and what to do about it."""
 
+import sys
 import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,6 +18,11 @@ def why_nothing(seen: "Seen | None", ending: Ending) -> str:
     if ending.is_cut:
         return "the script was stopped before its first training step ended; let it run for longer"
     began = seen is not None and seen.backwards > 0
+    if isinstance(ending.error, ModuleNotFoundError) and not began:
+        return (
+            f"{ending.error.name!r} is not installed for {sys.executable}, which runs the script; install "
+            "it there, or name the project's interpreter: gradcheck --python FILE COMMAND ..."
+        )
     if isinstance(ending.error, Exception) and not began:
         kind = type(ending.error).__name__
         return f"the script ended with {kind} before its first training step did; mend that first"

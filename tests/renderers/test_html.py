@@ -20,7 +20,7 @@ from gradcheck_cli.records.finding import Evidence
 from gradcheck_cli.records.report import History, LossSummary, Report
 from gradcheck_cli.renderers.html import render
 from gradcheck_cli.renderers.html.heat import ALPHABET, heat
-from gradcheck_cli.renderers.html.trials import curves, keys
+from gradcheck_cli.renderers.html.trials import curves, ends, keys
 from gradcheck_cli.renderers.terminal.page import render_text
 from tests.support import a_report
 from tests.support.hostile import STRINGS, poisoned
@@ -102,6 +102,12 @@ def test_the_curves_of_the_arms_stand_at_their_steps() -> None:
         ("treated", "treated"),
     ]
     assert [line.thin for line in drawn.lines].count(True) == 6, "two seeds of three arms"
+
+
+def test_findings_of_a_change_that_nobody_watched_are_not_called_none() -> None:
+    tried = a_report.verification()
+    assert ends(tried)[2][2] == "none"
+    assert ends(replace(tried, seeds=(0,)))[2][2] == "not looked at"
 
 
 def test_seeds_of_different_lengths_are_not_averaged() -> None:

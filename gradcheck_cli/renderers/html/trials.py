@@ -54,12 +54,16 @@ def keys(drawn: Chart) -> list[tuple[str, str]]:
 
 
 def ends(verification: Verification) -> list[tuple[str, str, str]]:
-    """Return each arm's name, mean loss at its end and findings left."""
+    """Return each arm's name, mean loss at its end and findings left.
+
+    A change that only one seed was spent on has been trained, and not watched.
+    """
+    nothing = "none" if len(verification.seeds) > 1 else "not looked at"
     return [
         (
             ARMS.get(arm.name, clean(arm.name)),
             number(mean(arm.held_out)) if arm.held_out else "-",
-            ", ".join(map(clean, arm.findings)) or "none",
+            ", ".join(map(clean, arm.findings)) or nothing,
         )
         for arm in verification.arms
     ]

@@ -6,11 +6,12 @@ from gradcheck_cli.causes.attenuation import crossings, sharp
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
 from gradcheck_cli.features.circumstances import flat_end, pinned_output
-from gradcheck_cli.features.profile import first_logits, whole_signal
+from gradcheck_cli.features.profile import begun, first_logits, typical, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer
 from gradcheck_cli.rules.base import counted, number
 
+ROUNDING = 1e-6  # of their size: weights that differ by less were filled with one value
 _STUCK = "stalled-loss disconnected-parameter zero-gradient"
 
 
@@ -137,20 +138,39 @@ def frozen_parameters(seen: Evidence) -> Support | None:
     return signs([(True, said), (share > 0.5, "that is most of them")], layers=frozen)
 
 
-@cause("symmetric-init", "poor-initialization stalled-loss")
+@cause(
+    "symmetric-init",
+    "poor-initialization stalled-loss vanishing-gradient exploding-gradient diverging-loss non-finite "
+    "worse-than-constant collapsed-features update-too-large large-first-loss",
+)
 def symmetric_init(seen: Evidence) -> Support | None:
-    """All units of a layer start with the same weights, so they stay the same for ever.
+    """All units of a layer start with the same weights: they work as one, and may stay so for ever.
 
-    Speaks for it  identical rows in a weight matrix at the end of the run.
+    Speaks for it  identical rows in a weight matrix at the end of the run; a hidden layer all of whose weights
+                   start at one value other than zero.
     Against it     zero-initialized last layers, whose rows part after the first step.
     Sources        Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 8.4.
     """
-    if not any("identical" in e.what for f in seen.findings for e in f.evidence):
+    if any("identical" in e.what for f in seen.findings for e in f.evidence):
+        twins = [
+            x for x in seen.trace.weight_layers if x.weight is not None and x.weight.rows_identical
+        ]
+        return fact(f"all units of {len(twins)} layers have identical weights", twins)
+    alike = [x for x in seen.trace.weight_layers if _starts_alike(seen, x)]
+    if not alike:
         return None
-    twins = [
-        x for x in seen.trace.weight_layers if x.weight is not None and x.weight.rows_identical
-    ]
-    return fact(f"all units of {len(twins)} layers have identical weights", twins)
+    said = f"all weights of {alike[0].path} start at the same value, so that its units compute the same"
+    return fact(said, alike)
+
+
+def _starts_alike(seen: Evidence, layer: Layer) -> bool:
+    """Do all weights of a hidden layer start at one value, which is not zero?"""
+    weight = layer.weight
+    if weight is None or not layer.depth or len(weight.shape) < 2 or weight.shape[0] < 2:
+        return False
+    size = typical(begun(seen.trace), layer.path, lambda r: r.weight.rms if r.weight else None)
+    drawn = weight.std > ROUNDING * (size or 0.0)
+    return bool(size) and not drawn and weight.trainable and weight.optimized
 
 
 @cause("double-softmax", "stalled-loss mismatched-loss update-too-small vanishing-gradient")

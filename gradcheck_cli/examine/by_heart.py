@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import torch
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.constants import best_constant
+from gradcheck_cli.examine.constants import Constant, best_constant, repriced
 from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import without_dropout
 from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
@@ -38,13 +38,16 @@ def by_heart(scene: Scene) -> Iterator[Said]:
     subject = scene.subject
     scene.afford(STEPS // 4)
     small = _few(subject)
-    reference = _reference(subject, small)
-    best = min(_fitted(scene, small, rate) for rate in RATES)
+    only: Any = Only(subject, (small,))
+    constant, bottom = _reference(only)
+    scale = constant.losses[0] - bottom
+    best, level = max(
+        (_fitted(scene, only, constant, rate) for rate in RATES), key=lambda end: end[1] - end[0]
+    )
     if not isfinite(best):
         yield Said(outcome=Outcome.WRONG, said="the loss of eight samples becomes no number")
         return
-    level, bottom = reference
-    gone = (level - best) / ((level - bottom) or 1.0)
+    bottom, gone = level - scale, (level - best) / (scale or 1.0)
     fine = gone >= LEARNED
     yield Said(
         outcome=Outcome.FINE if fine else Outcome.WRONG,
@@ -64,27 +67,30 @@ def _few(subject: Subject) -> Any:
     return map_tensors(batch, lambda t: t[:SAMPLES] if t.ndim else t)
 
 
-def _reference(subject: Subject, batch: Any) -> tuple[float, float]:
-    """Return the loss of the best constant on the small batch, and the least one."""
-    only: Any = Only(subject, (batch,))
-    with subject.at("start"):
+def _reference(only: Any) -> tuple[Constant, float]:
+    """Return the best constant on the small batch, and the least loss."""
+    with only.at("start"):
         with torch.no_grad():
-            raw = [subject.outputs(batch)]
-        level = best_constant(only, raw).losses[0]
+            raw = [only.outputs(batch) for batch in only.batches]
+        constant = best_constant(only, raw)
         bottom = least(only, raw)
-    return level, bottom if bottom is not None and bottom < level else 0.0
+    return constant, bottom if bottom is not None and bottom < constant.losses[0] else 0.0
 
 
-def _fitted(scene: Scene, batch: Any, rate: float) -> float:
-    subject, best = scene.subject, float("inf")
+def _fitted(scene: Scene, only: Any, constant: Constant, rate: float) -> tuple[float, float]:
+    """Return the least loss on the way, and what the constant costs at the weights of the end.
+
+    Penalties on weights change both alike.
+    """
+    best, [batch] = inf, only.batches
     with ExitStack() as stack:
-        stack.enter_context(subject.at("start"))
+        stack.enter_context(only.at("start"))
         stack.enter_context(without_dropout())
-        weights = [p for p in subject.model.parameters() if p.requires_grad]
+        weights = [p for p in only.model.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(weights, lr=rate)
         for _ in range(STEPS):
             optimizer.zero_grad()
-            loss = subject.total(batch)
+            loss = only.total(batch)
             if not isfinite(float(loss.detach())) or scene.remaining <= 0:
                 break
             best = min(best, float(loss.detach()))
@@ -92,4 +98,5 @@ def _fitted(scene: Scene, batch: Any, rate: float) -> float:
                 raise NotApplicableError("the loss has no gradient")
             loss.backward()
             optimizer.step()
-    return best
+        level = repriced(only, constant)[0]
+    return best, level if isfinite(level) else constant.losses[0]

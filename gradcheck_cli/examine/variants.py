@@ -39,18 +39,18 @@ def variants(scene: Scene) -> Iterator[Variant]:
         yield Variant(
             "without-decay", "without weight decay", ("weight-decay-too-strong",), _no_decay
         )
+    yield from _of_loss(scene)
+    yield from _rates(scene)
     if _drops(subject):
         yield Variant(
             "without-dropout", "without dropout", ("dropout-too-strong",), around=without_dropout
         )
-    yield from _of_loss(scene)
     yield from _smaller(scene)
     linear = scene.answer("superposition")
     if linear is not None and linear.supports:
         bend = partial(bent, hidden(scene)[:-1])
         words = "with a ReLU between the layers"
         yield Variant("nonlinear-layers", words, linear.supports, around=bend)
-    yield from _rates(scene)
     yield from _redrawn(scene)
 
 

@@ -114,6 +114,16 @@ def test_weights_that_are_all_alike_have_no_variance_to_speak_of() -> None:
     assert "l1" not in {link.layer.path for link in budget(trace).links}
 
 
+def test_a_hidden_layer_filled_with_one_value_starts_alike_and_zeros_do_not() -> None:
+    filled = with_parameter(a_trace(), "l1", std=0.0)
+    assert causes(filled)[0] == "symmetric-init"
+    zeros = with_reading(filled, "l1", weight=moments(0.0))
+    assert "symmetric-init" not in causes(zeros)
+    assert "symmetric-init" not in causes(a_trace())
+    last = with_parameter(a_trace(), "l3", std=0.0)
+    assert "symmetric-init" not in causes(last)
+
+
 def test_the_start_is_what_was_there_before_the_first_update() -> None:
     calm = with_nonlinearity(a_trace(), "tanh", "Tanh", saturated=0.0)
     flat = with_nonlinearity(a_trace(), "tanh", "Tanh", saturated=1.0)

@@ -6,6 +6,7 @@
 --only A..  these faults; all unless told
 --sealed S  a sealed set instead (each is looked at once); without a name, the first one
 --again     also those that were kept already
+--later     keep and count what a later look says, beside what the first one said
 """
 
 import argparse
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--sealed", nargs="?", const="sealed", choices=splits()["sealed"])
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--later", action="store_true")
     options = parser.parse_args(arguments)
+    kept = bank.LATER if options.later else bank.SAID
     home = bank.home_of(options.sealed) if options.sealed else bank.HERE
     faults = [
         f for f in bank.faults(home) if f.script and (not options.only or f.id in options.only)
@@ -57,10 +60,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.look:
         from benchmarks.published.looking import said
 
-        filled(home / bank.SAID, calls, partial(said, home / bank.TRAININGS), again=options.again)
+        filled(home / kept, calls, partial(said, home / bank.TRAININGS), again=options.again)
     if options.write is not None:
         options.write.write_text(page.text(), encoding="utf-8")
-    print(page.totals(home))
+    print(page.totals(home, kept))
     return 0
 
 

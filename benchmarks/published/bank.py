@@ -10,7 +10,8 @@ import yaml
 
 HERE = Path(__file__).parent
 MEASURED = "measured.json"
-SAID = "said.json"
+SAID = "said.json"  # at the first look
+LATER = "said_later.json"
 TRAININGS = "trainings"
 
 

@@ -57,24 +57,26 @@ def raised(said: Mapping[str, Any]) -> list[str]:
     return [name for name, severity in said.get("findings", {}).items() if severity != "note"]
 
 
-def rows(home: Path = bank.HERE) -> list[Row]:
+def rows(home: Path = bank.HERE, kept: str = bank.SAID) -> list[Row]:
     """Return every fault that is built."""
-    scores, said = bank.kept(home / bank.MEASURED), bank.kept(home / bank.SAID)
+    scores, said = bank.kept(home / bank.MEASURED), bank.kept(home / kept)
     return [Row(f, label(f, scores), said.get(f.script)) for f in bank.faults(home) if f.script]
 
 
-def twins(found: Sequence[Row], home: Path = bank.HERE) -> dict[str, Mapping[str, Any]]:
+def twins(
+    found: Sequence[Row], home: Path = bank.HERE, kept: str = bank.SAID
+) -> dict[str, Mapping[str, Any]]:
     """Return what was said of each corrected training that learns, once each."""
-    said = bank.kept(home / bank.SAID)
+    said = bank.kept(home / kept)
     learning = {row.fault.twin for row in found if row.label in {"sick", "not worse"}}
     return {call: said[call] for call in sorted(learning) if call in said}
 
 
-def figures(home: Path = bank.HERE) -> dict[str, str]:
+def figures(home: Path = bank.HERE, kept: str = bank.SAID) -> dict[str, str]:
     """Return the totals."""
-    found = rows(home)
+    found = rows(home, kept)
     sick = [row for row in found if row.label == "sick" and row.said is not None]
-    corrected = twins(found, home)
+    corrected = twins(found, home, kept)
     return {
         "faults": str(len(sick)),
         "detected": str(sum(row.detected for row in sick)),
@@ -87,9 +89,9 @@ def figures(home: Path = bank.HERE) -> dict[str, str]:
     }
 
 
-def totals(home: Path = bank.HERE) -> str:
+def totals(home: Path = bank.HERE, kept: str = bank.SAID) -> str:
     """Return the totals in one line."""
-    return "; ".join(f"{name} {value}" for name, value in figures(home).items())
+    return "; ".join(f"{name} {value}" for name, value in figures(home, kept).items())
 
 
 def text() -> str:

@@ -1,11 +1,13 @@
 """Does an optimizer step go down the loss?"""
 
 from collections.abc import Iterator
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
@@ -19,7 +21,7 @@ def step_descends(scene: Scene) -> Iterator[Said]:
     Procedure  at the start, on one batch: the gradient of the loss, then one step of the user's own
                optimizer; the cosine between the change of the weights and the gradient.
     Answers    fine: below 0, as for every optimizer that descends. Wrong: above 0.1: the loss is climbed
-               (`maximize`, a negative learning rate, a sign). Skipped where no weight moves.
+               (`maximize`, a negative learning rate, a sign, gradients turned round after the backward pass). Skipped where no weight moves.
     Costs      one training step and one backward pass.
     Sources    Nocedal & Wright 2006, sec. 3.1: a descent direction has a negative product with the gradient.
     """
@@ -31,9 +33,9 @@ def step_descends(scene: Scene) -> Iterator[Said]:
             if "weight_decay" in group:
                 group["weight_decay"] = 0.0
         held = [p for g in groups for p in g["params"] if p.requires_grad]
+        slopes = _slopes(subject, batch, held)
         before = [p.detach().clone() for p in held]
         subject.step(batch)
-        slopes = [p.grad for p in held]
         cosine = _cosine([p.detach() - b for p, b in zip(held, before, strict=True)], slopes)
     if cosine is None:
         raise NotApplicableError("the first step moves no weight")
@@ -45,6 +47,15 @@ def step_descends(scene: Scene) -> Iterator[Said]:
         limit=UP,
         supports=("gradient-ascent",) if cosine > UP else (),
     )
+
+
+def _slopes(subject: Subject, batch: Any, held: list[Tensor]) -> list[Tensor | None]:
+    """Return the gradient of the loss, whatever the loop makes of it afterwards; random numbers are put back."""
+    with torch.random.fork_rng():
+        loss = subject.total(batch)
+        if not loss.requires_grad:
+            raise NotApplicableError("the loss has no gradient")
+        return list(torch.autograd.grad(loss, held, allow_unused=True))
 
 
 def _cosine(moves: list[Tensor], slopes: list[Tensor | None]) -> float | None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -170,11 +169,16 @@ class RecordedSubject:
         return total
 
     def step(self, batch: Batch, loss_of: Callable[[Any], Tensor] | None = None) -> float:
-        """Train on a batch once, without schedules; return the loss before the step."""
-        compute, events = loss_of or self.total, _piece(batch).unit.all
-        scale = SCALE if _is_scaled(events) else 1.0
-        clip = partial(_clip, events=events)
-        return one_step(self.optimizers, lambda: compute(batch), clip, scale)
+        """Train on a batch once, without schedules, with what the loop does to gradients; return the loss before."""
+        compute, piece = loss_of or self.total, _piece(batch)
+        scale = SCALE if _is_scaled(piece.unit.all) else 1.0
+
+        def finish(held: Sequence[Tensor]) -> None:
+            self._player.values = {}
+            self._player.ask(piece, piece.edits, batch)
+            _clip(held, piece.unit.all)
+
+        return one_step(self.optimizers, lambda: compute(batch), finish, scale)
 
     @contextmanager
     def at(self, moment: Moment) -> Iterator[None]:

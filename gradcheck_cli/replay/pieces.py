@@ -1,6 +1,7 @@
 """A recorded step parted into what calls the network and what makes the loss of its output."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from torch import nn
@@ -43,6 +44,25 @@ class Piece:
         """Does it need nothing that an earlier step made?"""
         made = frozenset().union(*(e.writes for e in self.events))
         return all(e.reads <= made for e in self.events)
+
+    @cached_property
+    def edits(self) -> tuple[Event, ...]:
+        """What the loop does to gradients between the last backward pass and the update, but for clipping.
+
+        Nothing where that needs more than the gradients.
+        """
+        events = self.unit.all
+        last = max(
+            (i for i, e in enumerate(events) if isinstance(e, Backward)), default=len(events)
+        )
+        found: list[Event] = []
+        for event in events[last + 1 :]:
+            if isinstance(event, Update):
+                break
+            if isinstance(event, Applied) and event.clips is None:
+                found.append(event)
+        made = frozenset().union(*(e.writes for e in found))
+        return tuple(found) if all(e.reads <= made for e in found) else ()
 
     def _separated(self) -> tuple[Path, str]:
         """Return the way to the output that meets data (others make penalties), or why there is none."""

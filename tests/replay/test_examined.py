@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from gradcheck_cli import Policy, watch
 from gradcheck_cli.examine import examine
+from gradcheck_cli.examine.step_descends import step_descends
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.report import Report, Verdict
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.replay.examined import RecordedSubject, subject_of_steps
 from gradcheck_cli.replay.repeating import Replay
@@ -209,3 +211,32 @@ def test_a_whole_examination_of_recorded_steps_leaves_no_trace() -> None:
     before = list(held(subject, models))
     assert examine(subject, trace)
     assert list(held(subject, models)) == before
+
+
+@pytest.mark.parametrize(("turned", "expected"), [(True, Outcome.WRONG), (False, Outcome.FINE)])
+def test_gradients_that_the_loop_turns_round_are_turned_round_in_experiments(
+    turned: bool, expected: Outcome
+) -> None:
+    torch.manual_seed(0)
+    inputs, labels = torch.randn(128, 6), torch.randint(2, (128,))
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(0.1), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder() as recorder:
+        for start in range(0, 128, 16):
+            optimizer.zero_grad()
+            F.cross_entropy(
+                model(inputs[start : start + 16]), labels[start : start + 16]
+            ).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            if turned:
+                for p in model.parameters():
+                    assert p.grad is not None
+                    p.grad.neg_()
+            optimizer.step()
+    replay = Replay(recorder.recording, model, lambda _: None, "fp32")
+    subject = subject_of_steps(replay)
+    state = torch.get_rng_state()
+    [found] = examine(subject, Trace(), experiments=(step_descends,))
+    assert found.outcome is expected
+    assert found.supports == (("gradient-ascent",) if turned else ())
+    assert torch.equal(state, torch.get_rng_state())

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from gradcheck_cli.errors import wording
 from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_step, real
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
-from gradcheck_cli.replay.events import Applied, Call, Event, Update
+from gradcheck_cli.replay.events import Call, Event, Update
 from gradcheck_cli.replay.pieces import Piece, pieces
 from gradcheck_cli.replay.playing import Player
 from gradcheck_cli.replay.repeating import Replay
@@ -173,10 +173,9 @@ class RecordedSubject:
         compute, piece = loss_of or self.total, _piece(batch)
         scale = SCALE if _is_scaled(piece.unit.all) else 1.0
 
-        def finish(held: Sequence[Tensor]) -> None:
+        def finish(_: Sequence[Tensor]) -> None:
             self._player.values = {}
             self._player.ask(piece, piece.edits, batch)
-            _clip(held, piece.unit.all)
 
         return one_step(self.optimizers, lambda: compute(batch), finish, scale)
 
@@ -237,11 +236,3 @@ def _piece(batch: Batch) -> Piece:
 
 def _is_scaled(events: Sequence[Event]) -> bool:
     return any(isinstance(e, Update) and e.scaler is not None for e in events)
-
-
-def _clip(held: Sequence[Tensor], events: Sequence[Event]) -> None:
-    """Limit gradients as the recorded step does."""
-    clips = (e.clips for e in events if isinstance(e, Applied) and e.clips is not None)
-    for kind, limit in dict.fromkeys(clips):
-        clip = nn.utils.clip_grad_norm_ if "norm" in kind else nn.utils.clip_grad_value_
-        clip(held, limit)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 from torch import nn
@@ -12,6 +13,11 @@ from gradcheck_cli.replay.values import Given, Kept, Path, placeholders
 from gradcheck_cli.targets.calling import TARGET_NAMES, forward_names
 
 IsTrained = Callable[[nn.Module], bool]
+
+
+def _closed(events: Sequence[Event]) -> bool:
+    made = frozenset().union(*(e.writes for e in events))
+    return all(e.reads <= made for e in events)
 
 
 class Piece:
@@ -42,27 +48,16 @@ class Piece:
     @property
     def stands_alone(self) -> bool:
         """Does it need nothing that an earlier step made?"""
-        made = frozenset().union(*(e.writes for e in self.events))
-        return all(e.reads <= made for e in self.events)
+        return _closed(self.events)
 
     @cached_property
     def edits(self) -> tuple[Event, ...]:
-        """What the loop does to gradients between the last backward pass and the update, but for clipping.
-
-        Nothing where that needs more than the gradients.
-        """
+        """What is done to gradients before the update; nothing where that needs more than gradients."""
         events = self.unit.all
-        last = max(
-            (i for i, e in enumerate(events) if isinstance(e, Backward)), default=len(events)
-        )
-        found: list[Event] = []
-        for event in events[last + 1 :]:
-            if isinstance(event, Update):
-                break
-            if isinstance(event, Applied) and event.clips is None:
-                found.append(event)
-        made = frozenset().union(*(e.writes for e in found))
-        return tuple(found) if all(e.reads <= made for e in found) else ()
+        last = max((i for i, e in enumerate(events) if isinstance(e, Backward)), default=-1)
+        until = takewhile(lambda e: not isinstance(e, Update), events[last + 1 :])
+        found = tuple(e for e in until if isinstance(e, Applied))
+        return found if _closed(found) else ()
 
     def _separated(self) -> tuple[Path, str]:
         """Return the way to the output that meets data (others make penalties), or why there is none."""

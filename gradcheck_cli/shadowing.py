@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import all_suffixes
 from types import ModuleType
+from typing import Any
 
 # Objects of these go from one side to the other, so there is one of each.
 SHARED = frozenset({"gradcheck_cli", "torch", "numpy", "__main__"})
 # Packages that draw from Python's `random` as they are imported: a script's import draws, not ours.
 DRAWING = {"rich": True}
 
+_found_at_start: list[
+    str
+] = []  # where modules were looked for before the user's code could change it
+_finders: list[Any] = []  # and by whom
 _at_start: set[str] = set()  # modules for which nobody's file can stand in, with or without us
 _folders: list[str] = []
 _contested: dict[str, bool] = {}  # the names of what lies in them; is it a package?
@@ -28,6 +33,8 @@ def begin() -> None:
     In a process of the user's nothing is moved.
     """
     _at_start.update(sys.modules)
+    _found_at_start[:] = sys.path
+    _finders[:] = sys.meta_path
 
 
 def theirs_first(folder: str, *, drawing: bool = False) -> None:
@@ -48,9 +55,15 @@ def theirs_first(folder: str, *, drawing: bool = False) -> None:
 
 @contextmanager
 def ours() -> Iterator[None]:
-    """Let imports within find what they would find if the user's folders were not there."""
-    path = [*sys.path]
-    sys.path[:] = [entry for entry in path if entry not in _folders]
+    """Let imports within find what they would find if the user's folders were not there.
+
+    What the user's code took out of `sys.path` or `sys.meta_path` is there within.
+    """
+    path, lost = [*sys.path], [f for f in _finders if f not in sys.meta_path]
+    sys.path[:] = dict.fromkeys(
+        entry for entry in (*path, *_found_at_start) if entry not in _folders
+    )
+    sys.meta_path.extend(lost)
     theirs = _taken(_contested)
     sys.modules.update(_set_aside)
     try:
@@ -58,7 +71,7 @@ def ours() -> Iterator[None]:
     finally:
         _set_aside.update(_taken(_contested))
         sys.modules.update(theirs)
-        sys.path[:] = path
+        sys.path[:], sys.meta_path[:] = path, [f for f in sys.meta_path if f not in lost]
 
 
 def _taken(names: dict[str, bool], *, but_theirs: bool = False) -> dict[str, ModuleType]:

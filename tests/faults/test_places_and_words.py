@@ -107,6 +107,22 @@ def test_an_exception_whose_message_raises_is_theirs_and_costs_no_report(tmp_pat
     assert "Odd: <exception str() failed>" in found["run"].err
 
 
+def test_what_the_users_code_takes_out_of_the_way_of_imports_is_there_for_ours(
+    tmp_path: Path,
+) -> None:
+    html = " -o html:r.html -o sarif:r.sarif"
+    found = all_told(
+        tmp_path,
+        {
+            "diagnose": (source("sys.path.clear()"), DIAGNOSE + html),
+            "run": (source(end="sys.path.clear(); sys.meta_path.clear()"), RUN.replace(" m.py", html) + " m.py"),
+        },
+    )  # fmt: skip
+    assert [one.code for one in found.values()] == [0, 0], found
+    for name in found:
+        assert (tmp_path / name / "r.html").exists()
+
+
 LINKS = {"loop": "loop", "nowhere": "no/such", "endless": "/dev/zero", "code": "m.py"}
 READS = {  # of each, how the link is called there
     "report LINK": "", "compare was.yaml LINK": "", "baseline write LINK": "", "judge LINK": "",

@@ -117,6 +117,18 @@ def sections() -> Iterator[str]:
         ("fault", "what is wrong", "score, twin's", "verdict", "first cause", ""),
         [(row.fault.id, plain(row.fault.fault), scores_of(row), *words(row)) for row in sick],
     )
+    later = [r for r in rows(kept=bank.LATER) if r.label == "sick" and r.said is not None]
+    if later:
+        yield "## Asked again\n"
+        yield (
+            "Some of those that were missed or charged to another cause at the first look, asked of a judge that was "
+            "changed for what it showed: no look at the whole set, and no figure for unseen trainings. The clock of "
+            "the experiments counted seconds of the processor here.\n"
+        )
+        yield table(
+            ("fault", "what is wrong", "verdict", "first cause", ""),
+            [(row.fault.id, plain(row.fault.fault), *words(row)) for row in later],
+        )
     yield "## Corrected twins that were alarmed about\n"
     alarmed = {call: said for call, said in twins(found).items() if raised(said)}
     yield listed(f"`{call}`: {', '.join(raised(said))}" for call, said in alarmed.items())

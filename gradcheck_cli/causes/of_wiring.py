@@ -173,6 +173,15 @@ def _starts_alike(seen: Evidence, layer: Layer) -> bool:
     return bool(size) and not drawn and weight.trainable and weight.optimized
 
 
+def _misfitting(seen: Evidence) -> str:
+    """Return what does not fit: the operation before the loss, or what the finding says where none is known."""
+    loss = seen.trace.loss
+    if loss.kind and loss.activation_before:
+        return f"{loss.kind} is computed from the result of {loss.activation_before}"
+    found = next((f.message for f in seen.findings if f.name == "mismatched-loss"), "")
+    return found.rstrip(".") or "the loss does not fit the outputs it is computed from"
+
+
 @cause("double-softmax", "stalled-loss mismatched-loss update-too-small vanishing-gradient")
 def double_softmax(seen: Evidence) -> Support | None:
     """A softmax before a loss that applies one itself.
@@ -225,13 +234,13 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
         return experiment(at_start, OUTPUT, last[-1:])
     driven = first_logits(seen.trace) > 20 and not seen.has("mismatched-loss")
     if misfit and not driven:
-        return fact(f"{kind} is computed from the result of {before}", last[-1:])
+        return fact(_misfitting(seen), last[-1:])
     flat_said = (
         "no gradient at all reaches the last layer: what stands between it and the loss is flat"
     )
     large = "but the first outputs are so large that anything bounded is at its end"
     return signs(
-        [(flat, flat_said), (misfit, f"{kind} is computed from the result of {before}")],
+        [(flat, flat_said), (misfit, _misfitting(seen))],
         [(driven, large)],
         last[-1:],
     )

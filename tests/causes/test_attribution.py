@@ -6,6 +6,8 @@ from math import log10, sqrt
 import pytest
 
 from gradcheck_cli.causes.attenuation import budget, crossings, lost_over_time, sharp
+from gradcheck_cli.causes.base import Evidence
+from gradcheck_cli.causes.of_wiring import _misfitting
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.features.circumstances import flat_end, saturated_at_start
 from gradcheck_cli.records.finding import Severity
@@ -190,3 +192,13 @@ def test_every_root_that_may_have_broken_it_is_named() -> None:
     ]
     assert "sqrt() at net.py:3" in cause.reasons[0]
     assert "acos() at net.py:9" in cause.reasons[0]
+
+
+def test_no_sentence_names_an_operation_that_is_not_known() -> None:
+    trace = a_trace()
+    for before, kind in ((None, "cross_entropy"), ("relu", None), (None, None)):
+        unknown = replace(trace, loss=replace(trace.loss, kind=kind, activation_before=before))
+        for cause in rank(unknown, judge(unknown).findings):
+            assert not any("None" in reason for reason in cause.reasons)
+    said = _misfitting(Evidence(replace(trace, loss=replace(trace.loss, kind=None)), ()))
+    assert said == "the loss does not fit the outputs it is computed from"

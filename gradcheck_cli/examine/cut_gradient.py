@@ -12,6 +12,7 @@ from gradcheck_cli.rules.base import number
 from gradcheck_cli.targets.randomness import seed_everything
 
 SHIFT = 0.5  # of a weight's root mean square
+NEAR = 0.01  # of it as well: a unit that never fires is woken by a large shift only
 CHANGE = 1e-5  # of the loss, relative: above rounding in float32
 
 
@@ -20,11 +21,11 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
     """Shift the weights whose gradient is exactly zero and see whether the loss changes.
 
     Procedure  one backward pass at the start; every trained tensor without a gradient is shifted by
-               half of its size at random, alone, with the same chance.
-    Answers    fine: the loss does not change with any of them. Wrong: it changes by more than 0.001 %: the
-               gradient was cut off behind that layer (no_grad, detach, .item()) or a term of the loss is
-               computed without one.
-    Costs      one backward pass, and a forward pass for each tensor without a gradient, at most 16.
+               half of its size at random, alone, with the same chance, and by a hundredth of it.
+    Answers    fine: the loss does not change with any of them, or not near where they are (dead units).
+               Wrong: it changes by more than 0.001 %, and by the small shift: the gradient was cut off
+               (no_grad, detach, .item()) or a term of the loss is computed without one.
+    Costs      one backward pass, and three forward passes for each tensor without a gradient, at most 16.
     Sources    finite differences against the gradient (Nocedal & Wright 2006, sec. 8.1).
     """
     subject = scene.subject
@@ -50,7 +51,6 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
             else "it reaches all of them",
         )
         return
-    layers = tuple(dict.fromkeys(name.rpartition(".")[0] or name for name in found))
     yield Said(
         outcome=Outcome.WRONG,
         said=f"shifting {', '.join(found[:3])} by {number(100 * SHIFT)} % changes the loss, but its gradient is exactly zero: "
@@ -58,7 +58,7 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
         measured=float(len(found)),
         limit=0.0,
         unit="tensors",
-        layers=layers,
+        layers=tuple(dict.fromkeys(name.rpartition(".")[0] or name for name in found)),
         supports=("detached-graph",),
     )
 
@@ -70,13 +70,15 @@ def _is_zero(grad: Tensor | None) -> bool:
 def _acts(scene: Scene, parameter: Tensor) -> bool:
     """Does the loss change when this tensor is shifted?"""
     subject, batch = scene.subject, scene.subject.batches[0]
+    kept = parameter.detach().clone()
+    seed_everything(0)
+    direction = torch.randn_like(kept) * (float(kept.float().square().mean().sqrt()) or 1.0)
+    losses = []
     with torch.no_grad():
-        seed_everything(0)
-        before = float(subject.total(batch))
-        kept = parameter.detach().clone()
-        size = float(kept.float().square().mean().sqrt()) or 1.0
-        parameter.add_(SHIFT * size * torch.randn_like(parameter))
-        seed_everything(0)
-        after = float(subject.total(batch))
+        for shift in (0.0, SHIFT, NEAR):
+            parameter.copy_(kept + shift * direction)
+            seed_everything(0)
+            losses.append(float(subject.total(batch)))
         parameter.copy_(kept)
-    return abs(after - before) > CHANGE * (abs(before) or 1.0)
+    before, far, near = losses
+    return near != before and abs(far - before) > CHANGE * (abs(before) or 1.0)

@@ -165,6 +165,30 @@ def test_a_term_of_the_loss_under_no_grad(enabled: bool, expected: Outcome) -> N
     assert outcome(cut_gradient, model=TwoHeads, loss=loss) is expected
 
 
+class Silent(nn.Module):
+    """A branch beside the way through it: its units never fire, or what it adds is detached."""
+
+    def __init__(self, *, dead: bool) -> None:
+        super().__init__()
+        self.dead = dead
+        self.body, self.inner, self.outer = nn.Linear(6, 8), nn.Linear(8, 256), nn.Linear(256, 8)
+        self.head = nn.Linear(8, 4)
+        if dead:
+            nn.init.constant_(self.inner.bias, -12.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores."""
+        x = self.body(x)
+        branch = self.outer(self.inner(x).relu())
+        scores: Tensor = self.head(x + (branch if self.dead else branch.detach()))
+        return scores
+
+
+@pytest.mark.parametrize(("dead", "expected"), [(True, Outcome.FINE), (False, Outcome.WRONG)])
+def test_units_that_never_fire_are_no_cut(dead: bool, expected: Outcome) -> None:
+    assert outcome(cut_gradient, model=lambda: Silent(dead=dead)) is expected
+
+
 class Reshaped(nn.Module):
     """Two halves of the features as a sequence, brought into the wrong or the right shape."""
 

@@ -219,9 +219,10 @@ PROGRAMS = {
 
 
 def told(folder: Path, script: str) -> dict[str, Any]:
-    """Run a script with --verify and return the report."""
+    """Run a script with --verify and return the report; two networks share the time for trials."""
     (folder / "train.py").write_text(script)
-    words = ("run", "--verify", "--examine", "none", "--budget", "60", "-o", "json:report.json")
+    budget = "120" if script == ADVERSARIAL else "60"
+    words = ("run", "--verify", "--examine", "none", "--budget", budget, "-o", "json:report.json")
     done = python(folder, "-m", "gradcheck_cli", *words, "train.py", timeout=900)
     assert (folder / "report.json").exists(), done.stderr
     found: dict[str, Any] = json.loads((folder / "report.json").read_text())

@@ -241,3 +241,11 @@ def test_the_loss_is_divided_where_the_backward_pass_begins(tmp_path: Path) -> N
     editor = Editor.open(file, "train.py")
     divide(editor, Edit(act=Act.DIVIDE, at=SourceSite(str(file), 1), new="4"))
     assert editor.after() == b"(scaler.scale(loss) / 4).backward(retain_graph=True)\n"
+
+
+def test_a_loop_that_makes_no_update_is_recorded_up_to_a_number_of_passes() -> None:
+    training = made(plain)
+    with Recorder(steps=2) as recorder:
+        stepping(training, right=False)
+    assert len(recorder.recording.units) == 8
+    assert recorder.recording.obstacle == ""

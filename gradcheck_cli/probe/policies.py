@@ -11,6 +11,7 @@ from gradcheck_cli.probe.losses import LossCall
 
 _NEGATIONS = frozenset({"neg", "negative", "__neg__"})
 _PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "multiply"})
+_OF_VALUES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
 FEWEST = 3  # steps
 MOST = 100_000  # choices of a step that are looked at
 
@@ -79,7 +80,7 @@ class Directions:
         gone = [
             (target.double() - output.double()).flatten()
             for c in calls
-            if c.reached and not c.choice
+            if c.kind in _OF_VALUES and c.coefficient is not None
             if (output := c.output) is not None and (target := c.target) is not None
             if output.is_floating_point() and target.is_floating_point()
             if output.numel() == target.numel()

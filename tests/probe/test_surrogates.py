@@ -193,3 +193,17 @@ def test_which_way_a_policy_is_moved_is_seen(valued: bool, written: str) -> None
 def test_a_clipped_ratio_moves_choices_with_their_advantage() -> None:
     facts = facts_of(clipped_ratio, follows=False)
     assert facts.pushed_by_weights is None or facts.pushed_by_weights > 0.3
+
+
+def test_a_ratio_to_older_chances_is_no_estimate_of_values() -> None:
+    def step(model: nn.Module, other: nn.Module) -> torch.Tensor:
+        with torch.no_grad():
+            old = Categorical(logits=other(STATES))
+            action = old.sample()
+            before = old.log_prob(action)
+        brought = (action == LABELS).float()
+        ratio = (Categorical(logits=model(STATES)).log_prob(action) - before).exp()
+        advantage = brought - brought.mean()
+        return -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()
+
+    assert facts_of(step, follows=True).pushed_by_values is None

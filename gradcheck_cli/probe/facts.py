@@ -11,9 +11,6 @@ from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.loss_facts import LossWatch
 from gradcheck_cli.records.trace import DataFacts
 
-OFTEN = (
-    1 / 3
-)  # of the batches have another commonest class than the one before: no rows of one class
 _FEATURES = 65_536  # at most so many input features are followed
 
 
@@ -101,5 +98,5 @@ class DataWatch:
             target_high=loss.high,
             nonfinite_targets=loss.bad,
             duplicate_inputs=self.duplicates,
-            sorted_by_class=loss.order.spread if loss.order.changes < OFTEN else None,
+            sorted_by_class=loss.order.spread if loss.order.in_rows else None,
         )

@@ -40,7 +40,10 @@ class LabelOrder:
         return sum(classes for _, classes, _ in known) / expected
 
     @property
-    def changes(self) -> float:
-        """Return how often the commonest class of a batch is another one than before, as a share."""
+    def in_rows(self) -> bool:
+        """Does no commonest class of a batch come back: in order, or each several times in a row?"""
         rows = [common for _, _, common in self.batches]
-        return sum(a != b for a, b in pairwise(rows)) / max(len(rows) - 1, 1)
+        changes = sum(a != b for a, b in pairwise(rows))
+        ordered = sorted(rows)
+        ascending = rows in (ordered, ordered[::-1])
+        return changes == len(set(rows)) - 1 and (ascending or changes < len(rows) / 3)

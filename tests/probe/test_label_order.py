@@ -20,7 +20,8 @@ def test_classes_one_after_the_other_are_seen() -> None:
     found = order(LABELS, 20)
     assert found.spread is not None
     assert found.spread < 0.2
-    assert found.changes < 0.25
+    assert found.in_rows
+    assert order(LABELS.view(-1, 20)[::6].flatten(), 20).in_rows  # looked at now and then
 
 
 def test_shuffled_classes_are_all_in_a_batch() -> None:
@@ -32,7 +33,7 @@ def test_shuffled_classes_are_all_in_a_batch() -> None:
 def test_batches_of_a_few_classes_each_come_in_no_rows() -> None:
     chance = torch.Generator().manual_seed(0)
     batches = [torch.randint(10, (2,), generator=chance).repeat_interleave(10) for _ in range(40)]
-    assert order(torch.cat(batches), 20).changes > 1 / 3
+    assert not order(torch.cat(batches), 20).in_rows
 
 
 def test_nothing_is_said_of_single_samples_or_of_one_class() -> None:

@@ -63,7 +63,7 @@ def diagnose(
     ).report
 
 
-@exits_heard()
+@exits_heard(replaceable=False)
 @held()
 def diagnosed(
     target: Target,

@@ -72,7 +72,13 @@ class HardExit(SystemExit):
     """`os._exit` was called in the user's code: the same to us as `sys.exit`, and it can be reported."""
 
 
+class ReplacedError(HardExit):
+    """`os.execv` or a kin of it was called: another program would have taken this process's place."""
+
+
 def _ending(cause: BaseException) -> str:
+    if isinstance(cause, ReplacedError):
+        return "your code replaced the program with os.exec"
     if isinstance(cause, HardExit):
         return f"your code ended the program with os._exit({cause.code})"
     if isinstance(cause, SystemExit):

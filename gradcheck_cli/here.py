@@ -6,15 +6,11 @@ import os
 def below_here(path: str | os.PathLike[str]) -> str:
     """Return the path relative to the current folder where it lies below it, else as it is."""
     whole = os.fspath(path)
-    try:
-        here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 - prefixes are strings
-    except FileNotFoundError:  # the user's code may remove the folder that it stands in
-        return whole
-    return whole.removeprefix(here)
+    return whole if is_gone() else whole.removeprefix(os.path.join(os.getcwd(), ""))  # noqa: PTH109, PTH118
 
 
 def is_gone() -> bool:
-    """Was the current folder removed?"""
+    """Was the current folder removed? The user's code may do that."""
     try:
         os.getcwd()  # noqa: PTH109
     except FileNotFoundError:

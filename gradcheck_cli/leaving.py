@@ -3,13 +3,17 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from gradcheck_cli.errors import ExitCode, HardExit
+from gradcheck_cli.errors import ExitCode, HardExit, ReplacedError
 
 _real_exit = os._exit
+_REAL_PROGRAMS = os.execv, os.execve
+REPLACES = (
+    b"gradcheck: your code replaces this process by another program, which can not be watched\n"
+)
 
 
 def end_at_once(code: int) -> NoReturn:
@@ -20,12 +24,13 @@ def end_at_once(code: int) -> NoReturn:
 
 
 @contextmanager
-def exits_heard() -> Iterator[None]:
+def exits_heard(*, replaceable: bool = True) -> Iterator[None]:
     """Turn `os._exit` in this process into HardExit; processes that are forked end as ever.
 
-    Another thread than the main one can not be unwound from here: then a line is all that is left.
+    Another thread than the main one can not be unwound from here: then a line is all that is left. So
+    it is where another program may take the place of this process; else that is a ReplacedError.
     """
-    before, here = os._exit, os.getpid()
+    before, here = (os._exit, os.execv, os.execve), os.getpid()
 
     def leave(status: int) -> NoReturn:
         if os.getpid() != here:
@@ -38,8 +43,19 @@ def exits_heard() -> Iterator[None]:
         sys.stderr.flush()
         _real_exit(status or ExitCode.CANNOT_DIAGNOSE)
 
-    os._exit = leave
+    def replacing(real: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
+        def replace(*args: Any) -> NoReturn:
+            if os.getpid() == here and not replaceable:
+                raise ReplacedError(0)
+            if os.getpid() == here:
+                os.write(2, REPLACES)
+            real(*args)
+
+        return replace
+
+    replaced = (replacing(real) for real in _REAL_PROGRAMS)  # all others of their kind call these
+    os._exit, os.execv, os.execve = leave, *replaced
     try:
         yield
     finally:
-        os._exit = before
+        os._exit, os.execv, os.execve = before

@@ -123,6 +123,17 @@ def test_what_the_users_code_takes_out_of_the_way_of_imports_is_there_for_ours(
         assert (tmp_path / name / "r.html").exists()
 
 
+def test_a_program_that_takes_the_place_of_ours_is_said(tmp_path: Path) -> None:
+    replaces = "os.execv(sys.executable, [sys.executable, '-c', 'pass'])"
+    found = all_told(
+        tmp_path,
+        {"diagnose": (source(later=replaces), DIAGNOSE), "run": (source(end=replaces), RUN)},
+    )
+    assert found["diagnose"].code == 3, "exit 0 would be that of the other program"
+    assert read(tmp_path / "diagnose" / "r.yaml").run.stopped.endswith("with os.exec")
+    assert "another program, which can not be watched" in found["run"].err
+
+
 LINKS = {"loop": "loop", "nowhere": "no/such", "endless": "/dev/zero", "code": "m.py"}
 READS = {  # of each, how the link is called there
     "report LINK": "", "compare was.yaml LINK": "", "baseline write LINK": "", "judge LINK": "",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gradcheck_cli.causes.base import CauseRule, Evidence, Support, cause
 from gradcheck_cli.causes.examined import grade, supporting
-from gradcheck_cli.features.mismatch import CHANCES
+from gradcheck_cli.features.mismatch import beyond_chances
 from gradcheck_cli.features.turned import turned
 from gradcheck_cli.records.diagnosis import Basis
 
@@ -54,19 +54,10 @@ def loss_without_bound(seen: Evidence) -> Support | None:
     Against it     critics and surrogates, whose loss has no target.
     Sources        Gneiting & Raftery 2007, sec. 2.
     """
-    found = named(seen, "loss-without-bound")
-    kind, high, low = (
-        seen.trace.loss.kind or "",
-        seen.trace.data.target_high,
-        seen.trace.data.target_low,
-    )
-    outside = high is not None and low is not None and (high > CHANCES[1] or low < CHANCES[0])
-    if found is None and outside and kind.startswith("binary_cross_entropy"):
-        return Support(
-            FACT,
-            (f"{kind} falls without end for targets of {low:.3g} to {high:.3g}",),
-            basis=Basis.FACT,
-        )
+    found, data = named(seen, "loss-without-bound"), seen.trace.data
+    if found is None and beyond_chances(seen.trace):
+        said = f"{seen.trace.loss.kind} falls without end for targets of {data.target_low} to {data.target_high}"
+        return Support(FACT, (said,), basis=Basis.FACT)
     return found
 
 

@@ -6,6 +6,7 @@ from gradcheck_cli.causes.attenuation import crossings, sharp
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
 from gradcheck_cli.features.circumstances import flat_end, pinned_output
+from gradcheck_cli.features.mismatch import beyond_chances
 from gradcheck_cli.features.profile import begun, first_logits, typical, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer
@@ -225,6 +226,8 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     before, kind = seen.trace.loss.activation_before, seen.trace.loss.kind
     if kind == "cross_entropy" and before in {"softmax", "gumbel_softmax"}:
         return None
+    if before is None and beyond_chances(seen.trace):
+        return None  # the targets are at fault, and not the output
     last = [
         x
         for x in seen.trace.layers

@@ -43,6 +43,15 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | N
     return _out_of_reach(trace, outside)
 
 
+def beyond_chances(trace: Trace) -> bool:
+    """Are the targets of a binary cross-entropy outside of 0..1, so that it falls without end?"""
+    low, high = trace.data.target_low, trace.data.target_high
+    binary = (trace.loss.kind or "").startswith("binary_cross_entropy")
+    return (
+        binary and low is not None and high is not None and (low < CHANCES[0] or high > CHANCES[1])
+    )
+
+
 def _out_of_reach(trace: Trace, outside: float) -> tuple[str, float | None] | None:
     """Return which part of the targets a regression's last nonlinearity can not reach."""
     loss, data, before = trace.loss, trace.data, trace.loss.activation_before

@@ -19,8 +19,8 @@ def through_time(scene: Scene) -> Iterator[Said]:
     """Exchange the beginning of sequences, and follow gradients from the outputs back to it.
 
     Procedure  where a layer runs once for each position or is recurrent: all positions but the last one are
-               taken from other samples; with an output at each position, the first one. Where outputs behind
-               change, the gradient of those outputs at the input (or at the embedding of the tokens).
+               taken from other samples; with an output at each position, those up to the first that differs.
+               Where outputs behind change, the gradient of those outputs at the input (or at its embedding).
     Answers    fine: outputs change, and gradients come back. Wrong: outputs do not change: the state is not
                carried from one position to the next; or they change and no number of the gradient behind the
                last position differs from zero: the state is detached at each position. Noted: gradients come
@@ -37,15 +37,18 @@ def through_time(scene: Scene) -> Iterator[Said]:
             if not everywhere and len(before) != series.values.shape[1 - series.axis]:
                 continue  # positions and samples are the other way round
             other = series.values.clone()
-            past = other.narrow(series.axis, 0, 1 if everywhere else length - 1)
+            unlike = (other != other.roll(1, 1 - series.axis)).movedim(series.axis, 0).flatten(1)
+            begins = next((i for i, row in enumerate(unlike) if row.any()), length)
+            if begins >= length - 1:
+                continue  # samples are alike, as where all begin with one token
+            past = other.narrow(series.axis, 0, begins + 1 if everywhere else length - 1)
             past.copy_(past.roll(1, 1 - series.axis))
-            with torch.no_grad():
-                after = drawn_alike(subject, series.batch, {series.name: other})
+            after = drawn_alike(subject, series.batch, {series.name: other}).detach()
             if everywhere:
-                before, after = (x.narrow(series.axis, 1, length - 1) for x in (before, after))
-            came = [i for i, size in enumerate(reached) if size]
-            moved = change(before, after, float(before.std()))
-            found.append((moved, length - came[0] if came else 0, length))
+                rest = length - 1 - begins
+                before, after = (x.narrow(series.axis, begins + 1, rest) for x in (before, after))
+            far = next((length - i for i, size in enumerate(reached) if size), 0)
+            found.append((change(before, after, float(before.std())), far, length))
     if not found:
         raise NotApplicableError("no recurrent layer reads a sequence")
     yield _said(*min([f for f in found if f[0] > CHANGE] or found, key=lambda f: f[1]))
@@ -80,24 +83,25 @@ def _said(moved: float, far: int, length: int) -> Said:
 
 def _series(subject: Subject) -> Iterator[Entries]:
     """Yield the input that recurrent layers may read, once with positions second and once with them first."""
-    calls = _calls(subject)
+    most = max(_calls(subject).values(), default=0)
     recurrent = any(isinstance(m, nn.RNNBase) for m in subject.model.modules())
     for name, x in subject.inputs(subject.batches[0]).items():
         if x.ndim != (3 if x.is_floating_point() else 2) or x.shape[0] < 2 or x.shape[1] < 2:
             continue
         for axis in (1, 0):
-            often = any(n >= x.shape[axis] - 1 for n in calls.values())
-            if x.shape[axis] >= SHORTEST and (recurrent or often):
+            if x.shape[axis] >= SHORTEST and (recurrent or most >= x.shape[axis] - 1):
                 yield Entries(name, subject.batches[0], x, axis)
         return
 
 
 def _calls(subject: Subject) -> dict[nn.Module, int]:
-    """Return how often each layer with weights runs in a forward pass."""
+    """Return how often each layer with weights runs in a forward pass, on less than whole sequences."""
     counts: dict[nn.Module, int] = {}
+    whole = {x.shape[:2] for x in subject.inputs(subject.batches[0]).values()}
 
-    def note(module: nn.Module, _inputs: Any, _output: Any) -> None:
-        counts[module] = counts.get(module, 0) + 1
+    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+        if not (isinstance(output, Tensor) and output.ndim > 2 and output.shape[:2] in whole):
+            counts[module] = counts.get(module, 0) + 1
 
     weighted = [m for m in subject.model.modules() if next(m.parameters(False), None) is not None]
     with hooked(weighted, note), quietly(subject):
@@ -113,20 +117,16 @@ def _with_gradient(subject: Subject, series: Entries) -> tuple[Tensor, list[floa
         if isinstance(output, Tensor) and output.shape[:2] == series.values.shape and not seen:
             seen.append(output.requires_grad_())
 
-    tables, values = list[nn.Module](), None
+    tables, values = [m for m in subject.model.modules() if isinstance(m, nn.Embedding)], None
     if series.values.is_floating_point():
         values = series.values.detach().clone().requires_grad_()
         seen.append(values)
-    else:
-        tables = [m for m in subject.model.modules() if isinstance(m, nn.Embedding)]
     with hooked(tables, note):
         inputs = None if values is None else {series.name: values}
         found = drawn_alike(subject, series.batch, inputs)
     if not seen or not found.requires_grad:
         raise NotApplicableError("the input has no gradient that could be followed")
-    last = found
-    if found.shape[:2] == series.values.shape[:2]:
-        last = found.select(series.axis, series.length - 1)
+    everywhere = found.shape[:2] == series.values.shape[:2]
+    last = found.select(series.axis, series.length - 1) if everywhere else found
     [slope] = torch.autograd.grad(last.square().sum(), [seen[0]], materialize_grads=True)
-    sizes = slope.abs().movedim(series.axis, 0).flatten(1).amax(1)
-    return found.detach(), sizes.tolist()
+    return found.detach(), slope.abs().movedim(series.axis, 0).flatten(1).amax(1).tolist()

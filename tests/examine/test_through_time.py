@@ -86,6 +86,45 @@ def test_a_memory_that_is_cut_at_each_position(
     assert outcome(model, words=words) is expected
 
 
+class Window(nn.Module):
+    """No memory: an embedding that runs once for each of the last positions, and a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entering, self.head = nn.Embedding(9, 3), nn.Linear(3 * LENGTH, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores after each position, of all positions up to it."""
+        seen = []
+        for _ in range(LENGTH):
+            seen.append(self.entering(x))
+            x = torch.roll(x, 1, 1)
+            x[:, 0] = 8
+        return self.head(torch.cat(seen, -1))
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (lambda: Memory(kept, everywhere=True, words=True), Outcome.FINE),
+        (lambda: Memory(fresh, everywhere=True, words=True), Outcome.WRONG),
+        (Window, Outcome.SKIPPED),
+    ],
+)
+def test_all_sequences_may_begin_with_the_same_token(
+    model: Callable[[], nn.Module], expected: Outcome
+) -> None:
+    made = model()
+
+    def loss() -> Tensor:
+        x = torch.randint(1, 8, (16, LENGTH))
+        x[:, 0] = 0
+        labels = (x[:, 1] > 4).long()[:, None].expand(-1, LENGTH)
+        return functional.cross_entropy(made(x).transpose(1, 2), labels)
+
+    assert answered(made, loss, through_time)[through_time.name].outcome is expected
+
+
 def test_truncated_backpropagation_is_only_noted() -> None:
     assert outcome(Memory(truncated, everywhere=True)) is Outcome.NOTED
 

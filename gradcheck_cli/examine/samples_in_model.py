@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.targets.wording import tensors_in
 
 CHANGE = 1e-3  # of an output, relative to the spread of outputs: far above rounding in float32
 FEWEST = 4  # samples
+FEW = 0.25  # of the other samples
 _OF_SEQUENCES = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
 
 
@@ -27,7 +29,8 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
                first layer whose output changes for other samples is named.
     Answers    fine: nothing changes. Wrong: other samples' outputs change by more than 0.1 % of their spread:
                a view, reshape or transpose mixes samples, or a softmax or sum runs over the batch. Noted
-               where the model compares samples by design or the batch is not known to hold samples.
+               where the model compares samples by design, few others are reached in a run that learns well (as
+               routing does), or the batch is not known to hold samples.
     Costs      two forward passes.
     Sources    the chain rule; Karpathy 2019, A recipe for training neural networks ("use backprop to chart
                dependencies").
@@ -55,7 +58,8 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
         return
     loss = scene.answer("samples-in-loss")
     coupled = loss is not None and loss.outcome is Outcome.NOTED
-    by_design = (before.ndim > 1 and before.shape[1] == size) or coupled
+    routed = _routed(before, after, size) and progress(scene.trace).fine
+    by_design = (before.ndim > 1 and before.shape[1] == size) or coupled or routed
     where = _first_that_mixes(layers, others, size)
     known = not by_design and (subject.collated or _are_samples(subject, named, size))
     yield Said(
@@ -78,7 +82,9 @@ def _are_samples(subject: Subject, named: Mapping[str, Tensor], size: int) -> bo
     alone = any(t.ndim < (3 if ordered and t.is_floating_point() else 2) for t in named.values())
     last = subject.inputs(subject.batches[-1])
     same = all(n in last and torch.equal(t, last[n]) for n, t in named.items())
-    return each and not alone and not same  # `alone`: the rows are those of a single sequence
+    related = any(t.ndim > 1 and t.shape[1] == size for t in named.values())  # as an adjacency does
+    # `alone`: the rows are those of a single sequence
+    return each and not alone and not same and not related
 
 
 def _refuse_batch_statistics(model: nn.Module) -> None:
@@ -119,14 +125,30 @@ def _moved(before: Tensor, after: Tensor, size: int) -> float | None:
     """Return the largest change of the other samples' values, relative to their spread."""
     if before.shape != after.shape or not before.ndim or len(before) % size:
         return None
-    each = len(before) // size
-    gap = (after - before).unflatten(0, (size, each))
+    value = float(_changes(before, after, size)[0].max())
+    return value if isfinite(value) else None
+
+
+def _routed(before: Tensor, after: Tensor, size: int) -> bool:
+    """Are few other samples reached, and none as strongly as the one that was exchanged?
+
+    Routing displaces a few; a transpose, a softmax or a sum in the wrong place reaches more, or
+    gives a sample's values to others instead of to itself.
+    """
+    others, own = _changes(before, after, size)
+    return float((others > CHANGE).float().mean()) < FEW and bool(own >= others.max())
+
+
+def _changes(before: Tensor, after: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Return the largest change of each other sample's values (size - 1,), and of the exchanged one's.
+
+    Both are relative to the spread of all outputs.
+    """
+    gap = (after - before).reshape(size, -1)
     rest = torch.arange(size, device=gap.device) != size // 2
-    gap = gap[rest]
     spread = float(before.std()) if before.numel() > 1 else 0.0
-    size_of = max(spread, 1e-3 * float(before.abs().max()), 1e-12)
-    value = float(gap.abs().max())
-    return value / size_of if isfinite(value) else None
+    changes = gap.abs().amax(1) / max(spread, 1e-3 * float(before.abs().max()), 1e-12)
+    return changes[rest], changes[size // 2]
 
 
 def _first_that_mixes(before: dict[str, Tensor], after: dict[str, Tensor], size: int) -> str:

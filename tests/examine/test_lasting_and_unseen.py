@@ -115,6 +115,33 @@ def test_a_recurrence_that_runs_along_the_batch(batch_first: bool) -> None:
     assert found["samples-in-model"].outcome is (Outcome.FINE if batch_first else Outcome.WRONG)
 
 
+class Routed(nn.Module):
+    """Each of two experts takes the three fourths of a batch that it wants most (Zhou et al. 2022)."""
+
+    def __init__(self, *, mixes: bool) -> None:
+        super().__init__()
+        self.first, self.gate = nn.Linear(6, 16), nn.Linear(16, 2)
+        self.experts = nn.ModuleList(nn.Linear(16, 16) for _ in range(2))
+        self.head, self.mixes = nn.Linear(16, 4), mixes
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = x = self.first(x).relu()
+        for expert, wanted in zip(self.experts, self.gate(x).softmax(1).T, strict=True):
+            taken = wanted.topk(3 * len(x) // 4).indices
+            found = found.index_add(0, taken, wanted[taken, None] * expert(x[taken]))
+        if self.mixes:
+            found = found - found.mean(0)
+        return self.head(found)
+
+
+@pytest.mark.parametrize("mixes", [False, True])
+def test_routing_that_displaces_a_few_samples_is_meant(mixes: bool) -> None:
+    found = asked(samples_in_model, model=lambda: Routed(mixes=mixes), optimizer=adam, steps=60)
+    answer = found["samples-in-model"]
+    assert answer.measured is None or answer.measured > answer.limit  # type: ignore[operator]
+    assert (answer.outcome is Outcome.WRONG) is mixes
+
+
 def dropping(rate: float) -> Any:
     return lambda: nn.Sequential(
         nn.Linear(6, 16), nn.ReLU(), nn.Dropout(rate), nn.Linear(16, 16), nn.ReLU(),

@@ -151,7 +151,7 @@ def _parse(spec: str) -> Output:
     if colon and not rest:
         raise UsageError(f"--output {spec}: the path is missing")
     if rest.endswith(("/", os.sep)):
-        raise UsageError(f"--output {spec}: that is a folder; name the file too")
+        raise UsageError(f"--output {spec}: it is a folder; name the file too")
     if not colon and (guessed := of_suffix(Path(spec).suffix)):
         raise UsageError(f"--output {spec}: say the format too, as in {guessed.name}:{spec}")
     return Output(find(name), Path(rest).absolute() if rest else None, rest)

@@ -39,13 +39,15 @@ class Probe:
     def hold(self) -> None:
         """Keep what the parameter is now."""
         parameter = self.parameter()
-        self.held, self.few = _mark(parameter), None if parameter is None else _few(parameter)
+        known = parameter is not None and unreadable(parameter) is None
+        self.held = _mark(parameter) if known else None
+        self.few = _few(parameter) if known and parameter is not None else None
 
     @property
     def moved(self) -> bool:
         """Is the parameter another than the one that was kept?"""
         parameter = self.parameter()
-        if parameter is None or _mark(parameter) != self.held:
+        if parameter is None or self.held is None or _mark(parameter) != self.held:
             return True
         now = _few(parameter)
         return now is None or self.few is None or not torch.equal(self.few, now.to(self.few))

@@ -81,8 +81,9 @@ class Listening(TorchFunctionMode):
         return result
 
 
-# Modes of steps that ended amid a backward pass (an optimizer that steps in a hook), where torch has an
-# empty stack: they pass everything by, and leave the stack before the next step, or at the end.
+# Modes that ended amid a backward pass (an optimizer that steps in a hook), where torch has an empty
+# stack, or amid a call of their own, after which torch puts them back: they pass everything by, and
+# leave the stack before the next step, or at the end.
 _LEFT_OVER: list[TorchFunctionMode] = []
 
 
@@ -90,6 +91,11 @@ def sweep() -> None:
     """Take away the modes of steps that ended amid a backward pass."""
     if _LEFT_OVER and not in_backward():
         _LEFT_OVER[:] = [mode for mode in _LEFT_OVER if not leave(mode)]
+
+
+def leave_later(mode: TorchFunctionMode) -> None:
+    """Take a mode away as soon as it lies on the stack again."""
+    _LEFT_OVER.append(mode)
 
 
 def join_lowest(new: TorchFunctionMode) -> None:

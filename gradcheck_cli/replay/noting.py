@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.overrides import TorchFunctionMode
 
-from gradcheck_cli.probe.listening import join_lowest, leave
+from gradcheck_cli.probe.listening import join_lowest, leave, leave_later
 
 
 class Noting(TorchFunctionMode):
@@ -34,9 +34,10 @@ class Noting(TorchFunctionMode):
         join_lowest(self)
 
     def end(self) -> None:
-        """Leave the stack for good, wherever it lies there."""
+        """Leave the stack for good, wherever it lies there; amid a call of its own, after it."""
         self.is_over = True
-        leave(self)
+        if not leave(self) and self.inside == 0:
+            leave_later(self)
 
     def rest(self) -> None:
         """Hear nothing until `go_on`."""

@@ -14,6 +14,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from gradcheck_cli.probe.hooking import in_backward, is_traced
+from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.patches import optimizers_seen
 from gradcheck_cli.probe.watched_calls import calls_seen, custom_functions_seen, methods_seen
 from gradcheck_cli.records.trace import SourceSite
@@ -92,6 +93,7 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self.end()
         self._last.close()
+        sweep()
 
     def end(self, obstacle: str = "") -> None:
         """End the recording, with the reason if it could not go on."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import _len_torch_function_stack
 from torch.utils.checkpoint import checkpoint
 
 from gradcheck_cli.errors import CannotDiagnoseError
@@ -249,3 +250,12 @@ def test_a_loop_that_makes_no_update_is_recorded_up_to_a_number_of_passes() -> N
         stepping(training, right=False)
     assert len(recorder.recording.units) == 8
     assert recorder.recording.obstacle == ""
+    assert _len_torch_function_stack() == 0
+
+
+def test_a_recording_that_ends_amid_a_call_leaves_no_mode_behind() -> None:
+    weights = torch.ones(2, requires_grad=True)
+    with Recorder(steps=2) as recorder:
+        torch.tensor(float(weights.detach().sum()), requires_grad=True).backward()
+    assert recorder.recording.obstacle
+    assert _len_torch_function_stack() == 0

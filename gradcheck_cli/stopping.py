@@ -3,6 +3,7 @@
 Commands that run the user's code take both over while they do (`probe.terminating`).
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -17,7 +18,9 @@ def stop(*_: object) -> NoReturn:
 
 
 def stoppable(command: Callable[[], int]) -> int:
-    """Return what `command` returns; a signal that arrives outside its own care is told."""
+    """Return what `command` returns; a signal that arrives outside its own care is told, by rank 0."""
+    if os.environ.get("RANK", "0") != "0":
+        return command()  # torchrun ends the other ranks when one has ended, and tells of it
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, stop)
     try:

@@ -1,7 +1,4 @@
-"""From its first moment on, Ctrl-C or SIGTERM ends a command with a line and its exit code.
-
-Commands that run the user's code take both over while they do (`probe.terminating`).
-"""
+"""From its first moment on, a signal ends a command with a line; where user code runs, `probe.terminating` does."""
 
 import os
 import signal

@@ -56,10 +56,11 @@ def ask(folder: Path, *calls: tuple[str, dict[str, Any]]) -> list[str]:
 def test_an_agent_is_told_what_is_wrong_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
     (tmp_path / "a.yaml").write_text(dumps(a_report.sick()))
+    examined = ["--steps", "20", "--examine", "quick", "--fail-on", "warning"]
     names, said, asked, manual, same, missing, nowhere = ask(
         tmp_path,
         ("diagnose", {"target": "net.py", "options": ["--no-verify"]}),
-        ("examine", {"target": "net.py", "options": ["--steps", "20", "--examine", "quick"]}),
+        ("examine", {"target": "net.py", "options": examined}),
         ("explain", {"name": "GC101"}),
         ("compare", {"before": "a.yaml", "after": "a.yaml"}),
         ("diagnose", {"target": "no.py"}),

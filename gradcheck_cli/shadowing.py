@@ -17,10 +17,9 @@ SHARED = frozenset({"gradcheck_cli", "torch", "numpy", "__main__"})
 # Packages that draw from Python's `random` as they are imported: a script's import draws, not ours.
 DRAWING = {"rich": True}
 
-_found_at_start: list[
-    str
-] = []  # where modules were looked for before the user's code could change it
-_finders: list[Any] = []  # and by whom
+# Where modules were looked for before the user's code could change it, and by whom.
+_found_at_start: list[str] = []
+_finders: list[Any] = []
 _at_start: set[str] = set()  # modules for which nobody's file can stand in, with or without us
 _folders: list[str] = []
 _contested: dict[str, bool] = {}  # the names of what lies in them; is it a package?

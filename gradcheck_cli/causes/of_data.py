@@ -3,12 +3,10 @@
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, INPUTS
 from gradcheck_cli.features.circumstances import input_size
-from gradcheck_cli.features.profile import CONSTANT, depths, first, typical
+from gradcheck_cli.features.profile import CONSTANT, SORTED, depths, first, typical
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.base import number
-
-SORTED = 0.5  # of the classes that a batch would hold at random; as the rule on data has it
 
 
 @cause(

@@ -56,7 +56,7 @@ def loss_without_bound(seen: Evidence) -> Support | None:
     """
     found, data = named(seen, "loss-without-bound"), seen.trace.data
     if found is None and beyond_chances(seen.trace):
-        said = f"{seen.trace.loss.kind} falls without end for targets of {data.target_low} to {data.target_high}"
+        said = f"{seen.trace.loss.kind} falls without end for targets of {data.target_low:.3g} to {data.target_high:.3g}"
         return Support(FACT, (said,), basis=Basis.FACT)
     return found
 

@@ -18,9 +18,8 @@ from gradcheck_cli.targets.wording import tensors_in
 
 CHANGE = 1e-4  # of the spread of outputs: above rounding in float32
 LARGE = 100.0  # root mean square of the inputs: small ones see the slope of a smooth function alone
-FLAT = (
-    1e-3  # of the size of outputs; what hardly depends on the input adds up whatever lies between
-)
+# Of the size of outputs; what hardly depends on the input adds up whatever lies between.
+FLAT = 1e-3
 
 
 @experiment("superposition", "Is the network more than a single linear layer?", doubtful=True)

@@ -145,6 +145,7 @@ def whole_signal(trace: Trace, steps: Sequence[Step] | None = None) -> float | N
     return median(values) if values else None
 
 
+SORTED = 0.5  # of the classes that a batch would hold at random: with fewer, classes come in rows
 CONSTANT = 0.999  # share of input features that never vary, above which the data holds nothing
 DECAYED = 0.7  # of the weight norms: where less is left of them, weight decay takes them away
 

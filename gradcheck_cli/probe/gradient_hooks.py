@@ -25,9 +25,8 @@ from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
 _CALLS = 16  # that are measured of each hook, at its beginning
-_EVERY = (
-    5  # of the later calls one in so many is measured; few models call a hook at as many places
-)
+# Of the later calls one in so many is measured; few models call a hook at as many places.
+_EVERY = 5
 _LATEST = 8  # of those are kept: what it did in its last 40 calls
 _ENOUGH = 3  # of those tell what it does now
 

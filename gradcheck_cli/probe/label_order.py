@@ -14,9 +14,8 @@ class LabelOrder:
     """Follows the classes in each batch."""
 
     counts: dict[int, int] = field(default_factory=dict)
-    batches: list[tuple[int, int, int]] = field(
-        default_factory=list
-    )  # size, classes, the commonest
+    # size, classes, the commonest
+    batches: list[tuple[int, int, int]] = field(default_factory=list)
 
     def saw(self, labels: torch.Tensor) -> None:
         """The valid labels of a batch, one for each sample [N]."""

@@ -17,9 +17,8 @@ class Nonlinearity:
     can_die: bool = False  # exactly 0, value and slope, for a whole half-line
     saturates: bool = False  # flat on both sides
     slope_of_output: Slope | None = None  # dy/dx from y, for calls that overwrite their argument
-    slope_of_input: Slope | None = (
-        None  # dy/dx from x as autograd has it, where that needs no graph
-    )
+    # dy/dx from x as autograd has it, where that needs no graph
+    slope_of_input: Slope | None = None
     random: bool = False  # calling it again would draw random numbers
 
 

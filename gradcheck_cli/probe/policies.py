@@ -24,9 +24,8 @@ class Weights:
     """
 
     numbers: list[torch.Tensor] = field(default_factory=list)
-    _made: dict[int, torch.Tensor] = field(
-        default_factory=dict
-    )  # of picked log-probabilities, by id
+    # of picked log-probabilities, by id
+    _made: dict[int, torch.Tensor] = field(default_factory=dict)
     _negated: dict[int, torch.Tensor] = field(default_factory=dict)  # data behind a minus
 
     def picked(self, tensor: torch.Tensor) -> None:

@@ -12,9 +12,8 @@ from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.randomness import unchanged
 from gradcheck_cli.targets.training import Training
 
-ROUNDING = (
-    1e-3  # relative difference of a loss that rounding may come to: on an accelerator, compiled
-)
+# Relative difference of a loss that rounding may come to: on an accelerator, compiled.
+ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.profile import CONSTANT
+from gradcheck_cli.features.profile import CONSTANT, SORTED
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
@@ -23,7 +23,7 @@ def degenerate_data(
     constant: float = CONSTANT,
     duplicates: float = 0.9,
     peak: float = 100.0,
-    sorted_below: float = 0.5,
+    sorted_below: float = SORTED,
 ) -> Iterator[Hit]:
     """The data can not be learned from: constant inputs, one class, or values of a wild scale.
 

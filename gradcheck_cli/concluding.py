@@ -25,6 +25,7 @@ from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import History, LayerSummary, LossCurve, LossSummary, Verdict
 from gradcheck_cli.records.trace import Gap, Layer, Reading, Step, Trace
 from gradcheck_cli.rules import telling
+from gradcheck_cli.rules.answers import unfinished
 from gradcheck_cli.rules.base import loop_mistakes
 from gradcheck_cli.rules.engine import Judgment
 from gradcheck_cli.rules.non_finite import first_broken, whole
@@ -95,7 +96,7 @@ def headline(
         later = trace.answer("longer")
         learns = later is not None and later.outcome is Outcome.FINE
         after = f"; {later.said}" if later is not None and learns else ""
-        return f"Nothing wrong: gradients reach all layers and {telling.clause(state)}{after}."
+        return f"Nothing wrong: gradients reach all layers and {telling.clause(state)}{after}{unfinished(trace)}."
     if found is Verdict.UNSURE and (turned := _turned(findings)):
         return f"Nothing is wrong with the gradients, but one thing is open. {turned.message}"
     if found is Verdict.UNSURE:

@@ -5,15 +5,17 @@ it leaves no trace, and it raises `NotApplicableError` where the question makes 
 """
 
 import inspect
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.examine.budget import Budget
+from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import Progress, progress
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import Trace
+
+FINISHING = 0.1  # of the budget, in which an experiment that has begun may still be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +30,16 @@ class Said:
     supports: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     about: str = ""  # where one experiment answers several questions: which
+    unfinished: bool = False  # the time ended first
 
 
 @dataclass(slots=True)
 class Scene:
-    """A subject, the trace of its observed steps, what was answered before, and the clock."""
+    """A subject, the trace of its observed steps, what was answered before, and the budget."""
 
     subject: Subject
     trace: Trace
-    deadline: float  # of time.monotonic()
+    budget: Budget
     answers: list[Answer] = field(default_factory=list)
     known: dict[str, Any] = field(default_factory=dict)  # what experiments leave to later ones
     step_seconds: float = 0.0  # of one training step
@@ -48,8 +51,8 @@ class Scene:
 
     @property
     def remaining(self) -> float:
-        """Seconds that are left."""
-        return self.deadline - time.monotonic()
+        """Seconds of work that are left for what begins now."""
+        return self.budget.left - FINISHING * self.budget.seconds
 
     def answer(self, name: str) -> Answer | None:
         """Return an earlier answer."""
@@ -71,7 +74,7 @@ class Scene:
         """Raise NotApplicableError where so many training steps would take more time than is left."""
         cost = steps * self.step_seconds
         if cost > self.remaining:
-            raise NotApplicableError(
+            raise OutOfTimeError(
                 f"{steps} steps would take about {cost:.0f} s, {max(self.remaining, 0):.0f} s are left"
             )
 

@@ -14,9 +14,9 @@ import torch
 from gradcheck_cli.blame import Fault, blame
 from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError, wording
 from gradcheck_cli.examine.base import Experiment, Said, Scene
+from gradcheck_cli.examine.budget import Budget, Clocked
 from gradcheck_cli.examine.catalogue import EXPERIMENTS
-from gradcheck_cli.examine.clocked import Clocked
-from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Trace
@@ -31,12 +31,11 @@ class Depth(StrEnum):
 
 
 DEPTHS = tuple(depth.value for depth in Depth)
-# Seconds, and training steps where those take longer: what is affordable scales with the training.
+# Seconds of work, and training steps where those take longer: what is affordable scales with the training.
 SECONDS = {Depth.QUICK: 3.0, Depth.FULL: 10.0}
 STEPS = {Depth.QUICK: 60, Depth.FULL: 1000}
 # Where a step takes so long that this is less: 5,000 layers are to end within a minute.
 MOST = {Depth.QUICK: 8.0, Depth.FULL: 15.0}
-FINISHING = 0.1  # of the time, in which an experiment that has begun may still be read
 PACED = 3  # steps whose median is the pace
 DECLINED = "declined with --examine none"
 
@@ -60,11 +59,11 @@ def examine(
         return ()
     pace = _pace(subject)
     seconds = max(SECONDS[chosen], min(STEPS[chosen] * pace, MOST[chosen]))
+    budget = Budget(seconds, subject.device)
     if on_stage is not None:
-        on_stage(f"examining the training, at most {seconds:.0f} s (--examine none leaves it out)")
-    began = time.monotonic()
-    clocked: Any = Clocked(subject, began + seconds)
-    scene = Scene(clocked, trace, began + (1 - FINISHING) * seconds, step_seconds=pace)
+        on_stage(f"examining the training, {budget} (--examine none leaves it out)")
+    clocked: Any = Clocked(subject, budget)
+    scene = Scene(clocked, trace, budget, step_seconds=pace)
     for entry in EXPERIMENTS if experiments is None else experiments:
         if entry.doubtful and not doubtful(scene):
             continue
@@ -91,19 +90,19 @@ def doubtful(scene: Scene) -> bool:
 
 def _asked(entry: Experiment, scene: Scene) -> Iterator[Answer]:
     if scene.remaining <= 0:
-        yield _skipped(entry, "no time is left")
+        yield _skipped(entry, OutOfTimeError("no time is left"))
         return
     try:
         for said in entry.procedure(scene):
             yield _answer(entry, said)
     except NotApplicableError as reason:
-        yield _skipped(entry, str(reason))
+        yield _skipped(entry, reason)
     except (UserCodeError, UsageError, CannotDiagnoseError, torch.OutOfMemoryError) as error:
-        yield _skipped(entry, f"the user's code refused it: {str(error).splitlines()[0]}")
+        yield _skipped(entry, _refused(str(error).splitlines()[0]))
     except THEIRS as error:
         if blame(error).fault is Fault.OURS:
             raise
-        yield _skipped(entry, f"the user's code refused it: {wording(error)}")
+        yield _skipped(entry, _refused(wording(error)))
 
 
 def _answer(entry: Experiment, said: Said) -> Answer:
@@ -117,21 +116,33 @@ def _answer(entry: Experiment, said: Said) -> Answer:
         unit=said.unit,
         supports=said.supports,
         layers=said.layers,
+        unfinished=said.unfinished,
     )
 
 
-def _skipped(entry: Experiment, reason: str) -> Answer:
-    return Answer(name=entry.name, question=entry.question, outcome=Outcome.SKIPPED, reason=reason)
+def _refused(why: str) -> NotApplicableError:
+    return NotApplicableError(f"the user's code refused it: {why}")
+
+
+def _skipped(entry: Experiment, reason: NotApplicableError) -> Answer:
+    return Answer(
+        name=entry.name,
+        question=entry.question,
+        outcome=Outcome.SKIPPED,
+        reason=str(reason),
+        unfinished=isinstance(reason, OutOfTimeError),
+    )
 
 
 def _pace(subject: Subject) -> float:
-    """Return the seconds that a training step takes."""
-    marks = [time.monotonic()]
+    """Return the seconds of work that a training step takes."""
+    budget = Budget(0.0, subject.device)
+    marks = [budget.spent]
     with subject.at("now"):
         try:
             for _ in range(PACED):
                 subject.step(subject.batches[0])
-                marks.append(time.monotonic())
+                marks.append(budget.spent)
         except (NotApplicableError, UserCodeError, UsageError, CannotDiagnoseError):
             return 0.0
     return median(b - a for a, b in pairwise(marks))

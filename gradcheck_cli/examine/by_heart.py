@@ -11,7 +11,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant, repriced
 from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import without_dropout
-from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
+from gradcheck_cli.examine.subject import NotApplicableError, Only, OutOfTimeError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.targets.wording import map_tensors, tensors_in
@@ -44,11 +44,13 @@ def by_heart(scene: Scene) -> Iterator[Said]:
     best, level = max(
         (_fitted(scene, only, constant, rate) for rate in RATES), key=lambda end: end[1] - end[0]
     )
+    bottom, gone = level - scale, (level - best) / (scale or 1.0)
+    fine = gone >= LEARNED
+    if not fine and scene.remaining <= 0:
+        raise OutOfTimeError("the time ended before eight samples were learned")
     if not isfinite(best):
         yield Said(outcome=Outcome.WRONG, said="the loss of eight samples becomes no number")
         return
-    bottom, gone = level - scale, (level - best) / (scale or 1.0)
-    fine = gone >= LEARNED
     yield Said(
         outcome=Outcome.FINE if fine else Outcome.WRONG,
         said=f"in {STEPS} steps the loss of eight samples goes to {number(best)}, {number(100 * gone)} % of the "

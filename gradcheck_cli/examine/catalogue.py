@@ -1,4 +1,8 @@
-"""All experiments in the order in which they are run, listed by hand; a test compares the list with the folder."""
+"""All experiments in the order in which they are run, listed by hand; a test compares the list with the folder.
+
+What costs a few passes comes before what trains: whatever ends the time, most of what can speak against
+a run that seems to learn has been asked by then.
+"""
 
 from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.examine.attention_scores import attention_scores

@@ -1,6 +1,5 @@
 """Does a run that learns keep what it has learned?"""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +9,7 @@ from statistics import mean, median
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import evaluating, losses
-from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.examine.variants import scaled_rates
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
@@ -46,21 +45,25 @@ def lasting(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("the run has not learned anything yet that could be lost")
     if len({s.learning_rate for s in scene.trace.steps}) > 1:
         raise NotApplicableError("a schedule moves the learning rate")
-    steps = _affordable(scene)
+    meant = TIMES * max(scene.trace.taken, 1)
+    steps = _affordable(scene, meant)
     curve = _gone_on(scene, steps, 1.0)
     lost = _lost(curve, reference)
     slower = _gone_on(scene, curve.steps, SLOWER) if lost > LOST else curve
     cured = lost > LOST and _lost(slower, reference) < KEPT and slower.last < curve.best
     gone = cured or lost >= 1
+    short = not gone and (steps < meant or scene.remaining <= 0)
     yield Said(
         outcome=Outcome.WRONG if gone else Outcome.FINE,
         said=f"{curve.steps} steps later the loss of the same batches is {number(curve.last)}"
         + (f", after it had come down to {number(curve.best)}" if gone else "")
-        + (f"; with a tenth of the learning rate it is {number(slower.last)}" if cured else ""),
+        + (f"; with a tenth of the learning rate it is {number(slower.last)}" if cured else "")
+        + (f"; there was no time for {meant}" if short else ""),
         measured=min(max(100 * lost, 0.0), 100.0),
         limit=100 * LOST,
         unit="%",
         supports=("learning-rate-too-high",) if cured else (),
+        unfinished=short,
     )
 
 
@@ -83,18 +86,15 @@ class Curve:
         return median(self.looks[-LAST:])
 
 
-def _affordable(scene: Scene) -> int:
-    taken = max(scene.trace.taken, 1)
-    pace = scene.step_seconds or 1e-3
-    steps = min(TIMES * taken, int(SHARE * scene.remaining / pace))
-    if steps < LEAST * taken:
-        raise NotApplicableError(f"the time left allows {steps} steps, too few to tell")
+def _affordable(scene: Scene, meant: int) -> int:
+    steps = min(meant, int(SHARE * scene.remaining / (scene.step_seconds or 1e-3)))
+    if steps < LEAST * scene.trace.taken:
+        raise OutOfTimeError(f"the time left allows {steps} steps, too few to tell")
     return steps
 
 
 def _gone_on(scene: Scene, steps: int, rate: float) -> Curve:
     subject, looks, taken = scene.subject, list[float](), 0
-    ends = time.monotonic() + 2 * SHARE * max(scene.remaining, 0.0)
     with subject.at("now"):
         scaled_rates(subject, rate)
         looks.append(_look(subject))
@@ -105,7 +105,7 @@ def _gone_on(scene: Scene, steps: int, rate: float) -> Curve:
                 return Curve([*looks, *[inf] * LAST], taken)
             if taken % max(steps // LOOKS, 1) == 0:
                 looks.append(_look(subject))
-                if time.monotonic() > ends:
+                if scene.remaining <= 0:
                     break
     return Curve(looks, taken)
 

@@ -1,6 +1,5 @@
 """Does the plateau end when the run goes on?"""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
@@ -52,7 +51,7 @@ def longer(scene: Scene) -> Iterator[Said]:
     if not all(map(isfinite, reference.best)):
         raise NotApplicableError("the loss is not a finite number any more")
     scene.afford(scene.trace.taken)
-    ends = time.monotonic() + SHARE * scene.remaining
+    left = (1 - SHARE) * scene.remaining
     curve, constant = [reference.best], reference.constant.losses
     taken = 0
     with subject.at("now"):
@@ -65,7 +64,7 @@ def longer(scene: Scene) -> Iterator[Said]:
                 constant = repriced(subject, reference.constant)
                 if (
                     judged(reference, curve[-1], constant).outcome is Outcome.FINE
-                    or time.monotonic() > ends
+                    or scene.remaining < left
                 ):
                     break
             if taken >= number_of:

@@ -11,13 +11,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite, log10, sqrt
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.causes.shares import ENOUGH, INPUTS, restored
 from gradcheck_cli.errors import THEIRS
+from gradcheck_cli.examine.budget import Budget
 from gradcheck_cli.examine.changing import LEAST_CALLS, Changing, Intervention, Layout
 from gradcheck_cli.examine.interventions import ALL
 from gradcheck_cli.examine.signals import (
@@ -27,6 +27,7 @@ from gradcheck_cli.examine.signals import (
     over_time,
     standardized_inputs,
 )
+from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.records.passes import Moment, Pass
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.targets.loop import buffers_kept
@@ -34,21 +35,6 @@ from gradcheck_cli.targets.randomness import unchanged
 
 STARVED = 1e-2  # of the strongest upper layer: the limit of vanishing-gradient in a stuck training
 RIVALS = 4  # of the best single interventions, tried in pairs
-
-
-class Subject(Protocol):
-    """What a pass needs of a training: the part of `examine.subject.Subject` that it uses."""
-
-    @property
-    def model(self) -> nn.Module:
-        """The model that is trained."""
-
-    @property
-    def batches(self) -> Sequence[Any]:
-        """A few batches, on the device, of which the first is used."""
-
-    def total(self, batch: Any) -> Tensor:
-        """Return the loss of the model on a batch, as the training computes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +53,11 @@ def passes(subject: Subject, trace: Trace, moment: Moment, budget: float) -> tup
     exception, which is raised when it comes from the unchanged pass.
     """
     bench = Bench(subject, trace, moment)
-    ends = time.monotonic() + budget
+    time_left = Budget(budget, subject.device)
     base = bench.run(())
     found = [base]
     for kind in (None, *ALL):
-        if time.monotonic() > ends:
+        if time_left.left < 0:
             return tuple(found)
         found += bench.tried((kind,))
     singles = found[1:]
@@ -79,7 +65,7 @@ def passes(subject: Subject, trace: Trace, moment: Moment, budget: float) -> tup
     if best and restored(base, best[0]) < ENOUGH:
         kinds = {k.name if k else INPUTS: k for k in (None, *ALL)}
         for pair in combinations(best, 2):
-            if time.monotonic() > ends:
+            if time_left.left < 0:
                 break
             found += bench.tried(tuple(kinds[p.names[0]] for p in pair))
     return tuple(found)

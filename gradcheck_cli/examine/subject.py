@@ -15,6 +15,10 @@ class NotApplicableError(Exception):
     """A question that cannot be put to this training; the message is the reason."""
 
 
+class OutOfTimeError(NotApplicableError):
+    """A question that could be put, had there been time."""
+
+
 class Subject(Protocol):
     """A training as experiments see it.
 

@@ -1,6 +1,5 @@
 """Does what it learns hold for samples it was not trained on?"""
 
-import time
 from collections.abc import Iterator
 from itertools import islice
 from math import isfinite
@@ -46,7 +45,7 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("there are too few samples to leave some out")
     scene.afford(steps // 2)
     only: Any = Only(subject, held)
-    ends = time.monotonic() + SHARE * scene.remaining
+    left = (1 - SHARE) * scene.remaining
     with subject.at("start"):
         with evaluating(subject.model), torch.no_grad():
             raw = [subject.outputs(batch) for batch in held]
@@ -57,7 +56,7 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
                 break
             if taken % max(steps // LOOKS, 1) == 0:
                 looks.append(_look(only))
-                if time.monotonic() > ends:
+                if scene.remaining < left:
                     break
         learned, _ = reference.share(losses(subject))
     if not looks or learned < ENOUGH:

@@ -143,6 +143,7 @@ ANSWER = Record(
     Key("supports", NAMES),
     Key("layers", NAMES),
     Key("seconds", NUMBER),
+    Key("unfinished", Truth()),
 )
 SKIP = Record(
     Skip,

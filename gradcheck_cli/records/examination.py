@@ -32,3 +32,4 @@ class Answer:
     supports: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     seconds: float = 0.0
+    unfinished: bool = False  # the time ended before it could be asked, or asked in full

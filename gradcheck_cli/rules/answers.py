@@ -16,6 +16,12 @@ def asked(trace: Trace, *names: str) -> list[Answer]:
     return found
 
 
+def unfinished(trace: Trace) -> str:
+    """Return which experiments the time ended, as a clause: they could have spoken against the training."""
+    names = [a.name for a in trace.examination if a.unfinished]
+    return f"; no time was left to finish: {', '.join(names)}" if names else ""
+
+
 def speaks_against(trace: Trace, name: str) -> Answer | None:
     """Return the answer where it speaks against the training."""
     answer = trace.answer(name)

@@ -1,5 +1,7 @@
 """Runs that lose what they learned, learn by heart, or are held back; and their healthy twins."""
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,17 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gradcheck_cli.concluding import headline
 from gradcheck_cli.examine import examine
 from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.examine.attention_scores import attention_scores
+from gradcheck_cli.examine.battery import SECONDS, STEPS, Depth
+from gradcheck_cli.examine.budget import Budget, Clocked
 from gradcheck_cli.examine.lasting import lasting
 from gradcheck_cli.examine.longer import longer
 from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.samples_in_model import samples_in_model
 from gradcheck_cli.examine.sees_target import sees_target
+from gradcheck_cli.examine.subject import OutOfTimeError
 from gradcheck_cli.examine.unseen_data import unseen_data
 from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.report import Verdict
 from tests.support.trainings import blobs, network, sgd, silent, trained
 
 
@@ -196,14 +203,43 @@ def test_scores_of_attention_are_measured() -> None:
 
 def test_no_time_is_no_answer() -> None:
     subject, trace = trained(12, model=network)
-    from gradcheck_cli.examine.clocked import Clocked
-    from gradcheck_cli.examine.subject import NotApplicableError
-
-    clocked: Any = Clocked(subject, 0.0)
+    clocked: Any = Clocked(subject, Budget(0.0, subject.device))
     assert clocked.inputs(subject.batches[0])
-    with pytest.raises(NotApplicableError, match="no time"):
+    with pytest.raises(OutOfTimeError):
         clocked.step(subject.batches[0])
     assert trace.taken == 12
+
+
+@pytest.mark.parametrize(
+    ("device", "work", "wall", "left"),
+    [
+        ("cpu", 2.0, 9.0, 8.0),  # other programs had the processors for seven seconds
+        ("cpu", 2.0, 38.0, 2.0),
+        ("cpu", 11.0, 11.0, -1.0),
+        ("meta", 2.0, 9.0, 1.0),  # the work is done elsewhere
+    ],
+)
+def test_a_budget_counts_work(
+    device: str, work: float, wall: float, left: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = {"thread_time": 5.0, "monotonic": 7.0}
+    monkeypatch.setattr(time, "thread_time", lambda: now["thread_time"])
+    monkeypatch.setattr(time, "monotonic", lambda: now["monotonic"])
+    budget = Budget(10.0, torch.device(device))
+    now = {"thread_time": 5.0 + work, "monotonic": 7.0 + wall}
+    assert budget.left == left
+
+
+def test_what_no_time_was_left_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject, trace = trained(40)
+    monkeypatch.setitem(SECONDS, Depth.FULL, 0.0)
+    monkeypatch.setitem(STEPS, Depth.FULL, 0)
+    told = examine(subject, trace, experiments=(against_constant, lasting))
+    assert all(a.outcome is Outcome.SKIPPED and a.unfinished for a in told)
+    said = headline(replace(trace, examination=told), Verdict.HEALTHY, (), ())
+    assert said.endswith("no time was left to finish: against-constant, lasting.")
+    whole = replace(trace, examination=tuple(replace(a, unfinished=False) for a in told))
+    assert "no time" not in headline(whole, Verdict.HEALTHY, (), ())
 
 
 class Noisy(nn.Module):

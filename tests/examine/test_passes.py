@@ -257,6 +257,7 @@ class Given:
 
     model: nn.Module
     batches: list[tuple[Tensor, Tensor]]
+    device = torch.device("cpu")
 
     def total(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         return nn.functional.cross_entropy(self.model(batch[0]), batch[1])

@@ -125,7 +125,7 @@ def accusation(
     if leads or not causes:
         return f"{what}: {serious[0].message}"
     best = causes[0]
-    where = f" at {best.first_layer}" if best.first_layer else ""
+    where = f" at layer {best.first_layer}" if best.first_layer else ""
     proven = next((f for f in fixes if f.verification.status is Status.VERIFIED), None)
     cure = f" Proven fix: {proven.summary}" if proven else ""
     beside = f" or {', '.join(best.rivals)}" if best.rivals else ""

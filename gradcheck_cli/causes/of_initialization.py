@@ -145,7 +145,7 @@ def init_too_large(seen: Evidence) -> Support | None:
     growth = _growth(seen, layers)
     chose = (
         f"{len(chosen)} softmaxes have chosen before anything was learned: they hand on what they chose "
-        f"and take {number(sum(x.lost for x in chosen))} decades of the gradient"
+        f"and take {number(sum(x.lost for x in chosen))} orders of magnitude of the gradient"
     )
     flat = "units are saturated from the first steps on, at inputs of a usual size"
     return signs(

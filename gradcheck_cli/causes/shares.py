@@ -118,10 +118,10 @@ class Shares:
         share = self[name].value if value is None else value
         when = "before the first update" if self.moment is Moment.START else "in the latest state"
         if not self.base.finite:
-            return f"experiment {when}: with {_changed(name)}, loss and gradients are numbers"
+            return f"with {_changed(name)}, loss and gradients are numbers (tried {when})"
         return (
-            f"experiment {when}: with {_changed(name)}, {100 * share:.0f} % of the "
-            f"{self.lost:.1f} decades that are lost come back"
+            f"with {_changed(name)}, {100 * share:.0f} % of the {self.lost:.1f} orders of magnitude "
+            f"that gradients lose come back (tried {when})"
         )
 
 

@@ -114,8 +114,8 @@ def _said(variant: Variant, share: float, unchanged: float, bound: float, steps:
     return Said(
         about=variant.name,
         outcome=Outcome.WRONG if cured else Outcome.FINE,
-        said=f"{variant.words}, {steps} steps bring the loss to {_words(share)} the best constant; unchanged, to "
-        f"{_words(unchanged)} it",
+        said=f"{'yes' if cured else 'no'}: {variant.words}, {steps} steps bring the loss to {_words(share)} the best "
+        f"constant; unchanged, to {_words(unchanged)} it",
         measured=100 * share,
         limit=100 * bound,
         unit="%",

@@ -36,7 +36,7 @@ def starved(**values: object) -> Trace:
 def test_an_intervention_that_brings_all_back_is_the_cause() -> None:
     best = causes(starved(), passes(Moment.START, 8.0, FACTORS=(0.0, 20.0)))[0]
     assert (best.name, best.basis, best.score) == ("constant-factor", Basis.EXPERIMENT, 1.0)
-    assert "100 % of the 8.0 decades" in best.reasons[0]
+    assert "100 % of the 8.0 orders of magnitude" in best.reasons[0]
     assert not best.distinguish
 
 

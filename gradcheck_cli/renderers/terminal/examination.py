@@ -17,7 +17,10 @@ def examination(report: Report, pen: Pen) -> Iterator[Text]:
     answers = ordered(report.examination)
     if not answers:
         return
-    yield from pen.heading("What was tried")
+    yield from pen.heading(
+        "What was tried",
+        f"{pen.glyphs.sick} speaks against this training, {pen.glyphs.healthy} does not",
+    )
     signs = {
         Outcome.FINE: pen.glyphs.healthy,
         Outcome.WRONG: pen.glyphs.sick,

@@ -1,6 +1,6 @@
 """What the batches looked like, added up over the inspected steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -9,9 +9,11 @@ import torch
 from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.loss_facts import LossWatch
+from gradcheck_cli.probe.one_batch import Mark, mark_of
 from gradcheck_cli.records.trace import DataFacts
 
 _FEATURES = 65_536  # at most so many input features are followed
+_MARKS = 256  # of the first batches
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class DataWatch:
     duplicates: float | None = None
     low: torch.Tensor | None = None
     high: torch.Tensor | None = None
+    marks: list[Mark] = field(default_factory=list)
 
     def saw(self, inputs: Any) -> None:
         """A batch enters the model."""
@@ -36,6 +39,8 @@ class DataWatch:
             return
         self.shapes = tuple(tuple(t.shape) for t in given)
         self.batch_size = given[0].shape[0]
+        if (mark := mark_of(given[0])) is not None and len(self.marks) < _MARKS:
+            self.marks.append(mark)
         first = next((t.detach() for t in given if t.is_floating_point()), None)
         if (
             first is None

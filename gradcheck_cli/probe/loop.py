@@ -22,6 +22,7 @@ from gradcheck_cli.probe.gradient_hooks import GradientHooks
 from gradcheck_cli.probe.latecomers import Latecomers
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.modes import ModeWatch
+from gradcheck_cli.probe.one_batch import OneBatch
 from gradcheck_cli.probe.patches import backwards_seen, optimizers_seen, scaled_updates_seen
 from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.probe.rewrapping import RewrapWatch
@@ -29,6 +30,7 @@ from gradcheck_cli.probe.scaling import ScalingWatch
 from gradcheck_cli.probe.schedules import Rates, schedulers_seen
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.subjects import ids_of
+from gradcheck_cli.probe.unloaded import Unloaded
 from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
 
 
@@ -47,6 +49,8 @@ class LoopWatch:
     modes: ModeWatch = field(default_factory=ModeWatch)
     latecomers: Latecomers = field(default_factory=Latecomers)
     hooks: GradientHooks = field(default_factory=GradientHooks)
+    one_batch: OneBatch = field(default_factory=OneBatch)
+    unloaded: Unloaded = field(default_factory=Unloaded)
     models: Sequence[torch.nn.Module] = ()  # whose hooks were there before
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
@@ -75,6 +79,8 @@ class LoopWatch:
         self.hooks.watch(self.models, self._exit)
         self.scaling.watch(self._exit)
         self.modes.watch(self._exit)
+        self.one_batch.watch(self._exit)
+        self.unloaded.watch(self._exit)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,6 +113,7 @@ class LoopWatch:
     ) -> Iterator[Habit]:
         """Say what the models' hooks do, and which parameters came too late for these optimizers."""
         yield from self.hooks.habits(models)
+        yield from self.unloaded.habits(models)
         held = set().union(*map(ids_of, self.accounts)) if self.accounts else set()
         at = next((a.built_at for o in optimizers if (a := self.accounts.get(o))), None)
         yield from self.latecomers.habits(models, optimizers, held, at)
@@ -165,6 +172,8 @@ class LoopWatch:
             return
         account.updated(optimizer)
         self.modes.updates += 1
+        self.one_batch.updated(optimizer)
+        self.unloaded.over = True
         rates = self.rates.get(optimizer)
         if rates is None:
             rates = self.rates[optimizer] = Rates()

@@ -68,7 +68,7 @@ class Recorder:
     _tape: Tape | None = None
     _listening: Listening | None = None
     _tapes: list[Tape] = field(default_factory=list)
-    _data: DataWatch = field(default_factory=DataWatch)
+    data: DataWatch = field(default_factory=DataWatch)
     _loss: LossWatch = field(default_factory=LossWatch)
     _ledger: Ledger = field(default_factory=Ledger)
     _owners: list[Owner] = field(default_factory=list)
@@ -266,7 +266,7 @@ class Recorder:
             return None
         if tape is not None and tape.open:
             if tape.depth == 0 and torch.is_grad_enabled():
-                self._data.saw(args)
+                self.data.saw(args)
             self._enter(tape, path, module, owner)
         if recurs and torch.is_grad_enabled():
             return self._outputs.watch_time(module, path, args)
@@ -293,7 +293,7 @@ class Recorder:
                 self._listening.go_on()
             tape.leave(path, (args, kwargs), output)
             if tape.depth == 0 and not args and torch.is_grad_enabled():
-                self._data.saw(kwargs)
+                self.data.saw(kwargs)
         owner = self._owner_of.get(id(module))
         if owner is None:
             return
@@ -364,7 +364,7 @@ class Recorder:
             layers=layers,
             steps=tuple(self.steps),
             looks=self.steps.looks,
-            data=self._data.facts(self._loss),
+            data=self.data.facts(self._loss),
             loss=self._loss.facts(),
             cuts=(*self.cuts.values(), *self._loose.cuts(layers)),
             comparisons=tuple(dict.fromkeys(c for t in self._tapes for c in t.comparisons)),

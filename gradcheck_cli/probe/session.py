@@ -234,6 +234,9 @@ class Session:
         yield from self.recorder.loss_habits.habits()
         named = dict(zip(self.names, self.group.models, strict=False))
         yield from self.loop.of_models(self.recorder.optimizers, named)
+        data, own = self.recorder.data, self.recorder.optimizers
+        if data.marks and data.batch_size:
+            yield from self.loop.one_batch.habits(own, data.marks, self.steps, data.batch_size)
         if self._was_in_training_mode and self._in_eval_mode:
             names = differing(self.group.models)
             yield Habit(kind=Kind.EVAL_MODE, times=self._in_eval_mode, of=self.steps, names=names)

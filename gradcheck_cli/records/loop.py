@@ -34,6 +34,8 @@ class Kind(StrEnum):
     TRAIN_MODE = "train mode"  # spells between updates with dropout acting without a graph
     EVAL_MODE = "eval mode"  # updates in a row, up to the last, in eval mode, after train mode
     HOOKED = "hooked"  # calls of a hook of the user's on gradients, and the factor of their size
+    ONE_BATCH = "one batch"  # inspected steps, all of which were given the same batch of a loader
+    UNLOADED = "unloaded"  # tensors of a state that a trained module was to load, and took none of
     ASCENDS = "ascends"  # the optimizer goes up: `maximize`, or a negative rate
 
 

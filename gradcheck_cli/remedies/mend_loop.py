@@ -137,6 +137,16 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         code="print((labels != -100).sum(dim=-1))  # 0: nothing to learn from this sample",
         cannot="no change of the training makes the labels that are missing",
     ),
+    "same-batch": Mend(
+        summary="Draw a new batch in each step.",
+        code="for x, y in loader:  # a new pass begins only when this one has ended",
+        cannot="the batches that were never drawn are not recorded",
+    ),
+    "nothing-loaded": Mend(
+        summary="Load the state under the names that the model uses.",
+        code="found = model.load_state_dict(state, strict=False)\nassert not found.missing_keys, found",
+        cannot="which names belong together stands in no measurement",
+    ),
     "loss-rewrapped": Mend(
         summary="Call backward() on the loss itself.",
         code=STEP,
@@ -170,6 +180,8 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         "loss-rewrapped",
         "loss-term-without-gradient",
         "labels-all-ignored",
+        "same-batch",
+        "nothing-loaded",
         "checkpoint-cuts-gradient",
         "accumulation-not-divided",
     ),

@@ -35,11 +35,13 @@ from gradcheck_cli.rules.mixed_samples import mixed_samples
 from gradcheck_cli.rules.never_called import never_called
 from gradcheck_cli.rules.non_finite import non_finite
 from gradcheck_cli.rules.not_in_optimizer import not_in_optimizer
+from gradcheck_cli.rules.nothing_loaded import nothing_loaded
 from gradcheck_cli.rules.optimizer_never_steps import optimizer_never_steps
 from gradcheck_cli.rules.optimizer_of_another_model import optimizer_of_another_model
 from gradcheck_cli.rules.poor_initialization import poor_initialization
 from gradcheck_cli.rules.precision_underflow import precision_underflow
 from gradcheck_cli.rules.risen_loss import risen_loss
+from gradcheck_cli.rules.same_batch import same_batch
 from gradcheck_cli.rules.saturated_activation import saturated_activation
 from gradcheck_cli.rules.saturated_attention import saturated_attention
 from gradcheck_cli.rules.schedule_ran_out import schedule_ran_out
@@ -106,6 +108,8 @@ RULES: tuple[Rule, ...] = (
     accumulation_not_divided,  # GC815
     ascending_updates,  # GC816
     gradients_cleared_too_early,  # GC817
+    same_batch,  # GC818
+    nothing_loaded,  # GC819
 )
 
 

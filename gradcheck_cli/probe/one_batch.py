@@ -1,0 +1,134 @@
+"""Whether each step trains on the batch of the step before, while the loader holds more samples."""
+
+import linecache
+import re
+import weakref
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader, IterableDataset, SequentialSampler
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from gradcheck_cli.probe.calls import tensors_in
+from gradcheck_cli.probe.hooking import unheard
+from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.picking import plain, unreadable
+from gradcheck_cli.probe.sites import user_site
+from gradcheck_cli.records.loop import Habit, Kind
+from gradcheck_cli.records.site import SourceSite
+
+_READ = 1024  # elements of a tensor, evenly spaced
+_KEPT = 256  # marks of a loader's first batches
+_LOADERS = 64  # that are kept in mind: some scripts make one per epoch
+_FIRST = 4  # inspected steps whose batches a loader has to have given
+_MADE = re.compile(r"\biter\(")  # `for` and `enumerate` begin a pass; this begins again on purpose
+
+Mark = tuple[int, float]
+
+
+@unheard
+def mark_of(tensor: torch.Tensor) -> Mark | None:
+    """Return what tells batches apart, in whatever shape and on whatever device they are."""
+    if unreadable(tensor) is not None or not tensor.numel():
+        return None
+    flat = plain(tensor).reshape(-1)
+    read = flat[:: -(-flat.numel() // _READ)].double()
+    places = torch.arange(1, len(read) + 1, device=read.device, dtype=read.dtype)
+    return flat.numel(), float(read @ places.sqrt())  # the order counts: rows may have equal sums
+
+
+@dataclass(slots=True)
+class Source:
+    """What a loader gave."""
+
+    held: int
+    in_order: bool
+    marks: set[Mark] = field(default_factory=set)
+    again: int = 0  # iterators that a line of the user's made by itself
+    at: SourceSite | None = None  # of the last of them
+
+
+@dataclass(slots=True)
+class OneBatch:
+    """Watches loaders; a training adds the marks of what its steps were given."""
+
+    sources: list[Source] = field(default_factory=list)
+    _by_loader: weakref.WeakKeyDictionary[Any, Source] = field(
+        default_factory=weakref.WeakKeyDictionary
+    )
+    _by_iterator: weakref.WeakKeyDictionary[Any, Source] = field(
+        default_factory=weakref.WeakKeyDictionary
+    )
+    # changes from one batch to another until the first and the last update
+    _spans: weakref.WeakKeyDictionary[Optimizer, tuple[int, int]] = field(
+        default_factory=weakref.WeakKeyDictionary
+    )
+    _changes: int = 0
+    _given: Mark | None = None  # the batch that was given last
+
+    def watch(self, stack: ExitStack) -> None:
+        """Watch every loader until the stack closes."""
+        stack.enter_context(replaced(DataLoader, "__iter__", self._watch_begin))
+        stack.enter_context(replaced(_BaseDataLoaderIter, "__next__", self._watch_next))
+
+    def updated(self, optimizer: Optimizer) -> None:
+        """The optimizer has stepped."""
+        first, _ = self._spans.get(optimizer, (self._changes, 0))
+        self._spans[optimizer] = first, self._changes
+
+    def _watch_begin(self, original: Any) -> Any:
+        def begin(loader: Any) -> Any:
+            iterator = original(loader)
+            source = self._by_loader.get(loader) or self._met(loader)
+            if source is not None and isinstance(iterator, _BaseDataLoaderIter):
+                self._by_iterator[iterator] = source
+                at = user_site()
+                if at is not None and _MADE.search(linecache.getline(at.file, at.line)):
+                    source.again, source.at = source.again + 1, at
+            return iterator
+
+        return begin
+
+    def _met(self, loader: Any) -> Source | None:
+        data, many = loader.dataset, len(self.sources) >= _LOADERS
+        if many or not isinstance(data, Sized) or isinstance(data, IterableDataset):
+            return None
+        source = Source(len(data), isinstance(loader.sampler, SequentialSampler))
+        self._by_loader[loader] = source
+        self.sources.append(source)
+        return source
+
+    def _watch_next(self, original: Any) -> Any:
+        def following(iterator: Any) -> Any:
+            batch = original(iterator)
+            source = self._by_iterator.get(iterator)
+            found = [m for t in tensors_in(batch) if (m := mark_of(t)) is not None]
+            if found and found[0] != self._given:
+                self._given, self._changes = found[0], self._changes + 1
+            if source is not None and len(source.marks) < _KEPT:
+                source.marks.update(found)
+            return batch
+
+        return following
+
+    def habits(
+        self, own: Iterable[Optimizer], marks: Sequence[Mark], updates: int, rows: int
+    ) -> Iterator[Habit]:
+        """Say where all `marks`, those of the inputs of inspected steps, are of one batch of `rows` samples."""
+        for source in self.sources:
+            again = source.in_order and 2 * source.again >= updates
+            if source.held <= rows or not set(marks[:_FIRST]) <= source.marks:
+                continue
+            if len(set(marks)) == 1 or again:
+                spans = [self._spans[o] for o in own if o in self._spans]
+                others = max((last - first for first, last in spans), default=0)
+                numbers = {"rows": rows, "held": source.held, "again": again, "others": others}
+                told = {name: float(value) for name, value in numbers.items()}
+                yield Habit(
+                    kind=Kind.ONE_BATCH, times=len(marks), of=updates, at=source.at, numbers=told
+                )
+                return

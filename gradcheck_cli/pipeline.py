@@ -56,7 +56,7 @@ class Observed:
     questioned: "Subject | None" = None  # what experiments are made on
     training: "Callable[[], Training] | None" = None  # for remedies to read; without it no fixes
     repeat: "Repeatable | None" = None  # what fixes are tried on
-    untried: str = ""  # why they are not, without it
+    untried: str = ""  # why they are not
     tried_on: tuple[str, ...] = ()  # said of the trials, if there were any
     pace: float = 0.0  # seconds per step
     declining: str = ""  # how to leave the trials out
@@ -216,7 +216,7 @@ def _tried(
     on_stage: Stage | None,
 ) -> "tuple[tuple[Proposal, ...], BaseException | None]":
     """Return the proposals with their verdicts, and what stopped the run: also Ctrl-C meanwhile."""
-    if observed.repeat is None:
+    if observed.repeat is None or observed.untried:
         said = Verification(reason=observed.untried)
         untried = (replace(p, fix=replace(p.fix, verification=said)) for p in proposals)
         return tuple(untried), observed.stopped

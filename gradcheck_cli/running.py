@@ -59,7 +59,7 @@ class Plan:
         None  # takes a snapshot of the report every few seconds
     )
     snapshot_seconds: float = 5.0
-    record: bool = False  # the first steps, to try fixes on them
+    record: bool = False  # the first steps without a limit, to try fixes on them
     on_stage: "Stage | None" = None
 
 
@@ -113,10 +113,10 @@ class _Run:
             sampling=sampling, site_of=self.book.site_of, on_step=self.stepped
         )
         self.stack.enter_context(self.watcher)
-        if plan.record and self.ranks is None:
-            from gradcheck_cli.replay import Recorder
+        if self.ranks is None and (plan.record or plan.policy.examine != "none"):
+            from gradcheck_cli.replay.played import recorder
 
-            self.recorder = self.stack.enter_context(Recorder())
+            self.recorder = self.stack.enter_context(recorder(trials=plan.record))
         if plan.keep is not None and (self.ranks is None or self.ranks.leads):
             self.snapshots = Snapshots(plan.keep, plan.policy, plan.snapshot_seconds)
 
@@ -214,7 +214,7 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
         stopped=ending.reason,
         gaps=(*missing, *known.gaps, *untaken(ending)),
         crashed=(*known.crashed, *crashes(ending)),
-        advice=() if this.recorder is not None else (VERIFY,),
+        advice=() if this.plan.record else (VERIFY,),
     )
 
     def amend(session: "Session", trace: "Trace") -> "Trace":
@@ -234,24 +234,25 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
 
 
 def _played(this: _Run, trainings: int) -> "Played | None":
-    """Return the recorded steps, on which fixes are tried; signals interrupt that."""
+    """Return the recorded steps for what follows a script; what sent a SIGTERM does not wait long."""
     from gradcheck_cli.replay.played import Played
 
-    if this.recorder is None:
+    if this.recorder is None or (not this.plan.record and this.signals.code == SIGTERM_CODE):
         return None
     assert this.watcher is not None
-    assert this.scene is not None
     steps = sum(s.steps for s in this.watcher.sessions)
-    pace = (time.monotonic() - this.begun) / steps
+    played = Played(
+        recording=this.recorder.recording,
+        trials=this.plan.record,
+        beside=trainings > 1,
+        pace=(time.monotonic() - this.begun) / steps,
+        around=this.signals.obeyed,
+    )
+    if this.scene is None:
+        return played
     with ours():
         from gradcheck_cli.rerun.repeating import run_again
-    return Played(
-        recording=this.recorder.recording,
-        beside=trainings > 1,
-        pace=pace,
-        around=this.signals.obeyed,
-        again=partial(run_again, this.scene, pace, this.signals.obeyed),
-    )
+    return replace(played, again=partial(run_again, this.scene, played.pace, played.around))
 
 
 # ---- other ranks --------------------------------------------------------------------------------

@@ -120,22 +120,23 @@ def observed(
     )
 
 
-def questioned(seen: Observed) -> Observed:
+def questioned(seen: Observed, played: Played) -> Observed:
     """Return it with its recorded steps for experiments, once they were reproduced, or with the reason."""
     repeat = seen.repeat.first if isinstance(seen.repeat, Either) else seen.repeat
-    if not isinstance(repeat, Replayed) or repeat.whole is not None:
-        return seen
+    obstacle = seen.untried
     try:
-        subject = subject_of_steps(repeat.replay, repeat.around)
-        with repeat.borrowed(lambda _: None) as obstacle:
-            if not obstacle:
-                return replace(seen, questioned=subject)
+        if isinstance(repeat, Replayed) and repeat.whole is None:
+            subject = subject_of_steps(repeat.replay, repeat.around)
+            with repeat.borrowed(lambda _: None) as obstacle:
+                if not obstacle:
+                    seen = replace(seen, questioned=subject)
     except NotApplicableError as reason:
         obstacle = str(reason)
     except KeyboardInterrupt as pressed:
         return replace(seen, stopped=pressed)
     gap = Gap(what="experiments on recorded steps", reason=obstacle)
-    return replace(seen, gaps=(*seen.gaps, gap))
+    untried = seen.untried if played.trials else UNTRIED
+    return replace(seen, gaps=(*seen.gaps, gap) if obstacle else seen.gaps, untried=untried)
 
 
 def conclusion_of(
@@ -158,8 +159,8 @@ def conclusion_of(
         trace = session.trace()
         trace = amend(session, trace) if amend is not None else trace
         seen = observed(session, trace, about, played)
-        if policy.examine != "none":
-            seen = questioned(seen)
+        if played is not None and policy.examine != "none":
+            seen = questioned(seen, played)
         trainings.append(seen)
     return conclude_all(trainings, policy, on_stage)
 

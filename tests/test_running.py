@@ -26,8 +26,11 @@ class Ran:
         return {f["name"] for f in self.report["findings"] if f["severity"] == "error"}
 
 
-def start(command: list[str], folder: Path, **more: bool) -> subprocess.Popen:
+def start(
+    command: list[str], folder: Path, examine: str = "none", **more: bool
+) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment["GRADCHECK_EXAMINE"] = examine
     return subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
@@ -44,10 +47,12 @@ def finish(process: subprocess.Popen, report: Path) -> Ran:
     return Ran(subprocess.CompletedProcess([], process.returncode, out, err), report)
 
 
-def watched(folder: Path, script: str, *arguments: str, options: tuple[str, ...] = ()) -> Ran:
+def watched(
+    folder: Path, script: str, *arguments: str, options: tuple[str, ...] = (), examine: str = "none"
+) -> Ran:
     report = folder / "report.json"
     asked = ["-m", "gradcheck_cli", "run", "-q", "-o", f"json:{report}", *options]
-    return finish(start([*asked, str(SCRIPTS / script), *arguments], folder), report)
+    return finish(start([*asked, str(SCRIPTS / script), *arguments], folder, examine), report)
 
 
 def alone(folder: Path, script: str, *arguments: str) -> Ran:
@@ -80,7 +85,7 @@ def test_a_plain_script_is_diagnosed_and_its_output_and_weights_stay_the_same(
     tmp_path: Path, workers: tuple[str, ...]
 ) -> None:
     theirs = alone(tmp_path, "plain.py", "a.pt", *workers)
-    ours = watched(tmp_path, "plain.py", "b.pt", *workers)
+    ours = watched(tmp_path, "plain.py", "b.pt", *workers, examine="quick")
     assert theirs.code == 0, theirs.err
     assert ours.out == theirs.out.replace("a.pt", "b.pt")
     assert same_weights(tmp_path / "a.pt", tmp_path / "b.pt")
@@ -129,10 +134,11 @@ def test_a_script_that_is_stopped_from_outside_is_reported(
 ) -> None:
     report = tmp_path / "r.json"
     command = ["-m", "gradcheck_cli", "run", "-q", "-o", f"json:{report}"]
-    process = start([*command, str(SCRIPTS / "endless.py")], tmp_path)
+    process = start([*command, str(SCRIPTS / "endless.py")], tmp_path, examine="quick")
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
     ran = finish(process, report)
+    assert bool(ran.report.get("examination")) is (number == signal.SIGINT)
     assert ran.code == code
     assert ran.report["run"]["interrupted"] is True
     assert "vanishing-gradient" in ran.found

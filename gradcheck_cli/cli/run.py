@@ -76,13 +76,15 @@ def run(
 
     The script's own output, results and exit code stay what they are; the report goes to stderr and
     to --output. Reports at its end, on an exception, on Ctrl-C and on SIGTERM; files of --output in
-    YAML and JSON hold a snapshot meanwhile, for when the process is killed. Exit codes: the
+    YAML and JSON hold a snapshot meanwhile, for when the process is killed. Experiments on its first
+    steps follow it for seconds (quick; --examine full takes longer, none leaves them out). Exit codes: the
     script's own where it is not 0; else 0 nothing at or above --fail-on, 1 findings, 2 usage,
     3 nothing was measured, 4 a bug of gradcheck.
     """
     if verify and ranks() is not None:
         raise UsageError("--verify takes one process; use diagnose --strategy ddp or fsdp instead")
     found = effective(given, config)
+    unasked = not verify and found.values["examine"].origin == "default"
     wanted = outputs.parse(found["output"], save_trace)
 
     from gradcheck_cli.probe.launching import find_module, find_script
@@ -94,7 +96,7 @@ def run(
         command=shlex.join(["gradcheck", *sys.argv[1:]]),
         stop_after=stop_after,
         every=every,
-        policy=found.policy,
+        policy=found.policy.but(examine="quick") if unasked else found.policy,
         keep=wanted.snapshot if wanted.keeps_snapshots else None,
         record=verify,
         on_stage=None if found["quiet"] else partial(say, "gradcheck"),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # What a script decides by itself, or what needs a training that gradcheck runs.
 THE_SCRIPTS_OWN = (
     *(name for name in options.TRAINING if name != "steps"),
-    *("strategy", "trust", "timeout", "examine", "verify_on"),
+    *("strategy", "trust", "timeout", "verify_on"),
 )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gradcheck_cli.replay.playing import Player
 from gradcheck_cli.replay.recording import Unit
+from gradcheck_cli.replay.silence import silent
 from gradcheck_cli.replay.state import Holdings, State
 from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.randomness import unchanged
@@ -32,7 +33,7 @@ class Arm:
 
     def step(self) -> Outcome:
         """Play the next step."""
-        with eager():
+        with silent(), eager():
             loss = self.player.play(next(self.order))
             return Outcome(torch.tensor(loss, dtype=torch.float64))
 
@@ -40,6 +41,7 @@ class Arm:
         """Return the mean loss over steps that were held out; nothing is changed by it."""
         with ExitStack() as stack:
             stack.enter_context(unchanged())
+            stack.enter_context(silent())
             stack.enter_context(eager())
             stack.enter_context(_buffers_kept(self.holdings))
             wanted = self.unseen[:number]

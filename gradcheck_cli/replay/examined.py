@@ -18,6 +18,7 @@ from gradcheck_cli.replay.pieces import Piece, pieces
 from gradcheck_cli.replay.playing import Player
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.replay.settings import Settings
+from gradcheck_cli.replay.silence import silent
 from gradcheck_cli.replay.state import State
 from gradcheck_cli.replay.values import Given, at
 from gradcheck_cli.targets.calling import main_output
@@ -42,7 +43,7 @@ class Asking(Player):
         self.data = {id(given): data[name] for name, given in piece.given.items()}
         self.learning = torch.is_grad_enabled()
         self._fresh.clear()
-        with Region() as region, eager():
+        with silent(), Region() as region, eager():
             for event in events:
                 region.enter(self._modes(event, piece.unit))
                 args, kwargs = self.filled(event.args), self.filled(event.kwargs)

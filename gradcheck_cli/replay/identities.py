@@ -28,6 +28,7 @@ class Identities:
     holders: list[tuple[Any, Any]] = field(default_factory=list)  # where attributes were found
     slots: int = 0
     given: int = 0  # data that were seen
+    copied: int = 0  # bytes of data since the last sweep
 
     def add_module(self, root: nn.Module) -> None:
         """Know the parameters and buffers of a module."""
@@ -117,6 +118,7 @@ class Identities:
         if known is not None and same and (not written or known[2].fresh):
             return known[2]
         copy = tensor.detach().clone()
+        self.copied += copy.numel() * copy.element_size()
         fresh = written or tensor.requires_grad
         given = Given(copy.requires_grad_() if tensor.requires_grad else copy, fresh, self.given)
         self.given += 1
@@ -137,6 +139,7 @@ class Identities:
 
     def sweep(self) -> None:
         """Forget tensors that are gone."""
+        self.copied = 0
         self.made = {key: entry for key, entry in self.made.items() if entry[0]() is not None}
         self.data = {key: entry for key, entry in self.data.items() if entry[0]() is not None}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from gradcheck_cli.probe.by_hand import leaves_of
 from gradcheck_cli.replay.events import Call, Event
@@ -16,6 +17,7 @@ from gradcheck_cli.replay.values import Given, Kept, Made, Owned, Path, Placehol
 from gradcheck_cli.targets.models import is_compiled
 
 LEVELS = 4  # of nesting in what functions are given
+UNSETTLED = 2_000  # events, after which is forgotten what nobody needs, also amid a step
 
 
 @dataclass(slots=True)
@@ -29,6 +31,7 @@ class Keeper:
     state_slots: set[int] = field(default_factory=set)  # gradients
     _weighed: dict[int, int] = field(default_factory=dict)  # bytes of settled data, by its id
     nbytes: int = 0  # the memory of settled data
+    most: int | None = None  # bytes of weights that may be copied; None is as many as there are
 
     def know_module(self, module: nn.Module) -> None:
         """Keep what a module holds before its first recorded call."""
@@ -39,6 +42,14 @@ class Keeper:
         new = Holdings()
         new.add_module(module)
         self._keep(new)
+
+    def refuses(self, module: nn.Module) -> str:
+        """Return why the weights of a module are not to be copied, if they are not."""
+        if self.most is None or id(module) in self.recording.holdings.modules:
+            return ""
+        sized = (p for p in module.parameters() if not isinstance(p, UninitializedParameter))
+        size = sum(p.numel() * p.element_size() for p in sized)
+        return f"its weights take {size / 2**20:.0f} MiB" if size > self.most else ""
 
     def know_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Keep what an optimizer holds before its first recorded step."""
@@ -153,6 +164,10 @@ class Keeper:
                     size = given.tensor.numel() * given.tensor.element_size()
                     self._weighed[id(given)] = size
                     self.nbytes += size
+
+    def is_full(self, memory: int) -> bool:
+        """Is it time to settle, also amid a step: an evaluation before it may be long?"""
+        return len(self.events) > UNSETTLED or self.nbytes + self.identities.copied > memory
 
     @property
     def number(self) -> int:

@@ -1,5 +1,6 @@
 """Recorded steps as they are handed over once a run has ended, and what can be repeated from them."""
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -9,15 +10,17 @@ from torch import nn
 
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.replay.apart import apart, opposed
+from gradcheck_cli.replay.keeping import Keeper
+from gradcheck_cli.replay.recorder import Recorder
 from gradcheck_cli.replay.recording import Recording
 from gradcheck_cli.replay.repeating import Replay, held_out_of
 from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.targets.repeatable import Either, Repeatable
 from gradcheck_cli.targets.wrappers import unwrapped
 
-UNTRIED = (
-    "no steps were recorded; --verify (verify=True) records the first ones and plays them again"
-)
+SECONDS = 2.0  # in which recorded steps are to be reproduced, where only experiments follow
+LIGHT = 2**27  # bytes of data, and of weights, that are kept where nobody asked for a recording
+UNTRIED = "no steps were recorded for it; --verify (verify=True) records the first ones and plays them again"
 BESIDE = "several models are trained against or beside each other, and this one cannot be trained alone: "
 AGAINST = (
     "the optimizers learn from losses of which one opposes another: watch each network by itself, "
@@ -29,9 +32,10 @@ Again = Callable[[Session, nn.Module, str], Repeatable]  # its model, and why it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """The recorded steps of a run, on which fixes are tried."""
+    """The recorded steps of a run, on which experiments are made and fixes are tried."""
 
     recording: Recording
+    trials: bool = True  # are fixes tried, too?
     beside: bool = False  # several trainings at once, whose losses need not fall
     pace: float = 0.0  # seconds per step
     around: Callable[[], AbstractContextManager[object]] = nullcontext  # while arms are run
@@ -61,6 +65,12 @@ class Played:
         )
 
 
+def recorder(*, trials: bool) -> Recorder:
+    """Return one for trials, or one that keeps and costs little, for experiments that nobody asked for."""
+    light = Recorder(memory=LIGHT, keeper=Keeper(most=LIGHT), waits=True)
+    return Recorder() if trials else light
+
+
 def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None, str]:
     """Return the training as one that can be repeated, or why it cannot be."""
     if played is None:
@@ -83,10 +93,13 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
     if not recording.optimizers and any(a is not None and a.updates for a in known):
         return None, "none of the recorded backward passes was followed by an update"
     replay = Replay(recording, model, session.site_of, session.precision, optimizers=optimizers)
-    replayed = Replayed(replay, played.around, played.said)
+    seconds = math.inf if played.trials else SECONDS
+    replayed = Replayed(replay, played.around, played.said, seconds=seconds)
     again = played.again
-    if again is not None and recording.returning:
+    if recording.returning and again is not None:
         return again(session, model, recording.returning), ""
+    if recording.returning and not played.trials:
+        return None, recording.returning
     return replayed if again is None else Either(replayed, partial(again, session, model)), ""
 
 

@@ -12,21 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from gradcheck_cli.probe.hooking import in_backward, is_traced
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.patches import optimizers_seen
 from gradcheck_cli.probe.watched_calls import calls_seen, custom_functions_seen, methods_seen
 from gradcheck_cli.records.trace import SourceSite
-from gradcheck_cli.replay.events import (
-    Applied,
-    Backward,
-    Call,
-    Event,
-    Method,
-    Update,
-    update_of,
-)
+from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, update_of
 from gradcheck_cli.replay.functions import (
     clip_in_progress,
     is_random,
@@ -53,11 +46,15 @@ AHEAD = 4  # one optimizer may take so many more steps than another before the r
 
 @dataclass(slots=True)
 class Recorder:
-    """Records while it is entered, until `steps` steps were taken or the memory is full."""
+    """Records while it is entered, until `steps` steps were taken or the memory is full.
+
+    With `waits` from the first optimizer on: before it, hearing every function costs and serves nothing.
+    """
 
     steps: int = STEPS
     memory: int = MEMORY
     keeper: Keeper = field(default_factory=Keeper)
+    waits: bool = False
     is_over: bool = False
     _unscaled: dict[int, tuple[int, Tensor]] = field(default_factory=dict)  # by slot of the scaled
     _left: Leaving = field(default_factory=Leaving)
@@ -80,15 +77,24 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._thread = threading.get_ident()
+        self._exit.enter_context(optimizers_seen(self._expect))
+        if not self.waits:
+            self._begin()
+        return self
+
+    def _expect(self, optimizer: Optimizer) -> None:
+        self.keeper.identities.expect(optimizer)
+        if not self._active and threading.get_ident() == self._thread:
+            self._begin()
+
+    def _begin(self) -> None:
         enter = self._exit.enter_context
         enter(calls_seen(self.called))
         enter(methods_seen(self.method))
         enter(custom_functions_seen(self.custom))
         self._last.enter_context(self.updates.seen(self))
-        enter(optimizers_seen(self.keeper.identities.expect))
         self.noting.begin()
         self._active = True
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
@@ -102,8 +108,6 @@ class Recorder:
             self.keeper.finish(obstacle)
             self._exit.close()
             self.noting.end()
-
-    # ---- what happens ---------------------------------------------------------------------
 
     @property
     def is_listening(self) -> bool:
@@ -122,6 +126,9 @@ class Recorder:
         """A module is called."""
         if not self.is_listening or is_transparent(module):
             self._look_inside(module)
+            return original(module, *args, **kwargs)
+        if refusal := self.keeper.refuses(module):
+            self.end(refusal)
             return original(module, *args, **kwargs)
         with self.noting.resting():
             self.keeper.know_module(module)
@@ -252,8 +259,6 @@ class Recorder:
             if one is not None and other is not None:
                 self._unscaled[other] = (one, plain.detach().clone())
 
-    # ---- what is kept ---------------------------------------------------------------------
-
     def _give(self, event: Event, args: Any, kwargs: Any, written: Any = ()) -> bool:
         """Write down what an event is given; False where it cannot be recorded."""
         try:
@@ -264,22 +269,27 @@ class Recorder:
                 self.end(self._why_unfollowed(self._lost))
             return False
         self._left.mark(event)
-        return True
+        if self.keeper.is_full(self.memory) and not self.updates.is_running:
+            self._settle()
+        return not self.is_over
 
     def stepped(self) -> None:
         """An optimizer has stepped: is that enough, and what can be forgotten?"""
-        counts, keeper = self.updates.counts.values(), self.keeper
+        counts = self.updates.counts.values()
         if min(counts) >= self.steps or max(counts) >= AHEAD * self.steps:
             self.end()
             return
-        keeper.settle()
+        self._settle()
         self._left.clear()
         self._unscaled.clear()
+
+    def _settle(self) -> None:
+        """Forget what nobody needs; end where the rest is too much."""
+        keeper, steps = self.keeper, max(self.updates.counts.values(), default=0)
+        keeper.settle()
         if keeper.nbytes > self.memory or keeper.number > MOST_EVENTS:
-            self.recording.notes.append(
-                f"{max(counts)} steps were recorded: more of them take more than "
-                f"{self.memory / 2**20:.0f} MiB"
-            )
+            most = f"more of them take more than {self.memory / 2**20:.0f} MiB"
+            self.recording.notes.append(f"{steps} steps were recorded: {most}")
             self.end()
 
     def _why_unfollowed(self, site: SourceSite | None) -> str:

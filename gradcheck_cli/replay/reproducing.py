@@ -1,6 +1,7 @@
 """Whether the unchanged replay gives what was recorded: without that nothing is claimed."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from gradcheck_cli.targets.training import Training
 
 # Relative difference of a loss that rounding may come to: on an accelerator, compiled.
 ROUNDING = 1e-3
+SLOW = (
+    "a step takes {:.1f} s, too long for experiments that were not asked for; --verify makes them"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Reproduction:
     recorded: float = math.nan
     played: float = math.nan
     error: str = ""
+    pace: float = 0.0  # seconds per step
 
     @property
     def succeeded(self) -> bool:
@@ -59,6 +64,7 @@ class Replayed:
     said: tuple[str, ...] = ()  # of how fixes were tried
     maker: str = "replayed"
     whole: Replay | None = None
+    seconds: float = math.inf  # that reproducing may take
 
     @property
     def seed(self) -> int:
@@ -80,9 +86,12 @@ class Replayed:
         whole = self.whole or self.replay
         with self.around():
             with whole:
-                answer = reproduced(whole)
+                answer = reproduced(whole, self.seconds)
+            slow = answer.pace > self.seconds / 2
             with self.replay:
-                yield "" if answer.succeeded else str(answer)
+                yield (
+                    (SLOW.format(answer.pace) if slow else "") if answer.succeeded else str(answer)
+                )
 
     def build(
         self, changes: Sequence[Change] = (), *, seed: int | None = None, hold_out: bool = False
@@ -91,11 +100,13 @@ class Replayed:
         return self.replay.build(changes, seed=seed, hold_out=hold_out)
 
 
-def reproduced(replay: Replay) -> Reproduction:
-    """Play all recorded steps as they were and compare the losses: bit for bit, or within rounding.
+def reproduced(replay: Replay, seconds: float = math.inf) -> Reproduction:
+    """Play the recorded steps as they were and compare the losses: bit for bit, or within rounding.
 
-    Compiled steps are played as they were written, and round as such.
+    Compiled steps are played as they were written, and round as such. After `seconds` those that were
+    played have to do.
     """
+    began = time.monotonic()
     units = replay.recording.units
     training = replay.build()
     exact, to_the_bit = True, training.device.type == "cpu" and not replay.recording.compiled
@@ -112,4 +123,7 @@ def reproduced(replay: Replay) -> Reproduction:
             near = abs(played - unit.value) <= ROUNDING * max(abs(unit.value), 1e-12)
             if not same and (to_the_bit or not near):
                 return Reproduction(len(units), False, unit.index, unit.value, played)
-    return Reproduction(len(units), exact)
+            number, spent = unit.index + 1, time.monotonic() - began
+            if spent > seconds or number == len(units):
+                return Reproduction(number, exact, pace=spent / number)
+    return Reproduction(0, exact)

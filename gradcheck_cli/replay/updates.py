@@ -40,6 +40,11 @@ class Updates:
     _listener: Listener | None = None
     _running: Update | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Does an optimizer step now? Its closure is recorded apart."""
+        return self._running is not None
+
     @contextmanager
     def seen(self, listener: Listener) -> Iterator[None]:
         """Inside, every step of an optimizer is recorded."""

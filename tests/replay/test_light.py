@@ -1,0 +1,121 @@
+"""`gradcheck run` without --verify: experiments follow a script, cost little and leave nothing behind."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gradcheck_cli.policy import Policy
+from gradcheck_cli.probe.launching import find_script
+from gradcheck_cli.records.report import Report
+from gradcheck_cli.replay import Recorder
+from gradcheck_cli.replay.played import recorder
+from gradcheck_cli.running import Plan, run
+
+SCRIPT = """
+import atexit, torch
+from torch import nn
+torch.manual_seed(0)
+x = torch.randn(512, 6)
+y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3))
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        print(self.calls)
+        return self.layers(x)
+
+net = Net()
+opt = torch.optim.Adam(net.parameters(), lr={rate})
+for step in range({steps}):
+    i = 32 * step % 512
+    opt.zero_grad()
+    loss = {sign} * nn.functional.cross_entropy(net(x[i : i + 32]), y[i : i + 32])
+    loss.backward()
+    opt.step()
+after = [t.clone() for t in net.state_dict().values()], torch.get_rng_state(), net.calls
+{end}
+"""
+
+
+def reported(
+    folder: Path, examine: str = "quick", *, rate: float = 0.03, sign: str = "1", end: str = ""
+) -> Report:
+    script = folder / "script.py"
+    script.write_text(SCRIPT.format(rate=rate, sign=sign, steps=40, end=end))
+    plan = Plan(program=find_script(str(script)), policy=Policy(examine=examine))
+    with ExitStack() as aftermath:
+        report = run(plan, aftermath).report
+    assert report is not None
+    return report
+
+
+def test_a_flipped_loss_is_found_also_where_the_script_breaks_later_and_no_fix_is_tried(
+    tmp_path: Path,
+) -> None:
+    report = reported(tmp_path, sign="-1", end="raise ValueError('no file to write to')")
+    assert report.causes[0].name == "flipped-loss"
+    assert "no file" in report.run.stopped
+    assert all("--verify" in fix.verification.reason for fix in report.fixes)
+
+
+def test_what_learns_is_healthy_and_says_nothing_more_than_the_script_did(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    report = reported(tmp_path)
+    assert report.verdict == "healthy"
+    assert {"loss-prefers-right", "inputs-used"} <= {a.name for a in report.examination}
+    assert capfd.readouterr().out.split() == [str(n) for n in range(1, 41)]
+    left = vars(sys.modules["__main__"])
+    weights, chance, calls = left["after"]
+    assert all(map(torch.equal, weights, left["net"].state_dict().values()))
+    assert torch.equal(chance, torch.get_rng_state())
+    assert left["net"].calls == calls
+
+
+def test_examine_none_records_nothing(tmp_path: Path) -> None:
+    report = reported(tmp_path, "none", sign="-1")
+    assert report.examination == ()
+
+
+def test_weights_that_would_take_much_memory_are_not_copied() -> None:
+    large = nn.Linear(1, 1, bias=False)
+    large.weight = nn.Parameter(torch.zeros(1).expand(2**14, 2**12))  # 256 MiB, were it copied
+    with recorder(trials=False) as seen:
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+        large(torch.zeros(1, 2**12))
+    assert seen.recording.obstacle == "its weights take 256 MiB"
+
+
+def test_nothing_is_heard_before_an_optimizer_is_made() -> None:
+    call, depth = nn.Module.__call__, torch.overrides._len_torch_function_stack()
+    with recorder(trials=False):
+        assert nn.Module.__call__ is call
+        assert torch.overrides._len_torch_function_stack() == depth
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+        assert nn.Module.__call__ is not call
+    assert nn.Module.__call__ is call
+
+
+def test_a_long_evaluation_before_the_first_step_is_forgotten_again() -> None:
+    model = nn.Linear(1000, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
+    with Recorder(steps=3, memory=10 * 32_000) as seen:
+        with torch.no_grad():
+            for _ in range(40):  # four times what may be kept
+                model(torch.randn(8, 1000)).mean().item()
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.randn(8, 1000)).square().mean().backward()
+            optimizer.step()
+    assert len(seen.recording.units) == 3
+    assert not seen.recording.notes
+    assert seen.recording.nbytes <= 3 * 32_000

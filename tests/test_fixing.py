@@ -1,6 +1,5 @@
 """From a sick sample to a patched copy that trains: one diff, and every other byte as it was."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from gradcheck_cli.remedies.patching.patch import Patch, patch
 from gradcheck_cli.remedies.proposing import propose
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.target import Target
+from tests.support.processes import python
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 
@@ -148,16 +148,7 @@ def test_nothing_is_patched_where_only_the_data_can_help(project: Path) -> None:
 
 
 def gradcheck(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gradcheck_cli", *arguments]
-    root = str(SAMPLES.parent)
-    return subprocess.run(
-        command,
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
-    )
+    return python(project, "-m", "gradcheck_cli", *arguments)
 
 
 @pytest.mark.heavy

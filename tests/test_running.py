@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.support.processes import forked, python
+
 SCRIPTS = Path(__file__).parent / "scripts"
 ROOT = Path(__file__).parent.parent
 
@@ -27,12 +29,12 @@ class Ran:
 
 
 def start(
-    command: list[str], folder: Path, examine: str = "none", **more: bool
+    command: list[str], folder: Path, examine: str = "none", *, anew: bool = False, **more: bool
 ) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     environment["GRADCHECK_EXAMINE"] = examine
     return subprocess.Popen(
-        [sys.executable, *command],
+        [sys.executable, *command] if anew else forked(*command),
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -48,11 +50,17 @@ def finish(process: subprocess.Popen, report: Path) -> Ran:
 
 
 def watched(
-    folder: Path, script: str, *arguments: str, options: tuple[str, ...] = (), examine: str = "none"
+    folder: Path,
+    script: str,
+    *arguments: str,
+    options: tuple[str, ...] = (),
+    examine: str = "none",
+    anew: bool = False,
 ) -> Ran:
     report = folder / "report.json"
     asked = ["-m", "gradcheck_cli", "run", "-q", "-o", f"json:{report}", *options]
-    return finish(start([*asked, str(SCRIPTS / script), *arguments], folder, examine), report)
+    command = [*asked, str(SCRIPTS / script), *arguments]
+    return finish(start(command, folder, examine, anew=anew), report)
 
 
 def alone(folder: Path, script: str, *arguments: str) -> Ran:
@@ -68,11 +76,7 @@ def same_weights(one: Path, other: Path) -> bool:
             "m = torch.load(sys.argv[2], weights_only=False)\n"
             "print([p.double().sum().item().hex() for p in m.parameters()])"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(SCRIPTS), str(file)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        sums.append(done.stdout)
+        sums.append(python(file.parent, "-c", code, str(SCRIPTS), str(file)).stdout)
     return sums[0] == sums[1] and "0x" in sums[0]
 
 
@@ -85,7 +89,7 @@ def test_a_plain_script_is_diagnosed_and_its_output_and_weights_stay_the_same(
     tmp_path: Path, workers: tuple[str, ...]
 ) -> None:
     theirs = alone(tmp_path, "plain.py", "a.pt", *workers)
-    ours = watched(tmp_path, "plain.py", "b.pt", *workers, examine="quick")
+    ours = watched(tmp_path, "plain.py", "b.pt", *workers, examine="quick", anew=True)
     assert theirs.code == 0, theirs.err
     assert ours.out == theirs.out.replace("a.pt", "b.pt")
     assert same_weights(tmp_path / "a.pt", tmp_path / "b.pt")
@@ -169,7 +173,7 @@ def test_workers_killed_by_the_same_signal_do_not_take_the_report_with_them(
     (tmp_path / "s.py").write_text(WORKERS)
     report = tmp_path / "r.json"
     command = ["-m", "gradcheck_cli", "run", "-q", "-o", f"json:{report}", "s.py"]
-    process = start(command, tmp_path, start_new_session=True)
+    process = start(command, tmp_path, anew=True, start_new_session=True)
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, number)
     ran = finish(process, report)
@@ -242,7 +246,8 @@ def test_nothing_measured_is_said_with_advice_and_the_code_is_3_or_theirs(
     tmp_path: Path, code: str, said: str, exit_code: int
 ) -> None:
     (tmp_path / "s.py").write_text(code)
-    ran = finish(start(["-m", "gradcheck_cli", "run", "s.py"], tmp_path), tmp_path / "none")
+    command = ["-m", "gradcheck_cli", "run", "s.py"]
+    ran = finish(start(command, tmp_path, anew="no torch" in code), tmp_path / "none")
     assert ran.code == exit_code
     assert said in " ".join(ran.err.split())
 
@@ -264,7 +269,8 @@ def test_the_script_still_decides_on_its_environment_before_torch_is_loaded(tmp_
         "import sys, os\nassert 'torch' not in sys.modules\nos.environ['OMP_NUM_THREADS'] = '2'\n"
         "import torch\nprint(torch.get_num_threads())"
     )
-    ran = finish(start(["-m", "gradcheck_cli", "run", "s.py"], tmp_path), tmp_path / "none")
+    command = ["-m", "gradcheck_cli", "run", "s.py"]
+    ran = finish(start(command, tmp_path, anew=True), tmp_path / "none")
     assert ran.out == "2\n"
 
 

@@ -18,7 +18,7 @@ TRUTH = {
     "loop": ("PROBLEMS FOUND", ""),
     "softmax": ("mismatched-loss", "double-softmax"),
 }
-SLOW = {"vanishing", "inputs", "loop", "equal", "lora", "nan", "none"}
+SLOW = {"softmax", "vanishing", "inputs", "loop", "equal", "lora", "nan", "none"}
 
 
 def test_the_list_has_a_line_for_each_demo(tmp_path: Path) -> None:

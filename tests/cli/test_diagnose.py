@@ -13,6 +13,7 @@ import yaml
 
 from gradcheck_cli.records.yamlfile import loads, read
 from tests.cli.test_edge import gradcheck
+from tests.support.processes import forked
 
 GOOD = """
 import torch
@@ -197,7 +198,7 @@ def test_ctrl_c_reports_what_was_measured_and_exits_130(tmp_path) -> None:
         "yaml:r.yaml",
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "gradcheck_cli", *args],
+        forked("-m", "gradcheck_cli", *args),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

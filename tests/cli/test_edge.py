@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck_cli import __version__
+from tests.support.processes import forked
 
 
 def gradcheck(*args: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
@@ -16,7 +17,7 @@ def gradcheck(*args: str, cwd: Path | None = None, **env: str) -> subprocess.Com
         k: v for k, v in os.environ.items() if k not in {"FORCE_COLOR", "CI", "GITHUB_ACTIONS"}
     }
     return subprocess.run(
-        [sys.executable, "-m", "gradcheck_cli", *args],
+        forked("-m", "gradcheck_cli", *args),
         capture_output=True,
         text=True,
         check=False,

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from gradcheck_cli.cli.config import config_command
 from gradcheck_cli.cli.init import init_command
+from tests.support.processes import python
 
 Write = Callable[[str, str], Path]
 ROOT = Path(__file__).parents[2]
@@ -108,13 +109,7 @@ def test_what_init_writes_trains_at_once(write: Write, files: dict[str, str]) ->
     result = run("init")
     assert result.exit_code == 0
     assert "now run: gradcheck diagnose" in result.output
-    done = subprocess.run(
-        [sys.executable, "-c", TRAIN],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-    )
+    done = python(Path.cwd(), "-c", TRAIN)
     assert done.returncode == 0, done.stderr
 
 

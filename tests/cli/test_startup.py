@@ -22,7 +22,7 @@ def gradcheck(*arguments: str) -> "CompletedProcess[str]":
 
 def imported(*arguments: str) -> set[str]:
     """Return the top-level packages that a command imports, and our own modules."""
-    done = python(ROOT, "-X", "importtime", "-m", "gradcheck_cli", *arguments)
+    done = python(ROOT, "-X", "importtime", "-m", "gradcheck_cli", *arguments, anew=True)
     assert done.returncode == 0, done.stderr
     names = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line]
     return {n if n.startswith("gradcheck_cli") else n.partition(".")[0] for n in names}

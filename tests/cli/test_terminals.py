@@ -3,7 +3,6 @@
 import os
 import pty
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from gradcheck_cli.records.yamlfile import write
 from tests.cli.test_diagnose import GOOD, NO_TRIALS
 from tests.support import a_report
+from tests.support.processes import forked, python
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_reader_that_leaves_changes_no_exit_code(tmp_path: Path, command: str,
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "gradcheck_cli", *command.split()],
+        forked("-m", "gradcheck_cli", *command.split()),
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,7 +50,7 @@ def on_a_terminal(folder: Path, *args: str, **env: str) -> bytes:
     ours, theirs = pty.openpty()
     kept = {k: v for k, v in os.environ.items() if k not in {"CI", "NO_COLOR", "GITHUB_ACTIONS"}}
     process = subprocess.Popen(
-        [sys.executable, "-m", "gradcheck_cli", "diagnose", "m.py", *NO_TRIALS, *args],
+        forked("-m", "gradcheck_cli", "diagnose", "m.py", *NO_TRIALS, *args),
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=theirs,
@@ -89,7 +89,6 @@ def test_nothing_moves_in_ci_or_when_asked_to_be_quiet(
 def test_a_narrow_terminal_crops_nothing(tmp_path: Path, columns: str) -> None:
     from gradcheck_cli.records.yamlfile import write
     from tests.support.a_report import sick
-    from tests.support.processes import python
 
     write(sick(), tmp_path / "r.yaml")
     narrow = python(tmp_path, "-m", "gradcheck_cli", "report", "r.yaml", COLUMNS=columns)
@@ -99,8 +98,6 @@ def test_a_narrow_terminal_crops_nothing(tmp_path: Path, columns: str) -> None:
 
 
 def test_no_color_wins_over_force_color(tmp_path: Path) -> None:
-    from tests.support.processes import python
-
     colored = python(tmp_path, "-m", "gradcheck_cli", "rules", FORCE_COLOR="1")
     plain = python(tmp_path, "-m", "gradcheck_cli", "rules", FORCE_COLOR="1", NO_COLOR="1")
     assert "\x1b[" in colored.stdout

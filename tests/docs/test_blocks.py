@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import PYTHON, SHELL, Block, blocks
+from tests.support.processes import forked
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -29,24 +31,26 @@ def label(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def environment() -> dict[str, str]:
-    """Put this Python's commands first and leave out what a CI server or a person has set."""
+def environment(folder: Path) -> dict[str, str]:
+    """Put `gradcheck` and this Python first and leave out what a CI server or a person has set."""
     kept = {
         k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "CI", "GRADCHECK_"))
     }
-    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    folder.mkdir()
+    command = folder / "gradcheck"
+    command.write_text(f'#!/bin/sh\nexec {shlex.join(forked("-m", "gradcheck_cli"))} "$@"\n')
+    command.chmod(0o755)
+    path = os.pathsep.join([str(folder), str(Path(sys.executable).parent), kept["PATH"]])
     return {**kept, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": ".", "COLUMNS": "80"}
 
 
-def run(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(block: Block, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run one block in the page's folder."""
     if block.kind in PYTHON:
-        command = [sys.executable, "-c", block.text]
+        command = forked("-c", block.text)
     else:
         command = ["bash", "-euo", "pipefail", "-c", block.text]
-    return subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False
-    )
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def play(page: Path, folder: Path, *, heavy: bool) -> int:
@@ -56,12 +60,12 @@ def play(page: Path, folder: Path, *, heavy: bool) -> int:
     for block in found:
         if block.file:
             (folder / block.file).write_text(block.text)
-    ran = 0
+    ran, env = 0, environment(folder / ".commands")
     for block in found:
         missing = any(importlib.util.find_spec(name) is None for name in block.needs)
         if not block.runs or block.heavy > heavy or missing:
             continue
-        done = run(block, folder)
+        done = run(block, folder, env)
         said = f"{block.text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         assert done.returncode == block.promised, said
         ran += 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck_cli.records.yamlfile import read
+from tests.support.processes import forked
 
 pytestmark = pytest.mark.heavy  # each test starts processes
 
@@ -110,7 +111,7 @@ def start(folder: Path, source: str, *args: str, **env: str) -> "subprocess.Pope
     """Begin to diagnose a file with this source in `folder`."""
     (folder / "m.py").write_text(source)
     return subprocess.Popen(
-        [sys.executable, "-m", "gradcheck_cli", "diagnose", "m.py", "--no-verify", *args],
+        forked("-m", "gradcheck_cli", "diagnose", "m.py", "--no-verify", *args),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

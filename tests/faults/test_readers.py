@@ -1,8 +1,5 @@
 """Broken files and texts: one of our errors with a message, never anything else."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +10,7 @@ from benchmarks.fuzz import READERS, fuzz, read_config, read_reference, read_rep
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.records import yamlfile
 from gradcheck_cli.settings import load
+from tests.support.processes import python
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,10 +108,7 @@ def test_depth_does_not_overflow_the_stack_of_the_process(text: str, module: str
         "gradcheck_cli.settings": f"open('c.yaml', 'w').write({text}); from {module} import load; "
         "load({}, config='c.yaml', environ={})",
     }[module]
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = python(tmp_path, "-c", code)
     assert done.returncode == 1, f"killed by signal {-done.returncode}"
     assert done.stderr.strip().splitlines()[-1].startswith("gradcheck_cli.")
 

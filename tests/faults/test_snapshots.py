@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.yamlfile import read
 from gradcheck_cli.running import Plan, run
+from tests.support.processes import forked
 
 pytestmark = pytest.mark.heavy  # each test starts processes
 
@@ -42,7 +42,7 @@ def start(folder: Path, *command: str) -> "subprocess.Popen[str]":
     folder.mkdir(exist_ok=True)
     (folder / "train.py").write_text(SCRIPT)
     return subprocess.Popen(
-        [sys.executable, *command],
+        forked(*command),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

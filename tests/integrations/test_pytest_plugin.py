@@ -1,13 +1,11 @@
 """The plugin as a user has it: a test session of its own, in a process."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.processes import ROOT, python
 
 MODELS = """
 import torch
@@ -42,14 +40,12 @@ def test_marked(gradcheck):
 """
 
 
-def pytest_session(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+def pytest_session(
+    folder: Path, *options: str, anew: bool = False
+) -> "subprocess.CompletedProcess[str]":
     plugin = ("-p", "gradcheck_cli.integrations.pytest_plugin", "-p", "no:cacheprovider")
-    disabled = {**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", *plugin, *options]
-    return subprocess.run(
-        command, cwd=folder, env=disabled, capture_output=True, text=True, check=False
-    )
+    words = ("-m", "pytest", "-q", *plugin, *options)
+    return python(folder, *words, anew=anew, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
 
 
 @pytest.mark.slow
@@ -121,7 +117,7 @@ def test_a_session_that_does_not_use_it_does_not_import_torch(tmp_path: Path) ->
     (tmp_path / "test_it.py").write_text(
         "import sys\ndef test_it():\n    assert 'torch' not in sys.modules\n"
     )
-    assert pytest_session(tmp_path).returncode == 0
+    assert pytest_session(tmp_path, anew=True).returncode == 0
 
 
 def test_the_entry_point_names_the_plugin() -> None:

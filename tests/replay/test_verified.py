@@ -2,8 +2,6 @@
 
 import copy
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from gradcheck_cli import Policy, watch
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.watching import Watch
+from tests.support.processes import python
 
 SICK = """
 import torch
@@ -46,14 +45,8 @@ torch.save(model.state_dict(), "weights.pt")
 def run(tmp_path: Path, script: str, *options: str) -> tuple[str, str, dict[str, object]]:
     """Run a script under gradcheck; return its stdout, the stderr and the report."""
     (tmp_path / "train.py").write_text(script)
-    command = [sys.executable, "-m", "gradcheck_cli", "run", *options]
-    done = subprocess.run(
-        [*command, "--output", "json:report.json", "train.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("run", *options, "--output", "json:report.json", "train.py")
+    done = python(tmp_path, "-m", "gradcheck_cli", *words)
     return done.stdout, done.stderr, json.loads((tmp_path / "report.json").read_text())
 
 
@@ -63,13 +56,7 @@ def test_the_fixes_of_a_plain_script_are_tried_on_its_own_steps(tmp_path: Path) 
     script = SICK.replace("LARGE", "1.0")
     told, said, report = run(tmp_path, script, "--verify", "--budget", "20", "--examine", "quick")
     (tmp_path / "alone").mkdir()
-    alone = subprocess.run(
-        [sys.executable, "../train.py"],
-        cwd=tmp_path / "alone",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    alone = python(tmp_path / "alone", "../train.py")
     assert told == alone.stdout
     assert (tmp_path / "weights.pt").read_bytes() == (tmp_path / "alone/weights.pt").read_bytes()
     fixes = report["fixes"]

@@ -1,10 +1,12 @@
 """A fix is a claim until it has been tried beside an untouched control and a sham."""
 
 import copy
+import math
 import random
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +23,10 @@ from gradcheck_cli.targets.batches import narrowed
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.verifying import declined, estimate, prove, reconsidered
+from gradcheck_cli.verifying.arms import Run
+from gradcheck_cli.verifying.bench import Bench, Trial
 from gradcheck_cli.verifying.sham import sham
+from gradcheck_cli.verifying.trying import _judge
 from sample_models.digits import load
 
 STALLED = Finding(
@@ -81,14 +86,24 @@ def silence(module: nn.Module) -> None:
 CURE = proposal("cure", Change(summary="leaky", model=rectify))
 
 
-def only(*proposals: Proposal, target: Target | None = None, budget: float = 30.0) -> list[Fix]:
+def only(
+    *proposals: Proposal,
+    target: Target | None = None,
+    budget: float = 30.0,
+    say: Callable[[str], None] | None = None,
+) -> list[Fix]:
     subject = target or sick()
-    tried = prove(subject, proposals, budget=budget, baseline=[STALLED], observed=30, lengths=(90,))
+    known: dict[str, Any] = {"baseline": [STALLED], "observed": 30, "lengths": (90,)}
+    tried = prove(subject, proposals, budget=budget, on_progress=say, **known)
     return [p.fix for p in tried]
 
 
-def test_a_cure_is_verified_with_effect_spread_and_three_arms() -> None:
-    [fix] = only(CURE)
+def test_a_cure_is_verified_with_effect_spread_and_three_arms_and_its_variants_are_let_be() -> None:
+    progress: list[str] = []
+    twin = proposal("cure", Change(summary="leaky", model=rectify), size=2)
+    [fix] = only(CURE, twin, say=progress.append)
+    assert sum(line.startswith("trying cure") for line in progress) == 2
+    assert sum(line.startswith("confirming cure") for line in progress) == 1
     said = fix.verification
     assert said.status is Status.VERIFIED, said.reason
     assert said.effect is not None
@@ -158,6 +173,34 @@ def test_a_change_that_fails_at_a_later_seed_makes_room_for_the_next() -> None:
     assert (first.name, first.verification.status) == ("cure", Status.VERIFIED)
     assert (second.name, second.verification.status) == ("lucky", Status.HELPS_PARTLY)
     assert "5 of 6 seeds" in second.verification.reason
+
+
+@dataclass(slots=True)
+class Decided(Bench):
+    """A bench on which it is known how far each trial gets: for how many seeds it holds."""
+
+    holds: dict[str, int] = field(default_factory=dict)
+
+    def merit(self, trial: Trial) -> tuple[bool, float, int]:
+        return True, 0.5, 0
+
+    def confirm(self, trial: Trial, seeds: int, watched: int = 2) -> None:
+        self.repeat(trial, seeds)
+
+    def repeat(self, trial: Trial, seeds: int) -> None:
+        held = self.holds[trial.proposal.fix.summary] >= seeds
+        status = Status.VERIFIED if held else Status.HELPS_PARTLY
+        trial.runs = [Run(seed) for seed in range(seeds)]
+        trial.verification = Verification(status=status, seeds=tuple(range(seeds)))
+
+
+def test_a_variant_takes_the_place_of_one_that_fails_at_a_later_seed() -> None:
+    fixes = [replace(CURE, fix=replace(CURE.fix, summary=name)) for name in ("lucky", "sound")]
+    trials = [Trial(fix, [Run(0)]) for fix in fixes]
+    bench = Decided(sick(), (), (0,), math.inf, 30, holds={"lucky": 5, "sound": 6})
+    _judge(bench, trials, trials, (90,), math.inf, lambda _: None)
+    assert [t.verification.status for t in trials] == [Status.HELPS_PARTLY, Status.VERIFIED]
+    assert [len(t.runs) for t in trials] == [6, 6]
 
 
 @pytest.mark.heavy

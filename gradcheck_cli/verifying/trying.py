@@ -158,7 +158,7 @@ def _judge(
     left = _lengths_left(bench, lengths)
     bench.steps = _affordable(bench, left, end - time.monotonic())
     _confirm(bench, promising, say)
-    _insist(bench, trials, say)
+    _insist(bench, promising, trials, say)
 
 
 def _lengths_left(bench: Bench, lengths: Sequence[int]) -> list[int]:
@@ -211,11 +211,14 @@ def _search(
 
 
 def _confirm(bench: Bench, trials: Sequence[Trial], say: Progress) -> None:
-    """Repeat the candidates on more seeds under observation, the most promising first."""
+    """Repeat the candidates on more seeds under observation, the most promising first.
+
+    One of each remedy is shown: once it is verified, its variants are not repeated.
+    """
     verified: set[str] = set()
     for rank, trial in enumerate(trials):
         name = trial.proposal.fix.name
-        if trial.runs[0].failed or (rank > 0 and bench.late):
+        if trial.runs[0].failed or name in verified or (rank > 0 and bench.late):
             continue
         hopeful = bench.merit(trial)[0] and len(verified) < ENOUGH
         say(f"confirming {name} on other seeds ({rank + 1} of {len(trials)})")
@@ -234,15 +237,18 @@ def _affordable(bench: Bench, lengths: Sequence[int], seconds: float) -> int:
     return longer if runs * longer * bench.pace <= SEARCH_SHARE * seconds else bench.steps
 
 
-def _insist(bench: Bench, trials: Sequence[Trial], say: Progress) -> None:
-    """Repeat the best verified fix on more seeds; one that does not hold makes room for the next."""
+def _insist(bench: Bench, hopes: Sequence[Trial], trials: Sequence[Trial], say: Progress) -> None:
+    """Repeat the best verified fix on more seeds; where it does not hold, its variants come next."""
     while not bench.late:
         first = _in_order(trials)[0]
-        said = first.verification
+        said, name = first.verification, first.proposal.fix.name
         if said.status is not Status.VERIFIED or len(said.seeds) >= MOST_SEEDS:
             return
-        say(f"repeating {first.proposal.fix.name} on {MOST_SEEDS} seeds")
+        say(f"repeating {name} on {MOST_SEEDS} seeds")
         bench.repeat(first, MOST_SEEDS)
+        if first.verification.status is not Status.VERIFIED and not bench.late:
+            twins = [t for t in hopes if t.proposal.fix.name == name and len(t.runs) == 1]
+            _confirm(bench, twins, say)
 
 
 def declined(proposals: Sequence[Proposal], reason: str) -> tuple[Proposal, ...]:

@@ -144,7 +144,9 @@ class Player:
         module = self.vary.resolve(event.module)
         flags = self.vary.mended.flags(event, learning=self.learning)
         for part in module.modules():
-            part.training = flags.get(id(part), flags[id(event.module)])
+            flag = flags.get(id(part), flags[id(event.module)])
+            if part.training is not flag:  # most are right, and setting it is slow
+                part.training = flag
         self._draw(event)
         if self.vary.inputs is not None:
             change = on_floats(self.vary.inputs)

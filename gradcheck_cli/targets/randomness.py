@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,10 +14,16 @@ from torch import Tensor
 
 def seed_everything(seed: int) -> None:
     """Start every generator at `seed`; numpy only where it is loaded already."""
-    random.seed(seed)
-    if (numpy := sys.modules.get("numpy")) is not None:
-        numpy.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    seed_host(seed)
+    if _has_accelerator():  # without one torch would format the stack, for each kind there is
+        torch.manual_seed(seed)
+
+
+@cache
+def _has_accelerator() -> bool:
+    kinds = (torch.cuda, torch.backends.mps, torch.xpu)
+    custom = getattr(torch, torch._C._get_privateuse1_backend_name(), None)  # noqa: SLF001 - no public way to ask
+    return custom is not None or any(kind.is_available() for kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,9 +144,7 @@ class Player:
         module = self.vary.resolve(event.module)
         flags = self.vary.mended.flags(event, learning=self.learning)
         for part in module.modules():
-            flag = flags.get(id(part), flags[id(event.module)])
-            if part.training is not flag:  # most are right, and setting it is slow
-                part.training = flag
+            vars(part)["training"] = flags.get(id(part), flags[id(event.module)])
         self._draw(event)
         if self.vary.inputs is not None:
             change = on_floats(self.vary.inputs)

@@ -6,6 +6,7 @@
 --only A..  these faults; all unless told
 --sealed S  a sealed set instead (each is looked at once); without a name, the first one
 --again     also those that were kept already
+--everyway  ask of scripts also by `gradcheck run`, and try fixes on the sick ones
 --later     keep and count what a later look says, beside what the first one said
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.looks import splits
-from benchmarks.published import bank, page
+from benchmarks.published import bank, looking, page
 from benchmarks.published.measuring import measured
 
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--sealed", nargs="?", const="sealed", choices=splits()["sealed"])
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--everyway", action="store_true")
     parser.add_argument("--later", action="store_true")
     options = parser.parse_args(arguments)
     kept = bank.LATER if options.later else bank.SAID
@@ -58,9 +60,13 @@ def main(arguments: Sequence[str]) -> int:
             again=options.again,
         )
     if options.look:
-        from benchmarks.published.looking import said
-
-        filled(home / kept, calls, partial(said, home / bank.TRAININGS), again=options.again)
+        for fault in faults:
+            filled(
+                home / kept,
+                looking.calls(fault, everyway=options.everyway),
+                partial(looking.said, home / bank.TRAININGS, fault, fixes=options.everyway),
+                again=options.again,
+            )
     if options.write is not None:
         options.write.write_text(page.text(), encoding="utf-8")
     print(page.totals(home, kept))

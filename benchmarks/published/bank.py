@@ -28,6 +28,7 @@ class Fault:
     causes: tuple[str, ...] = ()  # of gradcheck; naming any of them is right
     peers: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # detected, named
     left_out: str = ""  # why it is not built
+    asked: tuple[str, ...] = ()  # of factories: what follows `gradcheck diagnose`, and for the twin
 
 
 def home_of(name: str) -> Path:
@@ -38,7 +39,9 @@ def home_of(name: str) -> Path:
 def faults(home: Path = HERE) -> tuple[Fault, ...]:
     """Return all faults of a bank, those that are not built too."""
     rows = yaml.safe_load((home / "facts.yaml").read_text(encoding="utf-8"))
-    return tuple(Fault(**row | {"causes": tuple(row.get("causes", ()))}) for row in rows)
+    return tuple(
+        Fault(**row | {key: tuple(row.get(key, ())) for key in ("causes", "asked")}) for row in rows
+    )
 
 
 def kept(file: Path) -> dict[str, Any]:

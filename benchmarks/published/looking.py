@@ -1,48 +1,55 @@
-"""What gradcheck says of a training: `gradcheck diagnose SCRIPT`, in a process of its own."""
+"""What gradcheck says of a training: real command lines, each in a process of its own."""
 
 import json
-import multiprocessing
-import os
+import shlex
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import torch  # noqa: F401  # once, for all the processes
-from sklearn import datasets  # noqa: F401
+from benchmarks.published.bank import Fault
 
 PATIENCE = 900  # seconds; what takes longer counts as "no answer"
+TRYING = 20  # seconds for fixes, where they are tried
+RUN = "run "  # before a call: it was asked by `gradcheck run`, else by `gradcheck diagnose`
 
 
-def speak(arguments: list[str], folder: str) -> None:
-    """Be the command `gradcheck` with these arguments, in a folder, silently."""
-    os.chdir(folder)
-    quiet = os.open("said.txt", os.O_WRONLY | os.O_CREAT)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
-    sys.argv = ["gradcheck", *arguments]
-    time.monotonic = time.process_time  # a busy machine lets as many experiments end as a quiet one
-    from gradcheck_cli.__main__ import main
-
-    main()
+def calls(fault: Fault, *, everyway: bool) -> list[str]:
+    """Return the training and its twin; scripts also by `gradcheck run`, where every way is asked."""
+    both = [fault.script, fault.twin]
+    return both + [RUN + call for call in both if everyway and not fault.asked]
 
 
-def said(trainings: Path, call: str) -> dict[str, Any]:
-    """Ask gradcheck of a training; return verdict, headline, findings, causes, exit code, seconds."""
-    script, argument = call.split()
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["diagnose", "--budget", "0", "-q", "-o", "json:r.json"]
-        command += [str(trainings / script), "--", argument]
+def command(fault: Fault, call: str, *, fixes: bool) -> list[str]:
+    """Return the arguments of gradcheck. Fixes are tried on the sick ones only."""
+    script, argument = call.removeprefix(RUN).split()
+    budget = TRYING if fixes and argument != "fixed" else 0
+    if call.startswith(RUN):
+        trial = ["--verify", "--budget", str(budget)] if budget else []
+        return ["run", *trial, "-q", "-o", "json:r.json", script, argument]
+    asked = [script, "--", argument]
+    if fault.asked:
+        asked = shlex.split(fault.asked[call == fault.twin])
+    return ["diagnose", "--budget", str(budget), "-q", "-o", "json:r.json", *asked]
+
+
+def said(trainings: Path, fault: Fault, call: str, *, fixes: bool) -> dict[str, Any]:
+    """Ask gradcheck of a training; return verdict, headline, findings, causes, fixes, exit code, seconds."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(shutil.copytree(trainings, Path(parent) / "trainings"))
+        arguments = [sys.executable, "-m", "gradcheck_cli", *command(fault, call, fixes=fixes)]
         begun = time.monotonic()
-        process = multiprocessing.get_context("fork").Process(target=speak, args=(command, folder))
-        process.start()
-        process.join(PATIENCE)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-        file, code = Path(folder) / "r.json", process.exitcode
-        words = (Path(folder) / "said.txt").read_text(encoding="utf-8", errors="replace")
+        try:
+            done = subprocess.run(
+                arguments, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
+            )
+            code, words = done.returncode, done.stderr
+        except subprocess.TimeoutExpired:
+            code, words = None, "no answer in time"
+        file = folder / "r.json"
         report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     row: dict[str, Any] = {"exit": code, "seconds": round(time.monotonic() - begun, 1)}
     if report is None:
@@ -50,7 +57,11 @@ def said(trainings: Path, call: str) -> dict[str, Any]:
     names = {f["name"]: f["severity"] for f in reversed(report["findings"])}
     return row | {
         "verdict": report["verdict"],
-        "headline": report["headline"].replace(str(trainings) + "/", ""),
+        "headline": report["headline"].replace(f"{folder}/", ""),
         "findings": dict(reversed(names.items())),
         "causes": [cause["name"] for cause in report["causes"][:3]],
+        "fixes": {
+            fix["name"]: fix.get("verification", {}).get("status", "not-run")
+            for fix in reversed(report.get("fixes", []))
+        },
     }

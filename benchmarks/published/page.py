@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.looks import figures_of, looks, splits
 from benchmarks.published import bank
 from benchmarks.published.bank import Fault
+from benchmarks.published.looking import RUN
 from benchmarks.published.measuring import label
 from docs.markdown import plain, table
 
@@ -159,6 +160,8 @@ def sealed() -> Iterator[str]:
             if name != "sealed":
                 yield f"Another one, of other faults (`benchmarks/{name}`).\n"
             yield opened(home)
+            if any(call.startswith(RUN) for call in bank.kept(home / bank.SAID)):
+                yield by_run(home)
 
 
 def opened(home: Path) -> str:
@@ -170,6 +173,40 @@ def opened(home: Path) -> str:
         alarms = ", ".join(raised(said))
         told.append((call.split(".")[0], "nothing", "healthy", said["verdict"], "-", alarms))
     return table(("training", "what is wrong", "label", "verdict", "first cause", ""), told)
+
+
+def by_run(home: Path) -> str:
+    """Return what `gradcheck run` said of the scripts of a set, and which fixes were tried by whom."""
+    said = bank.kept(home / bank.SAID)
+    told = []
+    for fault in bank.faults(home):
+        for call, wrong in ((fault.script, plain(fault.fault)), (fault.twin, "nothing")):
+            row = Row(fault, "", said.get(RUN + call))
+            alarms = ", ".join(raised(row.said)) if row.said and call == fault.twin else ""
+            heard = (*words(row)[:2], alarms or words(row)[2] if wrong != "nothing" else alarms)
+            told.append((fault.id, wrong, *heard, fixes(said.get(call)), fixes(row.said)))
+    return (
+        "The same scripts by `gradcheck run --verify --budget 20`, to their end, and what became of the fixes that "
+        "were tried in 20 seconds (of factories by `diagnose`); none was asked for of a twin.\n\n"
+        + table(
+            (
+                "training",
+                "what is wrong",
+                "run: verdict",
+                "run: first cause",
+                "",
+                "fixes, diagnose",
+                "fixes, run",
+            ),
+            told,
+        )
+    )
+
+
+def fixes(said: Mapping[str, Any] | None) -> str:
+    """Return each fix and whether it was seen to help."""
+    found = said.get("fixes", {}) if said else {}
+    return ", ".join(f"{name}: {status}" for name, status in found.items()) or "-"
 
 
 def listed(lines: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gradcheck_cli.declared import SETTINGS, Kind
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.settings import ConfigError, Settings, load
 from gradcheck_cli.settings.located import read_yaml, scalar
@@ -149,6 +150,8 @@ def test_another_model_on_the_command_line_takes_no_arguments_of_the_file(write:
         ("models: [{model: a.py, lrr: 1}]\n", r"1:24: unknown key 'lrr' \(did you mean 'lr'\?\)"),
         ("trust: true\n", "1:1: trust is taken from the command line only"),
         ("steps: soon\n", "1:8: steps: should be auto or a whole number from 1, not 'soon'"),
+        ("lr: .inf\n", "1:5: lr: input should be a finite number"),
+        ("timeout: .nan\n", "1:10: timeout: input should be a finite number"),
         ("- a\n", "a config is a mapping"),
         ("a: [", "not YAML"),
         ("a: !!python/object:os.system x\n", "unknown key 'a'"),
@@ -220,6 +223,8 @@ def test_two_configs_side_by_side_are_a_mistake(write: Write) -> None:
 def test_bad_variables_and_files_are_named(write: Write) -> None:
     with pytest.raises(UsageError, match="GRADCHECK_LR=fast: input should be a valid number"):
         settings(environ={"GRADCHECK_LR": "fast"})
+    with pytest.raises(UsageError, match="GRADCHECK_LR=inf: input should be a finite number"):
+        settings(environ={"GRADCHECK_LR": "inf"})
     with pytest.raises(UsageError, match=r"--config x\.yaml: no such file"):
         settings(config="x.yaml")
     with pytest.raises(UsageError, match=r"GRADCHECK_CONFIG y\.yaml: no such file"):
@@ -227,6 +232,14 @@ def test_bad_variables_and_files_are_named(write: Write) -> None:
     write("z.toml", "[tool.x]\n")
     with pytest.raises(ConfigError, match=r"has no \[tool.gradcheck\]"):
         settings(config="z.toml")
+
+
+@pytest.mark.parametrize("name", [n for n, s in SETTINGS.items() if s.kind is Kind.NUMBER])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0])
+def test_no_number_is_infinite_or_negative(write: Write, name: str, value: float) -> None:
+    with pytest.raises(UsageError, match=f"^{SETTINGS[name].flag} {value}: input should be"):
+        settings(given={name: value})
+    assert SETTINGS[name].problem(value).startswith(f"{name} is {value}; it must be")
 
 
 def test_an_empty_config_says_nothing(write: Write) -> None:

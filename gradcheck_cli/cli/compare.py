@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from gradcheck_cli.cli.consoles import write_out
 from gradcheck_cli.cli.edge import command
-from gradcheck_cli.errors import ExitCode
+from gradcheck_cli.errors import ExitCode, UsageError
 
 BeforeArgument = Annotated[Path, typer.Argument(metavar="BEFORE", help="A saved report.")]
 AfterArgument = Annotated[Path, typer.Argument(metavar="AFTER", help="A later one.")]
@@ -43,6 +44,8 @@ def compare(
     from gradcheck_cli.records.yamlfile import read
     from gradcheck_cli.renderers import comparison as told
 
+    if not isfinite(tolerance):
+        raise UsageError(f"--tolerance {tolerance}: it must be a finite number")
     old, new = read(before), read(after)
     found = comparing.compare_reports(old, new, tolerance=tolerance)
     notes = tuple(comparing.differences(old, new))

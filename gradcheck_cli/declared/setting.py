@@ -2,6 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 from enum import Enum, auto
+from math import isfinite
 from typing import Any
 
 PREFIX = "GRADCHECK_"  # of the environment variables
@@ -63,6 +64,8 @@ class Setting:
             return ""
         if self.choices and value not in self.choices:
             return f"no {self.name} {value!r}; use {', '.join(self.choices)}"
+        if isinstance(value, float) and not isfinite(value):
+            return f"{self.name} is {value}; it must be a finite number"
         if self.least is not None and not value >= self.least:
             return f"{self.name} is {value}; it must be at least {self.least}"
         if self.above is not None and not value > self.above:

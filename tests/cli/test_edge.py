@@ -79,6 +79,8 @@ def test_nothing_asked_is_usage_and_help_goes_to_stderr() -> None:
             ["diagnose", "x.py", "--steps", "ten"],
             "error: --steps ten: should be auto or a whole number from 1",
         ),
+        (["diagnose", "x.py", "--lr", "inf"], "error: --lr inf: input should be a finite number"),
+        (["compare", "a", "b", "--tolerance", "inf"], "error: --tolerance inf: it must be a"),
         (
             ["diagnose", "x.py", "--output", "yml"],
             "error: there is no format 'yml'; did you mean yaml?",

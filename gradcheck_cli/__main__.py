@@ -9,10 +9,11 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 def main() -> None:
     """Run the command line and exit with its code."""
     from gradcheck_cli import shadowing
-    from gradcheck_cli.stopping import stoppable
 
     shadowing.begin()
-    sys.exit(stoppable(_run))
+    from gradcheck_cli.stopping import stoppable
+
+    raise SystemExit(stoppable(_run))
 
 
 def _run() -> int:

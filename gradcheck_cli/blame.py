@@ -4,6 +4,7 @@ Read from the innermost frame outward, over the frames of installed packages, to
 or of ours:
 
     the user's                                      theirs
+    ours, with a function that they replaced        theirs
     ours, and it was the system that refused        the system's: a path, a device, a full disk
     ours, and memory or the stack ran out           the input's: it was as large or deep as that
     ours, in a room that holds the user's objects,
@@ -11,6 +12,7 @@ or of ours:
     ours, anywhere else                             ours: a bug
 """
 
+import builtins
 import os
 import site
 import sysconfig
@@ -19,8 +21,10 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from types import TracebackType
+from types import FunctionType, ModuleType, TracebackType
 
+from gradcheck_cli import shadowing
+from gradcheck_cli.errors import wording
 from gradcheck_cli.here import below_here
 
 OURS = str(Path(__file__).resolve().parent) + os.sep
@@ -40,6 +44,7 @@ class Fault(Enum):
     """Who has to mend it."""
 
     THEIRS = "the user's code raised"
+    REPLACED = "the user's code replaced what is called there"
     INPUT = "the user's model or data do not allow it"
     SYSTEM = "the system refused"
     OURS = "a bug of ours"
@@ -50,7 +55,7 @@ class Blame:
     """Whose fault, and the line of the user's or of ours that it is read from."""
 
     fault: Fault
-    where: str = ""  # FILE:LINE
+    where: str = ""  # FILE:LINE; of what was replaced its name
 
 
 def blame(error: BaseException) -> Blame:
@@ -63,6 +68,8 @@ def blame(error: BaseException) -> Blame:
     where = f"{_shown(_file(last))}:{last.tb_lineno}"
     if not _is_ours(_file(last)):
         return Blame(Fault.THEIRS, where)
+    if replaced := _replaced(error, frames[frames.index(last) :]):
+        return Blame(Fault.REPLACED, replaced)
     return Blame(_of_ours(error, last, deeper=last is not frames[-1]), where)
 
 
@@ -74,6 +81,28 @@ def _of_ours(error: BaseException, last: TracebackType, *, deeper: bool) -> Faul
     room = Path(_file(last).removeprefix(OURS)).parts[0].removesuffix(".py")
     held = room in HOLD_THEIR_OBJECTS
     return Fault.INPUT if held and (deeper or _of_torch(error)) else Fault.OURS
+
+
+def _replaced(error: BaseException, frames: list[TracebackType]) -> str:
+    """Return the name of a function of Python or torch that is called there and was replaced."""
+    missing = "'NoneType' object is not callable" in wording(error)
+    for entry in reversed(frames):
+        frame = entry.tb_frame
+        named = [frame.f_globals.get(name) for name in frame.f_code.co_names]
+        for module in (*(m for m in named if isinstance(m, ModuleType)), builtins):
+            for name in frame.f_code.co_names:
+                if _is_odd(module, name, missing=missing):
+                    return f"{module.__name__}.{name}"
+    return ""
+
+
+def _is_odd(module: ModuleType, name: str, *, missing: bool) -> bool:
+    """Did the user's code put something else into a module that is not theirs, or took it away?"""
+    if is_theirs(str(getattr(module, "__file__", None) or "<built-in>")):
+        return False
+    value = vars(module).get(name, module)
+    odd = isinstance(value, FunctionType) and is_theirs(value.__code__.co_filename)
+    return odd or (missing and value is None) or f"{module.__name__}.{name}" in shadowing.replaced
 
 
 def _of_torch(error: BaseException) -> bool:

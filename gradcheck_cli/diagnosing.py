@@ -1,10 +1,10 @@
 """Train a target for some instrumented steps and say what is wrong: the main verb."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import torch
@@ -79,7 +79,7 @@ def diagnosed(
 ) -> Conclusion:
     """Do as `diagnose`, and return the report with what it was made of."""
     say = on_stage or (lambda _: None)
-    started, began = datetime.now(UTC), time.monotonic()
+    started, began = datetime.now(UTC), monotonic()
     say("building the model")
     with target.together():
         with interruptible():
@@ -88,9 +88,9 @@ def diagnosed(
             subject = _subject(target, training, policy, timeout) if meeting is None else None
         say("training under observation")
         watched = replace(training, step=patiently(timeout, training.step))
-        watching = time.monotonic()
+        watching = monotonic()
         trace, stopped = _observe(watched, steps, on_step, policy)
-        watching = time.monotonic() - watching
+        watching = monotonic() - watching
     missing: tuple[Gap, ...] = ()
     if meeting is not None:
         trace, stopped, missing = _joined(meeting, training, trace, stopped)

@@ -2,12 +2,12 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.policy import Policy
@@ -93,7 +93,7 @@ class _Run:
     snapshots: "Snapshots | None" = None
     signals: Signals = field(default_factory=Signals)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    begun: float = field(default_factory=time.monotonic)
+    begun: float = field(default_factory=monotonic)
 
     def watch(self) -> None:
         """Torch is here: look everywhere."""
@@ -192,7 +192,7 @@ def _about(this: _Run) -> "Circumstances":
         command=this.plan.command,
         data="drawn by the script",
         started=this.started.isoformat(timespec="seconds"),
-        seconds=round(time.monotonic() - this.begun, 3),
+        seconds=round(monotonic() - this.begun, 3),
         assumptions=tuple(assumptions_of(watcher, sessions)),
         gaps=tuple(gaps_of(watcher)),
         world_size=this.ranks.world if this.ranks is not None else 1,
@@ -245,7 +245,7 @@ def _played(this: _Run, trainings: int) -> "Played | None":
         recording=this.recorder.recording,
         trials=this.plan.record,
         beside=trainings > 1,
-        pace=(time.monotonic() - this.begun) / steps,
+        pace=(monotonic() - this.begun) / steps,
         around=this.signals.obeyed,
     )
     if this.scene is None:

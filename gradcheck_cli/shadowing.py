@@ -1,19 +1,20 @@
-"""Files of the user's that are called as a module of ours is, such as `yaml.py`: each side gets its own.
+"""What of ours the user's code may stand in the way of: modules, by files such as `yaml.py`, and functions.
 
 Python keeps one module of a name. The user's code finds what lies in its folder first, as it would
-without us; while we import something, its folders are not looked into and the names it took are ours.
+without us; while we import something, its folders come last and the names it took are ours. That holds
+where we start the user's code (`begin`), and in a process of the user's that imports us.
 """
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.machinery import all_suffixes
+from importlib.machinery import PathFinder, all_suffixes
 from types import ModuleType
 from typing import Any
 
 # Objects of these go from one side to the other, so there is one of each.
-SHARED = frozenset({"gradcheck_cli", "torch", "numpy", "__main__"})
+SHARED = frozenset({"gradcheck_cli", "torch", "numpy", "lightning", "transformers", "__main__"})
 # Packages that draw from Python's `random` as they are imported: a script's import draws, not ours.
 DRAWING = {"rich": True}
 
@@ -24,16 +25,18 @@ _at_start: set[str] = set()  # modules for which nobody's file can stand in, wit
 _folders: list[str] = []
 _contested: dict[str, bool] = {}  # the names of what lies in them; is it a package?
 _set_aside: dict[str, ModuleType] = {}  # ours, of names that the user's folders have too
+_functions: dict[str, dict[str, Any]] = {}  # what the modules of Python held before their code ran
+replaced: set[str] = set()  # which of those were others when `ours` began
+_depth: list[None] = []  # of `ours` within `ours`
 
 
 def begin() -> None:
-    """Tell the sides apart from now on: the process is ours, and none of the user's code has run.
-
-    In a process of the user's nothing is moved.
-    """
+    """Tell the sides apart from now on: the process is ours, and none of the user's code has run."""
     _at_start.update(sys.modules)
     _found_at_start[:] = sys.path
     _finders[:] = sys.meta_path
+    _folders.clear()
+    _contested.clear()
 
 
 def theirs_first(folder: str, *, drawing: bool = False) -> None:
@@ -49,37 +52,91 @@ def theirs_first(folder: str, *, drawing: bool = False) -> None:
             names = {n: kind for n, kind in names.items() if n not in sys.stdlib_module_names}
         names |= DRAWING if drawing else {}
         _contested.update(names)
-        _set_aside.update(_taken(names, but_theirs=True))
+        _set_aside.update(_taken(names, lambda module: not _is_theirs(module)))
+        for name in sys.stdlib_module_names & {*sys.modules} - {*_functions}:
+            _functions[name] = {k: v for k, v in vars(sys.modules[name]).items() if callable(v)}
 
 
 @contextmanager
 def ours() -> Iterator[None]:
     """Let imports within find what they would find if the user's folders were not there.
 
-    What the user's code took out of `sys.path` or `sys.meta_path` is there within.
+    What the user's code took out of `sys.path` or `sys.meta_path` is there within, and so are the
+    functions of Python that it replaced.
     """
+    if _depth:
+        yield
+        return
+    _depth.append(None)
+    hosted = not _at_start  # in a process of the user's, which is theirs but for the names we need
+    if hosted:
+        _look_around()
     path, lost = [*sys.path], [f for f in _finders if f not in sys.meta_path]
-    sys.path[:] = dict.fromkeys(
-        entry for entry in (*path, *_found_at_start) if entry not in _folders
-    )
+    last = _folders if hosted else ()
+    known = (entry for entry in (*path, *_found_at_start) if entry not in _folders)
+    sys.path[:] = dict.fromkeys((*known, *last))
     sys.meta_path.extend(lost)
-    theirs = _taken(_contested)
+    theirs = _taken(_contested, _is_theirs if hosted else None)
+    before = {*sys.modules}
     sys.modules.update(_set_aside)
+    functions = _put_back()
     try:
         yield
     finally:
-        _set_aside.update(_taken(_contested))
+        for name, values in functions.items():
+            vars(sys.modules[name]).update(values)
+        _set_aside.update(_taken({n: p for n, p in _contested.items() if n not in before}))
         sys.modules.update(theirs)
         sys.path[:], sys.meta_path[:] = path, [f for f in sys.meta_path if f not in lost]
+        _depth.clear()
 
 
-def _taken(names: dict[str, bool], *, but_theirs: bool = False) -> dict[str, ModuleType]:
+def _put_back() -> dict[str, dict[str, Any]]:
+    """Put back what was replaced in modules of Python, and return by what."""
+    changed: dict[str, dict[str, Any]] = {}
+    replaced.clear()
+    for name, held in _functions.items():
+        now = vars(sys.modules.get(name, sys))
+        others = {k: now.get(k) for k, v in held.items() if now.get(k) is not v}
+        others = {k: v for k, v in others.items() if not _is_ours(v)}
+        if others and name in sys.modules:
+            changed[name] = others
+            replaced.update(f"{name}.{k}" for k in others)
+            now.update({k: held[k] for k in others})
+    return changed
+
+
+def _is_ours(value: object) -> bool:
+    return str(getattr(value, "__module__", "")).startswith("gradcheck_cli.")
+
+
+def _look_around() -> None:
+    """Find the folders of a process of the user's, and what in them stands before a module of others."""
+    ends = [at for at, entry in enumerate(sys.path) if _has(entry, "os.py")]
+    first = sys.path[: min(ends, default=0)]  # Python's own modules come after theirs
+    folders = [entry for entry in first if not _has(entry, "gradcheck_cli", "__init__.py")]
+    if folders == _folders:
+        return
+    _folders[:], rest = folders, [entry for entry in sys.path if entry not in folders]
+    names = {n: kind for folder in folders for n, kind in _names_in(folder or os.curdir).items()}
+    elsewhere = {n for n in names if n in sys.stdlib_module_names or PathFinder.find_spec(n, rest)}
+    _contested.clear()
+    _contested.update({n: kind for n, kind in names.items() if n in elsewhere})
+
+
+def _has(folder: object, *names: str) -> bool:
+    return isinstance(folder, str) and os.path.isfile(os.path.join(folder, *names))  # noqa: PTH113, PTH118 - at each import
+
+
+def _taken(
+    names: dict[str, bool], which: Callable[[ModuleType | None], bool] | None = None
+) -> dict[str, ModuleType]:
     """Remove the modules of these names and return them; where theirs is a package, all within it too.
 
     What is within ours and not within theirs stays: a library may import it at any time.
     """
-    kept = {name for name in names if but_theirs and _is_theirs(sys.modules.get(name))}
-    gone = [key for key in sys.modules if key not in kept and _stands_for(key, names)]
+    chosen = {n: kind for n, kind in names.items() if which is None or which(sys.modules.get(n))}
+    gone = [key for key in sys.modules if _stands_for(key, chosen)]
     return {key: sys.modules.pop(key) for key in gone}
 
 
@@ -88,8 +145,11 @@ def _stands_for(key: str, names: dict[str, bool]) -> bool:
 
 
 def _is_theirs(module: ModuleType | None) -> bool:
-    file = str(getattr(module, "__file__", None) or "")
-    return file.startswith(tuple(folder + os.sep for folder in _folders))
+    """Does it lie in a folder of theirs itself? Libraries may be installed somewhere below."""
+    home, name = os.path.split(str(getattr(module, "__file__", None) or ""))
+    if name.startswith("__init__."):
+        home = os.path.dirname(home)  # noqa: PTH120
+    return bool(name) and home in [folder or os.getcwd() for folder in _folders]  # noqa: PTH109
 
 
 def _names_in(folder: str) -> dict[str, bool]:
@@ -101,6 +161,6 @@ def _names_in(folder: str) -> dict[str, bool]:
     ends = all_suffixes()
     names = {name[: -len(end)]: False for name, _ in entries for end in ends if name.endswith(end)}
     for name, path in entries:
-        if os.path.isfile(os.path.join(path, "__init__.py")):  # noqa: PTH113, PTH118 - in one pass
+        if _has(path, "__init__.py"):
             names[name] = True
     return {n: package for n, package in names.items() if n not in SHARED and n not in _at_start}

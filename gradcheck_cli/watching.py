@@ -1,10 +1,10 @@
 """`with watch(model, optimizer) as w:` around a training loop of one's own, or a cell of a notebook."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Self
 
 import torch
@@ -113,7 +113,7 @@ class Watch:
 
     def __enter__(self) -> Self:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._begun = time.monotonic()
+        self._begun = monotonic()
         self._everywhere.__enter__()
         if self.verify_later:
             self._recorder = Recorder()
@@ -124,7 +124,7 @@ class Watch:
         if self._recorder is not None:
             self._recorder.__exit__(*problem)
         self._everywhere.__exit__(*problem)
-        self._seconds = time.monotonic() - self._begun
+        self._seconds = monotonic() - self._begun
         if self.followers.each and self.steps:
             self.followers.report(self.report())
 
@@ -182,7 +182,7 @@ class Watch:
     ) -> Conclusion:
         if not self.steps:
             raise CannotDiagnoseError(NOTHING)
-        seconds = self._seconds or time.monotonic() - self._begun
+        seconds = self._seconds or monotonic() - self._begun
         about = Circumstances(
             command="watch()",
             started=self._started,

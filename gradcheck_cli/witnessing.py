@@ -1,11 +1,11 @@
 """From trainings that were watched to the pipeline: what `watch` and `run` have in common."""
 
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from time import monotonic
 from typing import NoReturn
 
 import torch
@@ -70,16 +70,16 @@ class Snapshots:
     _next: float = 0.0
 
     def __post_init__(self) -> None:
-        self._next = time.monotonic() + self.seconds
+        self._next = monotonic() + self.seconds
 
     @property
     def due(self) -> bool:
         """Is it time for the next one? Never again after a crash."""
-        return time.monotonic() >= self._next and not self.crashed
+        return monotonic() >= self._next and not self.crashed
 
     def take(self, sessions: Sequence[Session], about: Circumstances) -> None:
         """Judge what was measured and keep the report; whatever goes wrong, the training goes on."""
-        began = time.monotonic()
+        began = monotonic()
         gap = Gap(
             what="the steps to come", reason="a snapshot: the run had not ended when it was taken"
         )
@@ -90,7 +90,7 @@ class Snapshots:
             self.refused += 1  # not writable now; the end of the run tries again, and says so
         except Exception:  # noqa: BLE001  # the user's training must not end because of it
             self.crashed.append(Crash("the snapshot", traceback.format_exc()))
-        ended = time.monotonic()
+        ended = monotonic()
         self._next = ended + max(self.seconds, (ended - began) / SHARE)
 
 

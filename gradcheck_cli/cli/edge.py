@@ -32,9 +32,7 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        import typer  # `explain` does without
-
-        raise typer.Exit(code_of(functools.partial(function, *args, **kwargs)))
+        raise SystemExit(code_of(functools.partial(function, *args, **kwargs)))
 
     return run
 
@@ -85,6 +83,9 @@ def _unforeseen(error: BaseException) -> int:
     said = wording(error)
     if found.fault is Fault.THEIRS or isinstance(error, THEIRS[1:]):
         _tell(UserCodeError("gradcheck could not go on, because your code raised", error))
+        return ExitCode.CANNOT_DIAGNOSE
+    if found.fault is Fault.REPLACED:
+        _say("error", f"your code replaced {found.where}, which gradcheck needs: {said}")
         return ExitCode.CANNOT_DIAGNOSE
     if found.fault is Fault.SYSTEM:
         named = getattr(error, "filename", None)

@@ -7,10 +7,10 @@ While a report is made signals wait (`held`, `undisturbed`); what may take long 
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from gradcheck_cli.stopping import stop
@@ -38,12 +38,12 @@ class Signals:
 
     def terminate(self, *_: object) -> None:
         """Raise in the script, whatever it is doing. Raises TerminatedError, or what `raises` says."""
-        again = self.code == SIGTERM_CODE and time.monotonic() - self._at < _SAME_WISH
+        again = self.code == SIGTERM_CODE and monotonic() - self._at < _SAME_WISH
         self.code = self.code or SIGTERM_CODE
         if self.held or again:  # torchrun sends several
             self.waits = self.waits or self.held
             return
-        self._at = time.monotonic()
+        self._at = monotonic()
         raise self.raises
 
     def interrupt(self, *_: object) -> None:
@@ -51,7 +51,7 @@ class Signals:
         self.code = self.code or INTERRUPT_CODE
         if not self.held:
             raise KeyboardInterrupt
-        now = time.monotonic()
+        now = monotonic()
         if self.waits and now - self._at > _INSISTS:
             raise KeyboardInterrupt(GIVEN_UP)
         self._at = self._at if self.waits else now

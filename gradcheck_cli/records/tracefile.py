@@ -19,6 +19,7 @@ from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.recording import Recording
 from gradcheck_cli.records.textfile import read_bytes, write_bytes
 from gradcheck_cli.records.trace import Gap, Trace
+from gradcheck_cli.shadowing import ours
 
 SCHEMA = 1
 MOST_BYTES = 32 * 1024 * 1024
@@ -35,6 +36,7 @@ def write_traces(recordings: Sequence[Recording], path: Path) -> None:
     write_bytes(path, gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
+@ours()
 def dumped(recordings: Sequence[Recording]) -> bytes:
     """Return the recordings as JSON; what is as by default is left out, NaN and Infinity are named so."""
     plain = _adapter().dump_python(tuple(recordings), mode="python", exclude_defaults=True)
@@ -57,6 +59,7 @@ def read_traces(path: Path) -> tuple[Recording, ...]:
     return _loaded(raw, path)
 
 
+@ours()
 def _loaded(raw: bytes, path: Path) -> tuple[Recording, ...]:
     try:
         whole: Any = json.loads(raw)

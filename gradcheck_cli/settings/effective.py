@@ -19,6 +19,7 @@ from gradcheck_cli.settings.policies import policy_of
 from gradcheck_cli.settings.problems import ConfigError, did_you_mean, shown
 from gradcheck_cli.settings.schema import Config, Entry, ModuleIgnores, RuleSettings, kind_of
 from gradcheck_cli.settings.spelling import unify
+from gradcheck_cli.shadowing import ours
 
 OF_ITS_MODEL = ("name", "model_args", "weights")
 WITHIN: dict[str | int, type[BaseModel]] = {"models": Entry, "per_module_ignores": ModuleIgnores}
@@ -63,6 +64,7 @@ class Settings:
         return None if self.file is None else self.file.resolve().parent
 
 
+@ours()
 def load(
     given: Mapping[str, Any] | None = None,
     *,

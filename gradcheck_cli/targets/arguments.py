@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.shadowing import ours
 from gradcheck_cli.targets.importing import nearest
 
 
@@ -45,6 +46,7 @@ def _hints(callee: Callable[..., Any]) -> dict[str, Any]:
         return {}
 
 
+@ours()
 def _fitted(text: str, hint: Any, parameter: inspect.Parameter | None, label: str) -> Any:
     if hint is None or hint is Any:
         default = None if parameter is None else parameter.default

@@ -123,6 +123,32 @@ def test_what_the_users_code_takes_out_of_the_way_of_imports_is_there_for_ours(
         assert (tmp_path / name / "r.html").exists()
 
 
+REPLACED = {  # what is replaced, and what is said of it where it can not be lived without
+    "os.replace = None": "",
+    "import json, tempfile, time; json.dumps = tempfile.mkstemp = time.strftime = None": "",
+    "import builtins; builtins.open = builtins.print = lambda *a, **k: None": "",
+    "sys.exit = os._exit = lambda *a: None": "",
+    "torch.save = torch.load = None": "",
+    "torch.isfinite = None": "torch.isfinite",
+    "import time; time.monotonic = lambda: 'noon'": "time.monotonic",
+}
+
+
+@pytest.mark.parametrize("command", [DIAGNOSE, RUN], ids=["diagnose", "run"])
+def test_a_function_that_the_users_code_replaces_is_ours_again_or_is_named(
+    tmp_path: Path, command: str
+) -> None:
+    cases = {f"case {n}": (source(do), command) for n, do in enumerate(REPLACED)}
+    for name, (do, named) in zip(all_told(tmp_path, cases).items(), REPLACED.items(), strict=True):
+        kept, one = name
+        if one.code == 0:
+            assert read(tmp_path / kept / "r.yaml").run.steps >= 24, do
+        else:
+            assert one.code == 3, (do, one)
+            assert named, (do, one)
+            assert f"your code replaced {named}" in one.err, (do, one)
+
+
 def test_a_program_that_takes_the_place_of_ours_is_said(tmp_path: Path) -> None:
     replaces = "os.execv(sys.executable, [sys.executable, '-c', 'pass'])"
     found = all_told(

@@ -107,3 +107,106 @@ def test_a_package_that_draws_a_number_as_it_is_imported_draws_it_for_the_script
     seen = python(tmp_path, "-m", "gradcheck_cli", "run", "-q", "train.py").stdout
     assert "drew" in plain
     assert plain.splitlines()[0] in seen
+
+
+# ---- in a process of the user's, which imports us ----------------------------------------------
+
+THEIR_LOOP = """
+from gradcheck_cli import watch
+with watch(net, optimizer) as w:
+    for _ in range(12):
+        x = torch.randn(32, 4)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x), x[:, :3].argmax(1)).backward()
+        optimizer.step()
+report = w.report()
+w.save_trace("t.json")
+assert "<iframe" in w._repr_html_()
+"""
+TRAINERS = """
+from torch.utils.data import DataLoader
+import NAME
+from gradcheck_cli.integrations.NAME import CALLBACK
+x = torch.randn(96, 4)
+rows = [{"x": row, "labels": row[:3].argmax()} for row in x]
+class Model(BASE):
+    def __init__(self):
+        super().__init__()
+        self.net = net
+    def forward(self, x, labels):
+        return {"loss": nn.functional.cross_entropy(self.net(x), labels)}
+    def training_step(self, batch, _):
+        return self(**batch)["loss"]
+    def configure_optimizers(self):
+        return optimizer
+callback = CALLBACK()
+TRAINS
+report = callback.report
+"""
+LIGHTNING = """lightning.Trainer(max_steps=12, max_epochs=9, accelerator="cpu", logger=False, callbacks=[callback],
+    enable_checkpointing=False, enable_progress_bar=False).fit(Model(), DataLoader(rows, 8))"""
+TRANSFORMERS = """given = transformers.TrainingArguments("out", max_steps=12, report_to=[], save_strategy="no", use_cpu=True)
+transformers.Trainer(Model(), given, train_dataset=rows, callbacks=[callback]).train()"""
+BEGINS = """
+import torch
+from torch import nn
+net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+"""
+ENDS = """
+from gradcheck_cli.renderers.formats import find
+assert report.run.steps == 12
+assert len(find("html").write(report, {})) > 10_000
+assert find("text").write(report, {}) and find("yaml").write(report, {})
+assert {__import__(name).WHO for name in NAMES} == {"theirs"}
+print("all is theirs that was")
+"""
+
+
+def trainer(name: str, callback: str, base: str, trains: str) -> str:
+    """A training by a Trainer, with our callback."""
+    text = TRAINERS.replace("NAME", name).replace("CALLBACK", callback)
+    return text.replace("BASE", base).replace("TRAINS", trains)
+
+
+PROGRAMS = {
+    "torch": (THEIR_LOOP, (*NAMES, "html", "libcst", "statistics")),
+    "lightning": (
+        trainer("lightning", "GradcheckCallback", "lightning.LightningModule", LIGHTNING),
+        ("libcst", "tomllib"),  # what a Trainer itself imports could not be theirs
+    ),
+    "transformers": (
+        trainer("transformers", "GradcheckTrainerCallback", "nn.Module", TRANSFORMERS),
+        ("libcst", "tomllib"),  # what a Trainer itself imports could not be theirs
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_process_of_the_users_finds_its_own_modules_and_we_find_ours(
+    tmp_path: Path, name: str
+) -> None:
+    pytest.importorskip(name)
+    program, names = PROGRAMS[name]
+    project(tmp_path, *names)
+    ends = ENDS.replace("NAMES", repr(names))
+    (tmp_path / "own.py").write_text(f"{BEGINS}{program}{ends}")
+    done = python(tmp_path, "own.py")
+    assert done.returncode == 0, done.stderr
+    assert "all is theirs that was" in done.stdout
+
+
+def test_a_test_of_the_users_finds_its_own_modules_and_we_find_ours(tmp_path: Path) -> None:
+    project(tmp_path, "jinja2", "libcst", "statistics", "html")
+    (tmp_path / "test_it.py").write_text(
+        f"import jinja2, statistics\n{MODEL.replace('STAGE', '').replace('AFTER', '0').replace('DO', 'pass')}\n"
+        "def test_it(gradcheck):\n"
+        "    gradcheck(Model, train_data, steps=12, fail_on='never')\n"
+        "    assert jinja2.WHO == statistics.WHO == __import__('libcst').WHO == 'theirs'\n"
+        "def test_that(gradcheck):\n"
+        "    gradcheck(Model, train_data, steps=12, fail_on='note', lr=1e4, verify=True)\n"
+    )
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--gradcheck-report", "reports")
+    done = python(tmp_path, *words)
+    assert "1 failed, 1 passed" in done.stdout, done.stdout
+    assert "PROBLEMS FOUND" in done.stdout

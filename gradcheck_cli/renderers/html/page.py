@@ -28,6 +28,7 @@ from gradcheck_cli.renderers.words import (
     shorten,
     title,
 )
+from gradcheck_cli.shadowing import ours
 
 FOLDER = Path(__file__).parent
 LONGEST_NAME = 300
@@ -46,6 +47,7 @@ MOST_LOSSES = 6  # of trainings beside each other
 LONG_HEADLINE = 110  # letters, from which on it is set smaller
 
 
+@ours()
 def render(report: Report) -> str:
     """Return the page as one string that needs nothing else."""
     style, script = _file("style.css"), _file("script.js")

@@ -27,6 +27,7 @@ from gradcheck_cli.renderers.words import (
     some_layers,
     title,
 )
+from gradcheck_cli.shadowing import ours
 
 STYLE = {Verdict.SICK: BAD, Verdict.HEALTHY: GOOD, Verdict.UNSURE: WARN}
 DEEP = 20  # layers from which the strip is drawn above the table
@@ -52,6 +53,7 @@ def render(report: Report) -> TerminalReport:
     return TerminalReport(report)
 
 
+@ours()
 def render_text(report: Report, width: int = 80) -> str:
     """Return the page as plain text without colors."""
     console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)

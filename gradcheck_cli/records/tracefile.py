@@ -8,7 +8,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ SCHEMA = 1
 MOST_BYTES = 32 * 1024 * 1024
 KEPT = 8  # first observed steps, which are never thinned: they tell of the initialization
 GZIP = b"\x1f\x8b"
+_adapter: Callable[[], TypeAdapter[tuple[Recording, ...]]] = ours()(  # pydantic imports then
+    lambda: TypeAdapter(tuple[Recording, ...])
+)
 
 
 def write_traces(recordings: Sequence[Recording], path: Path) -> None:
@@ -36,7 +39,6 @@ def write_traces(recordings: Sequence[Recording], path: Path) -> None:
     write_bytes(path, gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
-@ours()
 def dumped(recordings: Sequence[Recording]) -> bytes:
     """Return the recordings as JSON; what is as by default is left out, NaN and Infinity are named so."""
     plain = _adapter().dump_python(tuple(recordings), mode="python", exclude_defaults=True)
@@ -59,7 +61,6 @@ def read_traces(path: Path) -> tuple[Recording, ...]:
     return _loaded(raw, path)
 
 
-@ours()
 def _loaded(raw: bytes, path: Path) -> tuple[Recording, ...]:
     try:
         whole: Any = json.loads(raw)
@@ -79,10 +80,6 @@ def _loaded(raw: bytes, path: Path) -> tuple[Recording, ...]:
     if not found:
         raise UsageError(f"{path}: holds no training")
     return found
-
-
-def _adapter() -> TypeAdapter[tuple[Recording, ...]]:
-    return TypeAdapter(tuple[Recording, ...])
 
 
 def _can_be_thinned(trace: Trace) -> bool:

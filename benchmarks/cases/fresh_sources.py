@@ -6,7 +6,6 @@ import zlib
 from functools import cache
 
 import torch
-from sklearn import datasets
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
@@ -18,12 +17,19 @@ WORDS = 512
 PIECE = 48
 
 
+def sample_image(name: str) -> Tensor:
+    """Return a photo that scikit-learn ships [rows, columns, 3], from 0 to 255."""
+    from sklearn import datasets  # takes seconds
+
+    return torch.from_numpy(datasets.load_sample_image(name).copy()).float()
+
+
 @cache
 def patches() -> tuple[Tensor, Tensor]:
     """Pieces of two photos, [N, 3, 16, 16] from 0 to 255, and which photo each is from."""
     found, origin = [], []
     for number, name in enumerate(("china.jpg", "flower.jpg")):
-        photo = torch.from_numpy(datasets.load_sample_image(name).copy()).movedim(2, 0).float()
+        photo = sample_image(name).movedim(2, 0)
         cut = photo.unfold(1, SIDE, SIDE).unfold(2, SIDE, SIDE).movedim((1, 2), (0, 1))
         pieces = cut.reshape(-1, 3, SIDE, SIDE)
         found.append(pieces)
@@ -50,7 +56,7 @@ def flat_photos() -> TensorDataset:
 @cache
 def picture() -> TensorDataset:
     """Places in a photo [2] from -1 to 1, and the standardized grey there: [1]."""
-    photo = torch.from_numpy(datasets.load_sample_image("flower.jpg").copy()).float().mean(dim=2)
+    photo = sample_image("flower.jpg").mean(dim=2)
     small = torch.nn.functional.avg_pool2d(photo[None, :424, :640], 8)[0]
     rows, columns = (torch.linspace(-1, 1, extent) for extent in small.shape)
     places = torch.cartesian_prod(rows, columns)

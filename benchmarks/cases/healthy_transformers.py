@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import transformers
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -11,8 +10,6 @@ from benchmarks.cases import losses, sources
 from benchmarks.cases.case import Case, Problem, healthy
 from benchmarks.cases.networks import Logits
 from benchmarks.cases.optimizers import adamw, warmed
-
-transformers.logging.set_verbosity_error()
 
 SIZE = {"vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 BERT = {**SIZE, "intermediate_size": 64, "max_position_embeddings": 64, "num_labels": 6}
@@ -26,6 +23,9 @@ def made(config: str, model: str, settings: dict[str, Any]) -> Callable[[], nn.M
     """Return a builder of a model of the library from its configuration."""
 
     def build() -> nn.Module:
+        import transformers  # takes seconds
+
+        transformers.logging.set_verbosity_error()
         built: nn.Module = getattr(transformers, model)(getattr(transformers, config)(**settings))
         return built.train()
 

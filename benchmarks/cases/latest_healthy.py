@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-import transformers
 from torch import nn
 from torch.nn import functional
 
@@ -35,6 +34,8 @@ def hf(kind: str, task: str, **settings: Any) -> networks.Builder:
     """Return a builder of a small model of `transformers`, of which the scores are used."""
 
     def build() -> nn.Module:
+        import transformers  # takes seconds
+
         config = getattr(transformers, f"{kind}Config")(**settings)
         model: nn.Module = getattr(transformers, f"{kind}For{task}")(config)
         return Logits(model.train())

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sklearn import datasets
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
@@ -254,6 +253,8 @@ def author_records() -> Records:
 
 def table(name: str) -> tuple[Tensor, Tensor]:
     """Return features and targets of one of scikit-learn's tables."""
+    from sklearn import datasets  # takes seconds
+
     found: Any = getattr(datasets, f"load_{name}")()
     return torch.tensor(found.data).float(), torch.tensor(found.target)
 

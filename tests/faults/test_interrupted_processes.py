@@ -99,7 +99,7 @@ def source(stage: str, number: str, after: int = 0, *, of: str = MODEL) -> str:
 def test_while_something_is_imported(tmp_path: Path, where: str, words: str) -> None:
     (tmp_path / "m.py").write_text(source("", "SIGINT"))
     write(sick(), tmp_path / "r.yaml")
-    done = python(tmp_path, "-c", WHILE_IMPORTING, where, *words.split())
+    done = python(tmp_path, "-c", WHILE_IMPORTING, where, *words.split(), anew=True)
     assert done.returncode == 130
     assert done.stderr.splitlines()[-1] == NOTHING
     assert "Traceback" not in done.stderr
@@ -111,7 +111,7 @@ def test_while_something_is_imported(tmp_path: Path, where: str, words: str) -> 
 )
 def test_while_a_script_imports(tmp_path: Path, where: str) -> None:
     (tmp_path / "train.py").write_text(source("", "SIGINT", of=SCRIPT))
-    done = python(tmp_path, "-c", WHILE_IMPORTING, where, "run", "train.py")
+    done = python(tmp_path, "-c", WHILE_IMPORTING, where, "run", "train.py", anew=True)
     assert done.returncode in {130, 143}
     assert "nothing was measured" in done.stderr.splitlines()[-1]
     assert "gradcheck_cli/" not in done.stderr

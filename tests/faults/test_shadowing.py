@@ -1,14 +1,16 @@
 """Files of the user's with the names of modules that we import: each side gets its own."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gradcheck_cli.records.yamlfile import read
 from tests.faults.test_endings import MODEL, SCRIPT
-from tests.support.processes import python
+from tests.support import processes
 
+python = partial(processes.python, anew=True)  # it is about what is imported when
 pytestmark = pytest.mark.heavy  # each test starts processes
 
 THEIRS = "WHO = 'theirs'\n"

@@ -18,7 +18,6 @@ import socket
 import sys
 import threading
 import types
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,8 +47,8 @@ def asked(listening: socket.socket) -> dict:
         connection = listening.accept()[0]
         text, files, *_ = socket.recv_fds(connection, 1 << 20, 3)
         wanted = json.loads(text)
-        if _of_python(wanted["environment"]) != _of_python(os.environ):
-            connection.send(b"0")  # they count when Python starts
+        if _starts_otherwise(wanted["environment"]):
+            connection.send(b"0")
         elif not os.fork():
             listening.close()
             child = os.fork()
@@ -65,9 +64,14 @@ def asked(listening: socket.socket) -> dict:
                 pass
 
 
-def _of_python(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that Python itself reads, but PYTHONPATH, which a fork can follow."""
-    return {k: v for k, v in environment.items() if k.startswith("PYTHON") and k != "PYTHONPATH"}
+def _starts_otherwise(environment: dict[str, str]) -> bool:
+    """Is there something else than here that Python reads only when it starts?"""
+    homes = environment.get("PYTHONPATH", "").split(os.pathsep)
+    ours, theirs = (
+        {k: v for k, v in of.items() if k.startswith("PYTHON") and k != "PYTHONPATH"}
+        for of in (os.environ, environment)
+    )
+    return ours != theirs or any(Path(home, "sitecustomize.py").exists() for home in homes)
 
 
 def _keep(child: int, connection: socket.socket, files: list[int]) -> None:

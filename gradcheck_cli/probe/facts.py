@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from math import isfinite
+from statistics import median
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from gradcheck_cli.records.trace import DataFacts
 
 _FEATURES = 65_536  # at most so many input features are followed
 _MARKS = 256  # of the first batches
+_SIZES = 8  # batches, of which the first and the last are compared
 
 
 @dataclass(slots=True)
@@ -31,6 +33,7 @@ class DataWatch:
     low: torch.Tensor | None = None
     high: torch.Tensor | None = None
     marks: list[Mark] = field(default_factory=list)
+    sizes: list[float] = field(default_factory=list)  # root mean squares, of each batch
 
     def saw(self, inputs: Any) -> None:
         """A batch enters the model."""
@@ -71,6 +74,7 @@ class DataWatch:
         self.total += float(good.sum(dtype=torch.float64))
         self.square += norm**2
         if good.numel():
+            self.sizes.append(norm / good.numel() ** 0.5)
             self.peak = max(self.peak, float(good.abs().max()))
 
     def _features(self, low: torch.Tensor, high: torch.Tensor, rows: torch.Tensor) -> None:
@@ -80,6 +84,12 @@ class DataWatch:
         self.low, self.high = low, high
         if self.duplicates is None and rows.shape[0] > 1:
             self.duplicates = (rows.shape[0] - torch.unique(rows, dim=0).shape[0]) / rows.shape[0]
+
+    def _drift(self) -> float | None:
+        """Return the size of late batches, of which the median counts, relative to the largest of the first three."""
+        if len(self.sizes) < _SIZES or not max(self.sizes[:3]):
+            return None
+        return median(self.sizes[-(len(self.sizes) // 4) :]) / max(self.sizes[:3])
 
     def facts(self, loss: LossWatch) -> DataFacts:
         """Return what was seen so far."""
@@ -94,6 +104,7 @@ class DataWatch:
             input_mean=mean,
             input_std=None if mean is None else max(self.square / self.count - mean**2, 0.0) ** 0.5,
             input_peak=self.peak if self.count else None,
+            input_drift=self._drift(),
             constant_features=constant,
             nonfinite_inputs=self.bad,
             target_shape=loss.target_shape,

@@ -127,6 +127,7 @@ class DataFacts:
     input_mean: float | None = None
     input_std: float | None = None
     input_peak: float | None = None
+    input_drift: float | None = None  # size of late batches / of the first ones
     constant_features: float | None = None  # share of input features that never vary
     nonfinite_inputs: int = 0
     target_shape: tuple[int, ...] | None = None

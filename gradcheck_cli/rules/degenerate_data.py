@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.profile import CONSTANT, SORTED
+from gradcheck_cli.features.profile import CONSTANT, DRIFTED, SORTED
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
@@ -24,17 +24,19 @@ def degenerate_data(
     duplicates: float = 0.9,
     peak: float = 100.0,
     sorted_below: float = SORTED,
+    drift: float = DRIFTED,
 ) -> Iterator[Hit]:
     """The data can not be learned from: constant inputs, one class, or values of a wild scale.
 
     Measures  the share of input features that never vary, the share of repeated samples in a batch, the
-              number of classes among the targets, those in a batch against a batch drawn at random, and the
-              largest input relative to 1.
+              number of classes among the targets, those in a batch against a batch drawn at random, the size of
+              late batches against the first ones, and the largest input relative to 1.
     Reports   shares above `constant` or `duplicates`; a single class; fewer than `sorted_below` of the classes
-              in batches, one class after the other; inputs above `peak` (a note).
+              in batches, one class after the other; inputs that become `drift` times larger or smaller; inputs
+              above `peak` (a note).
     Matters   no network can tell apart what looks the same.
     Severity  error; warning for sorted classes while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
-    Not for   batches of fewer than four samples.
+    Not for   batches of fewer than four samples. Drifting inputs of policies, which choose what they see.
     Sources   LeCun et al. 1998, Efficient BackProp, sec. 4.3 (normalizing the inputs).
     """
     data, fine = trace.data, progress(trace).fine
@@ -58,9 +60,23 @@ def degenerate_data(
             Severity.WARNING if fine else Severity.ERROR,
         )
         yield _hit(f"{said}and they come one after the other.", what, spread, sorted_below, grave)
+    if data.input_drift is not None and not trace.loss.surrogate:
+        yield from _drifted(data.input_drift, drift)
     if data.input_peak is not None and data.input_peak > peak:
         said = f"Inputs reach {number(data.input_peak)}: layers expect values around 1."
         yield _hit(said, "largest input", data.input_peak, peak, Severity.NOTE)
+
+
+def _drifted(ratio: float, limit: float) -> Iterator[Hit]:
+    smaller = ratio < 1
+    if (ratio if not smaller else 1 / ratio if ratio else limit + 1) > limit:
+        yield _hit(
+            f"Inputs of late steps are {number(ratio)} times as large as those of the first: "
+            "are samples changed in place, again in each pass over the data? Copy them first.",
+            "size of late inputs, of the first ones",
+            ratio,
+            1 / limit if smaller else limit,
+        )
 
 
 def _hit(

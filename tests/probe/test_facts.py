@@ -94,3 +94,19 @@ def test_a_parameter_group_with_a_learning_rate_of_zero_is_a_note(
     trace = train(model, loss, steps=5, optimizer=optimizer, between=between)
     found = [f for f in judge(trace).findings if f.code == "GC603"]
     assert [f.layers for f in found] == [("0",)] * still
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_rows_that_are_standardized_in_place_drift_from_pass_to_pass(copied: bool) -> None:
+    rows = 5 + 0.1 * torch.randn(64, 6, generator=torch.Generator().manual_seed(0))
+    seen = DataWatch()
+    for _ in range(4):
+        for batch in rows.split(16):
+            given = batch.clone() if copied else batch
+            given -= 5
+            given /= 0.1
+            seen.saw(given)
+    drift = seen.facts(LossWatch()).input_drift
+    assert drift is not None
+    assert (drift < 2) is copied
+    assert (drift > 10) is not copied

@@ -65,3 +65,15 @@ def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers() -
 def test_says_so_when_batches_are_tiny(size: int | None) -> None:
     trace = replace(fed(), data=DataFacts(batch_size=size))
     assert "four samples" in skipped(gc701, trace).reason
+
+
+@pytest.mark.parametrize(("drift", "count"), [(11.0, 1), (9.0, 0), (0.11, 0), (0.09, 1), (0.0, 1)])
+def test_inputs_that_shrink_or_grow_tenfold_are_changed_in_place(drift: float, count: int) -> None:
+    answer = found(gc701, fed("learning", input_drift=drift))
+    assert [f.severity for f in answer] == [Severity.ERROR] * count
+
+
+def test_a_policy_chooses_what_it_sees() -> None:
+    trace = fed(input_drift=0.01)
+    acting = replace(trace, loss=replace(trace.loss, surrogate="log-probabilities of choices"))
+    assert not found(gc701, acting)

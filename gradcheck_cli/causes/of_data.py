@@ -68,7 +68,10 @@ def degenerate_data(seen: Evidence) -> Support | None:
         (constant > CONSTANT, f"{number(100 * constant)} % of the input features never vary"),
         ((data.duplicate_inputs or 0) > 0.9, "samples repeat each other"),
         (one_class, "all targets belong to one class"),
-        (_drifts(seen), f"late inputs are {number(data.input_drift or 0.0)} times as large as the first"),
+        (
+            _drifts(seen),
+            f"late inputs are {number(data.input_drift or 0.0)} times as large as the first",
+        ),
     )
     said = next((sentence for holds, sentence in facts if holds), None)
     return fact(said) if said and seen.findings else None

@@ -74,6 +74,7 @@ def against_constant(scene: Scene) -> Iterator[Said]:
     Costs      four passes over the fixed batches, and some hundred evaluations of the loss alone.
     Sources    the constant predictor of R^2 and of the entropy of classes (Cover & Thomas 2006, sec. 2.1).
     """
+    scene.require_right_outputs()
     reference = measured(scene)
     scene.known["reference"] = reference
     yield judged(reference, reference.best)

@@ -13,7 +13,7 @@ from gradcheck_cli.examine.budget import Budget
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import Progress, progress
 from gradcheck_cli.records.examination import Answer, Outcome
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import OWN_CHOICES, Trace
 
 FINISHING = 0.1  # of the budget, in which an experiment that has begun may still be read
 
@@ -63,6 +63,11 @@ class Scene:
         order = self.answer("loss-prefers-right")
         if order is not None and order.outcome is Outcome.WRONG:
             raise NotApplicableError("the loss rewards mistakes: that it falls says nothing")
+
+    def require_right_outputs(self) -> None:
+        """Raise NotApplicableError of a policy: its loss is that of choices it made, and would make others now."""
+        if self.trace.loss.surrogate == OWN_CHOICES:
+            raise NotApplicableError(f"the size of the loss tells nothing: {OWN_CHOICES}")
 
     def require_doubt(self) -> None:
         """Raise NotApplicableError where the run was seen to learn when it went on."""

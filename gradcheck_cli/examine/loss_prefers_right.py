@@ -35,6 +35,7 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
     Costs      some forty evaluations of the loss, none of the model's gradients.
     Sources    a proper scoring rule is least for the truth (Gneiting & Raftery 2007, sec. 2).
     """
+    scene.require_right_outputs()
     subject = scene.subject
     with subject.at("now"), torch.no_grad():
         raw = [subject.outputs(batch) for batch in subject.batches[:FEW]]

@@ -12,7 +12,7 @@ from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.policies import Directions
 from gradcheck_cli.probe.teachers import Teachers
 from gradcheck_cli.probe.terms import NEVER_NEGATIVE, Measured, Terms
-from gradcheck_cli.records.trace import OVER_THE_BATCH, LossFacts
+from gradcheck_cli.records.trace import OVER_THE_BATCH, OWN_CHOICES, LossFacts
 
 ParametersOf = Callable[[Iterable[int | str]], Iterable[torch.Tensor]]
 _LARGE = 1_000_000  # outputs of this size are compared with a constant in the first looks only
@@ -118,7 +118,7 @@ class LossWatch:
         """Return why the size of the loss does not tell whether anything is learned."""
         half = self._looked / 2
         if self._policy > half:
-            return "log-probabilities of the model's own choices times numbers from outside"
+            return OWN_CHOICES
         if self._repelling > self._looked / 5:
             return "it pushes outputs away from what they are compared with"
         if self._moving:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from gradcheck_cli.records.examination import Answer, Outcome
@@ -29,6 +30,7 @@ class Role(StrEnum):
     PARAMETER = "parameter"  # bare parameters: gates, positions, scales
 
 
+OWN_CHOICES = "log-probabilities of the model's own choices times numbers from outside"
 OVER_THE_BATCH = "log_softmax over the batch"  # what an output went through, on the wrong axis
 
 
@@ -51,10 +53,7 @@ class Parameter:
     @property
     def numel(self) -> int:
         """Number of elements."""
-        product = 1
-        for extent in self.shape:
-            product *= extent
-        return product
+        return prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from gradcheck_cli.examine.subject import OutOfTimeError
 from gradcheck_cli.examine.unseen_data import unseen_data
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.report import Verdict
+from tests.examine.loops import reported
 from tests.support.trainings import blobs, network, sgd, silent, trained
 
 
@@ -277,3 +278,21 @@ def test_a_position_that_looks_ahead_where_classes_come_first(ahead: bool) -> No
     data, model = (tokens[:, :-1], tokens[:, 1:]), lambda: Predicting(ahead=ahead)
     found = asked(sees_target, data=data, model=model, steps=4)["sees-target"]
     assert found.outcome is (Outcome.WRONG if ahead else Outcome.FINE)
+
+
+def test_the_size_of_the_loss_of_recorded_choices_is_not_asked() -> None:
+    torch.manual_seed(1)
+    policy = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 4))
+
+    def loss() -> Tensor:
+        x = torch.randn(32, 6)
+        choices = torch.distributions.Categorical(logits=policy(x))
+        taken = choices.sample()
+        paid = (taken == x[:, :4].argmax(1)).float()
+        return -(choices.log_prob(taken) * (paid - paid.mean())).mean()
+
+    report = reported(policy, loss, steps=40)
+    asked = {a.name: a.outcome for a in report.examination}
+    assert asked["against-constant"] is Outcome.SKIPPED
+    assert asked["lasting"] is Outcome.SKIPPED
+    assert (report.verdict, report.findings) == (Verdict.HEALTHY, ())

@@ -17,6 +17,7 @@ from gradcheck_cli.replay.events import Call, Event, Update
 from gradcheck_cli.replay.pieces import Piece, pieces
 from gradcheck_cli.replay.playing import Player
 from gradcheck_cli.replay.repeating import Replay
+from gradcheck_cli.replay.rows import Rows, rows_of
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.silence import silent
 from gradcheck_cli.replay.state import State
@@ -79,8 +80,8 @@ class RecordedSubject:
     optimizers: Sequence[Optimizer] = field(init=False)
     device: torch.device = field(init=False)
     collated: bool = False  # nobody says what the first dimension of a recorded tensor counts
-    steps_per_pass: int | None = None  # nor where a pass of recorded steps ends
     _player: Asking = field(init=False)
+    _found: Rows | None = None
 
     def __post_init__(self) -> None:
         self.model, self.optimizers = self.replay.model, self.replay.recording.optimizers
@@ -104,8 +105,19 @@ class RecordedSubject:
                 yield _batch(row[index])
 
     def apart(self) -> tuple[Iterator[Batch], Sequence[Batch]]:
-        """Refuse it: recorded steps may hold the same samples again."""
-        raise NotApplicableError("samples of recorded steps cannot be told apart")
+        """Return endless batches of nine tenths of the recorded samples, and batches of the others."""
+        return self._rows().parted(self.replay.seed)
+
+    @property
+    def steps_per_pass(self) -> int | None:
+        """How many batches the samples of the recording fill; None where none of them came again."""
+        passes = self._rows().many // self._rows().size
+        return max(passes, 1) if passes < len(self.pieces) - 1 else None
+
+    def _rows(self) -> Rows:
+        if self._found is None:
+            self._found = rows_of([*map(_batch, self.pieces)], self.pieces[0].inputs)
+        return self._found
 
     def inputs(self, batch: Batch) -> Mapping[str, Tensor]:
         """Return the tensors that are handed to the model, each by its name."""

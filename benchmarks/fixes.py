@@ -44,6 +44,7 @@ SAID = (
     "kind",
     "only",
     "every",
+    "start",
     "first",
     "as_scripts",
     "budget",
@@ -168,6 +169,7 @@ def main() -> int:
     parser.add_argument("--kind", default="all", choices=["all", "sick", "healthy"])
     parser.add_argument("--only", default="", help="part of a case's name")
     parser.add_argument("--every", type=int, default=1, help="take every n-th case of a kind only")
+    parser.add_argument("--start", type=int, default=0, help="of each kind, let so many out first")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds per case")
     parser.add_argument(
         "--kept", type=Path, help="JSON lines, one per case; those in it are not run again"
@@ -183,7 +185,7 @@ def main() -> int:
     cases = [
         case
         for kind in kinds
-        for case in chosen(options.only, options.half, [kind])[:: options.every]
+        for case in chosen(options.only, options.half, [kind])[options.start :: options.every]
     ]
     if options.first is not None:
         cases = as_scripts.in_turn(cases)[: options.first]

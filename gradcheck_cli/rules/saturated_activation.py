@@ -32,7 +32,7 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     Reports   a share above `saturated` late in the run.
     Matters   such a unit passes less than a hundredth of the gradient that arrives.
     Severity  error when the loss does not fall well, warning when it falls, note once more than half of
-              it is gone, or while it is slow and promises more, and units, or the gradient, come back.
+              it is gone, or while it falls or promises to, and units, or the gradient, come back.
     Not for   gates of LSTM and GRU, which are meant to open and shut.
     Sources   Glorot & Bengio 2010, sec. 3; LeCun et al. 1998, Efficient BackProp, sec. 4.4.
     """
@@ -50,7 +50,8 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     state = progress(trace)
     worst = max(sick, key=lambda x: shares[x.path])
     share = shares[worst.path]
-    recovering = state.state is State.SLOW and promising(trace) and _coming_back(trace, worst.path)
+    hopeful = state.fine or (state.state is State.SLOW and promising(trace))
+    recovering = hopeful and _coming_back(trace, worst.path)
     yield Hit(
         severity=Severity.NOTE if recovering else flat_severity(state),
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,

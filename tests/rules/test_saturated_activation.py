@@ -72,9 +72,19 @@ def test_a_gradient_that_comes_back_by_a_decade_makes_it_a_note(
     assert [f.severity for f in answer] == [severity]
 
 
-@pytest.mark.parametrize(("by", "severity"), [(-0.01, Severity.NOTE), (0.0, Severity.ERROR)])
-def test_units_that_come_back_make_it_a_note(by: float, severity: Severity) -> None:
-    trace = with_outputs_that_part(with_nonlinearity(a_trace(loss="slow"), "act", "Sigmoid"))
+@pytest.mark.parametrize(
+    ("loss", "by", "severity"),
+    [
+        ("slow", -0.01, Severity.NOTE),
+        ("slow", 0.0, Severity.ERROR),
+        ([1 - 0.005 * i for i in range(60)], -0.005, Severity.NOTE),
+        ([1 - 0.005 * i for i in range(60)], 0.0, Severity.WARNING),
+    ],
+)
+def test_units_that_come_back_make_it_a_note(
+    loss: str | list[float], by: float, severity: Severity
+) -> None:
+    trace = with_outputs_that_part(with_nonlinearity(a_trace(loss=loss), "act", "Sigmoid"))
     steps = [
         replace(s, readings={**s.readings, "act": Reading(saturated=0.99 + by * s.index)})
         for s in trace.steps

@@ -1,6 +1,8 @@
 """Shared by all tests: golden files and one thread."""
 
+import gc
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Experiments are tested in tests/examine and on the samples; elsewhere they would only take time.
 os.environ.setdefault("GRADCHECK_EXAMINE", "none")
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector leave alone what is imported: a million objects, where a user has a few models."""
+    if "torch" in sys.modules:
+        import torch._dynamo  # noqa: F401 - the first optimizer would import it
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

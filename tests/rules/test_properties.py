@@ -60,15 +60,17 @@ def test_every_rule_answers_whatever_the_trace(trace: Trace) -> None:
 @calmly
 @given(runs, st.sampled_from([-6, -3, 3, 6]))
 def test_multiplying_the_loss_changes_no_finding(trace: Trace, decades: int) -> None:
+    larger = scaled(trace, 10.0**decades)
     for each in RULES:
-        assert gist(each(scaled(trace, 10.0**decades))) == gist(each(trace)), each.code
+        assert gist(each(larger)) == gist(each(trace)), each.code
 
 
 @calmly
 @given(runs)
 def test_the_order_in_which_layers_are_listed_changes_no_finding(trace: Trace) -> None:
+    other = shuffled(trace)
     for each in RULES:
-        assert gist(each(shuffled(trace))) == gist(each(trace)), each.code
+        assert gist(each(other)) == gist(each(trace)), each.code
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 9])

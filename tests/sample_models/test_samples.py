@@ -120,6 +120,7 @@ def test_the_twin_learns_within_fifty_steps_and_the_sick_one_lags(stem):
     assert not sick < after
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("stem", SICK)
 def test_the_sick_one_stays_behind(stem):
     _, sick = losses(stem, 300)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gradcheck_cli.witnessing import Circumstances, Snapshots
 
 VERIFY = "to have the fixes tried: add --verify (gradcheck run --verify SCRIPT)"
+RANKS = "gradients are averaged over processes; gradcheck diagnose --strategy ddp tries fixes"
 _LEAD = 4  # a training may take so many more steps than another before a run is stopped
 
 
@@ -214,7 +215,7 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
         stopped=ending.reason,
         gaps=(*missing, *known.gaps, *untaken(ending)),
         crashed=(*known.crashed, *crashes(ending)),
-        advice=() if this.plan.record else (VERIFY,),
+        advice=() if this.plan.record or this.ranks is not None else (VERIFY,),
     )
 
     def amend(session: "Session", trace: "Trace") -> "Trace":
@@ -236,7 +237,10 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
 def _played(this: _Run, trainings: int) -> "Played | None":
     """Return the recorded steps for what follows a script; what sent a SIGTERM does not wait long."""
     from gradcheck_cli.replay.played import Played
+    from gradcheck_cli.replay.recording import Recording
 
+    if this.ranks is not None:
+        return Played(recording=Recording(obstacle=RANKS))
     if this.recorder is None or (not this.plan.record and this.signals.code == SIGTERM_CODE):
         return None
     assert this.watcher is not None

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.distributed, pytest.mark.slow]
 def trained(folder: Path, strategy: str, *fault: str) -> tuple[dict, subprocess.CompletedProcess]:
     report = folder / f"{strategy}.json"
     gradcheck = ["-m", "gradcheck_cli", "run", "-q", "--fail-on", "never", "-o", f"json:{report}"]
+    gradcheck += ["--examine", "none"] if strategy == "none" else []  # several ranks make none
     done = started(folder, strategy, *gradcheck, str(SCRIPT), strategy, *fault)
     assert report.exists(), done.stderr
     return json.loads(report.read_text()), done
@@ -61,6 +62,11 @@ def test_two_ranks_say_what_one_process_says_of_the_same_batches(
     assert found[0] == found[1]
     assert report["causes"][0]["name"] == alone["causes"][0]["name"] == "saturating-activation"
     assert not list(tmp_path.glob("gradcheck-*")), "the ranks' files are gone"
+    said = [gap["reason"] for gap in report["gaps"] if gap["what"].startswith("experiments")]
+    said += [fix["verification"]["reason"] for fix in report["fixes"]]
+    assert len(said) > 1
+    assert all("over processes" in reason and "--strategy ddp" in reason for reason in said)
+    assert not any("--verify" in step for step in report["next_steps"])
 
 
 @pytest.mark.heavy

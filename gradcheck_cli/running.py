@@ -229,12 +229,12 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
         about,
         this.plan.policy,
         amend=amending,
-        played=_played(this, len(sessions)),
+        played=_played(this, len(sessions), ended=ending.error is None),
         on_stage=this.plan.on_stage,
     )
 
 
-def _played(this: _Run, trainings: int) -> "Played | None":
+def _played(this: _Run, trainings: int, *, ended: bool) -> "Played | None":
     """Return the recorded steps for what follows a script; what sent a SIGTERM does not wait long."""
     from gradcheck_cli.replay.played import Played
     from gradcheck_cli.replay.recording import Recording
@@ -248,6 +248,7 @@ def _played(this: _Run, trainings: int) -> "Played | None":
     played = Played(
         recording=this.recorder.recording,
         trials=this.plan.record,
+        ended=ended and this.plan.stop_after is None,
         beside=trainings > 1,
         pace=(monotonic() - this.begun) / steps,
         around=this.signals.obeyed,

@@ -127,6 +127,7 @@ def questioned(seen: Observed, played: Played) -> Observed:
     try:
         if isinstance(repeat, Replayed) and repeat.whole is None:
             subject = subject_of_steps(repeat.replay, repeat.around)
+            subject.ended = played.ended
             with repeat.borrowed(lambda _: None) as obstacle:
                 if not obstacle:
                     seen = replace(seen, questioned=subject)

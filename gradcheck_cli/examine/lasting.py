@@ -43,6 +43,8 @@ def lasting(scene: Scene) -> Iterator[Said]:
     against = scene.answer("against-constant")
     if reference is None or against is None or against.outcome is not Outcome.FINE:
         raise NotApplicableError("the run has not learned anything yet that could be lost")
+    if scene.subject.ended:
+        raise NotApplicableError("it was seen to its end")
     if len({s.learning_rate for s in scene.trace.steps}) > 1:
         raise NotApplicableError("a schedule moves the learning rate")
     meant = TIMES * max(scene.trace.taken, 1)

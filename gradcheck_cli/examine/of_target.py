@@ -48,6 +48,7 @@ class TargetSubject:
     training: Training
     objective: Objective
     batches: tuple[Any, ...]
+    ended: bool = False
     _start: Snapshot = field(init=False)
 
     def __post_init__(self) -> None:

@@ -28,21 +28,24 @@ _DROPOUTS: frozenset[Callable[..., Any]] = frozenset(
 
 
 class _NoDropout(TorchFunctionMode):
-    """Lets every dropout pass its input on, and notes whether there was one."""
+    """Lets every dropout pass its input on, and notes the largest share that one would have dropped."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.dropped = False
+        self.dropped = 0.0
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = dict(kwargs or {})
         if func in _DROPOUTS:
-            self.dropped |= bool(kwargs.get("training", args[2] if len(args) > 2 else True))
+            given = dict(zip(("p", "training"), args[1:3], strict=False)) | kwargs
+            if given.get("training", True):
+                self.dropped = max(self.dropped, given.get("p", 0.5))
             return args[0] if args else kwargs["input"]
         if kwargs.get("dropout_p"):
-            kwargs["dropout_p"], self.dropped = 0.0, True  # of attention
+            self.dropped = max(self.dropped, kwargs["dropout_p"])  # of attention
+            kwargs["dropout_p"] = 0.0
         return func(*args, **kwargs)
 
 

@@ -54,6 +54,10 @@ class Subject(Protocol):
     def steps_per_pass(self) -> int | None:
         """How many batches one pass over the data holds; None where nobody knows."""
 
+    @property
+    def ended(self) -> bool:
+        """Was it seen to the end that was meant for it? Then nothing goes on."""
+
     def apart(self) -> tuple[Iterator[Any], Sequence[Any]]:
         """Return endless batches of most samples, and batches of others.
 

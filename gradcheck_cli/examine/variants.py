@@ -27,6 +27,9 @@ OFF = 5.0  # from which size of inputs or targets on they are standardized, and 
 UNUSUAL = (
     3.0  # times the size of weights that keeps the variance (torch's own default is 2.4 below)
 )
+MOST_DROPPED = (
+    0.5  # of a layer, in use (Srivastava et al. 2014, JMLR 15): more is asked about first
+)
 COMPOUND = 100.0  # times the size of a signal, over all layers
 
 
@@ -40,11 +43,13 @@ def variants(scene: Scene) -> Iterator[Variant]:
             "without-decay", "without weight decay", ("weight-decay-too-strong",), _no_decay
         )
     yield from _of_loss(scene)
+    dropped, kept = _dropped(subject), ("dropout-too-strong",)
+    undropped = Variant("without-dropout", "without dropout", kept, around=without_dropout)
+    if dropped > MOST_DROPPED:
+        yield undropped
     yield from _rates(scene)
-    if _drops(subject):
-        yield Variant(
-            "without-dropout", "without dropout", ("dropout-too-strong",), around=without_dropout
-        )
+    if 0 < dropped <= MOST_DROPPED:
+        yield undropped
     yield from _smaller(scene)
     linear = scene.answer("superposition")
     if linear is not None and linear.supports:
@@ -85,11 +90,11 @@ def _no_decay(subject: Subject) -> None:
                 group["weight_decay"] = 0.0
 
 
-def _drops(subject: Subject) -> bool:
-    """Does anything get dropped in a training pass?"""
+def _dropped(subject: Subject) -> float:
+    """Return the largest share that is dropped somewhere in a training pass."""
     with subject.at("start"), torch.no_grad(), without_dropout() as seen:
         subject.total(subject.batches[0])
-    return bool(seen.dropped)
+    return float(seen.dropped)
 
 
 def _of_loss(scene: Scene) -> Iterator[Variant]:

@@ -80,6 +80,7 @@ class RecordedSubject:
     optimizers: Sequence[Optimizer] = field(init=False)
     device: torch.device = field(init=False)
     collated: bool = False  # nobody says what the first dimension of a recorded tensor counts
+    ended: bool = False
     _player: Asking = field(init=False)
     _found: Rows | None = None
 

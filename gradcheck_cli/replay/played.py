@@ -36,6 +36,7 @@ class Played:
 
     recording: Recording
     trials: bool = True  # are fixes tried, too?
+    ended: bool = False  # by itself, as it was meant to
     beside: bool = False  # several trainings at once, whose losses need not fall
     pace: float = 0.0  # seconds per step
     around: Callable[[], AbstractContextManager[object]] = nullcontext  # while arms are run

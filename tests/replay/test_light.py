@@ -72,7 +72,10 @@ def test_what_learns_is_healthy_and_says_nothing_more_than_the_script_did(
 ) -> None:
     report = reported(tmp_path)
     assert report.verdict == "healthy"
-    assert {"loss-prefers-right", "inputs-used"} <= {a.name for a in report.examination}
+    reasons = {a.name: a.reason for a in report.examination}
+    assert reasons["loss-prefers-right"] == reasons["inputs-used"] == ""
+    assert reasons["lasting"] == "it was seen to its end"
+    assert "no time" not in report.headline
     assert capfd.readouterr().out.split() == [str(n) for n in range(1, 41)]
     left = vars(sys.modules["__main__"])
     weights, chance, calls = left["after"]

@@ -4,6 +4,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,10 +22,15 @@ SKIPPED = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 _PLAYED: list[tuple[Path, int]] = []  # where the call that is played again was made
 
 
+@cache
+def _resolved(file: str) -> Path:
+    return Path(file).resolve()
+
+
 @contextmanager
 def played_at(site: SourceSite | None) -> Iterator[None]:
     """Inside, every call counts as made there: it is played again, not made by the user's code."""
-    place = (Path(), 0) if site is None else (Path(site.file).resolve(), site.line)
+    place = (Path(), 0) if site is None else (_resolved(site.file), site.line)
     _PLAYED.append(place)
     try:
         yield
@@ -40,7 +46,7 @@ class Placed(TorchFunctionMode, ABC):
 
     def __init__(self, site: SourceSite) -> None:
         super().__init__()
-        self.file = Path(site.file).resolve()
+        self.file = _resolved(site.file)
         self.line = site.line
 
     def __torch_function__(

@@ -25,10 +25,15 @@ class _Deaf:
 @contextmanager
 def silent() -> Iterator[None]:
     """Inside, nothing that this thread prints, warns of or logs is seen."""
-    level = logging.root.manager.disable
-    logging.disable()
+    handle, thread = logging.Logger.handle, get_ident()
+
+    def passed_by(logger: logging.Logger, record: logging.LogRecord) -> None:
+        if get_ident() != thread:
+            handle(logger, record)
+
+    logging.Logger.handle = passed_by  # type: ignore[assignment, method-assign]
     try:
         with redirect_stdout(_Deaf(sys.stdout)), redirect_stderr(_Deaf(sys.stderr)):
             yield
     finally:
-        logging.disable(level)
+        logging.Logger.handle = handle  # type: ignore[method-assign]

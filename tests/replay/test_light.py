@@ -16,7 +16,7 @@ from gradcheck_cli.replay.played import recorder
 from gradcheck_cli.running import Plan, run
 
 SCRIPT = """
-import atexit, torch
+import logging, torch
 from torch import nn
 torch.manual_seed(0)
 x = torch.randn(512, 6)
@@ -31,6 +31,7 @@ class Net(nn.Module):
     def forward(self, x):
         self.calls += 1
         print(self.calls)
+        logging.error('call %d', self.calls)
         return self.layers(x)
 
 net = Net()
@@ -68,7 +69,7 @@ def test_a_flipped_loss_is_found_also_where_the_script_breaks_later_and_no_fix_i
 
 
 def test_what_learns_is_healthy_and_says_nothing_more_than_the_script_did(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     report = reported(tmp_path)
     assert report.verdict == "healthy"
@@ -77,6 +78,7 @@ def test_what_learns_is_healthy_and_says_nothing_more_than_the_script_did(
     assert reasons["lasting"] == "it was seen to its end"
     assert "no time" not in report.headline
     assert capfd.readouterr().out.split() == [str(n) for n in range(1, 41)]
+    assert len(caplog.messages) == 40
     left = vars(sys.modules["__main__"])
     weights, chance, calls = left["after"]
     assert all(map(torch.equal, weights, left["net"].state_dict().values()))

@@ -70,7 +70,7 @@ MOST_LINES_OF_A_FOLDER = {
     "integrations": 400,
     "live": 450,
     "probe": 8700,
-    "records": 2200,
+    "records": 2080,
     "remedies": 5400,
     "renderers": 2800,
     "replay": 3550,

@@ -4,18 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck_cli.records.comparison import Accepted
-from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.records.shapes import (
-    Key,
-    Many,
-    Number,
-    OneOf,
-    Optional,
-    Record,
-    ShapeError,
-    Text,
-    Whole,
-)
+from gradcheck_cli.records.shapes import WHOLE, Many, ShapeError, Style
 from gradcheck_cli.records.textfile import write_text
 from gradcheck_cli.records.yamlfile import dumps_document, parsed, read_text
 
@@ -26,17 +15,8 @@ HEAD = """\
 # Keyed by rule and layers, without lines and values, so that edits elsewhere change nothing.
 """
 
-ENTRIES = Many(
-    Record(
-        Accepted,
-        Key("code", Text(), always=True),
-        Key("name", Text(), always=True),
-        Key("severity", OneOf(Severity), always=True),
-        Key("layers", Many(Text(), flow=True), always=True),
-        Key("subject", Optional(Text())),
-        Key("excess", Optional(Number(digits=2))),
-    )
-)
+STYLE = Style(left_out={Accepted: "subject excess"}, digits={"excess": 2})
+ENTRIES = Many(STYLE.record(Accepted))
 
 
 def read(path: Path) -> tuple[Accepted, ...]:
@@ -53,7 +33,7 @@ def write(entries: tuple[Accepted, ...], path: Path) -> None:
 def _entries(document: Any) -> tuple[Accepted, ...]:
     if not isinstance(document, dict) or "baseline" not in document:
         raise ShapeError("", "a gradcheck baseline (a mapping with the key 'baseline')", document)
-    number = Whole().value(document["baseline"], "baseline")
+    number = WHOLE.value(document["baseline"], "baseline")
     if number != SCHEMA:
         raise ShapeError("baseline", f"version {SCHEMA}", number)
     return ENTRIES.value(document.get("findings", []), "findings")

@@ -66,12 +66,12 @@ class Verification:
         None  # relative fall of held-out loss against the better of control and sham
     )
     spread: float | None = None  # of that effect over seeds
-    arms: tuple[Arm, ...] = ()
     steps: int = 0
     seeds: tuple[int, ...] = ()
     seconds: float = 0.0
     new_findings: tuple[str, ...] = ()
     made: str = ""  # how the arms were made: built | replayed | re-run
+    arms: tuple[Arm, ...] = ()
 
     @property
     def compared(self) -> str:

@@ -85,14 +85,14 @@ class RunFacts:
     data: str = ""
     loss: str = ""
     optimizer: str = ""
-    seed: int = 0
     device: str = "cpu"
     precision: str = "float32"
+    seed: int = 0
     steps: int = 0
     observed_steps: int = 0
-    batch_size: int | None = None
     parameters: int = 0
     world_size: int = 1
+    batch_size: int | None = None
     gradcheck: str = ""
     torch: str = ""
     python: str = ""
@@ -108,8 +108,6 @@ class Report:
 
     verdict: Verdict
     headline: str
-    run: RunFacts = field(default_factory=RunFacts)
-    assumptions: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     causes: tuple[Cause, ...] = ()
     fixes: tuple[Fix, ...] = ()
@@ -117,11 +115,13 @@ class Report:
     passed: tuple[str, ...] = ()  # names of rules that looked and found nothing
     skipped: tuple[Skip, ...] = ()
     crashed: tuple[Crash, ...] = ()
+    assumptions: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    run: RunFacts = field(default_factory=RunFacts)
     layers: tuple[LayerSummary, ...] = ()
     loss: LossSummary = field(default_factory=LossSummary)
     history: History = field(default_factory=History)
-    next_steps: tuple[str, ...] = ()
 
     @property
     def worst(self) -> Severity | None:

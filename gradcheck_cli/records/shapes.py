@@ -1,16 +1,16 @@
 """The shapes of plain data: each turns a value into plain data, reads it back and describes it.
 
-A record's shape is written down key by key instead of being derived from the dataclass, so that
-renaming a field can not silently change the file format.
+A record's shape follows from its dataclass. The published schema and the reports that are kept in
+`tests/records` hold that no renamed field changes the file format.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Container, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from math import isfinite
 from reprlib import Repr
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -18,7 +18,6 @@ E = TypeVar("E", bound=StrEnum)
 NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 BRIEF = Repr()
 BRIEF.maxlevel, BRIEF.maxlist, BRIEF.maxdict, BRIEF.maxstring = 3, 10, 10, 60
-REPLACEMENT = "�"
 
 
 class ShapeError(ValueError):
@@ -48,22 +47,36 @@ class Shape(ABC, Generic[T]):
         """Return the JSON Schema of `plain`."""
 
 
-class Text(Shape[str]):
-    """A string; lone surrogates, which no file can hold, become U+FFFD."""
+@dataclass(frozen=True, slots=True)
+class Scalar(Shape[T]):
+    """A value without parts, of one type; `write` makes of it what a file can hold."""
 
-    def plain(self, value: str) -> str:
-        """Return the string, encodable as UTF-8."""
-        return value.encode("utf-8", "replace").decode() if _has_surrogates(value) else str(value)
+    kind: type
+    expected: str
+    named: str  # in a JSON Schema
+    write: Callable[[T], Any]
 
-    def value(self, plain: Any, where: str) -> str:
-        """Accept strings only."""
-        if not isinstance(plain, str):
-            raise ShapeError(where, "text", plain)
-        return plain
+    def plain(self, value: T) -> Any:
+        """Return what a file can hold."""
+        return self.write(value)
+
+    def value(self, plain: Any, where: str) -> T:
+        """Accept this type only: a boolean is no integer."""
+        if type(plain) is not self.kind:
+            raise ShapeError(where, self.expected, plain)
+        return cast("T", plain)
 
     def schema(self) -> dict[str, Any]:
-        """Return any string."""
-        return {"type": "string"}
+        """Return any value of the type."""
+        return {"type": self.named}
+
+
+# Lone surrogates, which no file can hold, are written as `?`.
+TEXT: Scalar[str] = Scalar(
+    str, "text", "string", lambda x: str(x).encode("utf-8", "replace").decode()
+)
+WHOLE: Scalar[int] = Scalar(int, "a whole number", "integer", int)
+TRUTH: Scalar[bool] = Scalar(bool, "true or false", "boolean", bool)
 
 
 class Number(Shape[float]):
@@ -90,42 +103,6 @@ class Number(Shape[float]):
     def schema(self) -> dict[str, Any]:
         """Return a number, or the name of one that JSON does not know."""
         return {"anyOf": [{"type": "number"}, {"enum": list(NON_FINITE)}]}
-
-
-class Whole(Shape[int]):
-    """An integer."""
-
-    def plain(self, value: int) -> int:
-        """Return the integer."""
-        return int(value)
-
-    def value(self, plain: Any, where: str) -> int:
-        """Accept integers only, and no booleans."""
-        if isinstance(plain, bool) or not isinstance(plain, int):
-            raise ShapeError(where, "a whole number", plain)
-        return plain
-
-    def schema(self) -> dict[str, Any]:
-        """Return any integer."""
-        return {"type": "integer"}
-
-
-class Truth(Shape[bool]):
-    """True or false."""
-
-    def plain(self, value: bool) -> bool:
-        """Return the boolean."""
-        return bool(value)
-
-    def value(self, plain: Any, where: str) -> bool:
-        """Accept booleans only."""
-        if not isinstance(plain, bool):
-            raise ShapeError(where, "true or false", plain)
-        return plain
-
-    def schema(self) -> dict[str, Any]:
-        """Return a boolean."""
-        return {"type": "boolean"}
 
 
 class OneOf(Shape[E]):
@@ -200,16 +177,14 @@ class ByName(Shape[Mapping[str, T]]):
 
     def plain(self, value: Mapping[str, T]) -> dict[str, Any]:
         """Return a dict in the order of `value`."""
-        text = Text()
-        return {text.plain(name): self.inner.plain(item) for name, item in value.items()}
+        return {TEXT.plain(name): self.inner.plain(item) for name, item in value.items()}
 
     def value(self, plain: Any, where: str) -> dict[str, T]:
         """Accept dicts with string keys only."""
         if not isinstance(plain, dict):
             raise ShapeError(where, "a mapping", plain)
-        text = Text()
         return {
-            text.value(k, f"a key of {where}"): self.inner.value(v, f"{where}.{k}")
+            TEXT.value(k, f"a key of {where}"): self.inner.value(v, f"{where}.{k}")
             for k, v in plain.items()
         }
 
@@ -218,31 +193,24 @@ class ByName(Shape[Mapping[str, T]]):
         return {"type": "object", "additionalProperties": self.inner.schema()}
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of a record; optional ones are left out while they have the field's default."""
-
-    name: str
-    shape: Shape[Any]
-    always: bool = False
-    attribute: str = ""
-
-
 class Record(Shape[T]):
     """A mapping with known keys; unknown ones are passed over, so files may grow."""
 
-    def __init__(self, make: Callable[..., T], *keys: Key) -> None:
+    def __init__(
+        self, make: Callable[..., T], keys: Mapping[str, Shape[Any]], left_out: Container[str]
+    ) -> None:
         self.make = make
         self.keys = keys
+        self.left_out = left_out  # while they have the field's default
         self.defaults = _defaults(make)
 
     def plain(self, value: T) -> dict[str, Any]:
         """Return a dict; keys at their default are left out unless they are always written."""
-        found = {key: getattr(value, key.attribute or key.name) for key in self.keys}
         return {
-            key.name: key.shape.plain(item)
-            for key, item in found.items()
-            if key.always or item != self.defaults.get(key.attribute or key.name, MISSING)
+            key: shape.plain(item)
+            for key, shape in self.keys.items()
+            if (item := getattr(value, key)) != self.defaults.get(key, MISSING)
+            or key not in self.left_out
         }
 
     def value(self, plain: Any, where: str) -> T:
@@ -250,35 +218,62 @@ class Record(Shape[T]):
         if not isinstance(plain, dict):
             raise ShapeError(where, "a mapping", plain)
         given: dict[str, Any] = {}
-        for key in self.keys:
-            attribute = key.attribute or key.name
-            if key.name in plain:
-                place = f"{where}.{key.name}" if where else key.name
-                given[attribute] = key.shape.value(plain[key.name], place)
-            elif attribute not in self.defaults:
-                raise ShapeError(where, f"the key {key.name!r}", sorted(map(str, plain)))
+        for key, shape in self.keys.items():
+            if key in plain:
+                given[key] = shape.value(plain[key], f"{where}.{key}" if where else key)
+            elif key not in self.defaults:
+                raise ShapeError(where, f"the key {key!r}", sorted(map(str, plain)))
         return self.make(**given)
+
+    def required(self) -> list[str]:
+        """Return the keys without a default."""
+        return [key for key in self.keys if key not in self.defaults]
 
     def schema(self) -> dict[str, Any]:
         """Return an object; keys without a default are required."""
-        required = [k.name for k in self.keys if (k.attribute or k.name) not in self.defaults]
-        properties = {key.name: key.shape.schema() for key in self.keys}
-        return {"type": "object", "properties": properties, "required": required}
+        properties = {key: shape.schema() for key, shape in self.keys.items()}
+        return {"type": "object", "properties": properties, "required": self.required()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How records of dataclasses are written: all else follows from the types of their fields."""
+
+    left_out: Mapping[type, str]  # the keys that are left out while they have the field's default
+    prose: Container[str] = ()  # keys whose texts have a line each
+    digits: Mapping[str, int] = field(default_factory=dict)  # significant ones, where not 6
+
+    def record(self, kind: type[T]) -> Record[T]:
+        """Return the shape of a dataclass."""
+        keys = {name: self._shape(of, name) for name, of in get_type_hints(kind).items()}
+        return Record(kind, keys, self.left_out.get(kind, "").split())
+
+    def _shape(self, kind: Any, key: str) -> Shape[Any]:
+        simple: dict[Any, Shape[Any]] = {str: TEXT, int: WHOLE, bool: TRUTH, float: Number(self.digits.get(key, 6))}  # fmt: skip
+        if kind in simple:
+            return simple[kind]
+        if is_dataclass(kind):
+            return self.record(kind)  # type: ignore[arg-type]  # no instance stands in a hint
+        parts = get_args(kind)
+        if not parts:
+            return OneOf(kind)
+        if get_origin(kind) is tuple:
+            nested = is_dataclass(parts[0]) or get_origin(parts[0]) is tuple
+            return Many(self._shape(parts[0], key), flow=not nested and key not in self.prose)
+        if get_origin(kind) is Mapping:
+            return ByName(self._shape(parts[1], key))
+        return Optional(self._shape(parts[0], key))
 
 
 def _defaults(make: Callable[..., Any]) -> dict[str, Any]:
     """Return the defaults of a dataclass, by field."""
     found: dict[str, Any] = {}
-    for field in fields(make):  # type: ignore[arg-type]  # a dataclass is callable
-        if field.default is not MISSING:
-            found[field.name] = field.default
-        elif field.default_factory is not MISSING:
-            found[field.name] = field.default_factory()
+    for one in fields(make):  # type: ignore[arg-type]  # a dataclass is callable
+        if one.default is not MISSING:
+            found[one.name] = one.default
+        elif one.default_factory is not MISSING:
+            found[one.name] = one.default_factory()
     return found
-
-
-def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def shown(plain: object) -> str:

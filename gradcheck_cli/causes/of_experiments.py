@@ -97,7 +97,7 @@ def output_outside_loss_domain(seen: Evidence) -> Support | None:
     return named(seen, "output-outside-loss-domain")
 
 
-@cause("mixed-samples", "mixed-samples stalled-loss")
+@cause("mixed-samples", "mixed-samples wrong-direction stalled-loss")
 def mixed_samples(seen: Evidence) -> Support | None:
     """A view, reshape, transpose or sum mixes the samples of a batch.
 

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from gradcheck_cli.examine.budget import Budget
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import Progress, progress
 from gradcheck_cli.records.examination import Answer, Outcome
-from gradcheck_cli.records.trace import OWN_CHOICES, Trace
+from gradcheck_cli.records.trace import CHOICES, OWN_CHOICES, Trace
 
 FINISHING = 0.1  # of the budget, in which an experiment that has begun may still be read
 
@@ -65,9 +67,23 @@ class Scene:
             raise NotApplicableError("the loss rewards mistakes: that it falls says nothing")
 
     def require_right_outputs(self) -> None:
-        """Raise NotApplicableError of a policy: its loss is that of choices it made, and would make others now."""
-        if self.trace.loss.surrogate == OWN_CHOICES:
-            raise NotApplicableError(f"the size of the loss tells nothing: {OWN_CHOICES}")
+        """Raise NotApplicableError of a policy: the choices it made tell nothing of those it would make now.
+
+        Choices that it was not seen to make may as well be labels; with nothing else in the loss they are.
+        """
+        why = self.trace.loss.surrogate
+        if why == OWN_CHOICES or (why == CHOICES and self._is_weighed):
+            raise NotApplicableError(f"the size of the loss tells nothing: {why}")
+
+    @property
+    def _is_weighed(self) -> bool:
+        """Does the loss read more than outputs and one target?"""
+        batch = self.subject.batches[0]
+        target = self.subject.targets(batch)
+        known = {id(t) for t in (*self.subject.inputs(batch).values(), target)}
+        given = batch.values() if isinstance(batch, Mapping) else ()
+        more = any(isinstance(t, Tensor) and id(t) not in known for t in given)
+        return more or not isinstance(target, Tensor)
 
     def require_doubt(self) -> None:
         """Raise NotApplicableError where the run was seen to learn when it went on."""

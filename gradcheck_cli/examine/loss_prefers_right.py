@@ -2,21 +2,30 @@
 
 from collections.abc import Iterator
 from math import isfinite
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import class_dimension, link_of
 from gradcheck_cli.examine.ideal import Costs, costs
-from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
 FEW = 2  # batches are enough: the order of a few numbers
 LEAST = 0.01  # of what saying nothing costs, that right outputs save
+SIZES = (10.0, 100.0, 1000.0)  # of outputs that are the same for all samples
+MOST = 16  # entries of an output that are made so large, one at a time
+TENFOLD = 3.0  # of the fall from the first size to the next: a root grows so, a logarithm does not
 BLIND = (
     "; outputs that are large for all classes alike cost as little: the loss falls without end, whatever "
     "the inputs are"
+)
+
+ELSEWHERE = (
+    ": it compares outputs with the targets of other places (a view or reshape for a transpose?)"
 )
 
 
@@ -26,12 +35,14 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
 
     Procedure  outputs that are right, that say nothing, that are wrong, and that are large and alike for all
                classes, written in every usual way (logits of several sizes, probabilities, logarithms of
-               probabilities, values), on two batches.
+               probabilities, values), on two batches. Where targets and outputs do not count the same, each entry
+               of the output is made 10, 100 and 1000 for all samples.
     Answers    fine: in at least one way of writing, right costs at least 1 % less than nothing said, and that
                less than wrong. Wrong: in every way that has an order it is turned round, or right ones save
                nothing (a flipped sign, smoothing or weights); or outputs that are alike for all classes cost
-               as little as right ones, so that the loss falls without end and proves nothing. Skipped where
-               the shapes do not tell.
+               as little as right ones, or ever less the larger one entry is, so that the loss falls without end
+               and proves nothing; or what right outputs save is nothing because the loss compares each output
+               with the target of another place. Skipped where the shapes do not tell.
     Costs      some forty evaluations of the loss, none of the model's gradients.
     Sources    a proper scoring rule is least for the truth (Gneiting & Raftery 2007, sec. 2).
     """
@@ -39,6 +50,9 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
     subject = scene.subject
     with subject.at("now"), torch.no_grad():
         raw = [subject.outputs(batch) for batch in subject.batches[:FEW]]
+        if endless := _without_end(scene, raw[0]):
+            yield endless
+            return
         tried = costs(subject, raw)
         main = subject.main(raw[0])
         free = (
@@ -56,9 +70,57 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
     elif turned and not usual:
         yield _answer(turned[0], ": the loss rewards mistakes", ("flipped-loss",))
     elif spoiled and all(abs(c.gain) < LEAST for c in spoiled) and not turned:
-        yield _answer(spoiled[0], ": the loss rewards saying nothing", ("flipped-loss",))
+        apart = _elsewhere(subject, raw[0])
+        why = ELSEWHERE if apart else ": the loss rewards saying nothing"
+        yield _answer(spoiled[0], why, ("mixed-samples" if apart else "flipped-loss",))
     else:
         raise NotApplicableError("no way of writing outputs puts the loss in an order")
+
+
+def _without_end(scene: Scene, raw: Any) -> Said | None:
+    """Say where an entry of the output, alike for all samples, lowers the loss the more the larger it is.
+
+    Asked where targets cannot be written as outputs, such as of a mean and its spread.
+    """
+    subject, batch = scene.subject, scene.subject.batches[0]
+    main, target = subject.main(raw), subject.targets(batch)
+    told = isinstance(target, Tensor) and target.is_floating_point() and main.ndim == 2
+    squashed = scene.trace.loss.activation_before is not None
+    if not told or target.numel() == main.numel() or scene.trace.loss.surrogate or squashed:
+        return None
+    for index in range(min(main.shape[1], MOST)):
+        for sign in (1.0, -1.0):
+            values = []
+            for size in SIZES:
+                made = torch.zeros_like(main)
+                made[:, index] = sign * size
+                values.append(float(subject.loss(subject.with_main(raw, made), batch)))
+            first, second = values[0] - values[1], values[1] - values[2]
+            if all(map(isfinite, values)) and first > 0 and second > TENFOLD * first:
+                said = ", ".join(map(number, values))
+                return Said(
+                    outcome=Outcome.WRONG,
+                    said=f"with output {index} at {sign * SIZES[0]:g}, {sign * SIZES[1]:g} and {sign * SIZES[2]:g} "
+                    f"for all samples the loss is {said}: it falls without end, whatever the inputs are",
+                    supports=("loss-without-bound",),
+                )
+    return None
+
+
+def _elsewhere(subject: Subject, raw: Any) -> bool:
+    """Does the score of a class at one place count for the target of another? So it is after a view for a transpose."""
+    batch = subject.batches[0]
+    main, target = subject.main(raw), subject.targets(batch)
+    dim = class_dimension(main, target)
+    if dim is None or main.ndim < 3 or not isinstance(target, Tensor):
+        return False
+    with torch.enable_grad():
+        point = torch.zeros_like(main).requires_grad_()
+        loss = subject.loss(subject.with_main(raw, point), batch)
+        [slope] = torch.autograd.grad(loss, [point])
+    pulled = slope.movedim(dim, -1).argmin(-1)  # what each place is pulled to, from all alike
+    known = (target >= 0) & (target < main.shape[dim]) & (slope != 0).any(dim)
+    return bool(known.any()) and bool((pulled != target)[known].any())
 
 
 def _answer(of: Costs, more: str, supports: tuple[str, ...]) -> Said:

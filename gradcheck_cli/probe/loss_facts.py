@@ -12,7 +12,7 @@ from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.policies import Directions
 from gradcheck_cli.probe.teachers import Teachers
 from gradcheck_cli.probe.terms import NEVER_NEGATIVE, Measured, Terms
-from gradcheck_cli.records.trace import OVER_THE_BATCH, OWN_CHOICES, LossFacts
+from gradcheck_cli.records.trace import CHOICES, OVER_THE_BATCH, OWN_CHOICES, LossFacts
 
 ParametersOf = Callable[[Iterable[int | str]], Iterable[torch.Tensor]]
 _LARGE = 1_000_000  # outputs of this size are compared with a constant in the first looks only
@@ -53,7 +53,8 @@ class LossWatch:
     order: LabelOrder = field(default_factory=LabelOrder)
     _teachers: Teachers = field(default_factory=Teachers)
     _looked: int = 0  # steps with comparisons; of them:
-    _policy: int = 0  # with log-probabilities of the model's own choices
+    _policy: int = 0  # with log-probabilities of choices
+    _own: int = 0  # that the model itself was seen to make
     _repelling: int = 0  # in which the loss falls when outputs leave their targets
     _moving: int = 0  # with targets of changing networks alone
     _terms: Terms = field(default_factory=Terms)
@@ -106,6 +107,7 @@ class LossWatch:
         reached = [c for c in calls if c.reached]
         if any(c.chosen for c in reached):
             self._policy += 1
+            self._own += any(c.chosen and c.made_by for c in reached)
             return []
         self._repelling += any(c.repels for c in reached)
         if not self._teachers.moving and not any(c.mutual for c in reached):
@@ -118,7 +120,7 @@ class LossWatch:
         """Return why the size of the loss does not tell whether anything is learned."""
         half = self._looked / 2
         if self._policy > half:
-            return OWN_CHOICES
+            return OWN_CHOICES if self._own else CHOICES
         if self._repelling > self._looked / 5:
             return "it pushes outputs away from what they are compared with"
         if self._moving:

@@ -30,6 +30,7 @@ class Role(StrEnum):
     PARAMETER = "parameter"  # bare parameters: gates, positions, scales
 
 
+CHOICES = "log-probabilities of choices times numbers from outside"
 OWN_CHOICES = "log-probabilities of the model's own choices times numbers from outside"
 OVER_THE_BATCH = "log_softmax over the batch"  # what an output went through, on the wrong axis
 

@@ -5,11 +5,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
 from gradcheck_cli.examine.samples_in_model import samples_in_model
 from gradcheck_cli.examine.sees_target import sees_target
 from gradcheck_cli.records.examination import Outcome
-from tests.examine.loops import answered
+from tests.examine.loops import answered, reported
 
 
 @pytest.mark.parametrize(("leaks", "expected"), [(True, Outcome.WRONG), (False, None)])
@@ -108,3 +109,52 @@ def test_a_loss_that_shifts_the_entries_itself_gives_nothing_away() -> None:
         return criterion(model(text), text)
 
     assert "own-entry" not in answered(model, loss, sees_target)
+
+
+@pytest.mark.parametrize(("viewed", "expected"), [(True, Outcome.WRONG), (False, Outcome.FINE)])
+def test_scores_that_meet_the_targets_of_other_places(viewed: bool, expected: Outcome) -> None:
+    model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 4))
+
+    def loss() -> Tensor:
+        kinds = torch.randint(4, (16, 10))
+        scores = model(torch.stack([kinds % 2, kinds // 2], 2) + 0.1 * torch.randn(16, 10, 2))
+        by_kind = scores.reshape(16, 4, 10) if viewed else scores.transpose(1, 2)
+        return functional.cross_entropy(by_kind, kinds)
+
+    answer = answered(model, loss, loss_prefers_right)["loss-prefers-right"]
+    assert answer.outcome is expected
+    assert answer.supports == (("mixed-samples",) if viewed else ())
+
+
+@pytest.mark.parametrize(("sign", "falls"), [(1.0, True), (-1.0, False)])
+def test_a_spread_that_multiplies_errors_lets_the_loss_fall_without_end(
+    sign: float, falls: bool
+) -> None:
+    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))
+
+    def loss() -> Tensor:
+        x = torch.randn(32, 3)
+        mean, log_scale = model(x).unbind(1)
+        return (log_scale + (x[:, 0] * x[:, 1] - mean).abs() * torch.exp(sign * log_scale)).mean()
+
+    answer = answered(model, loss, loss_prefers_right)["loss-prefers-right"]
+    assert (answer.supports == ("loss-without-bound",)) is falls
+    assert (answer.outcome is Outcome.WRONG) is falls
+
+
+@pytest.mark.parametrize(("easy", "verdict"), [(True, "sick"), (False, "healthy")])
+def test_labels_under_a_weight_that_rewards_mistakes_are_no_choices(
+    easy: bool, verdict: str
+) -> None:
+    torch.manual_seed(0)
+    centers, model = torch.randn(6, 8), nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 6))
+
+    def loss() -> Tensor:
+        labels = torch.randint(6, (32,))
+        scores = model(centers[labels] + 0.3 * torch.randn(32, 8))
+        right = scores.softmax(1).gather(1, labels[:, None])
+        return -((right if easy else 1 - right).pow(1.5) * right.clamp_min(1e-9).log()).mean()
+
+    report = reported(model, loss)
+    assert report.verdict == verdict
+    assert [c.name for c in report.causes[:1]] == (["flipped-loss"] if easy else [])

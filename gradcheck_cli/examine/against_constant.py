@@ -10,7 +10,7 @@ import torch
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant
 from gradcheck_cli.examine.ideal import least
-from gradcheck_cli.examine.passes_over import evaluating, losses, paired
+from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, evaluating, losses, paired
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
@@ -77,7 +77,11 @@ def against_constant(scene: Scene) -> Iterator[Said]:
     scene.require_right_outputs()
     reference = measured(scene)
     scene.known["reference"] = reference
-    yield judged(reference, reference.best)
+    found = judged(reference, reference.best)
+    in_training = judged(reference, reference.training).outcome
+    noisy = in_training is not Outcome.FINE
+    scene.known["drowned"] = noisy and dropped(scene.subject) > MOST_DROPPED
+    yield found
     first, level = mean(reference.start), reference.level
     if level > 0 and isfinite(first) and first > MUCH * level:
         yield Said(

@@ -60,6 +60,11 @@ class Scene:
         """Return an earlier answer."""
         return next((a for a in self.answers if a.name == name), None)
 
+    @property
+    def drowned(self) -> bool:
+        """Does the model drop so much that hardly anybody means it, and is it no better than a constant while it does?"""
+        return bool(self.known.get("drowned"))
+
     def require_sense(self) -> None:
         """Raise NotApplicableError where a smaller loss is known to be no better model."""
         order = self.answer("loss-prefers-right")

@@ -14,6 +14,8 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.examine.subject import Moment, Subject
 from gradcheck_cli.targets.randomness import seed_everything
 
+# of a layer, in use (Srivastava et al. 2014, JMLR 15): more is asked about first
+MOST_DROPPED = 0.5
 _DROPOUTS: frozenset[Callable[..., Any]] = frozenset(
     {
         functional.dropout,
@@ -52,6 +54,13 @@ class _NoDropout(TorchFunctionMode):
 def without_dropout() -> _NoDropout:
     """Return a context in which nothing is dropped, whatever the modes say."""
     return _NoDropout()
+
+
+def dropped(subject: Subject) -> float:
+    """Return the largest share that is dropped somewhere in a training pass."""
+    with subject.at("start"), torch.no_grad(), without_dropout() as seen:
+        subject.total(subject.batches[0])
+    return float(seen.dropped)
 
 
 @contextmanager

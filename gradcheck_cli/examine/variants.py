@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.examine.base import Scene
-from gradcheck_cli.examine.passes_over import without_dropout
+from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dropout
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden
 from gradcheck_cli.examine.variant import Variant
@@ -27,9 +27,6 @@ OFF = 5.0  # from which size of inputs or targets on they are standardized, and 
 UNUSUAL = (
     3.0  # times the size of weights that keeps the variance (torch's own default is 2.4 below)
 )
-MOST_DROPPED = (
-    0.5  # of a layer, in use (Srivastava et al. 2014, JMLR 15): more is asked about first
-)
 COMPOUND = 100.0  # times the size of a signal, over all layers
 
 
@@ -43,12 +40,12 @@ def variants(scene: Scene) -> Iterator[Variant]:
             "without-decay", "without weight decay", ("weight-decay-too-strong",), _no_decay
         )
     yield from _of_loss(scene)
-    dropped, kept = _dropped(subject), ("dropout-too-strong",)
+    share, kept = dropped(subject), ("dropout-too-strong",)
     undropped = Variant("without-dropout", "without dropout", kept, around=without_dropout)
-    if dropped > MOST_DROPPED:
+    if share > MOST_DROPPED:
         yield undropped
     yield from _rates(scene)
-    if 0 < dropped <= MOST_DROPPED:
+    if 0 < share <= MOST_DROPPED:
         yield undropped
     yield from _smaller(scene)
     linear = scene.answer("superposition")
@@ -88,13 +85,6 @@ def _no_decay(subject: Subject) -> None:
         for group in optimizer.param_groups:
             if "weight_decay" in group:
                 group["weight_decay"] = 0.0
-
-
-def _dropped(subject: Subject) -> float:
-    """Return the largest share that is dropped somewhere in a training pass."""
-    with subject.at("start"), torch.no_grad(), without_dropout() as seen:
-        subject.total(subject.batches[0])
-    return float(seen.dropped)
 
 
 def _of_loss(scene: Scene) -> Iterator[Variant]:

@@ -40,9 +40,12 @@ class LabelOrder:
 
     @property
     def in_rows(self) -> bool:
-        """Does no commonest class of a batch come back: in order, or each several times in a row?"""
-        rows = [common for _, _, common in self.batches]
-        changes = sum(a != b for a, b in pairwise(rows))
-        ordered = sorted(rows)
-        ascending = rows in (ordered, ordered[::-1])
-        return changes == len(set(rows)) - 1 and (ascending or changes < len(rows) / 3)
+        """Do the commonest classes of batches come in the same order in each pass, in rows or ascending?"""
+        seen = [common for _, _, common in self.batches]
+        rows = [*seen[:1], *(b for a, b in pairwise(seen) if a != b)]
+        order = rows[: len(set(rows))]
+        again = all(row == order[i % len(order)] for i, row in enumerate(rows))
+        ascending = order in (sorted(order), sorted(order, reverse=True))
+        once = len(set(order)) == len(order)
+        few = len(rows) - 1 < len(seen) / 3
+        return once and again and (few or ascending)

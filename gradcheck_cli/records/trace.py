@@ -147,8 +147,7 @@ class LossFacts:
     kind: str | None = None  # cross_entropy | binary_cross_entropy_with_logits | mse_loss | ...
     output_shape: tuple[int, ...] | None = None
     target_shape: tuple[int, ...] | None = None
-    # the last nonlinearity between the model's output and the loss
-    activation_before: str | None = None
+    activation_before: str | None = None  # the last nonlinearity between output and loss
     classes: int | None = None
     baseline: float | None = None  # the loss of the best constant prediction on the targets seen
     apart: bool = False  # it has other terms beside those that compare outputs with targets

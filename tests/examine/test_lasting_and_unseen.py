@@ -296,3 +296,21 @@ def test_the_size_of_the_loss_of_recorded_choices_is_not_asked() -> None:
     assert asked["against-constant"] is Outcome.SKIPPED
     assert asked["lasting"] is Outcome.SKIPPED
     assert (report.verdict, report.findings) == (Verdict.HEALTHY, ())
+
+
+@pytest.mark.parametrize(("share", "cause"), [(0.85, ["dropout-too-strong"]), (0.55, [])])
+def test_what_is_kept_given_as_what_is_dropped_holds_a_run_back(
+    share: float, cause: list[str]
+) -> None:
+    torch.manual_seed(0)
+    drop = nn.Dropout(share)
+    model = nn.Sequential(
+        nn.Linear(8, 64), nn.GELU(), drop, nn.Linear(64, 64), nn.GELU(), drop, nn.Linear(64, 1)
+    )
+
+    def loss() -> Tensor:
+        x = torch.randn(32, 8)
+        return functional.mse_loss(model(x), (x[:, 0] * x[:, 1] + x[:, 2])[:, None])
+
+    report = reported(model, loss, make=lambda m: torch.optim.Adam(m.parameters(), lr=3e-3))
+    assert [c.name for c in report.causes[:1]] == cause

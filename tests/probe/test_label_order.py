@@ -39,3 +39,10 @@ def test_batches_of_a_few_classes_each_come_in_no_rows() -> None:
 def test_nothing_is_said_of_single_samples_or_of_one_class() -> None:
     assert order(LABELS, 1).spread is None
     assert order(torch.zeros(500, dtype=torch.long), 20).spread is None
+
+
+def test_further_passes_in_the_same_order_change_nothing() -> None:
+    twice = torch.cat([LABELS, LABELS, LABELS[:300]])
+    assert order(twice, 50).in_rows
+    backwards = torch.cat([LABELS, LABELS.flip(0)])
+    assert not order(backwards, 50).in_rows

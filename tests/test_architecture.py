@@ -69,7 +69,7 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 1100,
     "integrations": 400,
     "live": 450,
-    "probe": 8700,
+    "probe": 8760,
     "records": 2080,
     "remedies": 5400,
     "renderers": 2800,

@@ -69,8 +69,7 @@ class Everywhere:
         self.loop.is_elsewhere = lambda: self.thread.is_other
 
     def __enter__(self) -> Self:
-        add, enter = self._exit.callback, self._exit.enter_context
-        me = weakref.ref(self)
+        add, enter, me = self._exit.callback, self._exit.enter_context, weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _sleep(me()))
         add(register_optimizer_step_pre_hook(self._before_update).remove)
         add(self._calls.disarm)
@@ -80,6 +79,7 @@ class Everywhere:
         enter(self.loop.on(self.fixed.models if self.fixed else ()))
         add(register_optimizer_step_post_hook(self._after_update).remove)  # after the loop's
         if self.fixed is None:
+            enter(self.loop.alive.followed())
             enter(optimizers_seen(self._optimizers.append))
             enter(gradients_taken(self._taken))
             self.loop.on_begin, self.loop.on_end = self._begins, self._hand.backward_ended
@@ -255,7 +255,7 @@ class Everywhere:
     def _discover(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
         """Begin to watch the training that this call is a part of, if there is one."""
         taken = [o for s in self.sessions for o in s.recorder.optimizers]
-        group = group_of(module, self._optimizers, taken)
+        group = group_of(module, self._optimizers, taken, self.loop.alive)
         if group is None:
             self.seen.called.add(module)
             return None

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.sites import is_installed
 from gradcheck_cli.probe.subjects import Group, tops
@@ -66,7 +67,7 @@ def home_of(optimizer: Optimizer, account: Account, called: Called) -> Group | N
 
 def homes_of(parameters: Sequence[torch.Tensor]) -> tuple[nn.Module, ...]:
     """Return modules that hold these, and one more for those that are in none."""
-    found = tops({id(p) for p in parameters})
+    found = tops({id(p) for p in parameters}, None, Alive())
     inside = {id(p) for m in found for p in m.parameters()}
     bare = [p for p in parameters if id(p) not in inside]
     return (*found, *([Tensors(bare)] if bare else ()))

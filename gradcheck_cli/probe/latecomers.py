@@ -1,14 +1,14 @@
 """Parameters that get a gradient and that no optimizer took: frozen, or not there, when it was made."""
 
-import gc
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.ownership import clean
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -27,11 +27,11 @@ class Latecomers:
     )
     _noted: int = 0
 
-    def built(self, optimizer: Optimizer) -> None:
-        """An optimizer was made."""
+    def built(self, optimizer: Optimizer, alive: Alive) -> None:
+        """An optimizer was made, while these modules were alive."""
         self._noted += 1
         if self._noted <= _MOST:
-            held = {id(p): p for m in _modules() for p in m._parameters.values() if p is not None}  # noqa: SLF001 - direct ones only
+            held = {id(p): p for m in alive() for p in m._parameters.values() if p is not None}  # noqa: SLF001 - direct ones only
             self._there[optimizer] = {
                 key: (weakref.ref(p), p.requires_grad) for key, p in held.items()
             }
@@ -72,10 +72,3 @@ def _named(models: Mapping[str, nn.Module]) -> Iterator[tuple[str, nn.Parameter]
     for prefix, model in models.items():
         for name, parameter in model.named_parameters(prefix=prefix):
             yield clean(name), parameter
-
-
-def _modules() -> Iterable[nn.Module]:
-    """Yield all modules that are alive and whose `nn.Module.__init__` was called."""
-    for thing in gc.get_objects():
-        if issubclass(type(thing), nn.Module) and "_parameters" in vars(thing):
-            yield thing

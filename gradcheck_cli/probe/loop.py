@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.checkpoints import CheckpointWatch
 from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.gradient_hooks import GradientHooks
@@ -48,6 +49,7 @@ class LoopWatch:
     rewrapping: RewrapWatch = field(default_factory=RewrapWatch)
     modes: ModeWatch = field(default_factory=ModeWatch)
     latecomers: Latecomers = field(default_factory=Latecomers)
+    alive: Alive = field(default_factory=Alive)
     hooks: GradientHooks = field(default_factory=GradientHooks)
     one_batch: OneBatch = field(default_factory=OneBatch)
     unloaded: Unloaded = field(default_factory=Unloaded)
@@ -141,7 +143,7 @@ class LoopWatch:
         account = self.account(optimizer)
         account.built_at = user_site()
         account.is_elsewhere = self.is_elsewhere()
-        self.latecomers.built(optimizer)
+        self.latecomers.built(optimizer, self.alive)
 
     def _begins(self, tensors: tuple[torch.Tensor, ...]) -> None:
         if self.is_elsewhere():

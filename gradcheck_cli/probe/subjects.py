@@ -1,6 +1,5 @@
 """Which models an optimizer trains, found among all modules that are alive."""
 
-import gc
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.probe.sites import is_installed
 from gradcheck_cli.records.trace import Gap
@@ -32,7 +32,9 @@ def ids_of(optimizer: torch.optim.Optimizer) -> set[int]:
     return {id(p) for group in optimizer.param_groups for p in group["params"]}
 
 
-def group_of(called: nn.Module, free: Optimizers, taken: Optimizers = ()) -> Group | None:
+def group_of(
+    called: nn.Module, free: Optimizers, taken: Optimizers = (), alive: Alive | None = None
+) -> Group | None:
     """Return the training that a call of `called` is part of; None when no free optimizer trains it.
 
     `taken` are optimizers of other trainings. The optimizers may train more than this model (an encoder and a head called one after the
@@ -44,7 +46,7 @@ def group_of(called: nn.Module, free: Optimizers, taken: Optimizers = ()) -> Gro
         return None
     wanted = set().union(*(ids_of(o) for o in training))
     models: list[nn.Module] = []
-    for top in tops(wanted, called):
+    for top in tops(wanted, called, alive or Alive()):
         holds = {id(p) for p in top.parameters()}
         others = [o for o in (*free, *taken) if o not in training and ids_of(o) & holds]
         part = (
@@ -54,10 +56,9 @@ def group_of(called: nn.Module, free: Optimizers, taken: Optimizers = ()) -> Gro
     return Group(tuple(models), tuple(training))
 
 
-def tops(wanted: set[int], called: nn.Module | None = None) -> list[nn.Module]:
+def tops(wanted: set[int], called: nn.Module | None, alive: Alive) -> list[nn.Module]:
     """Return modules that are part of no other and hold wanted parameters, each parameter once."""
-    alive = [x for x in gc.get_objects() if issubclass(type(x), nn.Module) and _is_whole(x)]
-    holders = [m for m in alive if any(id(p) in wanted for p in m.parameters())]
+    holders = [m for m in alive(called) if any(id(p) in wanted for p in m.parameters())]
     parts = {id(part) for m in holders for part in m.modules() if part is not m}
     whole = [m for m in holders if id(m) not in parts]
     whole.sort(key=lambda m: (called is None or not _contains(m, called), -_size(m)))
@@ -85,11 +86,6 @@ def _without_copy(top: nn.Module, wanted: set[int], called: nn.Module) -> nn.Mod
 
 def _shapes(parameters: Iterable[nn.Parameter]) -> list[torch.Size]:
     return sorted(torch.Size() if is_lazy(p) else p.shape for p in parameters)
-
-
-def _is_whole(module: nn.Module) -> bool:
-    """Was `nn.Module.__init__` called? Without it nothing can be asked of it."""
-    return "_modules" in vars(module) and "_parameters" in vars(module)
 
 
 def _contains(module: nn.Module, part: nn.Module) -> bool:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli import watch
+from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.everywhere import Everywhere
 from gradcheck_cli.probe.stance import spans
 
@@ -114,3 +115,11 @@ def test_step_numbers_are_written_as_ranges() -> None:
     assert spans([1, 2, 3, 5, 9, 10]) == "1-3, 5, 9-10"
     assert spans([]) == "none"
     assert spans(list(range(1, 60, 2))) == "1, 3, 5, 7, 9, ..., 59"
+
+
+def test_a_module_that_is_built_in_a_compiled_function_breaks_no_graph() -> None:
+    def loss(x: torch.Tensor) -> torch.Tensor:
+        return nn.MSELoss()(x, torch.zeros_like(x))
+
+    with Alive().followed():
+        assert torch.compile(loss, backend="eager", fullgraph=True)(torch.ones(3)) == 1.0

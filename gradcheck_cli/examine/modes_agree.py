@@ -2,21 +2,27 @@
 
 from collections.abc import Iterator
 from statistics import mean
+from typing import Any
 
 import torch
 from torch import nn
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import evaluating, losses, paired, without_dropout
-from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.examine.passes_over import evaluating, hooked, losses, paired, without_dropout
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
 PASSES = 64  # that let running statistics with torch's momentum of 0.1 forget their beginning: 0.9^64 = 0.1 %
 WORSE = 1.5  # times the loss of training
+SIGNS = 2  # values of a channel: normalized, they are -1 and 1, whatever they were
 
 
-@experiment("modes-agree", "Does the model do as well in evaluation mode as in training mode?")
+@experiment(
+    "modes-agree",
+    "Does the model do as well in evaluation mode as in training mode?",
+    values_normalized="Do batch norms see enough values of each channel?",
+)
 def modes_agree(scene: Scene) -> Iterator[Said]:
     """Measure the same batches in both modes, after the running statistics had time to settle.
 
@@ -25,13 +31,16 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
                statistics of a usual momentum, and both are measured again.
     Answers    fine: evaluation costs at most 1.5 times as much, or settling cures it. Wrong: it stays worse,
                and no better than a constant: the statistics that evaluation uses are not those of the data
-               (momentum 0 or tiny, statistics of other data).
+               (momentum 0 or tiny, statistics of other data). Wrong, too: a batch norm sees two values of a
+               channel, of which nothing but the order is left in training.
     Costs      four passes over the fixed batches, and 64 forward passes where they differ.
-    Sources    Ioffe & Szegedy 2015, arXiv:1502.03167, sec. 3.1 (statistics for inference).
+    Sources    Ioffe & Szegedy 2015, arXiv:1502.03167, sec. 3.1 (statistics for inference); Wu & He 2018,
+               arXiv:1803.08494, fig. 1 (small batches).
     """
     subject = scene.subject
     if not any(_has_statistics(m) for m in subject.model.modules()):
         raise NotApplicableError("nothing in the model keeps running statistics")
+    yield from _of_signs(subject)
     reference = scene.known.get("reference")
     with subject.at("now"), without_dropout():
         training, evaluation = _both(scene)
@@ -54,6 +63,31 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
         if wrong
         else (),
     )
+
+
+def _of_signs(subject: Subject) -> Iterator[Said]:
+    """Say where a batch norm sees so few values of a channel that their signs are all it gives."""
+    seen: dict[str, int] = {}
+    names = {m: n for n, m in subject.model.named_modules() if _has_statistics(m) and m.training}
+
+    def note(module: nn.Module, inputs: Any, _output: Any) -> None:
+        seen[names[module]] = inputs[0].numel() // inputs[0].shape[1]
+
+    with subject.at("now"), torch.no_grad(), hooked(names, note):
+        subject.total(subject.batches[0])
+    few = tuple(name for name, values in seen.items() if values <= SIGNS)
+    if few:
+        yield Said(
+            about="values-normalized",
+            outcome=Outcome.WRONG,
+            said=f"{few[0]} normalizes over {SIGNS} values of a channel: in training they become -1 and 1, however "
+            "far apart they were, in evaluation they do not; larger batches, or GroupNorm or LayerNorm, keep them",
+            measured=float(SIGNS),
+            limit=float(SIGNS + 1),
+            unit="values",
+            supports=("evaluation-statistics",),
+            layers=few,
+        )
 
 
 def _has_statistics(module: nn.Module) -> bool:

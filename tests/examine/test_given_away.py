@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
+from gradcheck_cli.examine.modes_agree import modes_agree
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
 from gradcheck_cli.examine.samples_in_model import samples_in_model
 from gradcheck_cli.examine.sees_target import sees_target
@@ -158,3 +159,13 @@ def test_labels_under_a_weight_that_rewards_mistakes_are_no_choices(
     report = reported(model, loss)
     assert report.verdict == verdict
     assert [c.name for c in report.causes[:1]] == (["flipped-loss"] if easy else [])
+
+
+@pytest.mark.parametrize(("batch", "signs"), [(2, True), (4, False)])
+def test_batch_norms_over_two_samples_leave_their_signs(batch: int, signs: bool) -> None:
+    model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))
+    asked = answered(model, lambda: model(torch.randn(batch, 5)).square().mean(), modes_agree)
+    assert ("values-normalized" in asked) is signs
+    images = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(36, 1))
+    asked = answered(images, lambda: images(torch.randn(2, 1, 5, 5)).square().mean(), modes_agree)
+    assert "values-normalized" not in asked

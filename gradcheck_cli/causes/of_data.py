@@ -6,6 +6,7 @@ from gradcheck_cli.features.circumstances import input_size
 from gradcheck_cli.features.profile import CONSTANT, DRIFTED, SORTED, depths, first, typical
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Role
+from gradcheck_cli.rules.answers import speaks_against
 from gradcheck_cli.rules.base import number
 
 
@@ -63,11 +64,13 @@ def degenerate_data(seen: Evidence) -> Support | None:
     bad = data.nonfinite_inputs + data.nonfinite_targets
     one_class = data.classes_seen == 1 and (seen.trace.loss.classes or 0) > 1
     constant = data.constant_features or 0.0
+    deaf = speaks_against(seen.trace, "labels-count")
     facts = (
         (bad > 0, f"the data holds {bad} values that are NaN or infinite"),
         (constant > CONSTANT, f"{number(100 * constant)} % of the input features never vary"),
         ((data.duplicate_inputs or 0) > 0.9, "samples repeat each other"),
         (one_class, "all targets belong to one class"),
+        (deaf is not None, deaf.said if deaf is not None else ""),
         (
             _drifts(seen),
             f"late inputs are {number(data.input_drift or 0.0)} times as large as the first",

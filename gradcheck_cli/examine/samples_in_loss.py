@@ -12,20 +12,26 @@ from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
+FEWEST = 5  # samples of a class
 CHANGE = 1e-3  # relative, of a sample's gradient: far above rounding, far below any real coupling
 
 
-@experiment("samples-in-loss", "Is the loss of a sample independent of the other samples?")
+@experiment(
+    "samples-in-loss",
+    "Is the loss of a sample independent of the other samples?",
+    labels_count="Does every class count in the loss?",
+)
 def samples_in_loss(scene: Scene) -> Iterator[Said]:
     """Change the output of half of the samples and see whether the others' gradients change.
 
     Procedure  the gradient of the user's loss at the outputs of one half, before and after the outputs of
                the other half are exchanged among themselves; then a constant is added to all samples'
-               score of one class, and to all classes of one sample.
+               score of one class, and to all classes of one sample. With one label for each sample: the
+               gradient of outputs of zero, by class.
     Answers    fine: nothing changes. Wrong: samples compete, and only a score that all samples share does
                not count: a softmax over the batch instead of the classes. Noted: samples are coupled in
                another way, as in contrastive losses, or the loss is a sum, so that its size grows with
-               the batch.
+               the batch. Wrong, too: no sample of a class has a gradient (ignore_index, a weight of 0).
     Costs      six evaluations of the loss.
     Sources    Bishop 2006, eq. 1.55: the likelihood of independent samples is a product over them.
     """
@@ -41,13 +47,11 @@ def samples_in_loss(scene: Scene) -> Iterator[Said]:
             raise NotApplicableError(
                 "a batch holds too few samples, or outputs are not counted by them"
             )
+        yield from _uncounted(subject)
         coupled = _coupling(subject, raw, output, batch, half)
         dim = class_dimension(output, target)
-        if (
-            coupled > CHANGE
-            and dim is not None
-            and _over_the_batch(subject, raw, output, batch, dim)
-        ):
+        asked = dim if coupled > CHANGE else None
+        if asked is not None and _over_the_batch(subject, raw, output, batch, asked):
             yield Said(
                 outcome=Outcome.WRONG,
                 said="a constant added to one class's score of every sample changes nothing, one added to all "
@@ -69,6 +73,33 @@ def samples_in_loss(scene: Scene) -> Iterator[Said]:
             yield Said(
                 outcome=Outcome.FINE, said="no sample's gradient depends on the others' outputs"
             )
+
+
+def _uncounted(subject: Subject) -> Iterator[Said]:
+    """Say which class has no gradient on any of its samples, whatever the outputs are."""
+    counted, of = set[int](), dict[int, int]()
+    for batch in subject.batches:
+        with torch.no_grad():
+            raw = subject.outputs(batch)
+        output, target = subject.main(raw).detach().float(), subject.targets(batch)
+        samples = {len(t) for t in subject.inputs(batch).values() if t.ndim}
+        if class_dimension(output, target) != 1 or output.ndim != 2 or samples != {len(output)}:
+            return  # positions of a sequence may be padding
+        heard = _gradient(subject, raw, torch.zeros_like(output), batch).any(1)
+        for label, hears in zip(target.flatten().tolist(), heard.tolist(), strict=True):
+            of[label] = of.get(label, 0) + 1
+            counted |= {label} if hears else set()
+    deaf = [k for k in of if k >= 0 and k not in counted and of[k] >= FEWEST]
+    if deaf and counted:
+        yield Said(
+            about="labels-count",
+            outcome=Outcome.WRONG,
+            said=f"none of the {of[deaf[0]]} samples of class {deaf[0]} counts in the loss: is it its ignore_index, or "
+            "is its weight 0? Padding of sequences is ignored so; here it is a class",
+            measured=float(len(deaf)),
+            limit=0.0,
+            unit="classes",
+        )
 
 
 def _coupling(subject: Subject, raw: Any, output: Tensor, batch: Any, half: int) -> float:

@@ -169,3 +169,22 @@ def test_batch_norms_over_two_samples_leave_their_signs(batch: int, signs: bool)
     images = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(36, 1))
     asked = answered(images, lambda: images(torch.randn(2, 1, 5, 5)).square().mean(), modes_agree)
     assert "values-normalized" not in asked
+
+
+@pytest.mark.parametrize("ignored", [2, -100])
+def test_a_class_that_the_loss_ignores(ignored: int) -> None:
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 4))
+    words = Decoder()
+
+    def loss() -> Tensor:
+        labels = torch.randint(4, (24,))
+        inputs = functional.one_hot(labels, 5) + 0.1 * torch.randn(24, 5)
+        return functional.cross_entropy(model(inputs), labels, ignore_index=ignored)
+
+    def padded() -> Tensor:
+        text = torch.randint(9, (16, 8))
+        scores = words(text[:, :-1]).transpose(1, 2)
+        return functional.cross_entropy(scores, text[:, 1:], ignore_index=0)
+
+    assert ("labels-count" in answered(model, loss, samples_in_loss)) is (ignored == 2)
+    assert "labels-count" not in answered(words, padded, samples_in_loss)

@@ -11,9 +11,10 @@ def main() -> None:
     from gradcheck_cli import shadowing
 
     shadowing.begin()
+    from gradcheck_cli.leaving import leave
     from gradcheck_cli.stopping import stoppable
 
-    raise SystemExit(stoppable(_run))
+    leave(stoppable(_run), waits=sys.argv[1:2] == ["run"])
 
 
 def _run() -> int:

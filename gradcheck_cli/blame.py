@@ -24,7 +24,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType, TracebackType
 
 from gradcheck_cli import shadowing
-from gradcheck_cli.errors import wording
+from gradcheck_cli.errors import THEIRS, wording
 from gradcheck_cli.here import below_here
 
 OURS = str(Path(__file__).resolve().parent) + os.sep
@@ -66,7 +66,7 @@ def blame(error: BaseException) -> Blame:
         return Blame(Fault.SYSTEM if isinstance(error, OSError) else Fault.OURS)
     last = mine[-1]
     where = f"{_shown(_file(last))}:{last.tb_lineno}"
-    if not _is_ours(_file(last)):
+    if not _is_ours(_file(last)) or isinstance(error, THEIRS[1:]):
         return Blame(Fault.THEIRS, where)
     if replaced := _replaced(error, frames[frames.index(last) :]):
         return Blame(Fault.REPLACED, replaced)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_cli.blame import Fault, blame
 from gradcheck_cli.declared import DEFAULTS
 from gradcheck_cli.errors import CannotDiagnoseError, UserCodeError
 from gradcheck_cli.examine import subject_of
@@ -174,6 +175,8 @@ def _observe(
     except Interrupted as stop:
         if isinstance(stop.cause, (KeyboardInterrupt, UserCodeError, HangingError)):
             return stop.trace, stop.cause
+        if blame(stop.cause).fault is Fault.THEIRS:  # a kind of exception that nothing foresees
+            return stop.trace, UserCodeError("a training step", stop.cause)
         raise stop.cause from None
     except HangingError as hanging:
         raise CannotDiagnoseError(str(hanging)) from None

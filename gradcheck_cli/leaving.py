@@ -5,11 +5,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep
 from typing import Any, NoReturn
 
 from gradcheck_cli.errors import ExitCode, HardExit, ReplacedError
 
 _real_exit = os._exit
+PATIENCE = 5.0  # seconds in which threads of the user's may end when all is said
 _REAL_PROGRAMS = os.execv, os.execve
 REPLACES = (
     b"gradcheck: your code replaces this process by another program, which can not be watched\n"
@@ -21,6 +23,30 @@ def end_at_once(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     _real_exit(code)
+
+
+def leave(code: int, *, waits: bool) -> NoReturn:
+    """End the process with its code, which nothing that is left of the user's code makes a 0.
+
+    Unless it `waits` for them, threads that do not end are waited for no longer than PATIENCE. Raises
+    SystemExit.
+    """
+    if _left() and not waits:
+        threading.Thread(target=_hurry, args=(code,), daemon=True).start()
+    os._exit = lambda status: _real_exit(status or code)
+    raise SystemExit(code)
+
+
+def _left() -> list[str]:
+    every = (t for t in threading.enumerate() if t is not threading.main_thread())
+    return [thread.name for thread in every if not thread.daemon]
+
+
+def _hurry(code: int) -> None:
+    sleep(PATIENCE)
+    if names := _left():
+        sys.stderr.write(f"{names[0]}, a thread of your code, does not end: not waited for\n")
+        end_at_once(code)
 
 
 @contextmanager

@@ -28,6 +28,8 @@ def trains_when_run(path: Path) -> int:
 
 
 def _first_training(path: Path, *, guarded: bool) -> int:
+    if not path.is_file():  # a pipe or a device may have no end
+        return 0
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):

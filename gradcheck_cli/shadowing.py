@@ -21,7 +21,9 @@ DRAWING = {"rich": True}
 # Where modules were looked for before the user's code could change it, and by whom.
 _found_at_start: list[str] = []
 _finders: list[Any] = []
-_at_start: set[str] = set()  # modules for which nobody's file can stand in, with or without us
+_at_start: dict[
+    str, ModuleType
+] = {}  # modules for which nobody's file can stand in, with or without us
 _folders: list[str] = []
 _contested: dict[str, bool] = {}  # the names of what lies in them; is it a package?
 _set_aside: dict[str, ModuleType] = {}  # ours, of names that the user's folders have too
@@ -78,7 +80,7 @@ def ours() -> Iterator[None]:
     sys.meta_path.extend(lost)
     theirs = _taken(_contested, _is_theirs if hosted else None)
     before = {*sys.modules}
-    sys.modules.update(_set_aside)
+    sys.modules.update({k: m for k, m in _at_start.items() if k not in sys.modules} | _set_aside)
     functions = _put_back()
     try:
         yield

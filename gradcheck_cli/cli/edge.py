@@ -81,8 +81,9 @@ def _unforeseen(error: BaseException) -> int:
     """Tell of an exception that nobody expected; whose fault it is decides how, and the exit code."""
     found = blame(error)
     said = wording(error)
-    if found.fault is Fault.THEIRS or isinstance(error, THEIRS[1:]):
-        _tell(UserCodeError("gradcheck could not go on, because your code raised", error))
+    if found.fault is Fault.THEIRS:
+        why = "" if isinstance(error, THEIRS[1:]) else ", because your code raised"
+        _tell(UserCodeError(f"gradcheck could not go on{why}", error))
         return ExitCode.CANNOT_DIAGNOSE
     if found.fault is Fault.REPLACED:
         _say("error", f"your code replaced {found.where}, which gradcheck needs: {said}")

@@ -1,5 +1,6 @@
 """Writing text so that a reader sees the old file or the new one, never half of one."""
 
+import errno
 import os
 import stat
 import tempfile
@@ -66,11 +67,25 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` by `content` at once; raises UsageError when the system refuses."""
     try:
         if is_device(path):
-            path.write_bytes(content)
+            _write_through(path, content)
         else:
             _replace(path, content)
     except OSError as error:
         raise UsageError(f"can not write {path}: {error.strerror or error}") from error
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """Write to a device or a pipe; a pipe that nobody reads is not waited for."""
+    is_pipe = path.exists() and stat.S_ISFIFO(path.stat().st_mode)
+    try:
+        handle = os.open(path, os.O_WRONLY | (os.O_NONBLOCK if is_pipe else 0))
+    except OSError as error:
+        if is_pipe and error.errno == errno.ENXIO:
+            raise UsageError(f"can not write {path}: nobody reads that pipe") from error
+        raise
+    os.set_blocking(handle, True)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
 
 
 def _replace(path: Path, content: bytes) -> None:

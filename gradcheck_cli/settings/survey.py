@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gradcheck_cli.errors import UsageError
+from gradcheck_cli.records.textfile import read_bytes
 from gradcheck_cli.scripts import looks_like_a_script
 
 MOST_FILES = 2_000
@@ -102,7 +104,7 @@ def _files(folder: Path) -> Iterator[Path]:
             for name in folders
             if not name.startswith(".")
             and name not in LEFT_OUT
-            and not (Path(root) / name / "pyvenv.cfg").exists()
+            and not os.path.exists(os.path.join(root, name, "pyvenv.cfg"))  # noqa: PTH110, PTH118 - may be closed to us
         )
         for name in sorted(names):
             path = Path(root, name)
@@ -114,11 +116,14 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _in_file(path: Path, relative: Path) -> list[Candidate]:
-    if path.stat().st_size > MOST_BYTES:
-        return []
     try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):  # not for this Python: nothing that could be loaded
+        tree = ast.parse(read_bytes(path, MOST_BYTES))
+    except (
+        SyntaxError,
+        ValueError,
+        OSError,
+        UsageError,
+    ):  # not for this Python: nothing that could be loaded
         return []
     penalty = len(relative.parts) - 1 + 4 * any(part in TESTS for part in relative.parts)
     penalty += 4 * relative.name.startswith(("test_", "conftest", "setup"))

@@ -90,7 +90,7 @@ def _load_file(reference: Reference) -> ModuleType:
         dotted = root.name if dotted == "__init__" else f"{root.name}.{dotted}"
         root = root.parent
     put_on_path(root)
-    if "." in dotted or path.stem == "__init__":
+    if root != path.parent or path.stem == "__init__":
         return _import_from_package(dotted, path)
     return _import_single_file(dotted, path)
 
@@ -175,6 +175,8 @@ def _run_import(run: Callable[[], ModuleType], label: str, dotted: str) -> Modul
 def _no_such_file(path: Path) -> str:
     if path.is_dir():
         return f"{path} is a folder; name a file in it, such as {path / 'model.py'}:build_model"
+    if path.exists():
+        return f"{path} is no regular file"
     folder = path.parent if path.parent.is_dir() else Path()
     near = nearest(path.name, [entry.name for entry in folder.glob("*.py")])
     if not path.parent.is_dir():

@@ -168,6 +168,23 @@ def test_a_selection_of_no_rule_is_2_before_anything_is_trained(
     assert done.stdout == ""
 
 
+LEFT = """
+import atexit, threading, time
+threading.Thread(target=time.sleep, args=(9999,)).start()
+atexit.register(os._exit, 0)
+"""
+
+
+def test_what_is_left_of_the_users_code_neither_holds_the_process_nor_makes_a_0_of_its_code(
+    tmp_path: Path,
+) -> None:
+    done = diagnosed(tmp_path, f"import os\n{LEFT}{model()}", "-q", "--lr", "1e4")
+    assert done.returncode == 1, done.stderr
+    assert "a thread of your code, does not end" in done.stderr
+    (tmp_path / "m.py").write_text(f"import os, atexit\natexit.register(os._exit, 0)\n{model()}")
+    assert python(tmp_path, *DIAGNOSE, "-q", "--lr", "1e4").returncode == 1
+
+
 SCRIPT = """
 import os, sys
 import torch

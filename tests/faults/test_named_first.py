@@ -55,6 +55,10 @@ def clipped():
 def sgd(model):
     return torch.optim.SGD(model.parameters(), lr=0.3)
 
+def sigmoids():
+    layers = [m for _ in range(8) for m in (nn.Linear(16, 16), nn.Sigmoid())]
+    return nn.Sequential(nn.Linear(8, 16), *layers, nn.Linear(16, 2))
+
 def far_too_fast(model):
     return torch.optim.SGD(model.parameters(), lr=1e4)
 
@@ -94,6 +98,28 @@ for step in range(60):
     loss.backward()
     optimizer.step()
 """
+WATCHED = """
+import torch
+from torch import nn
+import models
+from gradcheck_cli import watch
+from gradcheck_cli.records.yamlfile import write
+
+torch.manual_seed(0)
+net = models.sigmoids()
+optimizer = models.schedule_free(net)
+x, y = models.data().tensors
+with watch(net, optimizer, verify=True) as w:
+    for step in range(60):
+        optimizer.train()
+        at = torch.randint(0, 256, (32,))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x[at]), y[at]).backward()
+        optimizer.step()
+        optimizer.eval()
+write(w.verify(budget=20), "watch schedule-free.yaml")
+assert optimizer.mode is False
+"""
 QUICK = ("--no-verify", "--examine", "none", "--steps", "60", "-q")
 
 
@@ -105,6 +131,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
     folder = tmp_path_factory.mktemp("named")
     (folder / "models.py").write_text(MODELS)
     (folder / "train.py").write_text(SCRIPT)
+    (folder / "watched.py").write_text(WATCHED)
     (folder / "driver.py").write_text(DRIVER)
     asked = {
         "zeroed": ("zeroed", "sgd", "data"),
@@ -123,13 +150,19 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
     ]  # fmt: skip
     done = python(folder, "driver.py", json.dumps(commands))
     assert done.returncode == 0, done.stderr
+    words = ("fix", "models.py:sigmoids", "--data", "models.py:data", "--optimizer", "models.py:schedule_free",
+             "--loss", "cross_entropy", "--budget", "20", "-o", "yaml:fix schedule-free.yaml")  # fmt: skip
+    done = python(folder, "-m", "gradcheck_cli", *words)
+    assert done.returncode in {0, 1}, done.stderr
+    done = python(folder, "watched.py")
+    assert done.returncode == 0, done.stderr
     runs = ["zeroed", "zeroed later", "schedule-free"]
     for name in runs:
         model, optimizer, _ = asked[name]
         words = ("run", "-q", "-o", f"yaml:run {name}.yaml", "train.py", model, optimizer)
         done = python(folder, "-m", "gradcheck_cli", *words)
         assert "Traceback" not in done.stderr, done.stderr
-    names = [*asked, *(f"run {name}" for name in runs)]
+    names = [*asked, "fix schedule-free", "watch schedule-free", *(f"run {name}" for name in runs)]
     return {name: read(folder / f"{name}.yaml") for name in names}
 
 
@@ -156,6 +189,17 @@ def test_what_is_as_it_should_be_accuses_nobody(reports: dict[str, Report], name
     assert report.verdict is not Verdict.SICK, report.headline
     assert report.run.steps == 60
     assert not [f for f in report.findings if f.name == "hooked-gradient"]
+
+
+@pytest.mark.parametrize("verb", ["fix", "watch"])
+def test_fixes_are_tried_with_an_optimizer_that_has_modes(
+    reports: dict[str, Report], verb: str
+) -> None:
+    report = reports[f"{verb} schedule-free"]
+    assert report.run.steps >= 50
+    tried = [arm for fix in report.fixes for arm in fix.verification.arms]
+    assert tried
+    assert not [arm for arm in tried if "train mode" in str(arm)]
 
 
 def test_steps_that_are_far_too_large_lead_before_initialization(

@@ -123,6 +123,51 @@ def test_what_the_users_code_takes_out_of_the_way_of_imports_is_there_for_ours(
         assert (tmp_path / name / "r.html").exists()
 
 
+def test_an_exception_of_any_kind_leaves_the_report_of_the_steps_before(tmp_path: Path) -> None:
+    kinds = (
+        "import asyncio; raise asyncio.CancelledError",
+        "raise BaseExceptionGroup('', [SystemExit(0)])",
+    )
+    cases = {str(n): (source(later=kind), DIAGNOSE) for n, kind in enumerate(kinds)}
+    for name, one in all_told(tmp_path, cases).items():
+        assert one.code == 3, one
+        assert read(tmp_path / name / "r.yaml").run.steps == 20
+
+
+def test_an_end_in_an_experiment_costs_that_experiment(tmp_path: Path) -> None:
+    ends = source().replace(
+        "    def forward(", "    def eval(self):\n        os._exit(0)\n\n    def forward("
+    )
+    found = all_told(tmp_path, {"eval": (ends, DIAGNOSE.replace("none", "quick"))})
+    assert found["eval"].code == 0, found
+    assert read(tmp_path / "eval" / "r.yaml").run.steps == 24
+
+
+def test_what_is_no_regular_file_is_neither_waited_for_nor_read_without_end(tmp_path: Path) -> None:
+    import os
+
+    asked = []
+    for number, words in enumerate((
+        "diagnose p.py", "diagnose z.py", "run p.py", "init", f"diagnose m.py:Model {QUICK} -o yaml:p.py",
+        f"diagnose m.py:Model {QUICK} --save-trace p.py",
+    )):  # fmt: skip
+        folder = place(tmp_path / str(number))
+        os.mkfifo(folder / "p.py")
+        (folder / "z.py").symlink_to("/dev/zero")
+        asked.append((folder, words, {}))
+    for (_, words, _), one in zip(asked, told(asked), strict=True):
+        assert one.code == (0 if words == "init" else 2), (words, one)
+        assert "Traceback" not in one.err
+    assert "nobody reads that pipe" in one.err
+
+
+def test_a_file_with_dots_in_its_name_is_no_package(tmp_path: Path) -> None:
+    folder = place(tmp_path / "dots")
+    (folder / "m.py").rename(folder / "net.v1.2.py")
+    [one] = told([(folder, f"diagnose net.v1.2.py:Model {QUICK}", {})])
+    assert one.code == 0, one
+
+
 REPLACED = {  # what is replaced, and what is said of it where it can not be lived without
     "os.replace = None": "",
     "import json, tempfile, time; json.dumps = tempfile.mkstemp = time.strftime = None": "",

@@ -239,6 +239,22 @@ def test_an_optimizer_with_a_closure_has_readings_in_every_observed_step() -> No
     assert all(s.readings["0"].weight_grad is not None for s in steps)
 
 
+def test_a_step_that_calls_the_step_of_its_base_class_is_one() -> None:
+    class Own(torch.optim.SGD):
+        def step(self, closure=None):
+            return super().step(closure)
+
+    network = nn.Linear(4, 3)
+    torch.optim.SGD(network.parameters(), lr=0.1)  # from now on torch calls the hooks of both steps
+    optimizer = Own(network.parameters(), lr=0.1)
+    with watch(network, optimizer) as w:
+        for _ in range(5):
+            optimizer.zero_grad()
+            network(torch.randn(8, 4)).square().mean().backward()
+            optimizer.step()
+    assert w.steps == 5
+
+
 def test_two_optimizers_of_one_model_make_one_step() -> None:
     model = healthy()
     pair = [torch.optim.SGD(model[0].parameters(), 0.1), torch.optim.Adam(model[2].parameters())]

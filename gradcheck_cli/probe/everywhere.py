@@ -191,13 +191,15 @@ class Everywhere:
         elif self.fixed is None and not any(o is optimizer for o in self._optimizers):
             self._optimizers.append(optimizer)
 
-    def _after_update(self, optimizer: Optimizer, *_: Any) -> None:
-        if self._asleep or self.thread.is_other:
+    def _after_update(self, optimizer: Optimizer, *called: Any) -> None:
+        told = called and not any(
+            o is optimizer for o in self._updating
+        )  # by its base class's step
+        if told or self._asleep or self.thread.is_other:
             return
         self.seen.updates += 1
         self._updating = [o for o in self._updating if o is not optimizer]
-        session = self._session_of(optimizer)
-        if session is not None:
+        if (session := self._session_of(optimizer)) is not None:
             session.recorder.after_update(optimizer)
         self._hand_losses(session)
         ended = session is not None and session.after_update(optimizer)

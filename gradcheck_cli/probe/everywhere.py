@@ -192,9 +192,7 @@ class Everywhere:
             self._optimizers.append(optimizer)
 
     def _after_update(self, optimizer: Optimizer, *called: Any) -> None:
-        told = called and not any(
-            o is optimizer for o in self._updating
-        )  # by its base class's step
+        told = called and not any(o is optimizer for o in self._updating)  # by the base's step
         if told or self._asleep or self.thread.is_other:
             return
         self.seen.updates += 1

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from math import inf, isfinite
-from statistics import mean, median
+from statistics import median
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import evaluating, losses
-from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
+from gradcheck_cli.examine.passes_over import least_loss
+from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError
 from gradcheck_cli.examine.variants import scaled_rates
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
@@ -99,24 +99,17 @@ def _gone_on(scene: Scene, steps: int, rate: float) -> Curve:
     subject, looks, taken = scene.subject, list[float](), 0
     with subject.at("now"):
         scaled_rates(subject, rate)
-        looks.append(_look(subject))
+        looks.append(least_loss(subject))
         for batch in islice(subject.more(), steps):
             value = subject.step(batch)
             taken += 1
             if not isfinite(value):
                 return Curve([*looks, *[inf] * LAST], taken)
             if taken % max(steps // LOOKS, 1) == 0:
-                looks.append(_look(subject))
+                looks.append(least_loss(subject))
                 if scene.remaining <= 0:
                     break
     return Curve(looks, taken)
-
-
-def _look(subject: Subject) -> float:
-    found = [mean(losses(subject))]
-    with evaluating(subject.model):
-        found.append(mean(losses(subject)))
-    return min((x for x in found if isfinite(x)), default=inf)
 
 
 def _lost(curve: Curve, reference: Reference) -> float:

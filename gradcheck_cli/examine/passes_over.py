@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from math import sqrt
+from math import inf, isfinite, sqrt
 from statistics import mean, stdev
 from typing import Any
 
@@ -107,6 +107,15 @@ def losses(subject: Subject) -> list[float]:
     """Return the loss of each fixed batch, in the modes that the model is in."""
     with torch.no_grad():
         return [float(subject.total(batch)) for batch in subject.batches]
+
+
+def least_loss(subject: Subject, of: Callable[[], float] | None = None) -> float:
+    """Return the mean loss of the fixed batches, or what `of` measures, in the mode that does better."""
+    measure = of or (lambda: mean(losses(subject)))
+    found = [measure()]
+    with evaluating(subject.model):
+        found.append(measure())
+    return min((x for x in found if isfinite(x)), default=inf)
 
 
 def paired(better: list[float], than: list[float]) -> tuple[float, float]:

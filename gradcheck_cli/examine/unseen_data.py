@@ -12,8 +12,8 @@ from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import best_constant
 from gradcheck_cli.examine.longer import Extended
-from gradcheck_cli.examine.passes_over import evaluating, losses
-from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
+from gradcheck_cli.examine.passes_over import evaluating, least_loss, losses
+from gradcheck_cli.examine.subject import NotApplicableError, Only
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -53,7 +53,7 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
             if not isfinite(subject.step(batch)):
                 break
             if taken % max(steps // LOOKS, 1) == 0:
-                looks.append(_look(only))
+                looks.append(least_loss(only))
                 if scene.remaining < left:
                     break
         learned, _ = reference.share(losses(subject))
@@ -103,10 +103,3 @@ def _level(only: Any, reference: Reference) -> float:
         if reference.constant.value is not None:
             raise
         return reference.level
-
-
-def _look(subject: Subject) -> float:
-    found = [mean(losses(subject))]
-    with evaluating(subject.model):
-        found.append(mean(losses(subject)))
-    return min(found)

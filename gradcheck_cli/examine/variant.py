@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from math import inf, isfinite
 from statistics import mean, median
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.constants import repriced
-from gradcheck_cli.examine.passes_over import evaluating, losses
+from gradcheck_cli.examine.passes_over import evaluating, least_loss, losses
 from gradcheck_cli.examine.subject import Subject
 
 Loss = Callable[[Any], Tensor]
@@ -92,20 +93,12 @@ def share_of(
             if not isfinite(subject.step(batch, loss)):
                 return float("-inf")
             if left % APART == 0 and left < LOOKS * APART:
-                looks.append(_end(subject, measured))
+                looks.append(least_loss(subject, partial(_mean_loss, subject, measured)))
         with evaluating(subject.model):
             level = _level(subject, variant, reference)
     scale = level if variant.refitted else reference.scale
     end = median(looks) if looks else inf
     return (level - end) / (scale or 1.0) if isfinite(end) else float("-inf")
-
-
-def _end(subject: Subject, loss: Loss | None) -> float:
-    """Return the loss of the fixed batches, in the mode that does better."""
-    found = [_mean_loss(subject, loss)]
-    with evaluating(subject.model):
-        found.append(_mean_loss(subject, loss))
-    return min((x for x in found if isfinite(x)), default=inf)
 
 
 def _level(subject: Subject, variant: Variant, reference: Reference) -> float:

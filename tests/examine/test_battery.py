@@ -306,17 +306,29 @@ def test_a_mask_that_is_turned_round(padding: str, expected: Outcome) -> None:
     assert found["padding-counts"].outcome is expected
 
 
-@pytest.mark.parametrize(("momentum", "expected"), [(0.0, Outcome.WRONG), (0.1, Outcome.FINE)])
-def test_statistics_that_are_never_updated(momentum: float, expected: Outcome) -> None:
+@pytest.mark.parametrize(
+    ("momentum", "size", "offset", "expected"),
+    [
+        (0.0, 20.0, 100.0, Outcome.WRONG),
+        (0.0, 1.0, 0.0, Outcome.WRONG),  # evaluation beats a constant, and is far from the best
+        (0.1, 20.0, 100.0, Outcome.FINE),
+        (0.01, 1.0, 0.0, Outcome.FINE),
+        (1.0, 1.0, 0.0, Outcome.FINE),  # the last batch is as good as all of them
+    ],
+)
+def test_statistics_that_are_never_updated(
+    momentum: float, size: float, offset: float, expected: Outcome
+) -> None:
     x, y = blobs()
 
     def model() -> nn.Module:
-        return nn.Sequential(
-            nn.Linear(6, 16), nn.BatchNorm1d(16, momentum=momentum), nn.ReLU(), nn.Linear(16, 4)
-        )
+        first, second = (nn.BatchNorm1d(16, momentum=momentum) for _ in range(2))
+        layers = (nn.Linear(6, 16), first, nn.ReLU(), nn.Linear(16, 16), second, nn.ReLU())
+        return nn.Sequential(*layers, nn.Linear(16, 4))
 
-    found = asked(modes_agree, model=model, data=(20 * x + 100, y), steps=25)
-    assert found["modes-agree"].outcome is expected
+    data = (size * x + offset, y)
+    found = asked(modes_agree, model=model, data=data, steps=60)["modes-agree"]
+    assert (found.outcome is Outcome.WRONG) is (expected is Outcome.WRONG)
 
 
 def test_columns_of_different_size_are_noted_and_standardizing_them_is_tried() -> None:

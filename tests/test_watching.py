@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
 import gradcheck_cli
@@ -362,3 +364,41 @@ def test_public_names_are_imported_on_first_use_and_torch_with_them() -> None:
     assert all(getattr(gradcheck_cli, name) is not None for name in gradcheck_cli.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         gradcheck_cli.nothing  # noqa: B018
+
+
+def packed(*, watched: bool) -> tuple[int, list[float]]:
+    """Train with masks, gates and a loss by hand; return what was saved for backward passes, and the losses."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.SiLU(), nn.Linear(8, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    saved, losses = 0, []
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal saved
+        saved += 1
+        return tensor
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        hidden = model[1](model[0](x)) * (x[:, :1] > 0)
+        return model[2](hidden * hidden.detach().sigmoid())
+
+    with ExitStack() as stack:
+        if watched:
+            stack.enter_context(watch(model, optimizer, verify=True))
+        for _ in range(3):
+            x, y = torch.randn(8, 6), torch.randint(3, (8,))
+            optimizer.zero_grad()
+            with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+                output = checkpoint(forward, x, use_reentrant=False)
+                loss = -(output.log_softmax(1) * nn.functional.one_hot(y, 3)).sum(1).mean()
+                loss = loss + 0.1 * (output - x[:, :3]).abs().mean()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    return saved, losses
+
+
+def test_watching_saves_nothing_for_backward_passes_so_that_checkpoints_find_what_they_expect() -> (
+    None
+):
+    assert packed(watched=True) == packed(watched=False)

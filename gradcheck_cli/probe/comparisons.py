@@ -130,7 +130,7 @@ class Comparisons:
 
 def _is_blank(given: list[torch.Tensor], result: torch.Tensor) -> bool:
     """Is nothing left of what carries a gradient, and was there something?"""
-    source = next((t for t in given if t.requires_grad), None)
+    source = next((t.detach() for t in given if t.requires_grad), None)
     if source is None or source.numel() < 2 or unreadable(result) is not None:
         return False
     if not bool(source.isfinite().all()):  # as after an update by no number: 0 times it is none

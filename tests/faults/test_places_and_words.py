@@ -1,12 +1,12 @@
-"""Odd places, links and words, in every command they can meet: forked processes of their own."""
+"""Odd places, links and words, in every command they can meet, as processes of their own."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from gradcheck_cli.records.yamlfile import read, write
 from tests.support.a_report import sick
-from tests.support.forked import Told, told
 from tests.support.processes import python
 
 pytestmark = pytest.mark.heavy  # it starts many processes
@@ -67,6 +67,21 @@ def place(folder: Path, text: str | None = None) -> Path:
     (folder / "m.py").write_text(source() if text is None else text)
     write(sick(), folder / "was.yaml")
     return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+def told(folders: list[tuple[Path, str, dict[str, str]]]) -> list[Told]:
+    """Run `gradcheck WORDS` in each folder, and return the exit codes and what was said."""
+    done = [python(f, "-m", "gradcheck_cli", *words.split(), **env) for f, words, env in folders]
+    return [Told(one.returncode, one.stdout, one.stderr) for one in done]
 
 
 def all_told(folder: Path, cases: dict[str, tuple[str, str]]) -> dict[str, Told]:

@@ -96,6 +96,9 @@ def become(request: dict) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     random.seed()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # also where tests run in the background
     unbuffered = sys.stdout.write_through
     for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         errors = "backslashreplace" if number == 2 else "strict"

@@ -78,7 +78,8 @@ def examined(trace: Trace, cause: str, support: Support | None) -> Support | Non
         return replace(support, score=support.score * UNCONFIRMED)
     if support.basis is not Basis.SIGNS:
         return support
-    if cause in FALLBACKS and trace.answer("longer") is not None:
+    asked = trace.answer("longer") is not None or any(a.unfinished for a in trace.examination)
+    if cause in FALLBACKS and asked:
         return _fallback(trace, cause, support)
     refuted = [trace.answer(name) for name, about in TRIED.items() if about == cause]
     if any(a is not None for a in refuted):
@@ -92,7 +93,10 @@ def _fallback(trace: Trace, cause: str, support: Support) -> Support:
     if cause.startswith("init") and heart is not None and heart.outcome is Outcome.WRONG:
         return replace(support, reasons=(*support.reasons, heart.said))
     cured = any(supporting(trace, about) for about in TRIED.values())
-    if cause == "labels-without-signal" and heart is not None and not cured:
+    tried = (
+        trace.answer("rate-lower") is not None
+    )  # the first of the rates; some are too high for more
+    if cause == "labels-without-signal" and heart is not None and tried and not cured:
         if heart.outcome is Outcome.FINE:
             return replace(support, reasons=(*support.reasons, heart.said))
         return replace(support, score=support.score * GUESS / 2)

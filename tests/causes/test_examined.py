@@ -1,0 +1,36 @@
+"""What is named where nothing else is known counts for less, unless what was tried speaks for it."""
+
+import pytest
+
+from gradcheck_cli.causes.base import Support
+from gradcheck_cli.causes.examined import examined
+from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.trace import Trace
+
+
+def answer(name: str, outcome: Outcome = Outcome.FINE, *, unfinished: bool = False) -> Answer:
+    return Answer(name=name, question="?", outcome=outcome, said=name, unfinished=unfinished)
+
+
+PLATEAU = answer("longer", Outcome.WRONG)
+RATES = (answer("rate-lower"), answer("rate-higher"))
+HEART = answer("by-heart")
+
+
+@pytest.mark.parametrize(
+    ("answers", "counts"),
+    [
+        ((), True),  # nobody asked
+        ((PLATEAU, *RATES, HEART), True),
+        ((PLATEAU, HEART), False),  # no time was left for the rates
+        ((answer("longer", Outcome.SKIPPED, unfinished=True),), False),
+        ((PLATEAU, *RATES, answer("by-heart", Outcome.WRONG)), False),
+        ((PLATEAU, RATES[0], HEART), True),  # the rate is too high for ten times it
+    ],
+)
+def test_labels_are_charged_when_the_rates_were_tried(
+    answers: tuple[Answer, ...], counts: bool
+) -> None:
+    found = examined(Trace(examination=answers), "labels-without-signal", Support(0.75, ("loss",)))
+    assert found is not None
+    assert (found.score >= 0.75) is counts

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.settings.located import Located, read_toml, read_yaml
-from gradcheck_cli.settings.problems import ConfigError, Position, Problem, shown
+from gradcheck_cli.settings.problems import refused, shown
 
 YAML_NAMES = ("gradcheck.yaml", "gradcheck.yml")
 TOML_NAME = "pyproject.toml"
@@ -61,7 +61,7 @@ def _read_named(path: Path) -> Located:
         return read_yaml(path)
     located = read_toml(path)
     if located is None:
-        raise ConfigError([Problem(path, Position(1), "has no [tool.gradcheck]")])
+        raise refused(path, "has no [tool.gradcheck]")
     return located
 
 
@@ -73,5 +73,5 @@ def _in_folder(folder: Path) -> Located | None:
     if len(found) > 1:
         others = " and ".join(str(located.file) for located in found[1:])
         message = f"there is also {others}; keep one of them, they are not merged"
-        raise ConfigError([Problem(found[0].file, Position(1), message)])
+        raise refused(found[0].file, message)
     return found[0] if found else None

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from gradcheck_cli.records.textfile import read_bytes
-from gradcheck_cli.settings.problems import ConfigError, Position, Problem
+from gradcheck_cli.settings.problems import ConfigError, Position, Problem, refused
 
 MOST_BYTES = 2**20
 MOST_VALUES = 50_000  # aliases can make a small file very large
@@ -58,11 +58,9 @@ def read_text(file: Path) -> str:
     try:
         return read_bytes(file, MOST_BYTES).decode("utf-8-sig")
     except OSError as cause:
-        raise ConfigError(
-            [Problem(file, Position(1), f"cannot be read: {cause.strerror}")]
-        ) from None
+        raise refused(file, f"cannot be read: {cause.strerror}") from None
     except UnicodeDecodeError as cause:
-        raise ConfigError([Problem(file, Position(1), f"is not UTF-8: {cause.reason}")]) from None
+        raise refused(file, f"is not UTF-8: {cause.reason}") from None
 
 
 def read_yaml(file: Path) -> Located:
@@ -76,18 +74,16 @@ def read_yaml(file: Path) -> Located:
     except yaml.MarkedYAMLError as cause:
         mark = cause.problem_mark or cause.context_mark
         position = Position(mark.line + 1, mark.column + 1) if mark else Position(1)
-        raise ConfigError([Problem(file, position, f"not YAML: {cause.problem}")]) from None
+        raise refused(file, f"not YAML: {cause.problem}", position) from None
     except yaml.YAMLError as cause:
         message = " ".join(str(cause).split())
-        raise ConfigError([Problem(file, Position(1), f"not YAML: {message}")]) from None
+        raise refused(file, f"not YAML: {message}") from None
     except RecursionError:
-        raise ConfigError([Problem(file, Position(1), "nested far too deeply")]) from None
+        raise refused(file, "nested far too deeply") from None
     except (ValueError, OverflowError) as cause:  # `"\UFFFFFFFF"` is no character
-        raise ConfigError([Problem(file, Position(1), f"not YAML: {cause}")]) from None
+        raise refused(file, f"not YAML: {cause}") from None
     if not isinstance(content, dict):
-        raise ConfigError(
-            [Problem(file, Position(1), "a config is a mapping: `model: file.py:Net`")]
-        )
+        raise refused(file, "a config is a mapping: `model: file.py:Net`")
     located.content = content
     return located
 
@@ -102,9 +98,7 @@ class _Reader:
     def value(self, node: yaml.Node, place: Place) -> Any:
         self.left -= 1
         if self.left < 0:
-            raise ConfigError(
-                [Problem(self.located.file, Position(1), "holds far too many values")]
-            )
+            raise refused(self.located.file, "holds far too many values")
         self.located.values.setdefault(place, _position(node))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
@@ -162,17 +156,17 @@ def read_toml(file: Path) -> Located | None:
         found = re.search(r"line (\d+), column (\d+)", str(cause))
         position = Position(int(found[1]), int(found[2])) if found else Position(1)
         message = re.sub(r" \(at .*\)$", "", str(cause))
-        raise ConfigError([Problem(file, position, f"not TOML: {message}")]) from None
+        raise refused(file, f"not TOML: {message}", position) from None
     except RecursionError:
-        raise ConfigError([Problem(file, Position(1), "nested far too deeply")]) from None
+        raise refused(file, "nested far too deeply") from None
     except ValueError as cause:  # a number with too many digits
-        raise ConfigError([Problem(file, Position(1), f"not TOML: {cause}")]) from None
+        raise refused(file, f"not TOML: {cause}") from None
     tools = parsed.get("tool")
     content = tools.get("gradcheck") if isinstance(tools, dict) else None
     if content is None:
         return None
     if not isinstance(content, dict):
-        raise ConfigError([Problem(file, Position(1), "[tool.gradcheck] is a table")])
+        raise refused(file, "[tool.gradcheck] is a table")
     located = Located(file, content)
     for place, key, value in _toml_positions(text):
         if place[:2] == ("tool", "gradcheck"):

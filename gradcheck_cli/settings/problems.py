@@ -37,6 +37,11 @@ class ConfigError(UsageError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+def refused(file: Path, message: str, position: Position = Position(1)) -> ConfigError:
+    """Return the error of a file with one mistake."""
+    return ConfigError([Problem(file, position, message)])
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ` (did you mean ...?)`, or nothing when no known name is close."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

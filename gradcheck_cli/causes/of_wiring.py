@@ -10,6 +10,7 @@ from gradcheck_cli.features.mismatch import beyond_chances
 from gradcheck_cli.features.profile import begun, first_logits, typical, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer
+from gradcheck_cli.rules.answers import speaks_against
 from gradcheck_cli.rules.base import counted, number
 
 ROUNDING = 1e-6  # of their size: weights that differ by less were filled with one value
@@ -226,8 +227,9 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     before, kind = seen.trace.loss.activation_before, seen.trace.loss.kind
     if kind == "cross_entropy" and before in {"softmax", "gumbel_softmax"}:
         return None
-    if before is None and beyond_chances(seen.trace):
-        return None  # the targets are at fault, and not the output
+    alike = speaks_against(seen.trace, "outputs-differ") is not None
+    if before is None and (alike or beyond_chances(seen.trace)):
+        return None  # wiring or targets are at fault, and not what the output goes through
     last = [
         x
         for x in seen.trace.layers

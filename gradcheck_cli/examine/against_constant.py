@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from math import inf, isfinite
 from statistics import mean
 
@@ -11,13 +12,14 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant
 from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, evaluating, losses, paired
-from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
 
 ALIKE = 2.0  # at the start they differ by the batches and by chance
+MOST = 16  # outputs that are compared with each other
 MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
 
 
@@ -60,6 +62,7 @@ class Reference:
     "against-constant",
     "Does the model do better than the best constant prediction?",
     first_loss="Does the model begin near the loss of a constant prediction?",
+    outputs_differ="Does each output say something of its own?",
 )
 def against_constant(scene: Scene) -> Iterator[Said]:
     """Compare the loss of the same batches with that of the best constant output.
@@ -68,7 +71,8 @@ def against_constant(scene: Scene) -> Iterator[Said]:
                all positions of a sequence of classes), with what else the loss holds, such as penalties,
                as it is now; where the loss is not made of one output (two views of a sample, for instance) it
                is the constant of the comparisons that were observed. The model is measured on the same batches
-               in training and in evaluation mode.
+               in training and in evaluation mode. Of a few outputs with targets of their own: are two always
+               the same number?
     Answers    fine: at least 12 % below the constant, beyond three standard errors over batches. Wrong:
                not below it. Noted: between the two.
     Costs      four passes over the fixed batches, and some hundred evaluations of the loss alone.
@@ -82,6 +86,7 @@ def against_constant(scene: Scene) -> Iterator[Said]:
     noisy = in_training is not Outcome.FINE
     scene.known["drowned"] = noisy and dropped(scene.subject) > MOST_DROPPED
     yield found
+    yield from _alike(scene.subject)
     first, level = mean(reference.start), reference.level
     if level > 0 and isfinite(first) and first > MUCH * level:
         yield Said(
@@ -93,6 +98,27 @@ def against_constant(scene: Scene) -> Iterator[Said]:
             limit=MUCH,
             unit="times",
         )
+
+
+def _alike(subject: Subject) -> Iterator[Said]:
+    """Say which outputs are the same number for every sample, though their targets differ."""
+    batch = subject.batches[0]
+    with subject.at("now"), evaluating(subject.model), torch.no_grad():
+        output, target = subject.main(subject.outputs(batch)).detach(), subject.targets(batch)
+    told = isinstance(target, torch.Tensor) and target.shape == output.shape
+    if not told or output.ndim != 2 or not 2 <= output.shape[1] <= MOST or len(output) < MOST // 2:
+        return
+    for first, second in combinations(range(output.shape[1]), 2):
+        column = output[:, first]
+        same = torch.equal(column, output[:, second]) and bool(column.std() > 0)
+        if same and not torch.equal(target[:, first], target[:, second]):
+            yield Said(
+                about="outputs-differ",
+                outcome=Outcome.WRONG,
+                said=f"outputs {first} and {second} are the same number for every sample, though their targets "
+                "differ: does one layer give both, as in `[layer] * n`?",
+            )
+            return
 
 
 def measured(scene: Scene) -> Reference:

@@ -188,3 +188,34 @@ def test_a_class_that_the_loss_ignores(ignored: int) -> None:
 
     assert ("labels-count" in answered(model, loss, samples_in_loss)) is (ignored == 2)
     assert "labels-count" not in answered(words, padded, samples_in_loss)
+
+
+class Heads(nn.Module):
+    """A head for each target, or one for all."""
+
+    def __init__(self, *, one: bool) -> None:
+        super().__init__()
+        self.body = nn.Linear(6, 16)
+        self.heads = nn.ModuleList(
+            [nn.Linear(16, 1)] * 3 if one else [nn.Linear(16, 1) for _ in range(3)]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return three numbers for each sample."""
+        body = torch.relu(self.body(x))
+        return torch.cat([head(body) for head in self.heads], dim=1)
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_a_list_that_holds_one_head_several_times(one: bool) -> None:
+    model = Heads(one=one)
+
+    def loss() -> Tensor:
+        x = torch.randn(32, 6)
+        return functional.mse_loss(model(x), torch.stack([x[:, 0], -x[:, 1], x[:, 2]], dim=1))
+
+    report = reported(model, loss)
+    said = {a.name for a in report.examination}
+    assert ("outputs-differ" in said) is one
+    assert [f.name for f in report.findings] == (["mismatched-loss"] if one else [])
+    assert not report.causes

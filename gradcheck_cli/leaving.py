@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from gradcheck_cli.errors import ExitCode, HardExit, ReplacedError
 
 _real_exit = os._exit
+_decided: list[int] = []  # the code of the process, once it is known
 PATIENCE = 5.0  # seconds in which threads of the user's may end when all is said
 _REAL_PROGRAMS = os.execv, os.execve
 REPLACES = (
@@ -33,6 +34,7 @@ def leave(code: int, *, waits: bool) -> NoReturn:
     """
     if _left() and not waits:
         threading.Thread(target=_hurry, args=(code,), daemon=True).start()
+    _decided.append(code)
     os._exit = lambda status: _real_exit(status or code)
     raise SystemExit(code)
 
@@ -61,6 +63,8 @@ def exits_heard(*, replaceable: bool = True) -> Iterator[None]:
     def leave(status: int) -> NoReturn:
         if os.getpid() != here:
             _real_exit(status)
+        if _decided:  # an exit handler that was registered while this stood for `os._exit`
+            _real_exit(status or _decided[0])
         if threading.current_thread() is threading.main_thread():
             raise HardExit(status)
         sys.stderr.write(

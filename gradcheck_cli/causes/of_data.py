@@ -82,7 +82,7 @@ def degenerate_data(seen: Evidence) -> Support | None:
 
 def _drifts(seen: Evidence) -> bool:
     drift = seen.trace.data.input_drift
-    moved = drift is not None and not 1 / DRIFTED <= drift <= DRIFTED
+    moved = drift is not None and not 1 / DRIFTED <= drift <= DRIFTED**2
     return moved and not seen.trace.loss.surrogate
 
 

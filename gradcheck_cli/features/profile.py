@@ -146,7 +146,7 @@ def whole_signal(trace: Trace, steps: Sequence[Step] | None = None) -> float | N
 
 
 SORTED = 0.5  # of the classes that a batch would hold at random: with fewer, classes come in rows
-DRIFTED = 10.0  # times larger or smaller than at first: more than what augmentation does to inputs
+DRIFTED = 10.0  # times smaller than at first: more than what augmentation does to inputs
 CONSTANT = 0.999  # share of input features that never vary, above which the data holds nothing
 DECAYED = 0.7  # of the weight norms: where less is left of them, weight decay takes them away
 

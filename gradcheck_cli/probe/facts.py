@@ -59,6 +59,8 @@ class DataWatch:
         norm = float(torch.linalg.vector_norm(flat, dtype=torch.float64))
         if isfinite(norm):  # so all of them are; to ask each and to pick some costs far more
             self._take(flat, norm)
+            if not first.requires_grad:  # an input that is optimized may grow
+                self.sizes.append(norm / flat.numel() ** 0.5)
             self._features(*flat.aminmax(dim=0), flat)
             return
         finite = flat.isfinite()
@@ -74,7 +76,6 @@ class DataWatch:
         self.total += float(good.sum(dtype=torch.float64))
         self.square += norm**2
         if good.numel():
-            self.sizes.append(norm / good.numel() ** 0.5)
             self.peak = max(self.peak, float(good.abs().max()))
 
     def _features(self, low: torch.Tensor, high: torch.Tensor, rows: torch.Tensor) -> None:

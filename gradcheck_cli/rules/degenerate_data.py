@@ -33,8 +33,8 @@ def degenerate_data(
               number of classes among the targets, those in a batch against a batch drawn at random, the size of
               late batches against the first ones, and the largest input relative to 1.
     Reports   shares above `constant` or `duplicates`; a single class; one that the loss ignores; fewer than `sorted_below` of the classes
-              in batches, one class after the other; inputs that become `drift` times larger or smaller; inputs
-              above `peak` (a note).
+              in batches, one class after the other; inputs that become `drift` times smaller, or its square times larger;
+              inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.
     Severity  error; warning for a class that is ignored, and for sorted ones while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
     Not for   batches of fewer than four samples. Drifting inputs of policies, which choose what they see.
@@ -71,15 +71,16 @@ def degenerate_data(
 
 
 def _drifted(ratio: float, limit: float) -> Iterator[Hit]:
-    smaller = ratio < 1
-    if (ratio if not smaller else 1 / ratio if ratio else limit + 1) > limit:
-        yield _hit(
-            f"Inputs of late steps are {number(ratio)} times as large as those of the first: "
-            "are samples changed in place, again in each pass over the data? Copy them first.",
-            "size of late inputs, of the first ones",
-            ratio,
-            1 / limit if smaller else limit,
-        )
+    """Yield a hit for inputs that shrink; to grow they need more: what is explored spreads out by itself."""
+    if 1 / limit <= ratio <= limit**2:
+        return
+    yield _hit(
+        f"Inputs of late steps are {number(ratio)} times as large as those of the first: "
+        "are samples changed in place, again in each pass over the data? Copy them first.",
+        "size of late inputs, of the first ones",
+        ratio,
+        1 / limit if ratio < 1 else limit**2,
+    )
 
 
 def _hit(

@@ -67,8 +67,12 @@ def test_says_so_when_batches_are_tiny(size: int | None) -> None:
     assert "four samples" in skipped(gc701, trace).reason
 
 
-@pytest.mark.parametrize(("drift", "count"), [(11.0, 1), (9.0, 0), (0.11, 0), (0.09, 1), (0.0, 1)])
-def test_inputs_that_shrink_or_grow_tenfold_are_changed_in_place(drift: float, count: int) -> None:
+@pytest.mark.parametrize(
+    ("drift", "count"), [(101.0, 1), (99.0, 0), (0.11, 0), (0.09, 1), (0.0, 1)]
+)
+def test_inputs_that_shrink_tenfold_or_grow_hundredfold_are_changed_in_place(
+    drift: float, count: int
+) -> None:
     answer = found(gc701, fed("learning", input_drift=drift))
     assert [f.severity for f in answer] == [Severity.ERROR] * count
 

@@ -75,7 +75,7 @@ def rows_of(batches: Sequence[Batch], inputs: Sequence[str]) -> Rows:
     if not all(sizes) or not set(inputs) <= set(along):
         raise NotApplicableError("samples of recorded steps cannot be told apart")
     if any(not first[n].is_floating_point() for n in tensors if n not in along):
-        raise NotApplicableError("samples of recorded steps point to each other")
+        raise NotApplicableError("a recorded tensor holds indices and no row for each sample")
     if sum(b[n].nbytes for b in batches for n in along) > MOST:
         raise NotApplicableError("the recorded samples are too large to be put together")
     seen: dict[tuple[bytes, ...], int] = {}

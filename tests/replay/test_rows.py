@@ -45,7 +45,7 @@ def test_samples_that_come_again_are_one_and_some_are_left_out() -> None:
 
 def test_what_has_no_rows_is_refused() -> None:
     edges = [{**b, "edges": torch.zeros(2, 9, dtype=torch.long)} for b in batches()]
-    with pytest.raises(NotApplicableError, match="point to each other"):
+    with pytest.raises(NotApplicableError, match="holds indices"):
         rows_of(edges, ("x",))
     with pytest.raises(NotApplicableError, match="cannot be told apart"):
         rows_of([{"x": torch.tensor(1.0)}], ("x",))

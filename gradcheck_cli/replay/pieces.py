@@ -90,8 +90,10 @@ class Piece:
                 made = made | event.writes
                 meeting += [event] if event.data else []
         meeting.sort(key=lambda e: not _is_loss(e))
-        found = [data for event in meeting for data in event.data]
+        found = [data for event in meeting for data in event.data if data.tensor.ndim]  # no count
         found.sort(key=lambda data: data.tensor.numel() == 1)
+        if not found and not self.inseparable:  # as log-probabilities of what was chosen
+            self.inseparable = "behind the model nothing compares its output with data"
         return found[0] if found else next((g for name, g in self._called() if _means(name)), None)
 
     def _called(self) -> Iterator[tuple[str, Given]]:

@@ -240,3 +240,30 @@ def test_gradients_that_the_loop_turns_round_are_turned_round_in_experiments(
     assert found.outcome is expected
     assert found.supports == (("gradient-ascent",) if turned else ())
     assert torch.equal(state, torch.get_rng_state())
+
+
+class Choosing(nn.Module):
+    """Returns log-probabilities of the labels, as the models of some trainers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(6, 3)
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return self.inner(inputs).log_softmax(1).gather(1, labels[:, None])
+
+
+def test_a_number_by_which_a_loss_is_divided_is_no_target() -> None:
+    torch.manual_seed(0)
+    model = Choosing()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder() as recorder:
+        for _ in range(6):
+            inputs = torch.randn(8, 6)
+            optimizer.zero_grad()
+            chosen = model(inputs, (inputs[:, 0] > 0).long())
+            (-chosen.sum() / torch.tensor(8.0)).backward()
+            optimizer.step()
+    subject = subject_of_steps(Replay(recorder.recording, model))
+    with subject.at("now"), pytest.raises(NotApplicableError, match="nothing compares"):
+        subject.loss(torch.full((8, 1), 100.0), subject.batches[0])

@@ -1,7 +1,7 @@
 """Does the plateau end when the run goes on?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from statistics import mean
 
@@ -19,6 +19,9 @@ SMALL, MORE = 200_000, 15
 LOOKS = 10  # at the fixed batches on the way
 LITTLE = 0.02  # of the scale of the loss: a fall below it in half of the extension is none
 SHARE = 0.4  # of the time that is left
+ENOUGH = (
+    50  # steps observed: three times as many more tell, also of a run that was observed for longer
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ def longer(scene: Scene) -> Iterator[Said]:
     Procedure  plain steps on further batches at the present learning rate; the extension ends as soon as
                the model is clearly better than the best constant.
     Answers    fine: it is. Noted: it still falls, by more than its noise and 2 % in the second half of the
-               extension. Wrong: it is no better than a constant and stands still.
+               extension. Wrong: it is no better than a constant and stands still, for three times the
+               observed steps or 150; where the time ends before, that is noted.
     Costs      at most three (fifteen) times the observed steps, without observing.
     Sources    plateaus end (Saxe et al. 2014, arXiv:1312.6120): a stall has to last.
     """
@@ -72,7 +76,11 @@ def longer(scene: Scene) -> Iterator[Said]:
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
         yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {taken} steps later")
         return
+    least = TIMES * min(scene.trace.taken, ENOUGH)
     said = _said(reference, curve, constant, taken)
+    if said.outcome is Outcome.WRONG and taken < least:
+        words = f"{said.said}; there was no time for {least}"
+        said = replace(said, outcome=Outcome.NOTED, said=words, unfinished=True)
     share, _ = reference.share(curve[-1], constant)
     scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE)
     yield said

@@ -15,7 +15,7 @@ def settled(trace: Trace, found: str) -> str:
     later, now = trace.answer("longer"), trace.answer("against-constant")
     if found in {"diverging", "unrated"}:
         return found
-    if later is not None:
+    if later is not None and not later.unfinished:
         return _LATER[later.outcome]
     learned = now is not None and now.outcome is Outcome.FINE
     return "learning" if learned and found in {"slow", "stalled"} else found

@@ -61,5 +61,8 @@ def _gradcheck(words: list[str]) -> int:
     """Run another command in this process; findings are what a demo is for, so they are no failure."""
     from gradcheck_cli.cli.app import app
 
-    code = app(args=words, prog_name="gradcheck", standalone_mode=False)
+    try:
+        code = app(args=words, prog_name="gradcheck", standalone_mode=False)
+    except SystemExit as ended:  # how a command ends
+        code = ended.code
     return ExitCode.OK if code in {None, ExitCode.OK, ExitCode.FINDINGS} else int(code)

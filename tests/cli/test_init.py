@@ -169,7 +169,7 @@ def test_neither_command_imports_torch(write: Write) -> None:
         module = "init" if "init" in call else "config"
         code = (
             f"import sys, typer\nfrom gradcheck_cli.cli.{module} import *\n"
-            f"try:\n    {call}\nexcept typer.Exit:\n    pass\nsys.exit('torch' in sys.modules)\n"
+            f"try:\n    {call}\nexcept SystemExit:\n    pass\nsys.exit('torch' in sys.modules)\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", code], check=False, env={"PYTHONPATH": str(ROOT)}

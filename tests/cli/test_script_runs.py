@@ -114,7 +114,9 @@ def test_diagnose_hands_a_script_on_with_its_arguments(
 
     monkeypatch.setattr("gradcheck_cli.cli.script_runs.diagnose", noted)
     words = ["diagnose", "train.py", "--steps", "7", "--no-verify", "--", "--lr", "2"]
-    assert app(args=words, standalone_mode=False) == 1
+    with pytest.raises(SystemExit) as ended:
+        app(args=words, standalone_mode=False)
+    assert ended.value.code == 1
     assert seen == [(Script("train.py", ("--lr", "2")), 7, False, None)]
 
 

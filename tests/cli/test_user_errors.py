@@ -3,7 +3,6 @@
 import linecache
 
 import pytest
-import typer
 
 from gradcheck_cli.blame import OURS
 from gradcheck_cli.cli.edge import command
@@ -28,9 +27,9 @@ def code_of(error: BaseException) -> int:
     def fails() -> int:
         raise error
 
-    with pytest.raises(typer.Exit) as done:
+    with pytest.raises(SystemExit) as done:
         fails()
-    return done.value.exit_code
+    return done.value.code
 
 
 def test_only_the_users_frames_are_shown() -> None:

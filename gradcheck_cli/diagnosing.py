@@ -175,7 +175,8 @@ def _observe(
     except Interrupted as stop:
         if isinstance(stop.cause, (KeyboardInterrupt, UserCodeError, HangingError)):
             return stop.trace, stop.cause
-        if blame(stop.cause).fault is Fault.THEIRS:  # a kind of exception that nothing foresees
+        foreseen = isinstance(stop.cause, Exception)  # asyncio's and its kin are not
+        if not foreseen and blame(stop.cause).fault is Fault.THEIRS:
             return stop.trace, UserCodeError("a training step", stop.cause)
         raise stop.cause from None
     except HangingError as hanging:

@@ -1,5 +1,6 @@
 """How functional calls inside a forward are exchanged in memory: torch.sigmoid(x), x.detach()."""
 
+import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +23,12 @@ SKIPPED = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 _PLAYED: list[tuple[Path, int]] = []  # where the call that is played again was made
 
 
-@cache
 def _resolved(file: str) -> Path:
+    return _without_links(os.path.abspath(file))  # noqa: PTH100 - the folder may change; links are what takes time
+
+
+@cache
+def _without_links(file: str) -> Path:
     return Path(file).resolve()
 
 

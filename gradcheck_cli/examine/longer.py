@@ -63,18 +63,17 @@ def longer(scene: Scene) -> Iterator[Said]:
             if not isfinite(subject.step(batch)):
                 break
             taken += 1
-            if taken % max(number_of // LOOKS, 1) == 0:
+            late = taken >= number_of or scene.remaining < left
+            if late or taken % max(number_of // LOOKS, 1) == 0:
                 curve.append(_best(scene))
                 constant = repriced(subject, reference.constant)
-                if (
-                    judged(reference, curve[-1], constant).outcome is Outcome.FINE
-                    or scene.remaining < left
-                ):
+                if late or judged(reference, curve[-1], constant).outcome is Outcome.FINE:
                     break
-            if taken >= number_of:
-                break
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
-        yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {taken} steps later")
+        yield Said(
+            outcome=Outcome.WRONG,
+            said=f"the loss is NaN or Inf {_later(taken)}",
+        )
         return
     least = TIMES * min(scene.trace.taken, ENOUGH)
     said = _said(reference, curve, constant, taken)
@@ -84,6 +83,10 @@ def longer(scene: Scene) -> Iterator[Said]:
     share, _ = reference.share(curve[-1], constant)
     scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE)
     yield said
+
+
+def _later(taken: int) -> str:
+    return "1 step later" if taken == 1 else f"{taken} steps later"
 
 
 def _best(scene: Scene) -> list[float]:
@@ -104,7 +107,7 @@ def _said(
     words = "below" if share > 0 else "above"
     return Said(
         outcome=found,
-        said=f"{taken} steps later the loss of the same batches is {number(mean(curve[-1]))}, "
+        said=f"{_later(taken)} the loss of the same batches is {number(mean(curve[-1]))}, "
         f"{number(abs(100 * share))} % {words} the best constant"
         + (", and it falls" if falling and found is not Outcome.FINE else ""),
         measured=100 * share,

@@ -346,7 +346,11 @@ def test_a_plateau_that_ends_and_one_that_does_not(monkeypatch: pytest.MonkeyPat
     shuffled = (x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(3))])
     assert outcome(longer, optimizer=sgd(1e-5), data=shuffled, steps=20) is Outcome.WRONG
     monkeypatch.setattr("gradcheck_cli.examine.longer.SHARE", 0.0)  # of the time: it is cut short
-    assert outcome(longer, optimizer=sgd(1e-5), data=shuffled, steps=20) is Outcome.NOTED
+    short = asked(longer, optimizer=sgd(1e-5), data=shuffled, steps=40)["longer"]
+    assert (short.outcome, short.unfinished) == (Outcome.NOTED, True)
+    assert short.said.startswith(
+        "1 step later"
+    )  # it looks when the time ends, not when it has gone far enough
 
 
 def test_a_rate_that_is_too_low_and_one_that_is_right() -> None:

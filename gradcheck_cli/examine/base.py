@@ -15,7 +15,7 @@ from gradcheck_cli.examine.budget import Budget
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import Progress, progress
 from gradcheck_cli.records.examination import Answer, Outcome
-from gradcheck_cli.records.trace import CHOICES, OWN_CHOICES, Trace
+from gradcheck_cli.records.trace import CHOICES, MOVING_TARGETS, OWN_CHOICES, Trace
 
 FINISHING = 0.1  # of the budget, in which an experiment that has begun may still be read
 
@@ -72,12 +72,12 @@ class Scene:
             raise NotApplicableError("the loss rewards mistakes: that it falls says nothing")
 
     def require_right_outputs(self) -> None:
-        """Raise NotApplicableError of a policy: the choices it made tell nothing of those it would make now.
+        """Raise NotApplicableError where no outputs are right: of a policy, or with targets that move.
 
-        Choices that it was not seen to make may as well be labels; with nothing else in the loss they are.
+        Choices that a policy was not seen to make may as well be labels; with nothing else in the loss they are.
         """
         why = self.trace.loss.surrogate
-        if why == OWN_CHOICES or (why == CHOICES and self._is_weighed):
+        if why in {OWN_CHOICES, MOVING_TARGETS} or (why == CHOICES and self._is_weighed):
             raise NotApplicableError(f"the size of the loss tells nothing: {why}")
 
     @property

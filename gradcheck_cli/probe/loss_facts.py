@@ -12,7 +12,13 @@ from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.policies import Directions
 from gradcheck_cli.probe.teachers import Teachers
 from gradcheck_cli.probe.terms import NEVER_NEGATIVE, Measured, Terms
-from gradcheck_cli.records.trace import CHOICES, OVER_THE_BATCH, OWN_CHOICES, LossFacts
+from gradcheck_cli.records.trace import (
+    CHOICES,
+    MOVING_TARGETS,
+    OVER_THE_BATCH,
+    OWN_CHOICES,
+    LossFacts,
+)
 
 ParametersOf = Callable[[Iterable[int | str]], Iterable[torch.Tensor]]
 _LARGE = 1_000_000  # outputs of this size are compared with a constant in the first looks only
@@ -124,7 +130,7 @@ class LossWatch:
         if self._repelling > self._looked / 5:
             return "it pushes outputs away from what they are compared with"
         if self._moving:
-            return "its targets are computed by a network that changes during the training"
+            return MOVING_TARGETS
         return ""
 
     def settle(self, loss: float, loss_scale: float) -> float | None:

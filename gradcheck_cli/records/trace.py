@@ -32,6 +32,7 @@ class Role(StrEnum):
 
 CHOICES = "log-probabilities of choices times numbers from outside"
 OWN_CHOICES = "log-probabilities of the model's own choices times numbers from outside"
+MOVING_TARGETS = "its targets are computed by a network that changes during the training"
 OVER_THE_BATCH = "log_softmax over the batch"  # what an output went through, on the wrong axis
 
 

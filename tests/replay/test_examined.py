@@ -57,6 +57,29 @@ def verified(
     return report
 
 
+def test_actions_beside_targets_that_move_are_no_labels() -> None:
+    torch.manual_seed(0)
+    states, following = torch.randn(2, 512, 6)
+    actions, rewards = torch.randint(2, (512,)), torch.rand(512)
+    values, target = network(1, nn.ReLU), network(1, nn.ReLU)
+    optimizer = torch.optim.Adam(values.parameters(), lr=3e-3)
+    with watch(values, optimizer, verify=True, policy=Policy(examine="full")) as seen:
+        for step, rows in enumerate(torch.arange(512).split(16)):
+            if step % 8 == 0:
+                target.load_state_dict(values.state_dict())
+            with torch.no_grad():
+                wanted = rewards[rows] + 0.9 * target(following[rows]).max(1).values
+            chosen = values(states[rows]).gather(1, actions[rows, None]).squeeze(1)
+            optimizer.zero_grad()
+            F.mse_loss(chosen, wanted).backward()
+            optimizer.step()
+    report = seen.verify(budget=0.5)
+    answers = {answer.name: answer for answer in report.examination}
+    assert answers["loss-prefers-right"].outcome is Outcome.SKIPPED
+    assert "network that changes" in answers["loss-prefers-right"].reason
+    assert report.verdict is Verdict.HEALTHY
+
+
 def test_a_flipped_loss_in_a_loop_of_ones_own_is_found_by_experiment() -> None:
     report = verified(sign=-1.0)
     assert report.findings[0].name == "wrong-direction"

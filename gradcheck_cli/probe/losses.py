@@ -63,6 +63,8 @@ class LossCall:
     def _arrives(
         self, read: "Callable[[LossCall, torch.Tensor], None]", gradient: torch.Tensor
     ) -> None:
+        if unreadable(gradient) is not None:
+            return
         nothing = gradient.numel() > 1 and not bool((gradient.isfinite() & (gradient != 0)).any())
         self.unused = nothing and (self.unused or not self.arrived)
         self.arrived = True

@@ -116,7 +116,7 @@ class OutputWatch:
     @unheard
     def _time(self, path: str, axis: int, gradient: torch.Tensor) -> None:
         length = gradient.shape[axis]
-        if length < EARLIEST or not self.watching or gradient.numel() == 0:
+        if length < EARLIEST or not self.watching or gradient.numel() == 0 or unreadable(gradient):
             return
         moved = gradient.detach().movedim(axis, 0)
         quarter = length // 4

@@ -45,7 +45,8 @@ def unreadable(tensor: torch.Tensor) -> str | None:
         return "its shape is not known before its first call (lazy)"
     if tensor.is_meta:
         return "it is on the meta device and has no numbers"
-    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # noqa: SLF001 - no public twin
+    functorch = torch._C._functorch  # noqa: SLF001 - no public twin
+    if functorch.is_functorch_wrapped_tensor(tensor) or functorch.is_legacy_batchedtensor(tensor):
         return "it runs inside a torch.func transform (vmap, grad)"
     if tensor.is_nested or tensor.is_quantized or tensor.is_mkldnn:
         return "nested, quantized and mkldnn tensors are not read"

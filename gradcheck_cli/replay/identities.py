@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Placeholder
 
 
@@ -57,8 +58,8 @@ class Identities:
     def _own(self, owned: Owned) -> None:
         tensor = owned.tensor
         self.owned[id(tensor)] = owned
-        if _has_memory(tensor):
-            self.storages[tensor.untyped_storage().data_ptr()] = owned
+        if (memory := _memory_of(tensor)) is not None:
+            self.storages[memory] = owned
 
     def is_followed(self, tensor: Tensor) -> bool:
         """Is it a parameter, a buffer, or made by something recorded?"""
@@ -69,7 +70,7 @@ class Identities:
             return True
         if not tensor.is_leaf and tensor.requires_grad:
             return True  # made by something that was not seen: to be found out
-        return _has_memory(tensor) and tensor.untyped_storage().data_ptr() in self.storages
+        return _memory_of(tensor) in self.storages
 
     def is_new_weight(self, tensor: Tensor) -> bool:
         """Is it trained, though nothing recorded has used it yet?"""
@@ -80,7 +81,7 @@ class Identities:
         """Does it lie in the memory of a parameter or buffer, or of its gradient?"""
         if id(tensor) in self.owned:
             return True
-        return _has_memory(tensor) and tensor.untyped_storage().data_ptr() in self.storages
+        return _memory_of(tensor) in self.storages
 
     def slot_of(self, tensor: Tensor) -> int | None:
         """Return the slot of a tensor that was made by something recorded."""
@@ -105,11 +106,10 @@ class Identities:
             return self.owned[id(tensor)]
         if tensor.requires_grad and not tensor.is_leaf:
             return self._kept(tensor)
-        if _has_memory(tensor) and tensor.numel():
-            owner = self.storages.get(tensor.untyped_storage().data_ptr())
-            if owner is not None:
-                offset = int(tensor.storage_offset())
-                return Alias(owner, tuple(tensor.size()), tuple(tensor.stride()), offset)
+        memory = _memory_of(tensor) if tensor.numel() else None
+        if memory is not None and (owner := self.storages.get(memory)) is not None:
+            offset = int(tensor.storage_offset())
+            return Alias(owner, tuple(tensor.size()), tuple(tensor.stride()), offset)
         return self._given(tensor, written=written)
 
     def _given(self, tensor: Tensor, *, written: bool) -> Given:
@@ -149,11 +149,15 @@ class Identities:
         return {slot for reference, slot in self.made.values() if reference() is not None}
 
 
-def _has_memory(tensor: Tensor) -> bool:
+def _memory_of(tensor: Tensor) -> int | None:
+    """Return the address of its memory; None where it has none of its own, as tensors of transforms."""
     plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout is torch.strided
-    return plain and not isinstance(
-        tensor, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer
-    )
+    if not plain or is_lazy(tensor):
+        return None
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except RuntimeError:  # so says torch of the zeros it does not hold
+        return None
 
 
 def _lasts(holder: Any) -> bool:

@@ -8,6 +8,8 @@ from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.probe.listening import join_lowest, leave, leave_later
 
+TRANSFORMED = "a step goes through torch.func (grad, vmap), whose tensors cannot be followed"
+
 
 class Noting(TorchFunctionMode):
     """Hands every function to `hears`, below the modes of the user, unless it rests.

@@ -14,7 +14,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradcheck_cli.probe.hooking import in_backward, is_traced
+from gradcheck_cli.probe.hooking import in_backward, is_traced, transformed
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.patches import optimizers_seen
 from gradcheck_cli.probe.watched_calls import calls_seen, custom_functions_seen, methods_seen
@@ -31,7 +31,7 @@ from gradcheck_cli.replay.functions import (
 )
 from gradcheck_cli.replay.keeping import LEVELS, Keeper, Unknown
 from gradcheck_cli.replay.leaving import WAYS, Leaving
-from gradcheck_cli.replay.noting import Noting
+from gradcheck_cli.replay.noting import TRANSFORMED, Noting
 from gradcheck_cli.replay.recording import Recording, site_text
 from gradcheck_cli.replay.updates import Updates
 from gradcheck_cli.replay.values import leaves
@@ -111,14 +111,14 @@ class Recorder:
 
     @property
     def is_listening(self) -> bool:
-        """Is this the training's own thread, outside of everything that is one event as a whole?"""
-        return (
-            self._active
-            and not self.noting.inside
-            and threading.get_ident() == self._thread
-            and not in_backward()
-            and not is_traced()
-        )
+        """Is this the training's own thread, outside of everything that is one event as a whole?
+
+        The tensors of torch.func have no memory that could be followed: there the recording ends.
+        """
+        own = self._active and not self.noting.inside and threading.get_ident() == self._thread
+        if own and transformed():
+            self.end(TRANSFORMED)
+        return own and not (self.is_over or in_backward() or is_traced())
 
     def called(
         self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any
@@ -155,7 +155,7 @@ class Recorder:
             and self._active
             and self.noting.inside
             and threading.get_ident() == self._thread
-            and not (in_backward() or is_traced() or is_transparent(module))
+            and not (in_backward() or is_traced() or transformed() or is_transparent(module))
         ):
             self.keeper.know_module(module)
 

@@ -124,3 +124,26 @@ def test_a_long_evaluation_before_the_first_step_is_forgotten_again() -> None:
     assert len(seen.recording.units) == 3
     assert not seen.recording.notes
     assert seen.recording.nbytes <= 3 * 32_000
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "torch.func.grad(lambda w: (x[:2] @ w).sum())(torch.ones(6))",
+        "torch.func.vmap(lambda row: 2 * row)(x[:4])",
+        "torch.autograd.functional.jacobian(lambda v: net(v).sum(0), x[:2], vectorize=True)",
+        "torch._efficientzerotensor((3,)) + 1",
+    ],
+)
+def test_tensors_without_memory_beside_a_training_are_let_be(tmp_path: Path, beside: str) -> None:
+    report = reported(tmp_path, end=beside)
+    assert (report.run.stopped, report.run.steps) == ("", 40)
+    script = (tmp_path / "script.py").read_text()
+    (tmp_path / "within.py").write_text(
+        script.replace("    opt.step()", f"    opt.step()\n    {beside}")
+    )
+    plan = Plan(program=find_script(str(tmp_path / "within.py")), policy=Policy(examine="quick"))
+    with ExitStack() as aftermath:
+        within = run(plan, aftermath).report
+    assert within is not None
+    assert (within.run.stopped, within.verdict) == ("", report.verdict)

@@ -137,7 +137,7 @@ def test_a_long_evaluation_before_the_first_step_is_forgotten_again() -> None:
 )
 def test_tensors_without_memory_beside_a_training_are_let_be(tmp_path: Path, beside: str) -> None:
     report = reported(tmp_path, end=beside)
-    assert (report.run.stopped, report.run.steps) == ("", 40)
+    assert report.run.stopped == ""
     script = (tmp_path / "script.py").read_text()
     (tmp_path / "within.py").write_text(
         script.replace("    opt.step()", f"    opt.step()\n    {beside}")

@@ -111,10 +111,7 @@ class Recorder:
 
     @property
     def is_listening(self) -> bool:
-        """Is this the training's own thread, outside of everything that is one event as a whole?
-
-        The tensors of torch.func have no memory that could be followed: there the recording ends.
-        """
+        """Is this the training's own thread, outside of what is one event? In torch.func recording ends."""
         own = self._active and not self.noting.inside and threading.get_ident() == self._thread
         if own and transformed():
             self.end(TRANSFORMED)

@@ -21,9 +21,8 @@ DRAWING = {"rich": True}
 # Where modules were looked for before the user's code could change it, and by whom.
 _found_at_start: list[str] = []
 _finders: list[Any] = []
-_at_start: dict[
-    str, ModuleType
-] = {}  # modules for which nobody's file can stand in, with or without us
+# Modules for which nobody's file can stand in, with or without us.
+_at_start: dict[str, ModuleType] = {}
 _folders: list[str] = []
 _contested: dict[str, bool] = {}  # the names of what lies in them; is it a package?
 _set_aside: dict[str, ModuleType] = {}  # ours, of names that the user's folders have too

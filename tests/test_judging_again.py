@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from torch import nn
 from typer.testing import CliRunner
 
@@ -64,7 +64,7 @@ def test_the_report_of_a_saved_trace_is_that_of_the_run(
     assert replace(bare(made.report), next_steps=again.next_steps) == again
 
 
-@settings(calmly, max_examples=20)
+@calmly
 @given(any_trace())
 def test_any_trace_is_read_back_as_it_was(trace: Trace) -> None:
     text = tracefile.dumped([Recording(trace=trace)])

@@ -93,9 +93,7 @@ def _fallback(trace: Trace, cause: str, support: Support) -> Support:
     if cause.startswith("init") and heart is not None and heart.outcome is Outcome.WRONG:
         return replace(support, reasons=(*support.reasons, heart.said))
     cured = any(supporting(trace, about) for about in TRIED.values())
-    tried = (
-        trace.answer("rate-lower") is not None
-    )  # the first of the rates; some are too high for more
+    tried = trace.answer("rate-lower") is not None  # some rates are too high for a larger one
     if cause == "labels-without-signal" and heart is not None and tried and not cured:
         if heart.outcome is Outcome.FINE:
             return replace(support, reasons=(*support.reasons, heart.said))

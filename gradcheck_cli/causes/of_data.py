@@ -3,7 +3,7 @@
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, INPUTS
 from gradcheck_cli.features.circumstances import input_size
-from gradcheck_cli.features.profile import CONSTANT, DRIFTED, SORTED, depths, first, typical
+from gradcheck_cli.features.profile import CONSTANT, SORTED, depths, drifts, first, typical
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.answers import speaks_against
@@ -72,18 +72,12 @@ def degenerate_data(seen: Evidence) -> Support | None:
         (one_class, "all targets belong to one class"),
         (deaf is not None, deaf.said if deaf is not None else ""),
         (
-            _drifts(seen),
+            drifts(seen.trace),
             f"late inputs are {number(data.input_drift or 0.0)} times as large as the first",
         ),
     )
     said = next((sentence for holds, sentence in facts if holds), None)
     return fact(said) if said and seen.findings else None
-
-
-def _drifts(seen: Evidence) -> bool:
-    drift = seen.trace.data.input_drift
-    moved = drift is not None and not 1 / DRIFTED <= drift <= DRIFTED**2
-    return moved and not seen.trace.loss.surrogate
 
 
 @cause("unshuffled-data", "degenerate-data stalled-loss update-too-large")

@@ -20,6 +20,7 @@ from gradcheck_cli.rules.base import number
 
 ALIKE = 2.0  # at the start they differ by the batches and by chance
 MOST = 16  # outputs that are compared with each other
+FEWEST = 8  # samples that tell whether they differ
 MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
 
 
@@ -84,7 +85,7 @@ def against_constant(scene: Scene) -> Iterator[Said]:
     found = judged(reference, reference.best)
     in_training = judged(reference, reference.training).outcome
     noisy = in_training is not Outcome.FINE
-    scene.known["drowned"] = noisy and dropped(scene.subject) > MOST_DROPPED
+    scene.known["hidden_by_dropout"] = noisy and dropped(scene.subject) > MOST_DROPPED
     yield found
     yield from _alike(scene.subject)
     first, level = mean(reference.start), reference.level
@@ -106,7 +107,7 @@ def _alike(subject: Subject) -> Iterator[Said]:
     with subject.at("now"), evaluating(subject.model), torch.no_grad():
         output, target = subject.main(subject.outputs(batch)).detach(), subject.targets(batch)
     told = isinstance(target, torch.Tensor) and target.shape == output.shape
-    if not told or output.ndim != 2 or not 2 <= output.shape[1] <= MOST or len(output) < MOST // 2:
+    if not told or output.ndim != 2 or not 2 <= output.shape[1] <= MOST or len(output) < FEWEST:
         return
     for first, second in combinations(range(output.shape[1]), 2):
         column = output[:, first]

@@ -61,9 +61,9 @@ class Scene:
         return next((a for a in self.answers if a.name == name), None)
 
     @property
-    def drowned(self) -> bool:
-        """Does the model drop so much that hardly anybody means it, and is it no better than a constant while it does?"""
-        return bool(self.known.get("drowned"))
+    def hidden_by_dropout(self) -> bool:
+        """Is the model no better than a constant while it drops more than half of a layer?"""
+        return bool(self.known.get("hidden_by_dropout"))
 
     def require_sense(self) -> None:
         """Raise NotApplicableError where a smaller loss is known to be no better model."""

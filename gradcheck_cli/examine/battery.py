@@ -84,7 +84,7 @@ def doubtful(scene: Scene) -> bool:
     """Was it open whether the training learns, after the observed steps?"""
     against = scene.answer("against-constant")
     if against is not None and against.outcome is not Outcome.SKIPPED:
-        return against.outcome is not Outcome.FINE or scene.drowned
+        return against.outcome is not Outcome.FINE or scene.hidden_by_dropout
     return not scene.progress.fine
 
 

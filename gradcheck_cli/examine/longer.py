@@ -19,9 +19,8 @@ SMALL, MORE = 200_000, 15
 LOOKS = 10  # at the fixed batches on the way
 LITTLE = 0.02  # of the scale of the loss: a fall below it in half of the extension is none
 SHARE = 0.4  # of the time that is left
-ENOUGH = (
-    50  # steps observed: three times as many more tell, also of a run that was observed for longer
-)
+# Steps observed: three times as many more tell, also of a run that was observed for longer.
+ENOUGH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +69,7 @@ def longer(scene: Scene) -> Iterator[Said]:
                 if late or judged(reference, curve[-1], constant).outcome is Outcome.FINE:
                     break
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
-        yield Said(
-            outcome=Outcome.WRONG,
-            said=f"the loss is NaN or Inf {_later(taken)}",
-        )
+        yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {_later(taken)}")
         return
     least = TIMES * min(scene.trace.taken, ENOUGH)
     said = _said(reference, curve, constant, taken)

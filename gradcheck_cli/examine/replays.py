@@ -65,7 +65,7 @@ def replays(scene: Scene) -> Iterator[Said]:
     extended: Extended | None = scene.known.get("extended")
     learns = extended is not None and extended.learns
     soon = extended is not None and learns and extended.steps < SOON * scene.trace.taken
-    if soon and not scene.drowned:
+    if soon and not scene.hidden_by_dropout:
         raise NotApplicableError("the run learns when it goes on")
     batches = list(islice(scene.subject.more(), STEPS))
     scene.afford(len(batches))

@@ -94,8 +94,8 @@ def _uncounted(subject: Subject) -> Iterator[Said]:
         yield Said(
             about="labels-count",
             outcome=Outcome.WRONG,
-            said=f"none of the {of[deaf[0]]} samples of class {deaf[0]} counts in the loss: is it its ignore_index, or "
-            "is its weight 0? Padding of sequences is ignored so; here it is a class",
+            said=f"none of the {of[deaf[0]]} samples of class {deaf[0]} counts in the loss: is it the ignore_index, or "
+            "is its weight 0? To ignore padding is usual; this is a class of samples",
             measured=float(len(deaf)),
             limit=0.0,
             unit="classes",

@@ -151,6 +151,13 @@ CONSTANT = 0.999  # share of input features that never vary, above which the dat
 DECAYED = 0.7  # of the weight norms: where less is left of them, weight decay takes them away
 
 
+def drifts(trace: Trace, limit: float = DRIFTED) -> bool:
+    """Do late inputs shrink, or grow by the square of that: what is explored spreads out by itself?"""
+    ratio = trace.data.input_drift
+    moved = ratio is not None and not 1 / limit <= ratio <= limit**2
+    return moved and not trace.loss.surrogate
+
+
 @once_per_trace
 def weights_left(trace: Trace) -> float:
     """Return what is left of the weight norms under a weight decay (median over layers), 1 without one."""

@@ -145,7 +145,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
     "nothing-loaded": Mend(
         summary="Load the state under the names that the model uses.",
         code="found = model.load_state_dict(state, strict=False)\nassert not found.missing_keys, found",
-        cannot="which names belong together stands in no measurement",
+        cannot="no measurement tells which names belong together",
     ),
     "loss-rewrapped": Mend(
         summary="Call backward() on the loss itself.",

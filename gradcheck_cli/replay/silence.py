@@ -7,6 +7,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from threading import get_ident
 from typing import Any
 
+from gradcheck_cli.probe.patches import replaced
+
 
 class _Deaf:
     """A stream that drops what this thread writes, and hands on the rest."""
@@ -25,15 +27,15 @@ class _Deaf:
 @contextmanager
 def silent() -> Iterator[None]:
     """Inside, nothing that this thread prints, warns of or logs is seen."""
-    handle, thread = logging.Logger.handle, get_ident()
+    thread = get_ident()
 
-    def passed_by(logger: logging.Logger, record: logging.LogRecord) -> None:
-        if get_ident() != thread:
-            handle(logger, record)
+    def others_only(handle: Any) -> Any:
+        def handled(logger: logging.Logger, record: logging.LogRecord) -> None:
+            if get_ident() != thread:
+                handle(logger, record)
 
-    logging.Logger.handle = passed_by  # type: ignore[assignment, method-assign]
-    try:
-        with redirect_stdout(_Deaf(sys.stdout)), redirect_stderr(_Deaf(sys.stderr)):
-            yield
-    finally:
-        logging.Logger.handle = handle  # type: ignore[method-assign]
+        return handled
+
+    logged = replaced(logging.Logger, "handle", others_only)
+    with logged, redirect_stdout(_Deaf(sys.stdout)), redirect_stderr(_Deaf(sys.stderr)):
+        yield

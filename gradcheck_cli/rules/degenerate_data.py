@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.profile import CONSTANT, DRIFTED, SORTED
+from gradcheck_cli.features.profile import CONSTANT, DRIFTED, SORTED, drifts
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
@@ -63,21 +63,18 @@ def degenerate_data(
             Severity.WARNING if fine else Severity.ERROR,
         )
         yield _hit(f"{said}and they come one after the other.", what, spread, sorted_below, grave)
-    if data.input_drift is not None and not trace.loss.surrogate:
-        yield from _drifted(data.input_drift, drift)
+    if data.input_drift is not None and drifts(trace, drift):
+        yield _drifted(data.input_drift, drift)
     if data.input_peak is not None and data.input_peak > peak:
         said = f"Inputs reach {number(data.input_peak)}: layers expect values around 1."
         yield _hit(said, "largest input", data.input_peak, peak, Severity.NOTE)
 
 
-def _drifted(ratio: float, limit: float) -> Iterator[Hit]:
-    """Yield a hit for inputs that shrink; to grow they need more: what is explored spreads out by itself."""
-    if 1 / limit <= ratio <= limit**2:
-        return
-    yield _hit(
+def _drifted(ratio: float, limit: float) -> Hit:
+    return _hit(
         f"Inputs of late steps are {number(ratio)} times as large as those of the first: "
         "are samples changed in place, again in each pass over the data? Copy them first.",
-        "size of late inputs, of the first ones",
+        "size of late inputs relative to the first",
         ratio,
         1 / limit if ratio < 1 else limit**2,
     )

@@ -3,6 +3,7 @@
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
@@ -24,6 +25,7 @@ from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.replay.examined import subject_of_steps
+from gradcheck_cli.replay.outside import put_back
 from gradcheck_cli.replay.played import UNTRIED, Played, one_model, repeated
 from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.rules.engine import Judgment, judge
@@ -156,14 +158,15 @@ def conclusion_of(
     if not sessions:
         raise CannotDiagnoseError("nothing was measured")
     trainings = []
-    for session in sessions:
-        trace = session.trace()
-        trace = amend(session, trace) if amend is not None else trace
-        seen = observed(session, trace, about, played)
-        if played is not None and policy.examine != "none":
-            seen = questioned(seen, played)
-        trainings.append(seen)
-    return conclude_all(trainings, policy, on_stage)
+    with nullcontext() if played is None else put_back():
+        for session in sessions:
+            trace = session.trace()
+            trace = amend(session, trace) if amend is not None else trace
+            seen = observed(session, trace, about, played)
+            if played is not None and policy.examine != "none":
+                seen = questioned(seen, played)
+            trainings.append(seen)
+        return conclude_all(trainings, policy, on_stage)
 
 
 def assumptions_of(watcher: Everywhere, sessions: Sequence[Session]) -> Iterator[str]:

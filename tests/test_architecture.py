@@ -73,7 +73,7 @@ MOST_LINES_OF_A_FOLDER = {
     "records": 2080,
     "remedies": 5400,
     "renderers": 2800,
-    "replay": 3550,
+    "replay": 3675,
     "rerun": 1500,
     "rules": 3740,
     "settings": 1330,

@@ -1,6 +1,9 @@
-"""What is played again says nothing: the user's modules have printed, warned and logged it once already."""
+"""What is played again says and writes nothing: the user's modules have done so once already."""
 
+import builtins
+import io
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -26,7 +29,7 @@ class _Deaf:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Inside, nothing that this thread prints, warns of or logs is seen."""
+    """Inside, nothing that this thread prints, warns of, logs or writes to a file it opens is seen."""
     thread = get_ident()
 
     def others_only(handle: Any) -> Any:
@@ -36,6 +39,21 @@ def silent() -> Iterator[None]:
 
         return handled
 
+    def leading_nowhere(opens: Any) -> Any:
+        def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+            if get_ident() == thread and mode[:1] in {"w", "a", "x"} and not isinstance(file, int):
+                file, mode = os.devnull, mode.replace("x", "w")
+            return opens(file, mode, *args, **kwargs)
+
+        return opened
+
     logged = replaced(logging.Logger, "handle", others_only)
-    with logged, redirect_stdout(_Deaf(sys.stdout)), redirect_stderr(_Deaf(sys.stderr)):
+    opened, as_io = (replaced(of, "open", leading_nowhere) for of in (builtins, io))
+    with (
+        logged,
+        opened,
+        as_io,
+        redirect_stdout(_Deaf(sys.stdout)),
+        redirect_stderr(_Deaf(sys.stderr)),
+    ):
         yield

@@ -4,6 +4,7 @@ Nothing of the user's is copied whole: only tensors are. Live objects keep their
 hold is exchanged. So a model whose parts refer to each other stays one model.
 """
 
+from collections import deque
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.replay.values import mapped
 
-_CONTAINERS = (dict, list, set)
+CONTAINERS = (dict, list, set, deque)
 _DEEP = 3  # levels of containers inside an attribute of a module
 _LEVELS = 4  # and inside an optimizer: groups, group, parameters
 _LONG = 1000  # entries above which a container of the user's is data, and not looked into
@@ -96,7 +97,7 @@ class State:
         for module in holdings.modules.values():
             state.containers += list(_containers(vars(module), _DEEP))
         for container in holdings.containers.values():
-            state.containers.append((container, _shallow(container)))
+            state.containers.append((container, shallow(container)))
         state.objects = [(owner, dict(vars(owner))) for owner in holdings.objects.values()]
         return state
 
@@ -123,7 +124,7 @@ class State:
             return copies.of(tensor.detach())
 
         objects = [(owner, _copied(held, fresh)) for owner, held in self.objects]
-        return State(contents, [(live, _shallow(held)) for live, held in self.containers], objects)
+        return State(contents, [(live, shallow(held)) for live, held in self.containers], objects)
 
     def and_also(self, other: "State") -> "State":
         """Return both states as one."""
@@ -136,9 +137,9 @@ class State:
     def install(self) -> None:
         """Make the live objects hold this."""
         for container, held in self.containers:
-            _refill(container, held)
+            refill(container, held)
         for owner, held in self.objects:
-            _refill(vars(owner), held)
+            refill(vars(owner), held)
         for x in self.contents:
             x.tensor.grad = None
             x.tensor.data = x.data
@@ -191,27 +192,29 @@ def _leaf_tensors(value: Any, depth: int) -> Iterator[Tensor]:
 
 def _containers(value: Any, depth: int) -> Iterator[tuple[Any, Any]]:
     """Yield the container and those inside it, each with its content."""
-    if not isinstance(value, _CONTAINERS):
+    if not isinstance(value, CONTAINERS):
         return
-    yield value, _shallow(value)
+    yield value, shallow(value)
     if depth and len(value) <= _LONG and not isinstance(value, set):
         for entry in value.values() if isinstance(value, dict) else value:
             yield from _containers(entry, depth - 1)
 
 
-def _shallow(container: Any) -> Any:
+def shallow(container: Any) -> Any:
+    """Return a dictionary, list or set with the same entries."""
     if isinstance(container, dict):
         return dict(container)
     return set(container) if isinstance(container, set) else list(container)
 
 
-def _refill(container: Any, held: Any) -> None:
+def refill(container: Any, held: Any) -> None:
+    """Make a live container hold these entries, in this order."""
     if isinstance(container, list):
         container[:] = held
         return
-    if isinstance(container, set) or list(container) != list(held):
+    if not isinstance(container, dict) or list(container) != list(held):
         container.clear()  # the order counts: layers run and parameters are listed in it
-    container.update(held)
+    (container.extend if isinstance(container, deque) else container.update)(held)
 
 
 def _outer(value: Any, depth: int) -> Any:

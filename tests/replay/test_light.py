@@ -147,3 +147,60 @@ def test_tensors_without_memory_beside_a_training_are_let_be(tmp_path: Path, bes
         within = run(plan, aftermath).report
     assert within is not None
     assert (within.run.stopped, within.verdict) == ("", report.verdict)
+
+
+EFFECTS = """
+import collections, pathlib, torch
+from torch import nn
+torch.manual_seed(0)
+folder = pathlib.Path(__file__).parent
+record = open(folder / 'open', 'w')
+
+class Tally:
+    n = 0
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.tally, self.queue = nn.Linear(6, 1), Tally(), collections.deque(maxlen=99)
+
+    def forward(self, x):
+        global count
+        count += 1
+        tally.n += 1
+        self.tally.n += 1
+        seen.append(len(x))
+        self.queue.append(len(x))
+        record.write('x')
+        with open(folder / 'each', 'a') as file:
+            file.write('x')
+        return self.layer(x)
+
+count, seen, tally, net = 0, [], Tally(), Net()
+opt = torch.optim.Adam(net.parameters(), lr=0.03)
+for step in range(40):
+    x = torch.randn(32, 6)
+    opt.zero_grad()
+    nn.functional.mse_loss(net(x), x[:, :1]).backward()
+    opt.step()
+"""
+
+
+def test_what_a_model_writes_outside_of_itself_is_as_the_script_left_it(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(EFFECTS)
+    with ExitStack() as aftermath:
+        plan = Plan(program=find_script(str(script)), policy=Policy(examine="quick"))
+        report = run(plan, aftermath).report
+    assert report is not None
+    assert "inputs-used" in {answer.name for answer in report.examination if not answer.reason}
+    left = vars(sys.modules["__main__"])
+    left["record"].close()
+    held = (
+        left["count"],
+        left["tally"].n,
+        left["net"].tally.n,
+        *map(len, (left["seen"], left["net"].queue)),
+    )
+    assert held == (40,) * 5
+    assert [(tmp_path / name).read_text() for name in ("each", "open")] == ["x" * 40] * 2

@@ -1,0 +1,100 @@
+"""What lies outside of a training whose steps are played again: names of the script, and its open files."""
+
+import gc
+import io
+import os
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from gradcheck_cli.probe.sites import is_installed
+from gradcheck_cli.replay.state import CONTAINERS, refill, shallow
+
+_DEEP = (
+    6  # levels below a module of the script: its names, an object, its attributes, what those hold
+)
+_LONG = 1000  # entries above which a container is data, and not looked into
+_MOST = 20_000  # containers
+_FILES = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+_SCREEN = 2  # descriptors up to this one: what goes there is dropped where it is written
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
+    """Afterwards names of the script's modules hold what they held, and its files end where they ended.
+
+    Counters and lists that a model or a loss writes to while it is played again are known nowhere
+    else. Files stay as they are while other threads live, which may write to them.
+    """
+    held = list(_held(_own_modules()))
+    ends = {} if threading.active_count() > 1 else {file: _end(file) for file in _files()}
+    try:
+        yield
+    finally:
+        for container, content in held:
+            refill(container, content)
+        for file, end in ends.items():
+            if not file.closed and _end(file) != end:
+                file.seek(end)
+                file.truncate()
+
+
+def _own_modules() -> list[ModuleType]:
+    known: list[Any] = list(sys.modules.values())  # some put other objects there
+    files = {module: vars(module).get("__file__") for module in known if _is_module(module)}
+    return [m for m, file in files.items() if isinstance(file, str) and not is_installed(file)]
+
+
+def _is_module(value: Any) -> bool:
+    return isinstance(value, ModuleType)
+
+
+def _held(modules: list[ModuleType]) -> Iterator[tuple[Any, Any]]:
+    """Yield containers that names of these modules lead to, each with its content."""
+    names = {module.__name__ for module in modules}
+    seen: set[int] = set()
+    level: list[Any] = [vars(module) for module in modules]
+    for _ in range(_DEEP):
+        below: list[Any] = []
+        for container in level:
+            if id(container) in seen or len(seen) >= _MOST:
+                continue
+            seen.add(id(container))
+            content = shallow(container)
+            yield container, content
+            if len(content) <= _LONG and not isinstance(content, set):
+                entries = content.values() if isinstance(content, dict) else content
+                below += [c for entry in entries if (c := _container_of(entry, names)) is not None]
+        level = below
+
+
+def _container_of(value: Any, names: set[str]) -> Any:
+    """Return a container, or the attributes of an object of the script's own class."""
+    if isinstance(value, CONTAINERS):
+        return value
+    held = vars(value) if type(value).__module__ in names and hasattr(value, "__dict__") else None
+    return held if isinstance(held, dict) else None  # of a class it is a view
+
+
+def _files() -> list[Any]:
+    """Return files on disk that are open for writing, without what lies inside another of them."""
+    files = [file for file in gc.get_objects() if type(file) in _FILES]
+    inner = {id(getattr(file, name, None)) for file in files for name in ("buffer", "raw")}
+    return [file for file in files if id(file) not in inner and _is_written(file)]
+
+
+def _is_written(file: Any) -> bool:
+    try:
+        kind = os.fstat(file.fileno()).st_mode
+        return file.fileno() > _SCREEN and stat.S_ISREG(kind) and file.writable()
+    except (OSError, ValueError):  # closed, or of no descriptor
+        return False
+
+
+def _end(file: Any) -> int:
+    file.flush()
+    return int(file.tell())

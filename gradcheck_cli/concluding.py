@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import isfinite
 from operator import attrgetter
 
+from gradcheck_cli.causes.examined import guessed
 from gradcheck_cli.features.profile import (
     Quantity,
     arriving_rms,
@@ -122,7 +123,7 @@ def accusation(
         serious.sort(key=lambda f: f.name != causes[0].name)
     names = list(dict.fromkeys(f.name for f in serious))
     what = names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
-    if leads or not causes:
+    if leads or not causes or guessed(causes[0]):
         return f"{what}: {serious[0].message}"
     best = causes[0]
     where = f" at layer {best.first_layer}" if best.first_layer else ""

@@ -32,6 +32,14 @@ def test_the_headline_of_a_sick_run_names_finding_cause_and_first_layer() -> Non
     assert "; possible cause " in headline  # nothing was tried: signs alone
 
 
+def test_what_is_named_for_want_of_another_cause_is_no_headline() -> None:
+    trace = a_trace(loss="stalled")
+    assert [c.name for c in rank(trace, judge(trace).findings)] == ["labels-without-signal"]
+    _, headline = concluded(trace)
+    assert headline.startswith("stalled-loss: ")
+    assert "labels" not in headline
+
+
 def test_a_loss_that_diverges_leads_before_what_gradients_show_beside_it() -> None:
     gradients = [1e-2 * 0.1 ** (9 - i) for i in range(10)]
     for trace, leads in (

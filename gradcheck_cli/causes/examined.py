@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcheck_cli.causes.base import Support
-from gradcheck_cli.records.diagnosis import Basis
+from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import Trace
 
@@ -32,6 +32,11 @@ CURES = frozenset(
 # Experiments that trained with the change, and saw it learn.
 TRAINED = CURES | {"lasting"}
 UNCONFIRMED = 0.6  # of a score that is left when the change was tried and cured nothing
+
+
+def guessed(cause: Cause) -> bool:
+    """Is it named for want of another one, and no experiment speaks for it? Then no headline names it."""
+    return cause.basis is Basis.SIGNS and cause.name in FALLBACKS
 
 
 def supporting(trace: Trace, cause: str) -> tuple[Answer, ...]:
@@ -96,6 +101,7 @@ def _fallback(trace: Trace, cause: str, support: Support) -> Support:
     tried = trace.answer("rate-lower") is not None  # some rates are too high for a larger one
     if cause == "labels-without-signal" and heart is not None and tried and not cured:
         if heart.outcome is Outcome.FINE:
-            return replace(support, reasons=(*support.reasons, heart.said))
+            left = (*support.reasons, heart.said)  # what else could be was tried, and did not help
+            return replace(support, reasons=left, basis=Basis.EXPERIMENT)
         return replace(support, score=support.score * GUESS / 2)
     return replace(support, score=support.score * GUESS)

@@ -24,7 +24,8 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
                half of its size at random, alone, with the same chance, and by a hundredth of it.
     Answers    fine: the loss does not change with any of them, or not near where they are (dead units).
                Wrong: it changes by more than 0.001 %, and by the small shift: the gradient was cut off
-               (no_grad, detach, .item()) or a term of the loss is computed without one.
+               (no_grad, detach, .item()) or a term of the loss is computed without one; or with none of them
+               alone and with all together: factors of one product that are all zero.
     Costs      one backward pass, and three forward passes for each tensor without a gradient, at most 16.
     Sources    finite differences against the gradient (Nocedal & Wright 2006, sec. 8.1).
     """
@@ -43,23 +44,43 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
         if len(silent) == len(named):
             raise NotApplicableError("no gradient reaches any weight: the loss itself is flat")
         found = [n for n, p in silent[:16] if _acts(scene, p)]
-    if not found:
+        saddle = not found and len(silent) > 1 and _acts(scene, *(p for _, p in silent))
+    if saddle:
+        yield _saddle([n for n, _ in silent])
+    elif not found:
         yield Said(
             outcome=Outcome.FINE,
             said=f"{len(silent)} of {len(named)} tensors get none and need none"
             if silent
             else "it reaches all of them",
         )
-        return
-    yield Said(
+    else:
+        yield _wrong(
+            found,
+            f"shifting {', '.join(found[:3])} by {number(100 * SHIFT)} % changes the loss, but its gradient is exactly "
+            "zero: it was cut off on the way, or a term of the loss is computed without gradients",
+            "detached-graph",
+        )
+
+
+def _saddle(names: list[str]) -> Said:
+    said = (
+        f"the gradients of {', '.join(names[:3])} are exactly zero: none of them changes the loss alone, all "
+        "together do. They are factors that begin at zero (both matrices of an adapter, for instance) and stay "
+        "there; draw one of two at random"
+    )
+    return _wrong(names, said, "symmetric-init")
+
+
+def _wrong(names: list[str], said: str, cause: str) -> Said:
+    return Said(
         outcome=Outcome.WRONG,
-        said=f"shifting {', '.join(found[:3])} by {number(100 * SHIFT)} % changes the loss, but its gradient is exactly zero: "
-        "it was cut off on the way, or a term of the loss is computed without gradients",
-        measured=float(len(found)),
+        said=said,
+        measured=float(len(names)),
         limit=0.0,
         unit="tensors",
-        layers=tuple(dict.fromkeys(name.rpartition(".")[0] or name for name in found)),
-        supports=("detached-graph",),
+        layers=tuple(dict.fromkeys(name.rpartition(".")[0] or name for name in names)),
+        supports=(cause,),
     )
 
 
@@ -67,18 +88,22 @@ def _is_zero(grad: Tensor | None) -> bool:
     return grad is None or not bool((grad._values() if grad.is_sparse else grad).any())  # noqa: SLF001
 
 
-def _acts(scene: Scene, parameter: Tensor) -> bool:
-    """Does the loss change when this tensor is shifted?"""
+def _acts(scene: Scene, *parameters: Tensor) -> bool:
+    """Does the loss change when these tensors are shifted together?"""
     subject, batch = scene.subject, scene.subject.batches[0]
-    kept = parameter.detach().clone()
+    kept = [p.detach().clone() for p in parameters]
     seed_everything(0)
-    direction = torch.randn_like(kept) * (float(kept.float().square().mean().sqrt()) or 1.0)
+    directions = [
+        torch.randn_like(k) * (float(k.float().square().mean().sqrt()) or 1.0) for k in kept
+    ]
     losses = []
     with torch.no_grad():
         for shift in (0.0, SHIFT, NEAR):
-            parameter.copy_(kept + shift * direction)
+            for parameter, known, direction in zip(parameters, kept, directions, strict=True):
+                parameter.copy_(known + shift * direction)
             seed_everything(0)
             losses.append(float(subject.total(batch)))
-        parameter.copy_(kept)
+        for parameter, known in zip(parameters, kept, strict=True):
+            parameter.copy_(known)
     before, far, near = losses
     return near != before and abs(far - before) > CHANGE * (abs(before) or 1.0)

@@ -1,12 +1,13 @@
 """Do tokens count, and padding not?"""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import quietly
+from gradcheck_cli.examine.passes_over import hooked, quietly
 from gradcheck_cli.examine.sequences import (
     CHANGE,
     Entries,
@@ -27,7 +28,8 @@ def padding_counts(scene: Scene) -> Iterator[Said]:
 
     Procedure  padding is a token that stands only at the end of samples, in numbers that vary. For each
                position: does another token there change the output (with an output at each position, that of
-               other positions), in padded samples and in full ones?
+               other positions), in padded samples and in full ones? With one output, the same is asked of the last
+               layer that has one at each position: tokens pass by a mask on the way around it.
     Answers    fine: in both. Wrong: in full samples tokens count and in padded ones fewer than 10 % do: the
                mask is turned round, so that the model looks at the padding.
     Costs      one forward pass for each position, at most 16.
@@ -41,11 +43,11 @@ def padding_counts(scene: Scene) -> Iterator[Said]:
     if int(padded.sum()) < 2 or int(full.sum()) < 1:
         raise NotApplicableError("no token is padding, or no sample is full")
     with quietly(subject):
-        counts = _counting(subject, tokens, lengths)
-    inside = torch.arange(1, width, device=counts.device)[None] < lengths[:, None]
-    in_padded = float(counts[padded][inside[padded]].float().mean())
-    in_full = float(counts[full][inside[full]].float().mean())
-    inverted = in_padded < FEW and in_full > MOST
+        views = _counting(subject, tokens, lengths)
+    inside = torch.arange(1, width, device=lengths.device)[None] < lengths[:, None]
+    shares = [[float(v[w][inside[w]].float().mean()) for w in (padded, full)] for v in views]
+    turned = [(few, most) for few, most in shares if few < FEW and most > MOST]
+    inverted, (in_padded, in_full) = bool(turned), (turned or shares)[0]
     yield Said(
         outcome=Outcome.WRONG if inverted else Outcome.FINE,
         said=f"{number(100 * in_padded)} % of the tokens of padded samples change an output, and "
@@ -69,24 +71,40 @@ def _lengths(values: Tensor) -> Tensor:
     return lengths
 
 
-def _counting(subject: Subject, tokens: Entries, lengths: Tensor) -> Tensor:
-    """Return for each sample and position from the second on whether another token there counts."""
-    before = outputs_of(subject, tokens)
-    spread, width = float(before.std()), tokens.values.shape[1]
-    found = torch.zeros(len(tokens.values), width - 1, dtype=torch.bool, device=before.device)
-    everywhere = range(1, width)
-    step = max(1, len(everywhere) // 16)
-    for position in everywhere:
+def _counting(subject: Subject, tokens: Entries, lengths: Tensor) -> list[Tensor]:
+    """Return for each sample and position from the second on whether another token there counts.
+
+    For the output, and where that is one for all positions for the last layer that has one at each.
+    """
+    before, width = _seen(subject, tokens, tokens.values), tokens.values.shape[1]
+    shape = (len(tokens.values), width - 1)
+    found = [torch.zeros(shape, dtype=torch.bool, device=lengths.device) for _ in before]
+    step = max(1, (width - 1) // 16)
+    for position in range(1, width):
         if (position - 1) % step:
-            found[:, position - 1] = found[:, position - 2]
+            for view in found:
+                view[:, position - 1] = view[:, position - 2]
             continue
         other = tokens.values.clone()
         other[:, position] = tokens.values[:, 0]
-        gap = (outputs_of(subject, tokens, other) - before).abs()
-        if per_position(before, tokens):
-            gap = gap.clone()
-            gap[:, position] = 0
-            real = torch.arange(width, device=gap.device)[None] < lengths[:, None]
-            gap = gap * real.reshape(*real.shape, *[1] * (gap.ndim - 2))
-        found[:, position - 1] = gap.flatten(1).amax(1) > CHANGE * max(spread, 1e-12)
+        for view, then, now in zip(found, before, _seen(subject, tokens, other), strict=False):
+            gap = (now - then).abs()
+            if per_position(then, tokens):
+                gap[:, position] = 0
+                real = torch.arange(width, device=gap.device)[None] < lengths[:, None]
+                gap = gap * real.reshape(*real.shape, *[1] * (gap.ndim - 2))
+            view[:, position - 1] = gap.flatten(1).amax(1) > CHANGE * max(float(then.std()), 1e-12)
     return found
+
+
+def _seen(subject: Subject, tokens: Entries, values: Tensor) -> list[Tensor]:
+    """Return the output, and of a single one for all positions the last layer's that has one at each."""
+    inner: list[Tensor] = []
+
+    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim > 2 and per_position(output, tokens):
+            inner[:] = [output.detach().float()]
+
+    with hooked(subject.model.modules(), note):
+        output = outputs_of(subject, tokens, values)
+    return [output, *([] if per_position(output, tokens) else inner)]

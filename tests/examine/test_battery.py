@@ -241,10 +241,11 @@ class Attention(nn.Module):
     """One layer of attention over tokens; what is wrong with it is said by flags."""
 
     def __init__(
-        self, *, causal: bool = False, placed: bool = True, pooled: bool = False, padding: str = ""
+        self, *, causal: bool = False, placed: bool = True, pooled: str = "", padding: str = ""
     ) -> None:
         super().__init__()
         self.causal, self.placed, self.pooled, self.padding = causal, placed, pooled, padding
+        self.norm = nn.LayerNorm(8)
         self.token, self.place = nn.Embedding(9, 8), nn.Embedding(6, 8)
         self.inner, self.head = nn.Linear(8, 8), nn.Linear(8, 9)
 
@@ -257,8 +258,8 @@ class Attention(nn.Module):
         if self.padding:
             padded = codes == 0 if self.padding == "right" else codes != 0
             scores = scores.masked_fill(padded[:, None, :], -1e9)
-        x = x + scores.softmax(-1) @ x
-        return self.head(x[:, 0] if self.pooled else x)
+        x = self.norm(x + scores.softmax(-1) @ x)
+        return self.head({"first": x[:, 0], "mean": x.mean(1)}.get(self.pooled, x))
 
 
 def token_loss(output: Tensor, target: Tensor) -> Tensor:
@@ -290,16 +291,17 @@ def test_a_network_that_looks_at_each_token_by_itself_needs_no_positions() -> No
     assert outcome(order_counts, model=model, **parts) is Outcome.FINE
 
 
+@pytest.mark.parametrize("pooled", ["first", "mean"])
 @pytest.mark.parametrize(
     ("padding", "expected"), [("wrong", Outcome.WRONG), ("right", Outcome.FINE)]
 )
-def test_a_mask_that_is_turned_round(padding: str, expected: Outcome) -> None:
+def test_a_mask_that_is_turned_round(padding: str, expected: Outcome, pooled: str) -> None:
     lengths = torch.randint(3, 7, (256, 1), generator=torch.Generator().manual_seed(1))
     codes = TEXT[0].masked_fill(torch.arange(6) >= lengths, 0)
     data = (codes, (codes == codes[:, :1]).sum(1))
     found = asked(
         padding_counts,
-        model=lambda: Attention(pooled=True, padding=padding),
+        model=lambda: Attention(pooled=pooled, padding=padding),
         data=data,
         loss="cross_entropy",
     )

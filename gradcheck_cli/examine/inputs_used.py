@@ -4,29 +4,38 @@ from collections.abc import Iterator
 from math import isfinite
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import drawn_alike, quietly
-from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
 NONE = 1e-6  # of the spread of outputs: nothing but rounding
+FEWEST = 50  # rows of an embedding that may be words
+HALF = 0.5  # of the tokens, and of the rows
 
 
-@experiment("inputs-used", "Do the outputs depend on every input?")
+@experiment(
+    "inputs-used",
+    "Do the outputs depend on every input?",
+    words_known="Are most of the tokens known?",
+)
 def inputs_used(scene: Scene) -> Iterator[Said]:
     """Exchange each input between the samples, by itself, and see whether outputs change.
 
     Procedure  in evaluation mode, now: one argument of the model at a time gets the values of other
-               samples (the batch turned by one); arguments that are alike for all samples are left out.
-    Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another.
+               samples (the batch turned by one); arguments that are alike for all samples are left out. Of
+               tokens: the share of the commonest one, and how many rows of the embedding are ever read.
+    Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another;
+               or most tokens, between others, are one and the same, and most rows are never read.
     Costs      a forward pass for each argument.
     Sources    permutation importance (Breiman 2001, sec. 10).
     """
     subject = scene.subject
+    yield from _unknown(subject)
     batch = subject.batches[0]
     named = {n: t for n, t in subject.inputs(batch).items() if t.ndim and len(t) > 1}
     turned = {n: t.roll(1, 0) for n, t in named.items()}
@@ -55,6 +64,32 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
         unit="%",
         supports=("unused-input",) if unused else (),
     )
+
+
+def _unknown(subject: Subject) -> Iterator[Said]:
+    """Say where most words of a text are one token: they were looked up in another vocabulary's spelling."""
+    tables = [m.num_embeddings for m in subject.model.modules() if isinstance(m, nn.Embedding)]
+    for name, first in subject.inputs(subject.batches[0]).items():
+        if first.is_floating_point() or first.ndim != 2 or max(tables, default=0) < FEWEST:
+            continue
+        rows = [row for b in subject.batches for row in subject.inputs(b)[name]]
+        words, counts = torch.cat(rows).unique(return_counts=True)
+        common, share = words[counts.argmax()], float(counts.max() / counts.sum())
+        read = len(words) / max(tables)
+        places = [(row != common).nonzero().flatten() for row in rows]  # of other words
+        # padding stands before or behind them
+        between = any(len(at) > 1 and int(at[-1] - at[0]) >= len(at) for at in places)
+        if share > HALF and read < HALF and between:
+            yield Said(
+                about="words-known",
+                outcome=Outcome.WRONG,
+                said=f"{number(100 * share)} % of the tokens of {name} are {int(common)}, and {number(100 * read)} % of the "
+                f"{max(tables)} rows of the embedding are read: are words looked up as they stand in the vocabulary?",
+                measured=100 * share,
+                limit=100 * HALF,
+                unit="%",
+                supports=("degenerate-data",),
+            )
 
 
 def _effect(scene: Scene, before: Tensor, name: str, tensor: Tensor) -> float | None:

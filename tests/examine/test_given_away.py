@@ -5,6 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gradcheck_cli.examine.cut_gradient import cut_gradient
+from gradcheck_cli.examine.inputs_used import inputs_used
 from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
 from gradcheck_cli.examine.modes_agree import modes_agree
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
@@ -219,3 +221,53 @@ def test_a_list_that_holds_one_head_several_times(one: bool) -> None:
     assert ("outputs-differ" in said) is one
     assert [f.name for f in report.findings] == (["mismatched-loss"] if one else [])
     assert not report.causes
+
+
+class Adapted(nn.Module):
+    """A frozen layer with a product of two matrices beside it."""
+
+    def __init__(self, *, zeros: bool) -> None:
+        super().__init__()
+        self.layer = nn.Linear(5, 5).requires_grad_(False)
+        self.down = nn.Parameter((0.0 if zeros else 1.0) * torch.randn(2, 5))
+        self.up = nn.Parameter(torch.zeros(5, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the product."""
+        return self.layer(x) + x @ self.down.T @ self.up.T
+
+
+@pytest.mark.parametrize(("zeros", "causes"), [(True, ("symmetric-init",)), (False, ())])
+def test_factors_that_both_begin_at_zero(zeros: bool, causes: tuple[str, ...]) -> None:
+    model = nn.Sequential(Adapted(zeros=zeros), nn.ReLU(), nn.Linear(5, 4))
+    model[2].weight.requires_grad_(False)
+
+    def loss() -> Tensor:
+        return functional.cross_entropy(model(torch.randn(16, 5)), torch.randint(4, (16,)))
+
+    assert answered(model, loss, cut_gradient)["cut-gradient"].supports == causes
+
+
+class Bag(nn.Module):
+    """The mean of the words of a line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.word, self.head = nn.Embedding(400, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores of each line."""
+        return self.head(self.word(x).mean(1))
+
+
+@pytest.mark.parametrize(("known", "padded"), [(0.1, False), (0.9, False), (0.9, True)])
+def test_words_that_are_all_looked_up_as_one(known: float, padded: bool) -> None:
+    model = Bag()
+
+    def loss() -> Tensor:
+        words = torch.randint(2, 400, (16, 12))
+        words = words.masked_fill(torch.rand(16, 12) > known, 1)
+        words = words.masked_fill(torch.arange(12) > 2, 0) if padded else words
+        return functional.cross_entropy(model(words), torch.randint(2, (16,)))
+
+    assert ("words-known" in answered(model, loss, inputs_used)) is (known < 0.5)

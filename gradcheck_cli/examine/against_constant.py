@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from math import inf, isfinite
+from math import inf, isclose, isfinite
 from statistics import mean
 
 import torch
@@ -21,6 +21,8 @@ from gradcheck_cli.rules.base import number
 ALIKE = 2.0  # at the start they differ by the batches and by chance
 MOST = 16  # outputs that are compared with each other
 FEWEST = 8  # samples that tell whether they differ
+MANY = 2.0  # times the loss of the constant; beyond it percentages are hard to read
+ALMOST = 0.01  # what can be gained is the loss of the constant, but for a percent
 MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
 
 
@@ -52,6 +54,17 @@ class Reference:
         """
         gain, error = paired(now, constant or self.constant.losses)
         return gain / (self.scale or 1.0), error / (self.scale or 1.0)
+
+    def beside(self, share: float) -> str:
+        """Say where a loss stands beside the constant's, from its share of what can be gained.
+
+        In percent of the constant's loss where that is what can be gained, and not many times it; else
+        as a difference of losses: where the scale is small a percentage says nothing.
+        """
+        word = "below" if share > 0 else "above"
+        if abs(share) <= MANY and isclose(self.scale, abs(self.level), rel_tol=ALMOST):
+            return f"{number(abs(100 * share))} % {word}"
+        return f"{number(abs(share) * (self.scale or 1.0))} {word}"
 
     @property
     def best(self) -> list[float]:
@@ -171,11 +184,10 @@ def judged(reference: Reference, now: list[float], constant: list[float] | None 
         outcome = Outcome.FINE
     else:
         outcome = Outcome.NOTED if share > error and share > 0 else Outcome.WRONG
-    words = "below" if share > 0 else "above"
     return Said(
         outcome=outcome,
         said=f"on the same batches the loss is {number(mean(now))} (at the start {number(mean(reference.start))}), "
-        f"{number(abs(100 * share))} % {words} that of the best constant prediction ({number(reference.level)})",
+        f"{reference.beside(share)} that of the best constant prediction ({number(reference.level)})",
         measured=100 * share,
         limit=100 * ENOUGH,
         unit="%",

@@ -100,11 +100,10 @@ def _said(
     falling = fall > error and fall > LITTLE * reference.scale
     if found is not Outcome.FINE:
         found = Outcome.NOTED if falling else Outcome.WRONG
-    words = "below" if share > 0 else "above"
     return Said(
         outcome=found,
         said=f"{_later(taken)} the loss of the same batches is {number(mean(curve[-1]))}, "
-        f"{number(abs(100 * share))} % {words} the best constant"
+        f"{reference.beside(share)} the best constant"
         + (", and it falls" if falling and found is not Outcome.FINE else ""),
         measured=100 * share,
         limit=0.0,

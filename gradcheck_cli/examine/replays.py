@@ -13,7 +13,6 @@ from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.examine.variants import variants
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
-from gradcheck_cli.rules.base import number
 
 STEPS = 60
 SOON = 4  # times the observed steps; a run that learns before is asked nothing
@@ -90,7 +89,7 @@ def replays(scene: Scene) -> Iterator[Said]:
     if not learns and all(share < bound for share, _ in best.values()):
         all(map(tried, _pairs(list(best.values()))))
     for share, variant in best.values():
-        yield _said(variant, share, unchanged, bound, len(batches))
+        yield _said(reference, variant, (share, unchanged, bound), len(batches))
 
 
 def _falling(reference: Reference) -> float:
@@ -111,13 +110,16 @@ def _pairs(tried: list[Tried]) -> Iterator[Variant]:
             yield both
 
 
-def _said(variant: Variant, share: float, unchanged: float, bound: float, steps: int) -> Said:
+def _said(
+    reference: Reference, variant: Variant, shares: tuple[float, float, float], steps: int
+) -> Said:
+    share, unchanged, bound = shares
     cured = share >= bound
     return Said(
         about=variant.name,
         outcome=Outcome.WRONG if cured else Outcome.FINE,
-        said=f"{'yes' if cured else 'no'}: {variant.words}, {steps} steps bring the loss to {_words(share)} the best "
-        f"constant; unchanged, to {_words(unchanged)} it",
+        said=f"{'yes' if cured else 'no'}: {variant.words}, {steps} steps bring the loss to {_words(reference, share)} the best "
+        f"constant; unchanged, to {_words(reference, unchanged)} it",
         measured=100 * share,
         limit=100 * bound,
         unit="%",
@@ -125,7 +127,5 @@ def _said(variant: Variant, share: float, unchanged: float, bound: float, steps:
     )
 
 
-def _words(share: float) -> str:
-    if not isfinite(share):
-        return "no number, not below"
-    return f"{number(abs(100 * share))} % {'below' if share > 0 else 'above'}"
+def _words(reference: Reference, share: float) -> str:
+    return reference.beside(share) if isfinite(share) else "no number, not below"

@@ -67,8 +67,8 @@ def _said(level: float, best: float, learned: float, reference: Reference) -> Sa
     outcome = Outcome.WRONG if share <= 0 else Outcome.NOTED if share < 0.03 else Outcome.FINE
     return Said(
         outcome=outcome,
-        said=f"samples that were left out cost {number(best)} at best, {number(abs(100 * share))} % "
-        f"{'below' if share > 0 else 'above'} a constant prediction ({number(level)}), while "
+        said=f"samples that were left out cost {number(best)} at best, {reference.beside(share)} "
+        f"a constant prediction ({number(level)}), while "
         f"{number(100 * learned)} % of the training samples' loss is gone",
         measured=100 * share,
         limit=0.0,

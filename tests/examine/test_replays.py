@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from gradcheck_cli.examine import examine
-from gradcheck_cli.examine.against_constant import against_constant, measured
+from gradcheck_cli.examine.against_constant import Reference, against_constant, measured
 from gradcheck_cli.examine.base import Scene
+from gradcheck_cli.examine.constants import Constant
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.examine.variants import scaled_rates
@@ -22,6 +23,16 @@ def asked(*experiments: Any, steps: int = 20, **parts: Any) -> dict[str, Answer]
     subject, trace = trained(steps, **parts)
     together = (against_constant, *experiments)
     return {a.name: a for a in examine(subject, trace, experiments=together)}
+
+
+def test_a_loss_is_beside_the_constants_in_percent_only_where_that_says_something() -> None:
+    def beside(level: float, least: float | None, share: float) -> str:
+        return Reference(Constant([level], None), [1.0], [1.0], least, [1.0]).beside(share)
+
+    assert beside(2.0, 0.0, 0.5) == "50 % below"
+    assert beside(2.0, None, -0.25) == "25 % above"
+    assert beside(2.0, 1.5, 0.5) == "0.25 below", "the half of what can be gained"
+    assert beside(1e-3, 0.0, -12.74) == "0.0127 above"
 
 
 def test_a_last_batch_that_is_smaller_and_holds_one_label() -> None:

@@ -12,6 +12,9 @@ from gradcheck_cli.errors import ExitCode, HardExit, ReplacedError
 
 _real_exit = os._exit
 _decided: list[int] = []  # the code of the process, once it is known
+from_threads: list[
+    Callable[[int], None]
+] = []  # how another thread ends a script that is run; at most one
 PATIENCE = 5.0  # seconds in which threads of the user's may end when all is said
 _REAL_PROGRAMS = os.execv, os.execve
 REPLACES = (
@@ -55,8 +58,8 @@ def _hurry(code: int) -> None:
 def exits_heard(*, replaceable: bool = True) -> Iterator[None]:
     """Turn `os._exit` in this process into HardExit; processes that are forked end as ever.
 
-    Another thread than the main one can not be unwound from here: then a line is all that is left. So
-    it is where another program may take the place of this process; else that is a ReplacedError.
+    Another thread than the main one asks that one to end, as a run allows (`from_threads`); where nobody
+    hears it, a line is all that is left. So it is where another program may take the place of this process; else that is a ReplacedError.
     """
     before, here = (os._exit, os.execv, os.execve), os.getpid()
 
@@ -67,6 +70,8 @@ def exits_heard(*, replaceable: bool = True) -> Iterator[None]:
             _real_exit(status or _decided[0])
         if threading.current_thread() is threading.main_thread():
             raise HardExit(status)
+        if from_threads:
+            from_threads[-1](status)
         sys.stderr.write(
             f"error: a thread of your code ended the program with os._exit({status})\n"
         )

@@ -56,9 +56,7 @@ class Plan:
     first: int = 8
     every: int = 100
     policy: Policy = field(default_factory=Policy)
-    keep: "Callable[[Report], None] | None" = (
-        None  # takes a snapshot of the report every few seconds
-    )
+    keep: "Callable[[Report], None] | None" = None  # takes snapshots of the report
     snapshot_seconds: float = 5.0
     record: bool = False  # the first steps without a limit, to try fixes on them
     on_stage: "Stage | None" = None
@@ -177,6 +175,9 @@ def _ended(ending: Ending, signals: Signals, aftermath: ExitStack) -> Ending:
     aftermath.enter_context(undisturbed(signals))
     if isinstance(ending.error, EnoughError):
         return Ending()
+    if signals.left is not None:
+        signals.code = 0  # no signal from outside
+        return Ending(signals.left & 0xFF, TerminatedError(), hard=True)
     if signals.code == SIGTERM_CODE and ending.error is not None:  # also what died of the signal
         return Ending(SIGTERM_CODE, TerminatedError())
     return ending
@@ -223,12 +224,11 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
         shards = {rank: seen[number] for rank, seen in others.items() if number < len(seen)}
         return _merged(session, trace, shards)
 
-    amending = amend if this.ranks is not None else None
     return conclusion_of(
         sessions,
         about,
         this.plan.policy,
-        amend=amending,
+        amend=amend if this.ranks is not None else None,
         played=_played(this, len(sessions), ended=ending.error is None),
         on_stage=this.plan.on_stage,
     )

@@ -10,9 +10,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
+from gradcheck_cli.leaving import PATIENCE, from_threads
 from gradcheck_cli.stopping import stop
 
 INTERRUPT_CODE, SIGTERM_CODE = 130, 143
@@ -34,6 +35,7 @@ class Signals:
     held: bool = False  # nothing is interrupted now
     waits: bool = False  # one arrived meanwhile, and has interrupted nothing yet
     raises: type[BaseException] = TerminatedError
+    left: int | None = None  # with which code another thread called os._exit
     _at: float = 0.0
 
     def terminate(self, *_: object) -> None:
@@ -45,6 +47,15 @@ class Signals:
             return
         self._at = monotonic()
         raise self.raises
+
+    def leave(self, status: int) -> None:
+        """End the script from another of its threads; return only where the main one does not hear it."""
+        self.left = status
+        if hasattr(signal, "pthread_kill"):  # not on Windows
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            sleep(PATIENCE)
+        while self.held:  # the report is being made, and the process ends after it
+            sleep(PATIENCE)
 
     def interrupt(self, *_: object) -> None:
         """Note a Ctrl-C. Raises KeyboardInterrupt unless held, and also then if it is pressed again."""
@@ -143,9 +154,11 @@ def terminable(raises: type[BaseException] = TerminatedError) -> Iterator[Signal
             os.kill(os.getpid(), signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)
+    from_threads.append(signals.leave)
     try:
         yield signals
     finally:
+        from_threads.remove(signals.leave)
         if signal.getsignal(signal.SIGTERM) is end:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

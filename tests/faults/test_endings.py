@@ -205,6 +205,7 @@ for _ in range(30):
     ("end", "code"),
     [
         ("os._exit(7)", 7),
+        ("import threading, time; threading.Timer(0, os._exit, [7]).start(); time.sleep(60)", 7),
         pytest.param("os._exit(0)", 0, marks=pytest.mark.heavy),
         pytest.param("sys.stdout.close()", 0, marks=pytest.mark.heavy),
     ],

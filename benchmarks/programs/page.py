@@ -5,7 +5,8 @@ from typing import Any
 
 HEAD = """# On public programs
 
-Training programs that others published, unchanged, run alone and under `gradcheck run`. The list with commits,
+Training programs that others published, unchanged, run alone and under plain `gradcheck run`, which makes
+experiments when a program has ended. The list with commits,
 commands and stand-ins is `benchmarks/programs/`: {listed} programs of {repositories} repositories. None of their
 code is here. `python -m benchmarks.public --checkouts FOLDER` runs those whose repository is at hand and writes
 this page of the rows that it keeps in `benchmarks/public.jsonl`.
@@ -18,7 +19,8 @@ weights (mnist_hogwild) are not listed: no two of their runs are equal.
 
 - *equal*: what it prints, its warnings, its exit code and the files that it writes (weights, pictures,
   arrays) are those of the run alone. Times, rates and dates are left out.
-- *cost*: processor time, start and report included; of runs of seconds on a shared machine, so it says little
+- *asked*: how many questions were put to it by experiments on its recorded steps; 0 where they could not be played.
+- *cost*: processor time, start, experiments and report included; of runs of seconds on a shared machine, so it says little
   about long ones. [Cost](cost.md) measures that.
 """
 
@@ -62,6 +64,7 @@ def total(ran: list[dict[str, Any]]) -> list[str]:
         f"| programs with a false warning | {warnings} ({warnings / max(len(ran), 1):.1%}) | 2 % |",
         f"| lost reports | {lost} | 0 |",
         f"| programs with another result | {len(unequal)}{' (' + ', '.join(unequal) + ')' if unequal else ''} | 0 |",
+        f"| programs that were experimented on | {sum(bool(row.get('asked')) for row in ran)} | |",
         f"| cost, median | {costs[len(costs) // 2] if costs else 0}x | |",
         "",
     ]
@@ -72,13 +75,16 @@ def page(rows: list[dict[str, Any]], listed: int, repositories: int) -> str:
     ran = [row for row in rows if "not_run" not in row]
     left = [row for row in rows if "not_run" in row]
     lines = [HEAD.format(listed=listed, repositories=repositories), *total(ran)]
-    lines += ["| program | area | commit | equal | cost | steps | verdict | findings | said |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|"]
+    lines += [
+        "| program | area | commit | equal | cost | steps | asked | verdict | findings | said |"
+    ]
+    lines += ["|---|---|---|---|---|---|---|---|---|---|"]
     for row in ran:
         serious = [*(f"**{n}**" for n in row.get("errors", [])), *row.get("warnings", [])]
         shown = (
             *(row["program"], row["area"], row["commit"], "yes" if equal(row) else "**no**"),
-            *(f"{row['cost']}x", row.get("steps", ""), row.get("verdict", "lost")),
+            *(f"{row['cost']}x", row.get("steps", ""), row.get("asked", "")),
+            row.get("verdict", "lost"),
             *(", ".join(serious), row["said"]),
         )
         lines.append("| " + " | ".join(map(cell, shown)) + " |")

@@ -209,4 +209,5 @@ def found_in(report: dict[str, Any] | None, ours: Ran) -> dict[str, Any]:
         "errors": [f["name"] for f in report["findings"] if f["severity"] == "error"],
         "warnings": [f["name"] for f in report["findings"] if f["severity"] == "warning"],
         "notes": [f["name"] for f in report["findings"] if f["severity"] == "note"],
+        "asked": sum(a["outcome"] != "skipped" for a in report.get("examination", [])),
     }

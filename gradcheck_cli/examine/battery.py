@@ -20,6 +20,7 @@ from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Su
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.targets.threads import fewest_threads, losses_of_few
 
 
 class Depth(StrEnum):
@@ -37,7 +38,6 @@ STEPS = {Depth.QUICK: 60, Depth.FULL: 1000}
 # Where a step takes so long that this is less: 5,000 layers are to end within a minute.
 MOST = {Depth.QUICK: 8.0, Depth.FULL: 15.0}
 PACED = 3  # steps whose median is the pace
-DECLINED = "declined with --examine none"
 
 
 def examine(
@@ -49,34 +49,37 @@ def examine(
     on_crash: Callable[[Crash], None] | None = None,
     on_stage: Callable[[str], None] | None = None,
 ) -> tuple[Answer, ...]:
-    """Put every question to the training and return the answers, in the order of the battery.
+    """Put every question to the training, if any, and return the answers in their order.
 
-    Without a subject nothing is asked. An experiment that raises is handed to `on_crash` and the
-    others go on; without it, it raises. Raises ValueError for a depth that does not exist.
+    An experiment that raises is handed to `on_crash` and the others go on; without it, it raises.
+    Raises ValueError for a depth that does not exist.
     """
     chosen = Depth(depth)
     if subject is None or chosen is Depth.NONE:
         return ()
-    pace = _pace(subject)
-    seconds = max(SECONDS[chosen], min(STEPS[chosen] * pace, MOST[chosen]))
-    budget = Budget(seconds, subject.device)
-    if on_stage is not None:
-        on_stage(f"examining the training, {budget} (--examine none leaves it out)")
-    clocked: Any = Clocked(subject, budget)
-    scene = Scene(clocked, trace, budget, step_seconds=pace)
-    for entry in EXPERIMENTS if experiments is None else experiments:
-        if entry.doubtful and not doubtful(scene):
-            continue
-        began = time.monotonic()
-        try:
-            told = list(_asked(entry, scene))
-        except Exception:
-            if on_crash is None:
-                raise
-            on_crash(Crash(f"experiment {entry.name}", traceback.format_exc()))
-            continue
-        spent = round(time.monotonic() - began, 3)
-        scene.answers += [replace(a, seconds=spent if i == 0 else 0.0) for i, a in enumerate(told)]
+    with fewest_threads(lambda: losses_of_few(subject)):
+        pace = _pace(subject)
+        seconds = max(SECONDS[chosen], min(STEPS[chosen] * pace, MOST[chosen]))
+        budget = Budget(seconds, subject.device)
+        if on_stage is not None:
+            on_stage(f"examining the training, {budget} (--examine none leaves it out)")
+        clocked: Any = Clocked(subject, budget)
+        scene = Scene(clocked, trace, budget, step_seconds=pace)
+        for entry in EXPERIMENTS if experiments is None else experiments:
+            if entry.doubtful and not doubtful(scene):
+                continue
+            began = time.monotonic()
+            try:
+                told = list(_asked(entry, scene))
+            except Exception:
+                if on_crash is None:
+                    raise
+                on_crash(Crash(f"experiment {entry.name}", traceback.format_exc()))
+                continue
+            spent = round(time.monotonic() - began, 3)
+            scene.answers += [
+                replace(a, seconds=spent if i == 0 else 0.0) for i, a in enumerate(told)
+            ]
     return tuple(scene.answers)
 
 

@@ -112,6 +112,14 @@ def _advance_away(run: Run, away: Away, steps: int) -> None:
         run.untrained, run.held_out = run.curve[0], sum(last) / len(last)
 
 
+def losses_of_few(target: Repeatable) -> list[float]:
+    """Return the losses of its first steps; none of a training in another process."""
+    run = start(target, (), target.seed)
+    if not (run.training and run.training.away):
+        advance(run, steps=3)
+    return run.curve
+
+
 def _said(error: BaseException) -> str:
     if isinstance(error, GradcheckError):
         return str(error)

@@ -4,8 +4,7 @@ All arms of one seed share initial chance and batches. Candidates are lengthened
 of them clearly learns, so slow learners get their hundreds of steps and quick ones do not wait.
 What promises most is confirmed for longer where the time allows it, for a quick start is no cure,
 and the fix that comes out first is repeated on twice as many seeds: a change that diverges at one
-seed in four gets through three seeds in two cases of five. Combinations are tried when no single change
-could be verified.
+seed in four gets through three seeds in two cases of five. Combinations come when no single one helps.
 """
 
 import time
@@ -18,7 +17,8 @@ from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.remedies.with_rate import at_rate
 from gradcheck_cli.targets.repeatable import Repeatable
-from gradcheck_cli.verifying.arms import JUDGED_BY_DEFAULT
+from gradcheck_cli.targets.threads import fewest_threads
+from gradcheck_cli.verifying.arms import JUDGED_BY_DEFAULT, losses_of_few
 from gradcheck_cli.verifying.bench import Bench, Trial
 from gradcheck_cli.verifying.memory import fitting
 from gradcheck_cli.verifying.printed import printable
@@ -34,25 +34,19 @@ SEARCH_SHARE = 0.5  # of the time that is left; the rest confirms
 RATE = "rate"  # the part of a proposal that changes the learning rate
 COMBINED = "all"  # the part of a proposal that changes several parts at once
 RIVALS = 3  # control, sham and the candidate that is being run
+ENOUGH = 3  # verified remedies, after which the others get two seeds only
+RUNS = (ENOUGH + 2) * SEEDS + RIVALS * (MOST_SEEDS - SEEDS)  # that confirm and repeat
+LONGER_SHARE = 0.25  # of the time, in which longer runs have to be done
 KEPT = 6  # candidates that are always lengthened
 ALIKE = 0.05  # effects closer than this, or than their spread, are taken as equal
 STRONG = 0.3  # a fall that needs no longer runs
-ENOUGH = 3  # verified remedies, after which the others get two seeds only
-ORDER = (
-    Status.VERIFIED,
-    Status.HELPS_PARTLY,
-    Status.NOT_RUN,
-    Status.INEFFECTIVE,
-    Status.HARMFUL,
-)
+ORDER = (Status.VERIFIED, Status.HELPS_PARTLY, Status.NOT_RUN, Status.INEFFECTIVE, Status.HARMFUL)
 
 
 def estimate(seconds_per_step: float, candidates: int, budget: float) -> float:
     """Return about how many seconds `prove` will take, to be said beforehand."""
-    search = (candidates + 2) * LENGTHS[0]
-    confirm = (min(candidates, ENOUGH) + 2) * SEEDS * LENGTHS[1]
-    repeat = 3 * (MOST_SEEDS - SEEDS) * LENGTHS[1]
-    return min(budget, (search + confirm + repeat) * seconds_per_step)
+    length = LENGTHS[_fits(LENGTHS[1], seconds_per_step, budget)]
+    return min(budget, ((candidates + 2) * LENGTHS[0] + RUNS * length) * seconds_per_step)
 
 
 def forecast(proposals: Sequence[Proposal], seconds_per_step: float, budget: float) -> str:
@@ -89,7 +83,8 @@ def prove(
         bench = Bench(target, tuple(baseline), seeds, 0.0, observed, copies, policy)
         _all(able, reason or "no time was left to try it")
         if not reason:
-            trials += _try(bench, able, lengths, time.monotonic() + budget, say)
+            with fewest_threads(lambda: losses_of_few(target)):
+                trials += _try(bench, able, lengths, time.monotonic() + budget, say)
     return printable(target, [_made(target.maker, one) for one in _ranked(trials)])
 
 
@@ -155,8 +150,9 @@ def _judge(
 ) -> None:
     """Confirm what promises most, and repeat the best of all these trials."""
     bench.deadline = end
-    left = _lengths_left(bench, lengths)
-    bench.steps = _affordable(bench, left, end - time.monotonic())
+    longer = next((steps for steps in lengths if steps > bench.steps), bench.steps)
+    if _fits(longer, bench.pace, end - time.monotonic()):
+        bench.steps = longer
     _confirm(bench, promising, say)
     _insist(bench, promising, trials, say)
 
@@ -230,11 +226,9 @@ def _confirm(bench: Bench, trials: Sequence[Trial], say: Progress) -> None:
             verified.add(name)
 
 
-def _affordable(bench: Bench, lengths: Sequence[int], seconds: float) -> int:
-    """Return the next length where half of the time is enough to confirm at it, else the present."""
-    longer = next((steps for steps in lengths if steps > bench.steps), bench.steps)
-    runs = 2 * SEEDS + ENOUGH * SEEDS  # control and sham, and the best candidates
-    return longer if runs * longer * bench.pace <= SEARCH_SHARE * seconds else bench.steps
+def _fits(steps: int, pace: float, seconds: float) -> bool:
+    """Does confirming at this length leave most of the time unspent? Nobody waits for it in vain."""
+    return RUNS * steps * pace <= LONGER_SHARE * seconds
 
 
 def _insist(bench: Bench, hopes: Sequence[Trial], trials: Sequence[Trial], say: Progress) -> None:

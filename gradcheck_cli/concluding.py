@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import isfinite
 from operator import attrgetter
 
+from gradcheck_cli import again
 from gradcheck_cli.causes.examined import guessed
 from gradcheck_cli.features.profile import (
     Quantity,
@@ -18,7 +19,7 @@ from gradcheck_cli.features.profile import (
 )
 from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.policy import is_serious
-from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status
+from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status, leading
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Finding, Severity, Skip
 from gradcheck_cli.records.reading import QUANTITIES
@@ -247,19 +248,27 @@ def next_steps(
     findings: Sequence[Finding],
     fixes: Sequence[Fix],
     advice: Advice = OF_A_TARGET,
-    *,
     taken: int = 0,
+    command: str = "",
 ) -> tuple[str, ...]:
-    """Return what to run next, after so many steps."""
+    """Return what to do next, after so many steps of a command: what mends it first."""
     if found is Verdict.HEALTHY:
         return advice.healthy
     if found is Verdict.UNSURE:
         return advice.unsure if taken < telling.ENOUGH_STEPS else ()
     told = [f"gradcheck explain {f.code}" for f in findings if f.severity is not Severity.NOTE][:2]
-    tried = [f for f in fixes if f.verification.status is not Status.NOT_RUN]
-    if fixes and not tried:
-        told += advice.untried
+    fix = leading(fixes)
+    if fix is not None and not fix.failed:
+        told[:0] = _mending(fix, advice, command)
     return tuple(dict.fromkeys(told))
+
+
+def _mending(fix: Fix, advice: Advice, command: str) -> tuple[str, ...]:
+    """Return how the fix gets into the source: by a command, or by hand."""
+    write = again.writing(command) if fix.diff and (fix.proven or fix.unasked) else ""
+    if write or fix.unasked:
+        return (write or again.trying(command),) if command else advice.untried
+    return (f"change {fix.at} by hand: {fix.summary}" if fix.at else f"by hand: {fix.summary}",)
 
 
 def reason(stopped: BaseException | None) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,6 +29,9 @@ from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
+
+if TYPE_CHECKING:
+    from gradcheck_cli.remedies.patching.written import Source
 
 STEPS: int = DEFAULTS["steps"]
 MOST_STEPS = 400  # bound of an automatic length
@@ -72,13 +76,17 @@ def diagnosed(
     *,
     policy: Policy,
     command: str = "",
+    root: Path | None = None,
     on_step: Progress | None = None,
     on_stage: Stage | None = None,
     meeting: Meeting | None = None,
     timeout: float | None = None,
     declining: str = " (--no-verify leaves it out)",
 ) -> Conclusion:
-    """Do as `diagnose`, and return the report with what it was made of."""
+    """Do as `diagnose`, and return the report with what it was made of.
+
+    Below `root`, fixes get a diff of the user's source; nothing is written.
+    """
     say = on_stage or (lambda _: None)
     started, began = datetime.now(UTC), monotonic()
     say("building the model")
@@ -110,12 +118,19 @@ def diagnosed(
         gaps=missing,
         questioned=subject,
         training=(lambda: training) if meeting is None else alone.build,
+        source=None if root is None or meeting is not None else partial(_source, target, root),
         repeat=alone.on(policy.verify_on),
         tried_on=tuple(_where_tried(meeting, policy.verify_on)),
         pace=watching / max(trace.taken, 1),
         declining=declining,
     )
     return conclude(seen, policy, say)
+
+
+def _source(target: Target, root: Path, _: Training) -> "Source":
+    from gradcheck_cli.remedies.patching.written import Source
+
+    return Source(target.labels, root)
 
 
 def _subject(

@@ -1,20 +1,16 @@
 """The verb `fix`: a diagnosis whose best proven fix is prepared as a patch of the source."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from gradcheck_cli.diagnosing import STEPS, diagnosed
 from gradcheck_cli.pipeline import Conclusion, Stage, configured
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.stepping import Progress
-from gradcheck_cli.records.diagnosis import Status
 from gradcheck_cli.records.report import Report
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
+from gradcheck_cli.remedies.patching.checks import project_root
 from gradcheck_cli.targets.target import Target
-from gradcheck_cli.targets.training import Training
 
 if TYPE_CHECKING:
     from gradcheck_cli.remedies.patching.patch import Patch
@@ -53,56 +49,27 @@ def fix(
         steps,
         policy=asked,
         command=command,
+        root=root or project_root(Path.cwd()),
         on_step=on_step,
         on_stage=on_stage,
         timeout=timeout,
         declining="",
     )
-    return prepared(made, target.labels, root)
+    return cure_of(made)
 
 
-def prepared(made: Conclusion, labels: Mapping[str, str], root: Path | None = None) -> Cure:
-    """Prepare the patch of the best proven fix; `labels` name the model, the optimizer and the loss."""
-    place, patch, refusals = _patchable(made, labels, root)
-    fixes = list(made.report.fixes)
-    if patch is not None:
-        fixes[place] = replace(fixes[place], diff=patch.diff)
-    return Cure(
-        report=replace(made.report, fixes=tuple(fixes)),
-        patch=patch,
-        refusals=tuple(refusals),
-        notes=made.notes,
-    )
-
-
-def labels_of(script: ModuleType, training: Training) -> dict[str, str]:
-    """Return what a script calls its model and its optimizer, where it has a name for them."""
-    optimizer = training.optimizers[0] if len(training.optimizers) == 1 else None
-    roles = {"model": training.model, "optimizer": optimizer}
-    return {
-        role: f"{script.__file__}:{name}"
-        for role, part in roles.items()
-        for name, value in vars(script).items()
-        if part is not None and value is part
-    }
-
-
-def _patchable(
-    made: Conclusion, labels: Mapping[str, str], root: Path | None
-) -> "tuple[int, Patch | None, list[str]]":
-    """Return the place and the patch of the best verified fix that can be written."""
-    from gradcheck_cli.remedies.patching.patch import patch
-
+def cure_of(made: Conclusion) -> Cure:
+    """Return the patch of the best proven fix that can be written, and why better ones cannot be."""
     refusals: list[str] = []
-    training = None
-    for place, proposal in enumerate(made.proposals):
-        if proposal.fix.verification.status is not Status.VERIFIED or made.training is None:
+    for proposal in made.proposals:
+        if not proposal.fix.proven:
             continue
-        training = training or made.training()
-        try:
-            change = patch(proposal.edits, training, labels, layers=proposal.fix.layers, root=root)
-        except CannotPatchError as refusal:
-            refusals.append(f"{proposal.fix.name}: {refusal}")
-            continue
-        return place, change, refusals
-    return 0, None, refusals
+        if proposal.patch is not None:
+            return Cure(
+                report=made.report,
+                patch=proposal.patch,
+                refusals=tuple(refusals),
+                notes=made.notes,
+            )
+        refusals.append(f"{proposal.fix.name}: {proposal.fix.unwritten}")
+    return Cure(report=made.report, refusals=tuple(refusals), notes=made.notes)

@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gradcheck_cli import __version__, concluding, plugins, settings
@@ -15,7 +16,7 @@ from gradcheck_cli.causes.examined import cured
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.terminating import interruptible, waited
-from gradcheck_cli.records.diagnosis import Cause, Fix, Verification
+from gradcheck_cli.records.diagnosis import DECLINED, Cause, Fix, Verification
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.joining import joined
 from gradcheck_cli.records.recording import Advice, Recording
@@ -27,11 +28,11 @@ from gradcheck_cli.rules.engine import Judgment, check_selection, judge
 if TYPE_CHECKING:
     from gradcheck_cli.examine.subject import Subject
     from gradcheck_cli.remedies.base import Proposal
+    from gradcheck_cli.remedies.patching.written import Source
     from gradcheck_cli.targets.repeatable import Repeatable
     from gradcheck_cli.targets.training import Training
 
 Stage = Callable[[str], None]
-DECLINED = "declined with --no-verify"
 INTERRUPTED = "the run was interrupted"
 BESIDE_OTHERS = (
     "several models are trained against or beside each other; their losses need not fall"
@@ -55,6 +56,7 @@ class Observed:
     mute: str = ""  # why nothing can be said of the loss
     questioned: "Subject | None" = None  # what experiments are made on
     training: "Callable[[], Training] | None" = None  # for remedies to read; without it no fixes
+    source: "Callable[[Training], Source] | None" = None  # of it; without it no diffs
     repeat: "Repeatable | None" = None  # what fixes are tried on
     untried: str = ""  # why they are not
     tried_on: tuple[str, ...] = ()  # said of the trials, if there were any
@@ -70,7 +72,6 @@ class Conclusion:
     recordings: tuple[Recording, ...] = ()  # of every training, to be judged again
     proposals: "tuple[Proposal, ...]" = ()  # of the fixes in the report, in their order
     notes: tuple[str, ...] = ()  # of the policy: what fits nothing
-    training: "Callable[[], Training] | None" = None  # that the proposals were made for
 
 
 def configured() -> Policy:
@@ -84,9 +85,8 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
     """Return the report on one training. A crash of a rule, cause, remedy or plugin costs itself."""
     crashed = list(observed.crashed)
     observed = _examined(observed, policy, crashed, on_stage)
-    trace = observed.trace
     mute = BESIDE_OTHERS if observed.beside else observed.mute
-    judgment = judge(trace, policy, mute=mute, subject=observed.subject)
+    judgment = judge(observed.trace, policy, mute=mute, subject=observed.subject)
     crashed += judgment.crashed
     observed = _passed(observed, judgment, policy)
     trace = observed.trace
@@ -97,6 +97,7 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
     if found is Verdict.SICK and observed.training is not None:
         proposals = _proposed(observed, judgment, causes, crashed)
         proposals, stopped = _tried(observed, policy, judgment, proposals, on_stage)
+        proposals = _written(observed, proposals, crashed)
     fixes = tuple(p.fix for p in proposals)
     causes = _reconsidered(trace, causes, fixes)
     report = Report(
@@ -116,11 +117,10 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
         loss=concluding.loss(trace),
         history=concluding.history(trace, observed.subject if observed.beside else None),
         next_steps=concluding.next_steps(
-            found, judgment.findings, fixes, observed.advice, taken=trace.taken
+            found, judgment.findings, fixes, observed.advice, trace.taken, observed.run.command
         ),
     )
-    recordings = (_recorded(observed, report),)
-    return Conclusion(report, recordings, proposals, judgment.notes, observed.training)
+    return Conclusion(report, (_recorded(observed, report),), proposals, judgment.notes)
 
 
 def recalled(recording: Recording) -> Observed:
@@ -129,17 +129,9 @@ def recalled(recording: Recording) -> Observed:
 
 
 def _recorded(observed: Observed, report: Report) -> Recording:
-    trace = observed.trace
-    return Recording(
-        trace=trace,
-        run=report.run,
-        assumptions=observed.assumptions,
-        gaps=report.gaps[len(trace.gaps) :],
-        crashed=observed.crashed,
-        advice=observed.advice,
-        subject=observed.subject,
-        mute=observed.mute,
-    )
+    own = {name: getattr(observed, name) for name in Recording.__dataclass_fields__}
+    gaps = report.gaps[len(observed.trace.gaps) :]
+    return Recording(**own | {"run": report.run, "gaps": gaps})
 
 
 def conclude_all(
@@ -175,13 +167,9 @@ def _examined(
         return observed
     from gradcheck_cli.examine import examine
 
-    asked, trace = observed.questioned, observed.trace
-    try:
-        with interruptible():
-            told = examine(asked, trace, policy.examine, on_crash=crashed.append, on_stage=on_stage)
-    except KeyboardInterrupt as pressed:
-        return replace(observed, stopped=pressed)
-    return replace(observed, trace=replace(trace, examination=told))
+    trace, asked = observed.trace, (observed.questioned, observed.trace, policy.examine)
+    told = partial(examine, *asked, on_crash=crashed.append, on_stage=on_stage)
+    return _amended(observed, lambda: replace(trace, examination=told()))
 
 
 def _passed(observed: Observed, judgment: Judgment, policy: Policy) -> Observed:
@@ -190,12 +178,18 @@ def _passed(observed: Observed, judgment: Judgment, policy: Policy) -> Observed:
         return observed
     from gradcheck_cli.examine import with_passes
 
+    return _amended(
+        observed, partial(with_passes, observed.questioned, observed.trace, judgment.findings)
+    )
+
+
+def _amended(observed: Observed, experiment: Callable[[], Trace]) -> Observed:
+    """Return it with what an experiment adds to its trace, or with the Ctrl-C that ended that."""
     try:
         with interruptible():
-            trace = with_passes(observed.questioned, observed.trace, judgment.findings)
+            return replace(observed, trace=experiment())
     except KeyboardInterrupt as pressed:
         return replace(observed, stopped=pressed)
-    return replace(observed, trace=trace)
 
 
 def _proposed(
@@ -204,8 +198,8 @@ def _proposed(
     from gradcheck_cli.remedies.proposing import propose
 
     assert observed.training is not None
-    training = observed.training()
-    return propose(training, observed.trace, causes, judgment.findings, on_crash=crashed.append)
+    asked = (observed.training(), observed.trace, causes, judgment.findings)
+    return propose(*asked, on_crash=crashed.append)
 
 
 def _tried(
@@ -217,8 +211,9 @@ def _tried(
 ) -> "tuple[tuple[Proposal, ...], BaseException | None]":
     """Return the proposals with their verdicts, and what stopped the run: also Ctrl-C meanwhile."""
     if observed.repeat is None or observed.untried:
-        said = Verification(reason=observed.untried)
-        untried = (replace(p, fix=replace(p.fix, verification=said)) for p in proposals)
+        said = [Verification(reason=p.cannot or observed.untried) for p in proposals]
+        both = zip(proposals, said, strict=True)
+        untried = [replace(p, fix=replace(p.fix, verification=v)) for p, v in both]
         return tuple(untried), observed.stopped
 
     from gradcheck_cli.verifying import declined, forecast, prove
@@ -247,6 +242,18 @@ def _tried(
     return proven, observed.stopped
 
 
+def _written(
+    observed: Observed, proposals: "tuple[Proposal, ...]", crashed: list[Crash]
+) -> "tuple[Proposal, ...]":
+    """Return the proposals with the diffs of those that lead, where the user's source is known."""
+    if observed.source is None or observed.training is None or not proposals:
+        return proposals
+    from gradcheck_cli.remedies.patching.written import written
+
+    training = observed.training()
+    return written(proposals, training, observed.source(training), crashed.append)
+
+
 def _reconsidered(
     trace: Trace, causes: tuple[Cause, ...], fixes: Sequence[Fix]
 ) -> tuple[Cause, ...]:
@@ -267,21 +274,15 @@ def _headline(
 ) -> str:
     if found is Verdict.HEALTHY and judgment.calmed:
         return concluding.calmed(judgment.left_out)
-    return concluding.headline(
-        observed.trace,
-        found,
-        judgment.findings,
-        causes,
-        fixes=fixes,
-        longer=observed.advice.longer,
-        beside=observed.beside,
-    )
+    said = (observed.trace, found, judgment.findings, causes)
+    longer, beside = observed.advice.longer, observed.beside
+    return concluding.headline(*said, fixes=fixes, longer=longer, beside=beside)
 
 
 def _where_tried(observed: Observed, fixes: Sequence[Fix]) -> tuple[str, ...]:
-    if not any(fix.verification.arms for fix in fixes):
+    if observed.repeat is None or not any(fix.verification.arms for fix in fixes):
         return ()
-    return (*observed.tried_on, *(observed.repeat.said if observed.repeat is not None else ()))
+    return (*observed.tried_on, *observed.repeat.said)
 
 
 def _facts(observed: Observed, stopped: BaseException | None) -> RunFacts:

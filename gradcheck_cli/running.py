@@ -96,8 +96,8 @@ class _Run:
 
     def watch(self) -> None:
         """Torch is here: look everywhere."""
-        if not hasattr(sys.modules["torch"], "Tensor"):  # a file of theirs that has the name
-            return
+        if not hasattr(sys.modules["torch"], "Tensor"):
+            return  # a file of theirs that has the name
         with ours():
             from gradcheck_cli.probe.everywhere import Everywhere
             from gradcheck_cli.probe.sampling import Sampling
@@ -193,6 +193,7 @@ def _about(this: _Run) -> "Circumstances":
     return Circumstances(
         command=this.plan.command,
         data="drawn by the script",
+        scripted=True,
         started=this.started.isoformat(timespec="seconds"),
         seconds=round(monotonic() - this.begun, 3),
         assumptions=tuple(assumptions_of(watcher, sessions)),

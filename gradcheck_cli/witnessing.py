@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
 from torch import nn
@@ -20,18 +20,22 @@ from gradcheck_cli.probe.everywhere import Everywhere
 from gradcheck_cli.probe.ranks import unread
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.probe.subjects import scripted
+from gradcheck_cli.records.diagnosis import UNTRIED
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.replay.examined import subject_of_steps
 from gradcheck_cli.replay.outside import put_back
-from gradcheck_cli.replay.played import UNTRIED, Played, one_model, repeated
+from gradcheck_cli.replay.played import Played, one_model, repeated
 from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.rules.engine import Judgment, judge
 from gradcheck_cli.targets.repeatable import Either
 from gradcheck_cli.targets.training import Training
 from gradcheck_cli.targets.wrappers import unwrapped
+
+if TYPE_CHECKING:
+    from gradcheck_cli.remedies.patching.written import Source
 
 LONGER = "let it train for longer"
 SHARE = 0.02  # of the time may go into snapshots
@@ -50,6 +54,7 @@ class Circumstances:
     interrupted: bool = False
     stopped: str = ""  # why it ended early, other than by Ctrl-C
     snapshot: bool = False  # of a run that goes on: no fixes are looked for
+    scripted: bool = False  # it is the main program, whose source can be changed
     world_size: int = 1
     assumptions: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
@@ -116,6 +121,7 @@ def observed(
         subject=session.subject,
         mute=_mute(session),
         training=None if about.snapshot else partial(_to_be_read, session),
+        source=_script if about.scripted else None,
         repeat=repeat,
         untried=untried,
         pace=0.0 if played is None else played.pace,
@@ -214,6 +220,12 @@ def _to_be_read(session: Session) -> Training:
         precision=session.precision,
         site_of=session.site_of,
     )
+
+
+def _script(training: Training) -> "Source":
+    from gradcheck_cli.remedies.patching.written import of_the_script
+
+    return of_the_script(training)
 
 
 def _cannot(*_: object) -> NoReturn:

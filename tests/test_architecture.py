@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "here", "demos", "ops", "shadowing"}),
     frozenset({"records", "declared", "elsewhere", "stopping", "leaving", "blame"}),
-    frozenset({"plugins", "scripts", "policy", "comparing", "features"}),
+    frozenset({"again", "plugins", "scripts", "policy", "comparing", "features"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
     frozenset({"probe", "remedies", "causes"}),
     frozenset({"verifying", "concluding", "examine"}),
@@ -60,7 +60,7 @@ LONG_WITH_REASON: dict[str, str] = {
 # Of each folder, `.` for the files beside the folders: about 5 % above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3180,
+    ".": 3230,
     "causes": 2400,
     "cli": 3060,
     "declared": 350,
@@ -71,8 +71,8 @@ MOST_LINES_OF_A_FOLDER = {
     "live": 450,
     "probe": 8775,
     "records": 2080,
-    "remedies": 5400,
-    "renderers": 2800,
+    "remedies": 5540,
+    "renderers": 2840,
     "replay": 3675,
     "rerun": 1500,
     "rules": 3740,

@@ -77,7 +77,9 @@ def _fix_script(script: script_runs.Script, found: "Settings", *, write: bool) -
         if outcome.conclusion is None:
             code = script_runs.unmeasured(outcome)
         else:
-            cure = script_runs.cured(outcome.conclusion)
+            from gradcheck_cli.fixing import cure_of
+
+            cure = cure_of(outcome.conclusion)
             code = script_runs.code_of(outcome, _concluded(cure, wanted, found, write=write))
     if outcome.ending.hard:
         end_at_once(code)

@@ -19,8 +19,6 @@ from gradcheck_cli.running import Outcome, Plan
 from gradcheck_cli.scripts import looks_like_a_script, trains_when_run
 
 if TYPE_CHECKING:
-    from gradcheck_cli.fixing import Cure
-    from gradcheck_cli.pipeline import Conclusion
     from gradcheck_cli.probe.launching import Program
     from gradcheck_cli.settings import Settings
 
@@ -111,16 +109,6 @@ def _told(outcome: Outcome, found: "Settings", wanted: outputs.Outputs) -> int:
         return unmeasured(outcome)
     code = concluded(outcome.conclusion, found.policy, wanted, quiet=bool(found["quiet"]))
     return code_of(outcome, code)
-
-
-def cured(made: "Conclusion") -> "Cure":
-    """Prepare the patch of the script that has run, in its own project."""
-    from gradcheck_cli.fixing import labels_of, prepared
-    from gradcheck_cli.remedies.patching.checks import project_root
-
-    program = sys.modules["__main__"]
-    labels = {} if made.training is None else labels_of(program, made.training())
-    return prepared(made, labels, project_root(Path(str(program.__file__)).parent))
 
 
 def unmeasured(outcome: Outcome) -> int:

@@ -1,11 +1,14 @@
 """Why it is wrong and what would help."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gradcheck_cli.records.trace import SourceSite
 
 RERUN = "re-run"  # how arms are made where the script is run again
+DECLINED = "declined with --no-verify"
+UNTRIED = "no steps were recorded for it; --verify (verify=True) records the first ones and plays them again"
 
 
 class Basis(StrEnum):
@@ -92,8 +95,30 @@ class Fix:
     code: str = ""
     at: SourceSite | None = None
     layers: tuple[str, ...] = ()
-    diff: str = ""
+    diff: str = ""  # of the user's source
+    unwritten: str = ""  # why there is no diff, where one was looked for
     verification: Verification = field(default_factory=Verification)
+
+    @property
+    def proven(self) -> bool:
+        """Did it do better than both controls?"""
+        return self.verification.status is Status.VERIFIED
+
+    @property
+    def failed(self) -> bool:
+        """Was it tried, and did not help?"""
+        return self.verification.status in {Status.INEFFECTIVE, Status.HARMFUL}
+
+    @property
+    def unasked(self) -> bool:
+        """Was it not tried because nobody asked for it, rather than because it cannot be?"""
+        return self.verification.reason in {DECLINED, UNTRIED}
+
+
+def leading(fixes: Sequence[Fix]) -> Fix | None:
+    """Return the fix to make: the best proven one that can be written, else the first."""
+    written = next((fix for fix in fixes if fix.proven and fix.diff), None)
+    return written or next(iter(fixes), None)
 
 
 FORMER_NAMES = {  # of fixes, in reports before 0.2

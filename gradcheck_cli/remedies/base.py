@@ -7,7 +7,7 @@ that are built afresh, so that every claim can be tried beside an untouched cont
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import nn
 
@@ -18,6 +18,9 @@ from gradcheck_cli.remedies.cards import sections
 from gradcheck_cli.remedies.edits import Edit
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.training import Training
+
+if TYPE_CHECKING:
+    from gradcheck_cli.remedies.patching.patch import Patch
 
 SAFE = "safe"  # keeps what the model computes in principle; may be applied unasked
 REVIEW = "review"  # changes the architecture or the meaning of the training
@@ -94,6 +97,7 @@ class Proposal:
     size: int = 1
     score: float = 0.0  # of the cause it treats
     edits: tuple[Edit, ...] = field(default=())
+    patch: "Patch | None" = None  # that writes it
 
 
 def _here(cause: Cause) -> str:

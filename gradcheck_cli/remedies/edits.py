@@ -23,6 +23,8 @@ class Act(StrEnum):
     RENAME = "rename"  # every `old` in the model's file by `new`
     CLEAR = "clear"  # behind the update on a line, the gradients of its optimizer
     DIVIDE = "divide"  # what a backward pass on a line begins from, by `new`
+    UNFLOOR = "unfloor"  # where the data are made, // by /
+    UNSHUFFLE = "unshuffle"  # where the data are made, a drawn order by the order they have
     CONTAIN = "contain"  # what is assigned to the attribute `name` of a class, by `new`(it)
 
 

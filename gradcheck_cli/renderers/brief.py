@@ -1,7 +1,7 @@
 """The report in at most 2,000 tokens, for a coding agent: what is wrong, why, the change, what to run next.
 
 A token is taken as three bytes, which is a low count for English and code, so `LONGEST` bytes hold.
-What does not fit is cut from the least important part, and the cut is said.
+What does not fit is cut from the least important part, and the cut is said; a diff is whole or left out.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import isfinite
 
-from gradcheck_cli.records.diagnosis import Cause, Fix, Status
+from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status, leading
 from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.renderers.words import (
@@ -27,7 +27,8 @@ LONGEST = 6000  # bytes: 2,000 tokens of three bytes
 MOST_FINDINGS = 3
 MOST_REASONS = 3
 LINE = 300  # bytes of a sentence
-CHANGE = 2400  # bytes of a diff or of code
+CHANGE = 3600  # bytes of a diff or of code
+TOO_LONG = "the diff is too long for a brief; gradcheck fix prints it"
 CUT = "… cut; the YAML report has the whole"
 
 
@@ -66,7 +67,10 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mend:
-    """The best fix: `status` says whether it was proven, `change` is a diff or code."""
+    """The best fix: `status` says whether it was proven, `change` is a diff of the source, or code.
+
+    Where it is code, `by_hand` says why there is no diff; `at` is where it belongs.
+    """
 
     name: str
     status: str
@@ -75,6 +79,7 @@ class Mend:
     at: str
     kind: str  # diff | code | ""
     change: str
+    by_hand: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,7 @@ class Brief:
 def brief(report: Report) -> Brief:
     """Return the brief of a report, short enough in either form."""
     whole = _brief(report, MOST_FINDINGS, CHANGE)
-    for findings, change in ((MOST_FINDINGS, CHANGE // 2), (1, CHANGE // 2), (1, CHANGE // 6)):
+    for findings, change in ((1, CHANGE), (1, CHANGE // 2), (1, CHANGE // 8)):
         if max(_size(_json(whole)), _size(_markdown(whole))) <= LONGEST:
             return whole
         whole = _brief(report, findings, change)
@@ -124,7 +129,8 @@ def _json(said: Brief) -> str:
 
 def _brief(report: Report, most: int, change: int) -> Brief:
     serious = [f for f in report.findings if f.severity is not Severity.NOTE]
-    fix = next(iter(report.fixes), None)
+    fix = leading(report.fixes)
+    mend = _mend(fix, _belongs(fix, report), change) if fix else None
     left = len(report.findings) - len(serious[:most])
     others = max(len(report.fixes) - 1, 0)
     more = [plural(left, "finding")] if left else []
@@ -135,8 +141,8 @@ def _brief(report: Report, most: int, change: int) -> Brief:
         headline=_line(report.headline, 2 * LINE),
         findings=tuple(_found(f) for f in serious[:most]),
         cause=_suspect(report.causes[0]) if report.causes else None,
-        fix=_mend(fix, change) if fix else None,
-        next=_line(next(iter(report.next_steps), ""), 2 * LINE),
+        fix=mend,
+        next=_line(_next(report, fix, mend), 2 * LINE),
         more=" and ".join(more),
     )
 
@@ -182,16 +188,38 @@ def _suspect(cause: Cause) -> Suspect:
     )
 
 
-def _mend(fix: Fix, longest: int) -> Mend:
-    kind = "diff" if fix.diff.strip() else "code" if fix.code.strip() else ""
+def _next(report: Report, fix: Fix | None, mend: Mend | None) -> str:
+    """Return the one thing to do next: what mends it, and the command that shows whether it did."""
+    first = next(iter(report.next_steps), "")
+    if fix is None or mend is None:
+        return first
+    known = any(c.name == fix.treats and c.basis is not Basis.SIGNS for c in report.causes)
+    then = f", then run again: {report.run.command}" if report.run.command else ""
+    if fix.failed or (fix.unasked and not known) or (fix.diff and mend.kind != "diff"):
+        return first  # a command tries it, or prints what is too long for here
+    if mend.kind == "diff":
+        return f"apply the diff above (git apply, or by editing){then}"
+    return f"change {mend.at or 'it'} by hand as shown above{then}"
+
+
+def _belongs(fix: Fix, report: Report) -> str:
+    """Return the place of the source where a fix belongs: its own, else that of its cause."""
+    sites = (fix.at, *(c.at for c in report.causes if c.name == fix.treats))
+    return _line(place(next(filter(None, sites), None)), 150)
+
+
+def _mend(fix: Fix, at: str, longest: int) -> Mend:
+    fits = len(fix.diff.encode("utf-8", "replace")) <= longest
+    kind = "diff" if fix.diff.strip() and fits else "code" if fix.code.strip() else ""
     return Mend(
         name=_line(fix.name, 60),
         status=fix.verification.status.value,
         proof=_proof(fix),
         summary=_line(fix.summary),
-        at=_line(place(fix.at), 150),
+        at=at,
         kind=kind,
         change=_lines_of(fix.diff if kind == "diff" else fix.code, longest),
+        by_hand="" if kind == "diff" else _line(fix.unwritten if fits else TOO_LONG),
     )
 
 
@@ -260,7 +288,9 @@ def _of_fix(fix: Mend) -> Iterator[str]:
     yield f"\n## Fix ({fix.status}): {fix.name}{_where('', fix.at)}"
     yield fix.summary
     if fix.proof:
-        yield f"Proof: {fix.proof}."
+        yield f"{'Not tried' if fix.status == Status.NOT_RUN else 'Tried'}: {fix.proof}."
+    if fix.by_hand:
+        yield f"To be made by hand: {fix.by_hand}."
     if fix.change:
         fence = "~~~" if "~~~" not in fix.change else "````"
         yield f"{fence}{'diff' if fix.kind == 'diff' else 'python'}"

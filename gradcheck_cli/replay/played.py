@@ -9,6 +9,7 @@ from functools import partial
 from torch import nn
 
 from gradcheck_cli.probe.session import Session
+from gradcheck_cli.records.diagnosis import UNTRIED
 from gradcheck_cli.replay.apart import apart, opposed
 from gradcheck_cli.replay.keeping import Keeper
 from gradcheck_cli.replay.recorder import Recorder
@@ -20,7 +21,6 @@ from gradcheck_cli.targets.wrappers import unwrapped
 
 SECONDS = 2.0  # in which recorded steps are to be reproduced, where only experiments follow
 LIGHT = 2**27  # bytes of data, and of weights, that are kept where nobody asked for a recording
-UNTRIED = "no steps were recorded for it; --verify (verify=True) records the first ones and plays them again"
 BESIDE = "several models are trained against or beside each other, and this one cannot be trained alone: "
 AGAINST = (
     "the optimizers learn from losses of which one opposes another: watch each network by itself, "

@@ -247,8 +247,8 @@ def _insist(bench: Bench, hopes: Sequence[Trial], trials: Sequence[Trial], say: 
 
 def declined(proposals: Sequence[Proposal], reason: str) -> tuple[Proposal, ...]:
     """Return the proposals as they would be tried, with the reason why none was."""
-    said = Verification(reason=reason)
-    return _ranked([Trial(p, verification=said) for p in proposals])
+    said = [Verification(reason=p.cannot or reason) for p in proposals]
+    return _ranked([Trial(p, verification=v) for p, v in zip(proposals, said, strict=True)])
 
 
 def _in_order(trials: Sequence[Trial]) -> list[Trial]:

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from gradcheck_cli.cli.app import app
-from gradcheck_cli.records.diagnosis import Status, Verification
+from gradcheck_cli.records.diagnosis import DECLINED, Basis, Status, Verification
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.yamlfile import dumps
-from gradcheck_cli.renderers.brief import CUT, LONGEST, render, render_json
+from gradcheck_cli.renderers.brief import CUT, LONGEST, TOO_LONG, render, render_json
 from tests.support import a_report
 from tests.support.hostile import STRINGS, poisoned
 
@@ -70,10 +70,47 @@ def test_a_fix_that_was_not_tried_says_why() -> None:
     assert said["fix"]["proof"] == "declined"
 
 
-def test_a_change_that_is_too_long_is_cut_at_a_line_and_says_so() -> None:
-    change = json.loads(render_json(long()))["fix"]["change"]
+def test_half_a_diff_is_never_shown_and_code_that_is_too_long_is_cut_at_a_line() -> None:
+    said = json.loads(render_json(long()))
+    assert said["fix"]["kind"] == "code"
+    assert said["fix"]["by_hand"] == TOO_LONG
+    assert said["next"] == long().next_steps[0]
+    code = replace(long().fixes[0], diff="", code="x = 1\n" * 5000)
+    change = json.loads(render_json(replace(long(), fixes=(code,))))["fix"]["change"]
     assert change.endswith(CUT)
-    assert set(change.splitlines()[:-1]) == {"+x = 1"}
+    assert set(change.splitlines()[:-1]) == {"x = 1"}
+
+
+def changed(**fix: object) -> Report:
+    report = a_report.sick()
+    run = replace(report.run, command="gradcheck diagnose net.py -o brief")
+    return replace(report, run=run, fixes=(replace(report.fixes[0], **fix),))
+
+
+def test_a_proven_diff_is_to_be_applied_and_the_same_command_to_be_run_again() -> None:
+    said = json.loads(render_json(changed()))
+    assert said["next"] == (
+        "apply the diff above (git apply, or by editing), then run again: "
+        "gradcheck diagnose net.py -o brief"
+    )
+
+
+def test_a_diff_that_nobody_asked_to_try_is_tried_first_unless_its_cause_is_a_fact() -> None:
+    report = changed(verification=Verification(reason=DECLINED))
+    assert json.loads(render_json(report))["next"] == report.next_steps[0]
+    fact = (replace(report.causes[0], basis=Basis.FACT),)
+    assert json.loads(render_json(replace(report, causes=fact)))["next"].startswith("apply")
+
+
+def test_what_cannot_be_written_says_where_to_change_it_by_hand_and_why() -> None:
+    text = render(changed(diff="", unwritten="net.py:24 builds Sigmoid through a loop"))
+    assert "To be made by hand: net.py:24 builds Sigmoid through a loop." in text
+    assert "Next: change sample_models/deep_sigmoid.py:24 by hand as shown above" in text
+
+
+def test_a_fix_that_did_not_help_is_not_to_be_made() -> None:
+    report = changed(verification=Verification(status=Status.INEFFECTIVE, reason="no effect"))
+    assert json.loads(render_json(report))["next"] == report.next_steps[0]
 
 
 def test_on_stdout_the_brief_stands_alone(tmp_path: Path) -> None:

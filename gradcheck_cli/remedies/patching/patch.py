@@ -11,13 +11,14 @@ from pathlib import Path
 from gradcheck_cli.here import below_here
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.patching import finishing, looping, making, optimizing
+from gradcheck_cli.remedies.patching import feeding, finishing, looping, making, optimizing
 from gradcheck_cli.remedies.patching.checks import project_root, refuse_changed, refuse_foreign
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.training import Training
 
 LOOPING = {Act.CLEAR: looping.clear, Act.DIVIDE: looping.divide}
+FEEDING = {Act.UNFLOOR: feeding.divide_truly, Act.UNSHUFFLE: feeding.keep_order}
 BUILDING = {Act.REPLACE, Act.FOLLOW, Act.REMOVE}
 
 
@@ -83,7 +84,7 @@ class Patcher:
     """Makes one patch: knows what was named on the command line and the model that was built."""
 
     training: Training
-    labels: Mapping[str, str]  # model, optimizer, loss as file.py:name or module:name
+    labels: Mapping[str, str]  # model, data, ... as file.py:name or module:name
     root: Path
     editors: dict[Path, Editor]
 
@@ -99,7 +100,7 @@ class Patcher:
         return self.editors[path]
 
     def named(self, role: str) -> tuple[Editor, str]:
-        """Return the file and the name of the model, the optimizer or the loss."""
+        """Return the file and the name of the model, the data, the optimizer or the loss."""
         where, _, path = self.labels.get(role, "").partition(":")
         if not path or not where:
             raise CannotPatchError(
@@ -118,6 +119,8 @@ class Patcher:
             if edit.at is None:
                 raise CannotPatchError("the place in the source is not known")
             act(self.editor(edit.at.file), edit)
+        elif edit.act in FEEDING:
+            FEEDING[edit.act](*self.named("data"))
         elif edit.act is Act.FINISH:
             editor, path = self.named("model")
             finishing.finish(editor, edit, path)

@@ -179,7 +179,7 @@ def _first_fix(fix: Fix, pen: Pen) -> Iterator[Text]:
     yield from pen.labeled("why", fix.why, 5, 4)
     if fix.cost:
         yield from pen.labeled("cost", fix.cost, 5, 4)
-    if fix.code:
+    if fix.code or fix.diff:
         yield from _code(fix, pen)
 
 
@@ -193,13 +193,17 @@ def _rival(fix: Fix, pen: Pen) -> Iterator[Text]:
 
 
 def _code(fix: Fix, pen: Pen) -> Iterator[Text]:
+    """Show the diff where it is short, else the code to paste."""
     gutter = ink(f"     {pen.glyphs.gutter} ", FAINT)
-    lines = clean_lines(fix.code)
-    if fix.at and not fix.code.lstrip().startswith("#"):
+    lines = clean_lines(fix.diff)
+    is_diff = 0 < len(lines) <= MOST_CODE
+    lines = lines if is_diff else clean_lines(fix.code)
+    if fix.at and not is_diff and not fix.code.lstrip().startswith("#"):
         yield gutter + pen.say(f"# {place(fix.at)}", FAINT)
     for line in lines[:MOST_CODE]:
         indent = len(line) - len(line.lstrip())
-        style = FAINT if line.lstrip().startswith("#") else INK
+        faint = line[:1] not in {"+", "-"} if is_diff else line.lstrip().startswith("#")
+        style = FAINT if faint else INK
         yield from pen.hang(gutter + Text(" " * indent), pen.say(line.lstrip(), style))
     if len(lines) > MOST_CODE:
         rest = plural(len(lines) - MOST_CODE, "more line")

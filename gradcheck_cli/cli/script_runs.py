@@ -43,7 +43,8 @@ def script_of(
     """Return the script that was named, None for a model; it is read, nothing of it runs.
 
     A module (`-m`) and a file with arguments of its own are scripts, a file that trains when it is
-    imported, and one that trains when it is run and names no model and data. Raises UsageError for options that have no meaning there.
+    imported, and one that trains when it is run, unless options say of what and how gradcheck is to train
+    itself. Raises UsageError for options that have no meaning for a script.
     """
     if name is None:
         if module or arguments:
@@ -51,21 +52,13 @@ def script_of(
         return None
     unfit = [n for n in THE_SCRIPTS_OWN if given.get(n)]
     path = Path(name)
-    trains = looks_like_a_script(path) or (not unfit and trains_when_run(path) and not _parts(path))
+    trains = looks_like_a_script(path) or (not unfit and trains_when_run(path))
     if not (module or arguments or trains):
         return None
     if unfit:
         shown = ", ".join(SETTINGS[n].flag if n in SETTINGS else f"--{n}" for n in unfit)
         raise UsageError(f"{name} is run as the script that it is, which {shown} cannot change")
     return Script(name, tuple(arguments), module)
-
-
-def _parts(path: Path) -> bool:
-    """Does the file name a model and data, from which gradcheck can build the training itself?"""
-    from gradcheck_cli.settings.survey import survey_file
-
-    found = survey_file(path)
-    return all(any(not c.needs for c in found.get(kind, ())) for kind in ("model", "data"))
 
 
 def diagnose(script: Script, found: "Settings", save_trace: Path | None) -> int:

@@ -103,7 +103,7 @@ def _said(
     return Said(
         outcome=found,
         said=f"{_later(taken)} the loss of the same batches is {number(mean(curve[-1]))}, "
-        f"{reference.beside(share)} the best constant"
+        f"{reference.beside(share)} that of the best constant prediction ({number(mean(constant))})"
         + (", and it falls" if falling and found is not Outcome.FINE else ""),
         measured=100 * share,
         limit=0.0,

@@ -281,7 +281,8 @@ def _of_finding(finding: Found) -> Iterator[str]:
     yield finding.message
     for entry in finding.evidence:
         limit = f" (limit {quantity(entry.limit, entry.unit)})" if entry.limit is not None else ""
-        yield f"- {entry.what}: {quantity(entry.measured, entry.unit)}{limit}"
+        colon = "" if entry.what.endswith("?") else ":"
+        yield f"- {entry.what}{colon} {quantity(entry.measured, entry.unit)}{limit}"
 
 
 def _of_fix(fix: Mend) -> Iterator[str]:

@@ -15,9 +15,9 @@ from gradcheck_cli.cli.app import app
 from gradcheck_cli.cli.demo import scripts
 from gradcheck_cli.cli.script_runs import Script, script_of
 from gradcheck_cli.errors import UsageError
-from gradcheck_cli.fixing import labels_of
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching.patch import patch
+from gradcheck_cli.remedies.patching.written import of_the_script
 from gradcheck_cli.targets.training import Training
 from tests.support.processes import python
 
@@ -83,12 +83,14 @@ if __name__ == "__main__":
 PARTS = "def build_model():\n    ...\ndef make_data():\n    ...\n"
 
 
-def test_a_file_that_trains_when_run_and_names_no_parts_is_a_script(files: Path) -> None:
-    (files / "main.py").write_text(MAIN)
+@pytest.mark.parametrize("text", [MAIN, PARTS + MAIN])
+def test_a_file_that_trains_when_run_is_run_as_it_is_whatever_it_defines(
+    files: Path, text: str
+) -> None:
+    (files / "main.py").write_text(text)
     assert asked("main.py") == Script("main.py")
     assert asked("main.py", data="other.py:data") is None
-    (files / "main.py").write_text(PARTS + MAIN)
-    assert asked("main.py") is None
+    assert asked("main.py:build_model") is None
 
 
 @pytest.mark.parametrize("option", ["lr", "data", "strategy", "batch_size"])
@@ -154,14 +156,14 @@ def test_names_of_a_script_lead_to_what_a_fix_changes(
     never = partial(pytest.fail, "the training ran")
     training = Training(script.net, (script.optimizer,), never, never, torch.device("cpu"))
 
-    labels = labels_of(script, training)
+    labels = of_the_script(training).labels
 
     edit = Edit(act=Act.ARGUMENT, name="lr", old="0.1", new="0.02")
     diff = patch((edit,), training, labels, root=files).diff
     assert "+optimizer = torch.optim.SGD(net.parameters(), lr=0.02)" in diff
     assert labels["model"] == f"{files / 'train.py'}:net"
     two = replace(training, optimizers=(script.optimizer, script.optimizer))
-    assert "optimizer" not in labels_of(script, two)
+    assert "optimizer" not in of_the_script(two).labels
 
 
 @pytest.mark.heavy

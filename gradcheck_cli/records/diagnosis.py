@@ -8,7 +8,7 @@ from gradcheck_cli.records.trace import SourceSite
 
 RERUN = "re-run"  # how arms are made where the script is run again
 DECLINED = "declined with --no-verify"
-UNTRIED = "no steps were recorded for it; --verify (verify=True) records the first ones and plays them again"
+UNTRIED = "no steps were recorded to try it on: run --verify and watch(verify=True) record them, diagnose does too"
 
 
 class Basis(StrEnum):

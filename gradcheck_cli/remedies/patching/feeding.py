@@ -5,23 +5,21 @@ from collections.abc import Sequence
 import libcst as cst
 
 from gradcheck_cli.remedies.patching.editor import Editor
-from gradcheck_cli.remedies.patching.locating import called_name, definition, descendants
+from gradcheck_cli.remedies.patching.locating import called_name, descendants
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 DRAWN = {"randperm", "permutation"}
 
 
-def divide_truly(editor: Editor, path: str) -> None:
+def divide_truly(editor: Editor, place: cst.CSTNode) -> None:
     """Write `/` at the only place that divides by `//`."""
-    place = definition(editor, path)
     found = [node for node in descendants(place) if isinstance(node, cst.FloorDivide)]
     _refuse_unless_one(editor, place, found, "divides by //")
     editor.act(found[0], lambda node: cst.Divide(node.whitespace_before, node.whitespace_after))  # type: ignore[attr-defined]
 
 
-def keep_order(editor: Editor, path: str) -> None:
+def keep_order(editor: Editor, place: cst.CSTNode) -> None:
     """Count up where an order is drawn that only one part of the data is put into."""
-    place = definition(editor, path)
     nodes = list(descendants(place))
     indices = [node.value for node in nodes if isinstance(node, cst.Index)]
     used = [index.value for index in indices if isinstance(index, cst.Name)]

@@ -5,16 +5,15 @@ import libcst as cst
 from gradcheck_cli.remedies.edits import Edit
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.layout import Precede
-from gradcheck_cli.remedies.patching.locating import definition, descendants, returned
+from gradcheck_cli.remedies.patching.locating import descendants, returned
 from gradcheck_cli.remedies.patching.making import counts, is_container
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 MODEL = "gradcheck_model"
 
 
-def finish(editor: Editor, edit: Edit, path: str) -> None:
-    """Do something with the finished model: where it is returned, assigned, or at the end of init."""
-    place = definition(editor, path)
+def finish(editor: Editor, place: cst.CSTNode, edit: Edit) -> None:
+    """Do something with the finished model: where it is returned, built, or at the end of init."""
     new = edit.new
     if edit.needs:
         for name, free in editor.define(edit.needs, place).items():
@@ -23,22 +22,30 @@ def finish(editor: Editor, edit: Edit, path: str) -> None:
         _finish_class(editor, place, new)
         return
     template = editor.expression(new.replace("{model}", MODEL))
-    values = returned(editor, place) if isinstance(place, cst.FunctionDef) else [place.value]
-    for value in values:
+    for value in _values(editor, place):
         editor.act(value, lambda node: _filled(template, node))
 
 
-def front(editor: Editor, edit: Edit, path: str) -> None:
+def _values(editor: Editor, place: cst.CSTNode) -> list[cst.BaseExpression]:
+    """Return the expressions whose value is the model."""
+    if isinstance(place, cst.FunctionDef):
+        return returned(editor, place)
+    value = place.value if isinstance(place, cst.Assign) else place
+    assert isinstance(value, cst.BaseExpression)
+    return [value]
+
+
+def front(editor: Editor, place: cst.CSTNode, edit: Edit) -> None:
     """Put a module before the finished model: first in its Sequential, or in a new one."""
-    place = definition(editor, path)
     if isinstance(place, cst.ClassDef):
-        raise CannotPatchError(f"{editor.shown}: {path} is a class; nothing can stand before it")
+        name = place.name.value
+        raise CannotPatchError(f"{editor.shown}: {name} is a class; nothing can stand before it")
     new = edit.new
     for name, free in editor.define(edit.needs, place).items():
         new = new.replace(name, free)
     module = editor.expression(new)
     template = editor.expression(f"nn.Sequential({new}, {MODEL})")
-    for value in returned(editor, place) if isinstance(place, cst.FunctionDef) else [place.value]:
+    for value in _values(editor, place):
         if isinstance(value, cst.Call) and is_container(editor, value) and not counts(editor):
             editor.change_argument(value, 0, Precede(module))
         else:
@@ -91,11 +98,10 @@ def _is_text(statement: cst.CSTNode) -> bool:
     )
 
 
-def reshape(editor: Editor, _: Edit, path: str) -> None:
+def reshape(editor: Editor, place: cst.CSTNode) -> None:
     """Give the output the shape of the target at the start of the loss function."""
-    place = definition(editor, path)
     if not isinstance(place, cst.FunctionDef) or len(place.params.params) < 2:
-        raise CannotPatchError(f"{editor.shown}: {path} is no function of output and target")
+        raise CannotPatchError(f"{editor.shown}: the loss is no function of output and target")
     output, target = (p.name.value for p in place.params.params[:2])
     line = cst.parse_statement(f"{output} = {output}.reshape({target}.shape)")
     editor.act(place, lambda node: _with_line(node, line, last=False))

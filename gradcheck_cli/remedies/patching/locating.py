@@ -20,8 +20,8 @@ def descendants(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[c
             yield from descendants(child, into_functions=into_functions)
 
 
-def call_at(editor: Editor, site: SourceSite, kind: str) -> cst.Call:
-    """Return the call with exactly this range, which must build a `kind`."""
+def call_within(editor: Editor, site: SourceSite) -> cst.Call:
+    """Return the call with exactly this range."""
     for node in descendants(editor.module):
         if not isinstance(node, cst.Call):
             continue
@@ -29,11 +29,40 @@ def call_at(editor: Editor, site: SourceSite, kind: str) -> cst.Call:
         start = (place.start.line, place.start.column + 1)
         end = (place.end.line, place.end.column + 1)
         if start == (site.line, site.column) and end == (site.end_line, site.end_column):
-            built = meant(editor.module, node.func)
-            if built.rpartition(".")[2] == kind and built.startswith("torch."):
-                return node
-            raise CannotPatchError(f"{site} builds {kind} through {built or 'an expression'}")
-    raise CannotPatchError(f"{site} does not hold the call that built {kind}; the file has changed")
+            return node
+    raise CannotPatchError(f"{site} does not hold the call that was made; the file has changed")
+
+
+def call_at(editor: Editor, site: SourceSite, kind: str) -> cst.Call:
+    """Return the call with exactly this range, which must build a `kind`."""
+    node = call_within(editor, site)
+    built = meant(editor.module, node.func)
+    if built.rpartition(".")[2] == kind and built.startswith("torch."):
+        return node
+    raise CannotPatchError(f"{site} builds {kind} through {built or 'an expression'}")
+
+
+def name_of(editor: Editor, built: cst.CSTNode, *, seen_from: cst.CSTNode) -> str:
+    """Return the name that what is built there is given, and that another place of the file can use.
+
+    Raises CannotPatchError where there is none.
+    """
+    node = built
+    while isinstance(node, cst.Call | cst.Attribute):  # as in Net().to(device)
+        node = editor.parents[node]
+    target = node.targets[0].target if isinstance(node, cst.Assign) else None
+    scope = _function_around(editor, built) if seen_from in editor.parents else built
+    if not isinstance(target, cst.Name) or scope not in {None, _function_around(editor, seen_from)}:
+        raise CannotPatchError(f"{editor.shown} has no name for the model where the edit belongs")
+    return target.value
+
+
+def _function_around(editor: Editor, node: cst.CSTNode) -> cst.CSTNode | None:
+    while node is not editor.module and node in editor.parents:
+        node = editor.parents[node]
+        if isinstance(node, cst.FunctionDef | cst.Lambda):
+            return node
+    return None
 
 
 def calls_on(editor: Editor, line: int, name: str) -> cst.Call:
@@ -135,12 +164,45 @@ def returned(editor: Editor, function: cst.FunctionDef) -> list[cst.BaseExpressi
 
 def literal(editor: Editor, value: cst.BaseExpression) -> tuple[object, cst.BaseExpression]:
     """Return the value of a literal, or of the constant of the file that a name stands for."""
-    if isinstance(value, cst.Name):
-        constant = definition(editor, value.value)
-        if isinstance(constant, cst.Assign):
-            value = constant.value
+    if isinstance(value, cst.Name | cst.Attribute):
+        name = value.value if isinstance(value, cst.Name) else value.attr.value
+        found = list(_given(editor, name, is_read=isinstance(value, cst.Attribute)))
+        if len(found) != 1:
+            raise CannotPatchError(f"{editor.shown} sets {name} at {len(found)} places, not one")
+        [value] = found
     try:
         return ast.literal_eval(editor.module.code_for_node(value)), value
     except ValueError:
         shown = editor.module.code_for_node(value)
         raise CannotPatchError(f"{editor.shown}: {shown} is not written as a number") from None
+
+
+def _given(editor: Editor, name: str, *, is_read: bool) -> Iterator[cst.BaseExpression]:
+    """Yield what a name is given in this file: where it is assigned, as a default, as an argument's default.
+
+    `is_read` is of an attribute, as in `args.lr`: a field of a class, or an option of argparse.
+    """
+    for node in descendants(editor.module):
+        if isinstance(node, cst.Assign) and [_name(t.target) for t in node.targets] == [name]:
+            yield node.value
+        elif isinstance(node, cst.AnnAssign | cst.Param):
+            value = node.value if isinstance(node, cst.AnnAssign) else node.default
+            if (
+                _name(node.target if isinstance(node, cst.AnnAssign) else node.name) == name
+                and value
+            ):
+                yield value
+        elif is_read and isinstance(node, cst.Call) and called_name(node) == "add_argument":
+            flags = [
+                a.value.evaluated_value
+                for a in node.args
+                if isinstance(a.value, cst.SimpleString) and not a.keyword
+            ]
+            if name in {str(flag).lstrip("-").replace("-", "_") for flag in flags}:
+                yield from (
+                    a.value for a in node.args if a.keyword and a.keyword.value == "default"
+                )
+
+
+def _name(node: cst.CSTNode) -> str:
+    return node.value if isinstance(node, cst.Name) else ""

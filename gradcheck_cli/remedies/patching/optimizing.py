@@ -6,7 +6,6 @@ from gradcheck_cli.remedies.edits import Edit
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.locating import (
     called_name,
-    definition,
     descendants,
     literal,
 )
@@ -16,16 +15,19 @@ from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 CLIPPING = {"clip_grad_norm_", "clip_grad_norm"}
 
 
-def argument(editor: Editor, edit: Edit, path: str) -> None:
+def argument(editor: Editor, place: cst.CSTNode, edit: Edit) -> None:
     """Write another number for an argument of the optimizer."""
-    place = definition(editor, path)
     if _in_groups(place, edit.name):
         raise CannotPatchError(f"{editor.shown}: {edit.name} is set for several groups")
     new = editor.expression(edit.new)
-    calls = [node for node in descendants(place) if isinstance(node, cst.Call)]
+    calls = [node for node in (place, *descendants(place)) if isinstance(node, cst.Call)]
     given = [a for c in calls for a in c.args if a.keyword and a.keyword.value == edit.name]
     if len(given) > 1:
-        raise CannotPatchError(f"{editor.shown}: {path} sets {edit.name} at {len(given)} places")
+        raise CannotPatchError(f"{editor.shown} sets {edit.name} at {len(given)} places, not one")
+    if not given and edit.name == "lr":  # the second argument of every optimizer of torch
+        given = [a for a in only_optimizer(editor, place).args if a.keyword is None and not a.star][
+            1:2
+        ]
     if given:
         value, node = literal(editor, given[0].value)
         if not _same(value, edit.old):
@@ -37,7 +39,7 @@ def argument(editor: Editor, edit: Edit, path: str) -> None:
         keyword=cst.Name(edit.name),
         equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
     )
-    editor.act(_optimizer(editor, place), lambda node: _with_argument(node, keyword))
+    editor.act(only_optimizer(editor, place), lambda node: _with_argument(node, keyword))
 
 
 def _in_groups(place: cst.CSTNode, name: str) -> bool:
@@ -64,11 +66,11 @@ def _with_argument(node: cst.CSTNode, argument: cst.Arg) -> cst.CSTNode:
     return node.with_changes(args=[*args, argument])
 
 
-def _optimizer(editor: Editor, place: cst.CSTNode) -> cst.Call:
-    """Return the only call of an optimizer of torch."""
+def only_optimizer(editor: Editor, place: cst.CSTNode) -> cst.Call:
+    """Return the only call of an optimizer of torch. Raises CannotPatchError."""
     found = [
         node
-        for node in descendants(place)
+        for node in (place, *descendants(place))
         if isinstance(node, cst.Call)
         and (name := meant(editor.module, node.func)).startswith("torch.optim.")
         and "lr_scheduler" not in name
@@ -78,13 +80,13 @@ def _optimizer(editor: Editor, place: cst.CSTNode) -> cst.Call:
     return found[0]
 
 
-def parameters(editor: Editor, path: str, model: str) -> None:
+def parameters(editor: Editor, place: cst.CSTNode, model: str) -> None:
     """Give the optimizer all parameters of the model."""
-    place = definition(editor, path)
-    call = _optimizer(editor, place)
+    call = only_optimizer(editor, place)
     if isinstance(place, cst.FunctionDef):
         if not place.params.params:
-            raise CannotPatchError(f"{editor.shown}: {path} does not receive the model")
+            name = place.name.value
+            raise CannotPatchError(f"{editor.shown}: {name} does not receive the model")
         model = place.params.params[0].name.value
     given = [a for a in call.args if a.keyword is None or a.keyword.value == "params"]
     if not given or given[0].star:

@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import libcst as cst
+
 from gradcheck_cli.here import below_here
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching import feeding, finishing, looping, making, optimizing
 from gradcheck_cli.remedies.patching.checks import project_root, refuse_changed, refuse_foreign
 from gradcheck_cli.remedies.patching.editor import Editor
+from gradcheck_cli.remedies.patching.locating import call_within, definition, name_of
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.training import Training
 
@@ -99,19 +102,34 @@ class Patcher:
             self.editors[path] = Editor.open(path, below_here(path))
         return self.editors[path]
 
-    def named(self, role: str) -> tuple[Editor, str]:
-        """Return the file and the name of the model, the data, the optimizer or the loss."""
+    def placed(self, role: str) -> tuple[Editor, cst.CSTNode]:
+        """Return the file and what makes the model, the data, the optimizer or the loss there.
+
+        It is what was named; in a script the call that built the model, and the only optimizer.
+        """
         where, _, path = self.labels.get(role, "").partition(":")
+        script, site = self.labels.get("script", ""), self.training.site_of(self.training.model)
+        if script and role == "model" and site is not None:
+            editor = self.editor(site.file)
+            return editor, call_within(editor, site)
+        if script and role == "optimizer" and (call := self._only_optimizer(script)) is not None:
+            return self.editor(script), call
         if not path or not where:
-            raise CannotPatchError(
-                f"the {role} was not named as file.py:name, so its source is not known"
-            )
+            raise CannotPatchError(f"gradcheck does not know which lines make the {role}")
         if not where.endswith(".py"):
             module = making.module_file(where)
             if module is None:
                 raise CannotPatchError(f"the source of {where} is not known")
             where = module
-        return self.editor(where), path
+        editor = self.editor(where)
+        return editor, definition(editor, path)
+
+    def _only_optimizer(self, script: str) -> cst.Call | None:
+        editor = self.editor(script)
+        try:
+            return optimizing.only_optimizer(editor, editor.module)
+        except CannotPatchError:
+            return None
 
     def make(self, edit: Edit) -> None:
         """Note one edit in the file it belongs to. Raises CannotPatchError."""
@@ -120,29 +138,28 @@ class Patcher:
                 raise CannotPatchError("the place in the source is not known")
             act(self.editor(edit.at.file), edit)
         elif edit.act in FEEDING:
-            FEEDING[edit.act](*self.named("data"))
+            FEEDING[edit.act](*self.placed("data"))
         elif edit.act is Act.FINISH:
-            editor, path = self.named("model")
-            finishing.finish(editor, edit, path)
+            finishing.finish(*self.placed("model"), edit)
         elif edit.act is Act.FRONT:
-            editor, path = self.named("model")
-            finishing.front(editor, edit, path)
+            finishing.front(*self.placed("model"), edit)
         elif edit.act is Act.RENAME:
-            making.rename(self.named("model")[0], edit)
+            making.rename(self.placed("model")[0], edit)
         elif edit.act is Act.CONTAIN:
             owner = self.training.model.get_submodule(edit.layer)
             making.contain(self.editor(making.file_of(owner)), edit, owner)
         elif edit.act is Act.RESHAPE:
-            editor, path = self.named("loss")
-            finishing.reshape(editor, edit, path)
+            finishing.reshape(*self.placed("loss"))
         elif edit.act is Act.ARGUMENT:
-            editor, path = self.named("optimizer")
-            optimizing.argument(editor, edit, path)
+            optimizing.argument(*self.placed("optimizer"), edit)
         elif edit.act is Act.PARAMETERS:
-            editor, path = self.named("optimizer")
-            optimizing.parameters(editor, path, self.labels["model"].partition(":")[2])
+            editor, place = self.placed("optimizer")
+            model = self.labels.get("model", "").partition(":")[2]
+            if isinstance(place, cst.Call):
+                model = name_of(*self.placed("model"), seen_from=place)
+            optimizing.parameters(editor, place, model)
         else:
-            optimizing.limit(self.named("optimizer")[0], edit)
+            optimizing.limit(self.placed("optimizer")[0], edit)
 
 
 def patch(

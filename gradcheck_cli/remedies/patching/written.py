@@ -29,7 +29,7 @@ def of_the_script(training: Training) -> Source:
     file = getattr(script, "__file__", None) or ""
     optimizer = training.optimizers[0] if len(training.optimizers) == 1 else None
     roles = {"model": training.model, "optimizer": optimizer}
-    labels = {
+    labels = {"script": file} | {
         role: f"{file}:{name}"
         for role, part in roles.items()
         for name, value in vars(script).items()

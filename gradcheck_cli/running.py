@@ -96,8 +96,8 @@ class _Run:
 
     def watch(self) -> None:
         """Torch is here: look everywhere."""
-        if not hasattr(sys.modules["torch"], "Tensor"):
-            return  # a file of theirs that has the name
+        if not hasattr(sys.modules["torch"], "Tensor"):  # theirs, of that name
+            return
         with ours():
             from gradcheck_cli.probe.everywhere import Everywhere
             from gradcheck_cli.probe.sampling import Sampling
@@ -210,9 +210,8 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
     assert watcher is not None
     sessions = [s for s in watcher.sessions if s.steps]
     others, missing = _gathered(this, ending)
-    known = _about(this)
     about = replace(
-        known,
+        known := _about(this),
         interrupted=ending.is_cut,
         stopped=ending.reason,
         gaps=(*missing, *known.gaps, *untaken(ending)),

@@ -1,12 +1,14 @@
 """How often gradcheck is right: `python -m benchmarks.accuracy`.
 
-Every scored case of the bank is trained for 50 steps in this process, observed, judged and its
-causes ranked (nothing is verified by trying fixes), and the answer is held against the label that
+Every scored case of the bank is trained for 50 steps in this process, observed, examined, judged and
+its causes ranked as `gradcheck diagnose --no-verify` does it, and the answer is held against the label that
 measurement gave the case. A finding counts as raised when it is an error or a warning. Precision
 counts a second symptom as right where the case's own evidence shows it: `benchmarks/truth.py` says
 how for each finding. The peers' rules (`benchmarks/peers.py`) see the same runs.
 
 --half development|held-back|fresh|unseen|later|latest|closing|all   which cases
+--only healthy|sick, --sample N   of each half those of one kind, and N of them, drawn by their names
+--examine full|quick|none   how much is tried on each; none: rules and passes alone
 Failures are listed of sets for tuning alone (`benchmarks/splits.yaml`).
 
 --check    exit 1 when a goal is missed on cases that it was not written from
@@ -15,19 +17,22 @@ Failures are listed of sets for tuning alone (`benchmarks/splits.yaml`).
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy_text import table
-from benchmarks.cases import CASES, EVIDENCE
+from benchmarks.cases import CASES, EVIDENCE, Case
 from benchmarks.looks import splits
 from benchmarks.observing import Kept, observed
 from benchmarks.peers import NAIVE, PEERS
 from benchmarks.scoring import Outcome, PeerScore, Score, outcome, score, score_peer
+from gradcheck_cli.examine import DEPTHS
 
 HALVES = ("development", "held-back", "fresh", "unseen", "later", "latest", "closing")
+KIND = {True: "healthy", False: "sick"}
 UNSEEN = ("held-back", "fresh", "unseen", "later", "latest", "closing")  # what the goals are for
 
 
@@ -70,13 +75,25 @@ def healthy(part: Score, theirs: PeerScore, kind: str) -> tuple[float | None, fl
     return getattr(part, kind).value, getattr(theirs, kind).value
 
 
+def drawn(half: str, only: str | None, sample: int | None) -> list[Case]:
+    """Return the scored cases of a half, or some of one kind, the same each time."""
+    scored = [case for case in CASES if case.scored and case.half == half]
+    kind = [case for case in scored if only in {None, KIND[case.label == "healthy"]}]
+    order = sorted(kind, key=lambda case: hashlib.sha256(f"{case.name} drawn".encode()).digest())
+    chosen = {case.name for case in order[:sample]}
+    return [case for case in kind if case.name in chosen]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Observe, judge, count, print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--half", choices=(*HALVES, "all"), default="all")
+    parser.add_argument("--only", choices=("healthy", "sick"))
+    parser.add_argument("--sample", type=int, help="so many cases of each half")
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--examine", choices=DEPTHS, default="full")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--peers", choices=HALVES, nargs="*", default=HALVES)
@@ -84,10 +101,12 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     evidence = json.loads(EVIDENCE.read_text(encoding="utf-8"))
     halves = HALVES if options.half == "all" else (options.half,)
-    cases = [case for case in CASES if case.scored and case.half in halves]
+    cases = [case for half in halves for case in drawn(half, options.only, options.sample)]
     outcomes: dict[str, list[Outcome]] = {half: [] for half in halves}
     kept = Kept(options.cache)
-    for case, trace, run in observed(cases, options.steps, kept, with_peers=options.peers):
+    for case, trace, run in observed(
+        cases, options.steps, options.examine, kept, with_peers=options.peers
+    ):
         outcomes[case.half].append(outcome(case, trace, run, evidence[case.name]))
     if len(halves) > 1:
         outcomes["all"] = [result for half in halves for result in outcomes[half]]

@@ -1,4 +1,4 @@
-"""Observe the cases once: what gradcheck's probe and the peers see, kept in a file."""
+"""Observe and examine the cases once: what gradcheck and the peers see, kept in a file."""
 
 import hashlib
 import pickle
@@ -6,6 +6,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import torch
 
 from benchmarks import peers
 from benchmarks.cases import Case
-from gradcheck_cli.examine import subject_of, with_passes
+from gradcheck_cli.examine import examine, subject_of, with_passes
 from gradcheck_cli.probe.stepping import Interrupted, observe
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.target import Target
 
 SAVE_EVERY = 20
+SHAPED = ("trace", "moments", "examination", "passes")  # of records: what a kept trace is made of
 PACKAGE = Path(__file__).parent.parent / "gradcheck_cli"
 
 
@@ -43,15 +45,15 @@ class Kept:
     def __init__(self, file: Path | None) -> None:
         self.file = file
         self.held: dict[str, bytes] = {}
-        self.shape = fingerprint("records/trace.py", "records/moments.py")
-        self.probe = fingerprint("probe", "targets")
+        self.shape = fingerprint(*(f"records/{name}.py" for name in SHAPED))
+        self.probe = fingerprint("probe", "targets", "examine")
         if file is not None and file.exists():
             content = pickle.loads(file.read_bytes())
             same = content["shape"] == self.shape
             self.held = {k: v for k, v in content["held"].items() if same or k.endswith("peers")}
             if same and content["probe"] != self.probe:
                 print(
-                    f"note: {file} was made by other code of the probe; delete it to measure anew"
+                    f"note: {file} was made by other code of probe or experiments; delete it to measure anew"
                 )
                 self.probe = content["probe"]
         self.new = 0
@@ -88,8 +90,8 @@ def target(case: Case) -> Target:
     )
 
 
-def traced(case: Case, steps: int) -> Trace | str:
-    """Return the trace of a case, or what went wrong."""
+def traced(case: Case, steps: int, depth: str) -> Trace | str:
+    """Return the trace of a case with what experiments said, as `diagnose` makes it, or what went wrong."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -97,6 +99,7 @@ def traced(case: Case, steps: int) -> Trace | str:
             training = made.build()
             subject = subject_of(made, training)
             trace = observe(training, steps)
+            trace = replace(trace, examination=examine(subject, trace, depth))
             return with_passes(subject, trace, judge(trace).findings)
         except Interrupted as interrupted:
             return interrupted.trace
@@ -115,12 +118,12 @@ def peered(case: Case, steps: int) -> peers.Run | str:
 
 
 def observed(
-    cases: Sequence[Case], steps: int, kept: Kept, *, with_peers: Sequence[str]
+    cases: Sequence[Case], steps: int, depth: str, kept: Kept, *, with_peers: Sequence[str]
 ) -> Iterator[tuple[Case, Trace | str, peers.Run | str | None]]:
-    """Observe one case after the other; the peers on these halves; what is kept is not repeated."""
+    """Examine one case after the other; the peers on these halves; what is kept is not repeated."""
     torch.set_num_threads(1)
     for case in cases:
-        trace = kept.of(f"{case.name} {steps} gradcheck", partial(traced, case, steps))
+        trace = kept.of(f"{case.name} {steps} {depth}", partial(traced, case, steps, depth))
         run = None
         if case.half in with_peers:
             run = kept.of(f"{case.name} {steps} peers", partial(peered, case, steps))

@@ -147,8 +147,10 @@ def long_recurrence(seen: Evidence) -> Support | None:
     )
     recurrent = any(x.role is Role.RECURRENT for x in lost)
     found = seen.at_start
-    if found and found.along_time and found[RECURRENCE].value > 0:
-        return experiment(found, RECURRENCE, lost, more=(said,))
+    if found and found.along_time:
+        way = max(RECURRENCE, GATES, key=lambda name: found[name].value)
+        if found[way].value > 0:
+            return experiment(found, way, lost, more=(said,))
     flat = found is not None and found.along_time and found[BOUNDED_SLOPES].value >= ENOUGH
     return signs(
         [

@@ -40,7 +40,8 @@ def saturating_activation(seen: Evidence) -> Support | None:
     """
     trace = seen.trace
     found = seen.at_start
-    if found and found[GATES].value >= ENOUGH and found[GATES].value > found[BOUNDED_SLOPES].value:
+    opened = found[GATES].value if found and not found.along_time else 0.0  # else the memory's
+    if found and opened >= ENOUGH and opened > found[BOUNDED_SLOPES].value:
         return experiment(found, GATES, trace.weight_layers)
     now = budget(trace, at_start=False)
     bounded = [x for x in now.links if x.layer.activation in BOUNDED]

@@ -32,7 +32,12 @@ class Extended:
     learns: bool
 
 
-@experiment("longer", "Does it learn when the run goes on?", doubtful=True)
+@experiment(
+    "longer",
+    "Does it learn when the run goes on?",
+    doubtful=True,
+    plateau="Does it leave its plateau within as many steps as were observed?",
+)
 def longer(scene: Scene) -> Iterator[Said]:
     """Go on training, three times as long as was observed (small networks fifteen times), and look at the fixed batches on the way.
 
@@ -79,6 +84,17 @@ def longer(scene: Scene) -> Iterator[Said]:
     share, _ = reference.share(curve[-1], constant)
     scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE)
     yield said
+    if said.outcome in {Outcome.FINE, Outcome.NOTED} and not said.unfinished:
+        learns = said.outcome is Outcome.FINE
+        yield Said(
+            about="plateau",
+            outcome=Outcome.NOTED if taken > scene.trace.taken or not learns else Outcome.FINE,
+            said=f"{_later(taken)} the loss is {'' if learns else 'still not '}clearly below that of a "
+            "constant prediction",
+            measured=float(taken),
+            limit=float(scene.trace.taken),
+            unit="steps",
+        )
 
 
 def _later(taken: int) -> str:

@@ -60,6 +60,12 @@ class Progress:
     expected_steps: int | None = None  # how many would do, where the run was too short
     of: str = WHOLE  # what is judged
     surrogate: str = ""  # why its size tells nothing
+    observed: State = State.UNKNOWN  # of the observed steps alone, whatever came after them
+
+    @property
+    def stood(self) -> bool:
+        """Nothing was learned in the observed steps; what came after them is in `state`."""
+        return self.observed is State.STALLED
 
     @property
     def stuck(self) -> bool:
@@ -170,7 +176,7 @@ def progress(
         surrogate=surrogate,
     )
     state = _beside_a_constant(judged, error, blurred, little, enough)
-    return replace(judged, state=State(settled(trace, state)))
+    return replace(judged, state=State(settled(trace, state)), observed=state)
 
 
 def _beside_a_constant(

@@ -1,7 +1,9 @@
 """From an experiment's answer to a hit: what the rules on experiments share."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from gradcheck_cli.features.progress import Progress, progress
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import CannotTellError, Confidence, Evidence, Hit, Severity
@@ -46,4 +48,24 @@ def hit_of(answer: Answer, severity: Severity) -> Hit:
         message=answer.said[:1].upper() + answer.said[1:] + ".",
         layers=answer.layers,
         evidence=evidence,
+    )
+
+
+def on_plateau(trace: Trace) -> tuple[Progress, Answer | None]:
+    """Return what the loss does; of a run that left its plateau late, what it did there, and how late."""
+    state, plateau = progress(trace), trace.answer("plateau")
+    late = plateau is not None and plateau.outcome is Outcome.NOTED
+    if not (late and state.stood) or state.stuck:
+        return state, None
+    return replace(state, state=state.observed), plateau
+
+
+def softened(hit: Hit, late_end: Answer) -> Hit:
+    """Return the finding as a warning: the plateau ended in the end."""
+    severity = Severity.WARNING if hit.severity is Severity.ERROR else hit.severity
+    return replace(
+        hit,
+        severity=severity,
+        confidence=Confidence.MEDIUM,
+        message=f"{hit.message} {late_end.said[:1].upper()}{late_end.said[1:]}.",
     )

@@ -17,9 +17,10 @@ from gradcheck_cli.features.profile import (
     weights_left,
     whole_signal,
 )
-from gradcheck_cli.features.progress import ENOUGH, Progress, progress
+from gradcheck_cli.features.progress import ENOUGH, Progress
 from gradcheck_cli.features.zeros import zeroed
 from gradcheck_cli.records.trace import Role, Trace
+from gradcheck_cli.rules.answers import on_plateau, softened
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -65,7 +66,8 @@ def vanishing_gradient(
               does not fall; below `wall` for a hidden nonlinearity that saturates.
     Matters   upper layers learn to read random features, lower layers keep their initial weights.
     Severity  error when something follows from it: the lower layers do not move or the loss does not
-              fall; warning when the loss falls, though not by half, over layers behind a flat
+              fall; warning when the loss stands still and begins to fall later than after as many steps
+              more, or falls, though not by half, over layers behind a flat
               nonlinearity or along time; note when an adaptive optimizer makes up for it, or has moved
               no layer by 1 % yet, or the network learns all
               the same.
@@ -78,24 +80,26 @@ def vanishing_gradient(
     rows = depths(trace)
     if not rows:
         raise CannotTellError("no weight layer received a gradient")
-    state = progress(trace)
+    state, late_end = on_plateau(trace)
     weak = _weak(trace)
     limit = attenuation_when_stuck if state.stuck and not trace.adaptive else attenuation
     lost = _attenuated(rows, limit)
     if min(row.strength for row in rows) == 0 and zeroed(trace):
         return
     wall_hit = _at_wall(trace, wall, state)
+    hit: Hit | None = None
     if lost:
-        along = _along_depth(trace, rows, lost, limit, state)
-        yield along if wall_hit is None or along.severity is Severity.ERROR else wall_hit
-    elif hit := _backwards(trace, rows, limit, state) or _along_time(trace, through_time, state):
-        yield hit
-    elif weak is not None and weak < weak_network and state.stuck and not builds_up(trace):
-        yield _everywhere(rows, weak, weak_network, state)
-    elif hit := _fading(trace, rows, state, faded):
-        yield hit
-    elif wall_hit is not None:
-        yield wall_hit
+        hit = _along_depth(trace, rows, lost, limit, state)
+        hit = hit if wall_hit is None or hit.severity is Severity.ERROR else wall_hit
+    elif not (
+        hit := _backwards(trace, rows, limit, state) or _along_time(trace, through_time, state)
+    ):
+        if weak is not None and weak < weak_network and state.stuck and not builds_up(trace):
+            hit = _everywhere(rows, weak, weak_network, state)
+        else:
+            hit = _fading(trace, rows, state, faded) or wall_hit
+    if hit is not None:
+        yield softened(hit, late_end) if late_end else hit
 
 
 def _learned(state: Progress) -> Evidence:

@@ -343,7 +343,9 @@ def test_columns_of_different_size_are_noted_and_standardizing_them_is_tried() -
 
 
 def test_a_plateau_that_ends_and_one_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert outcome(longer, model=silent, optimizer=sgd(0.003), steps=12) is Outcome.FINE
+    told = asked(longer, model=silent, optimizer=sgd(0.003), steps=12)
+    assert (told["longer"].outcome, told["plateau"].outcome) == (Outcome.FINE, Outcome.NOTED)
+    assert (told["plateau"].measured or 0) > (told["plateau"].limit or 0) == 12
     x, y = blobs()
     shuffled = (x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(3))])
     assert outcome(longer, optimizer=sgd(1e-5), data=shuffled, steps=20) is Outcome.WRONG

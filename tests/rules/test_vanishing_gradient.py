@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Cut, DataFacts
 from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient as gc101
@@ -21,6 +22,7 @@ from tests.support.a_trace import (
     with_parameter,
     with_reading,
 )
+from tests.support.answered import answer
 
 STARVED = (1e-8, 1e-2, 1e-2, 1e-2)
 LIMIT = gc101.thresholds
@@ -60,6 +62,21 @@ def test_a_configured_limit_is_used() -> None:
 def test_attenuation_without_consequence_is_a_note_at_most() -> None:
     answer = found(gc101, a_trace(STARVED, "learning", adaptive=True))
     assert {f.severity for f in answer} <= {Severity.NOTE}
+
+
+@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize(
+    ("late", "severity"), [(Outcome.NOTED, Severity.WARNING), (Outcome.FINE, Severity.NOTE)]
+)
+def test_a_plateau_that_ends_late_is_a_consequence_and_one_that_ends_soon_is_none(
+    late: Outcome, severity: Severity, *, adaptive: bool
+) -> None:
+    starved = (1e-9, 1e-9, 1e-2, 1e-2)
+    told = (answer("longer", Outcome.FINE), answer("plateau", late))
+    trace = replace(a_trace(starved, "stalled", adaptive=adaptive), examination=told)
+    [finding] = found(gc101, trace)
+    assert finding.severity is severity
+    assert ("It is 2" in finding.message) is (late is Outcome.NOTED)
 
 
 @pytest.mark.parametrize("loss", ["stalled", "slow", "learning", "converged", "diverging"])

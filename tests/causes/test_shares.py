@@ -10,7 +10,7 @@ from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.passes import Moment, Pass
 from gradcheck_cli.records.trace import DataFacts, Trace
 from gradcheck_cli.rules.engine import judge
-from tests.support.a_trace import a_trace, with_nonlinearity
+from tests.support.a_trace import a_trace, with_nonlinearity, with_reading
 
 STARVED = [1e-2 * 0.1 ** (9 - i) for i in range(10)]
 
@@ -60,6 +60,18 @@ def test_what_training_lost_is_charged_to_no_part_of_the_network() -> None:
     late = passes(Moment.LATE, 8.0, WEIGHTS=(0.0, 5.0), STANDARDIZED=(0.0, 1.0))
     found = causes(starved(), passes(Moment.START, 0.1), late)
     assert not [c for c in found if c.basis is Basis.EXPERIMENT]
+
+
+@pytest.mark.parametrize(
+    ("over_time", "cause"), [(8.0, "long-recurrence"), (0.0, "saturating-activation")]
+)
+def test_gates_that_lose_a_gradient_along_time_are_those_of_a_memory(
+    over_time: float, cause: str
+) -> None:
+    made = [Pass(moment=Moment.START, lost=8.0 - over_time, over_time=over_time)]
+    made.append(Pass(moment=Moment.START, names=(read.GATES,), touched=40))
+    trace = with_reading(starved(), "l1", early_over_late=1e-8 if over_time else None)
+    assert causes(trace, tuple(made))[0].name == cause
 
 
 @pytest.mark.parametrize(("begins", "dynamic"), [(0.5, True), (1.5, True), (3.0, False)])

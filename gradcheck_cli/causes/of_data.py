@@ -13,7 +13,7 @@ from gradcheck_cli.rules.base import number
 @cause(
     "unnormalized-input",
     "saturated-activation vanishing-gradient exploding-gradient diverging-loss non-finite dying-relu "
-    "stalled-loss update-too-large zero-gradient degenerate-data",
+    "stalled-loss update-too-large zero-gradient degenerate-data risen-loss held-back",
     "Standardize the inputs and change nothing else.",
 )
 def unnormalized_input(seen: Evidence) -> Support | None:

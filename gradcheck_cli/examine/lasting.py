@@ -10,7 +10,8 @@ from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import least_loss
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError
-from gradcheck_cli.examine.variants import scaled_rates
+from gradcheck_cli.examine.variant import share_of
+from gradcheck_cli.examine.variants import scaled_rates, standardized
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -23,6 +24,7 @@ LAST, NEAR = 5, 3  # looks whose median is the end, and the best
 LOST = 0.1  # of what had been gained
 KEPT = 0.05  # of it, that a slower run may have lost as well
 SLOWER = 0.1  # of the learning rate, in the run that is compared
+SCALED = 60  # steps on standardized inputs
 
 
 @experiment("lasting", "Does it keep what it has learned when the run goes on?")
@@ -31,7 +33,8 @@ def lasting(scene: Scene) -> Iterator[Said]:
 
     Procedure  plain steps on further batches at the present learning rate, as many as half of the time
                allows; at each fourteenth of them the fixed batches, in the mode that does better. A run that
-               loses what it had gained is compared with one that goes on with a tenth of the learning rate.
+               loses what it had gained is compared with one that goes on with a tenth of the learning rate, and,
+               where inputs are of an unusual size, with 60 steps on standardized ones.
     Answers    fine: it keeps it. Wrong: the last five looks (their median) lie above the best three in a row
                by more than a tenth of what had been gained, while the slower run keeps it and comes further; or
                all of it is lost, or the loss is NaN or Inf.
@@ -54,19 +57,40 @@ def lasting(scene: Scene) -> Iterator[Said]:
     slower = _gone_on(scene, curve.steps, SLOWER) if lost > LOST else curve
     cured = lost > LOST and _lost(slower, reference) < KEPT and slower.last < curve.best
     gone = cured or lost >= 1
+    scaled = cured and _learns_scaled(
+        scene, reference.share([curve.best] * len(reference.start))[0]
+    )
     short = not gone and (steps < meant or scene.remaining <= 0)
     yield Said(
         outcome=Outcome.WRONG if gone else Outcome.FINE,
         said=f"{curve.steps} steps later the loss of the same batches is {number(curve.last)}"
         + (f", after it had come down to {number(curve.best)}" if gone else "")
         + (f"; with a tenth of the learning rate it is {number(slower.last)}" if cured else "")
+        + (
+            "; at this rate, standardized inputs bring it further down in fewer steps"
+            if scaled
+            else ""
+        )
         + (f"; there was no time for {meant}" if short else ""),
         measured=min(max(100 * lost, 0.0), 100.0),
         limit=100 * LOST,
         unit="%",
-        supports=("learning-rate-too-high",) if cured else (),
+        supports=("unnormalized-input",)
+        if scaled
+        else ("learning-rate-too-high",)
+        if cured
+        else (),
         unfinished=short,
     )
+
+
+def _learns_scaled(scene: Scene, best: float) -> bool:
+    """Do inputs of a usual size let it come further at this rate, from the start and in fewer steps?"""
+    variant = standardized(scene)
+    if variant is None or SCALED * scene.step_seconds > scene.remaining:
+        return False
+    batches = list(islice(scene.subject.more(), SCALED))
+    return share_of(scene.subject, variant, batches, scene.known["reference"]) > best
 
 
 @dataclass(frozen=True, slots=True)

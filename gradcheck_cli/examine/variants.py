@@ -131,16 +131,20 @@ def _data_term(subject: Subject) -> Callable[[Any], Tensor]:
     return loss
 
 
+def standardized(scene: Scene) -> Variant | None:
+    """Return the run on standardized inputs, where they are of an unusual size."""
+    scales = scene.known.get("input-scales")
+    if scales is None:
+        return None
+    changed = _standardized(scene.subject, scales)
+    words = "with standardized inputs"
+    return Variant("standardized-inputs", words, ("unnormalized-input",), inputs=changed)
+
+
 def _of_scale(scene: Scene) -> Iterator[Variant]:
     subject = scene.subject
-    scales = scene.known.get("input-scales")
-    if scales is not None:
-        yield Variant(
-            "standardized-inputs",
-            "with standardized inputs",
-            ("unnormalized-input",),
-            inputs=_standardized(subject, scales),
-        )
+    if (scaled := standardized(scene)) is not None:
+        yield scaled
     target = subject.targets(subject.batches[0])
     output = subject.main(_outputs(subject))
     if (

@@ -15,6 +15,7 @@ from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.examine.attention_scores import attention_scores
 from gradcheck_cli.examine.battery import SECONDS, STEPS, Depth
 from gradcheck_cli.examine.budget import Budget, Clocked
+from gradcheck_cli.examine.input_scales import input_scales
 from gradcheck_cli.examine.lasting import lasting
 from gradcheck_cli.examine.longer import longer
 from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
@@ -57,6 +58,20 @@ def test_a_run_that_loses_what_it_has_learned() -> None:
     found = asked(lasting, optimizer=collapsing)["lasting"]
     assert found.outcome is Outcome.WRONG
     assert asked(lasting, optimizer=sgd(0.3))["lasting"].outcome is Outcome.FINE
+
+
+def test_inputs_of_an_unusual_size_are_the_reason_where_usual_ones_bear_the_rate() -> None:
+    def steep(m: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.SGD(m.parameters(), lr=1.0, momentum=0.9)
+
+    def bounded() -> nn.Module:
+        return nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 4))
+
+    points, labels = blobs()
+    parts: dict[str, Any] = {"model": bounded, "optimizer": steep, "data": (20 * points, labels)}
+    found = asked(input_scales, lasting, **parts)["lasting"]
+    assert found.supports == ("unnormalized-input",)
+    assert asked(lasting, **parts)["lasting"].supports == ("learning-rate-too-high",)
 
 
 def test_what_has_learned_nothing_has_nothing_to_lose() -> None:

@@ -9,7 +9,7 @@ from gradcheck_cli.features.circumstances import flat_end, pinned_output
 from gradcheck_cli.features.mismatch import beyond_chances
 from gradcheck_cli.features.profile import begun, first_logits, typical, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
-from gradcheck_cli.records.trace import Cut, Layer
+from gradcheck_cli.records.trace import Cut, Layer, Reading
 from gradcheck_cli.rules.answers import speaks_against
 from gradcheck_cli.rules.base import counted, number
 
@@ -170,9 +170,17 @@ def _starts_alike(seen: Evidence, layer: Layer) -> bool:
     weight = layer.weight
     if weight is None or not layer.depth or len(weight.shape) < 2 or weight.shape[0] < 2:
         return False
-    size = typical(begun(seen.trace), layer.path, lambda r: r.weight.rms if r.weight else None)
+    size = typical(begun(seen.trace), layer.path, _size_before)
     drawn = weight.std > ROUNDING * (size or 0.0)
     return bool(size) and not drawn and weight.trainable and weight.optimized
+
+
+def _size_before(reading: Reading) -> float | None:
+    """Return how large weights were at least before the update: after it, an explosion has replaced them."""
+    after, update = reading.weight, reading.update
+    if after is None or not after.norm or update is None:
+        return None if after is None else after.rms
+    return after.rms * max(1 - update.norm / after.norm, 0.0)
 
 
 def _misfitting(seen: Evidence) -> str:

@@ -124,6 +124,9 @@ def test_a_hidden_layer_filled_with_one_value_starts_alike_and_zeros_do_not() ->
     assert "symmetric-init" not in causes(a_trace())
     last = with_parameter(a_trace(), "l3", std=0.0)
     assert "symmetric-init" not in causes(last)
+    drawn = with_parameter(a_trace(), "l1", std=0.1)
+    exploded = with_reading(drawn, "l1", weight=moments(1e9), update=moments(1e9))
+    assert "symmetric-init" not in causes(exploded)  # its size is that of the first update
 
 
 def test_the_start_is_what_was_there_before_the_first_update() -> None:

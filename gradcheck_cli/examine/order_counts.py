@@ -13,6 +13,7 @@ from gradcheck_cli.examine.sequences import (
     change,
     outputs_of,
     per_position,
+    spread_of,
     tokens_of,
 )
 from gradcheck_cli.records.examination import Outcome
@@ -38,7 +39,7 @@ def order_counts(scene: Scene) -> Iterator[Said]:
     with quietly(subject):
         before = outputs_of(subject, tokens)
         after = outputs_of(subject, tokens, x[:, order])
-        spread = float(before.std())
+        spread = spread_of(before)
         if per_position(before, tokens):
             moved = change(before[:, order], after, spread)
             mixing = _looks_around(scene, tokens, before, spread)

@@ -9,6 +9,7 @@ from gradcheck_cli.examine.passes_over import drawn_alike
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 
 SHORTEST = 4
+NONE = 1e-6  # of the size of outputs: a spread that is nothing but rounding
 CHANGE = 1e-4  # of the spread of outputs: above rounding in float32
 
 
@@ -55,6 +56,14 @@ def outputs_of(subject: Subject, tokens: Entries, values: Tensor | None = None) 
 def per_position(output: Tensor, tokens: Entries) -> bool:
     """Is there an output for each position?"""
     return output.ndim >= 2 and output.shape[:2] == tokens.values.shape
+
+
+def spread_of(output: Tensor) -> float:
+    """Return how far outputs of different samples lie apart; raises NotApplicableError where they do not."""
+    apart = float((output - output.mean(0)).square().mean().sqrt())
+    if apart <= NONE * float(output.abs().max()):
+        raise NotApplicableError("the outputs are the same for all samples")
+    return apart
 
 
 def change(before: Tensor, after: Tensor, spread: float) -> float:

@@ -291,6 +291,16 @@ def test_a_network_that_looks_at_each_token_by_itself_needs_no_positions() -> No
     assert outcome(order_counts, model=model, **parts) is Outcome.FINE
 
 
+def test_where_outputs_are_the_same_for_all_samples_the_order_says_nothing() -> None:
+    def silenced() -> nn.Module:
+        model = Attention(pooled="first")
+        nn.init.zeros_(model.token.weight)
+        return model
+
+    parts: dict[str, Any] = {"data": (TEXT[0], TEXT[0][:, 0]), "optimizer": sgd(1e-9)}
+    assert outcome(order_counts, model=silenced, **parts) is Outcome.SKIPPED
+
+
 @pytest.mark.parametrize("pooled", ["first", "mean"])
 @pytest.mark.parametrize(
     ("padding", "expected"), [("wrong", Outcome.WRONG), ("right", Outcome.FINE)]

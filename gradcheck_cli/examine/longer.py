@@ -84,17 +84,23 @@ def longer(scene: Scene) -> Iterator[Said]:
     share, _ = reference.share(curve[-1], constant)
     scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE)
     yield said
-    if said.outcome in {Outcome.FINE, Outcome.NOTED} and not said.unfinished:
-        learns = said.outcome is Outcome.FINE
-        yield Said(
-            about="plateau",
-            outcome=Outcome.NOTED if taken > scene.trace.taken or not learns else Outcome.FINE,
-            said=f"{_later(taken)} the loss is {'' if learns else 'still not '}clearly below that of a "
-            "constant prediction",
-            measured=float(taken),
-            limit=float(scene.trace.taken),
-            unit="steps",
-        )
+    yield from _plateau(said, taken, scene.trace.taken)
+
+
+def _plateau(said: Said, taken: int, observed: int) -> Iterator[Said]:
+    """Say how long a plateau lasts that ends, or seems to."""
+    if said.outcome is Outcome.WRONG or said.unfinished:
+        return
+    learns = said.outcome is Outcome.FINE
+    yield Said(
+        about="plateau",
+        outcome=Outcome.NOTED if taken > observed or not learns else Outcome.FINE,
+        said=f"{_later(taken)} the loss is {'' if learns else 'still not '}clearly below that of a constant "
+        "prediction",
+        measured=float(taken),
+        limit=float(observed),
+        unit="steps",
+    )
 
 
 def _later(taken: int) -> str:

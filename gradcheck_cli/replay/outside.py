@@ -7,7 +7,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -19,28 +19,44 @@ _DEEP = (
 )
 _LONG = 1000  # entries above which a container is data, and not looked into
 _MOST = 20_000  # containers
-_FILES = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+_FILES = (io.TextIOWrapper, io.BufferedWriter, io.FileIO)
 _SCREEN = 2  # descriptors up to this one: what goes there is dropped where it is written
 
 
 @contextmanager
 def put_back() -> Iterator[None]:
-    """Afterwards names of the script's modules hold what they held, and its files end where they ended.
+    """Afterwards names of the script's modules hold what they held; what goes to its open files goes nowhere.
 
     Counters and lists that a model or a loss writes to while it is played again are known nowhere
     else. Files stay as they are while other threads live, which may write to them.
     """
     held = list(_held(_own_modules()))
-    ends = {} if threading.active_count() > 1 else {file: _end(file) for file in _files()}
+    with ExitStack() as diverted:
+        for file in _files() if threading.active_count() == 1 else ():
+            diverted.enter_context(_into_nothing(file))
+        try:
+            yield
+        finally:
+            for container, content in held:
+                refill(container, content)
+
+
+@contextmanager
+def _into_nothing(file: Any) -> Iterator[None]:
+    """Let a file's descriptor lead nowhere meanwhile; the file itself is not touched."""
+    file.flush()
+    at, descriptor = file.tell(), file.fileno()
+    kept, nowhere = os.dup(descriptor), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
     try:
         yield
     finally:
-        for container, content in held:
-            refill(container, content)
-        for file, end in ends.items():
-            if not file.closed and _end(file) != end:
-                file.seek(end)
-                file.truncate()
+        if not file.closed:
+            file.flush()
+            os.dup2(kept, descriptor)
+            file.seek(at)
+        os.close(kept)
 
 
 def _own_modules() -> list[ModuleType]:
@@ -88,13 +104,10 @@ def _files() -> list[Any]:
 
 
 def _is_written(file: Any) -> bool:
+    """Is it a file on disk that is only written to? One that is read as well has to stay where it is."""
     try:
         kind = os.fstat(file.fileno()).st_mode
-        return file.fileno() > _SCREEN and stat.S_ISREG(kind) and file.writable()
+        only = "+" not in str(getattr(file, "mode", "+")) and file.writable()
+        return only and file.fileno() > _SCREEN and stat.S_ISREG(kind)
     except (OSError, ValueError):  # closed, or of no descriptor
         return False
-
-
-def _end(file: Any) -> int:
-    file.flush()
-    return int(file.tell())

@@ -155,6 +155,8 @@ from torch import nn
 torch.manual_seed(0)
 folder = pathlib.Path(__file__).parent
 record = open(folder / 'open', 'w')
+(folder / 'both').write_text('0123456789')
+both = open(folder / 'both', 'r+')
 
 class Tally:
     n = 0
@@ -172,6 +174,8 @@ class Net(nn.Module):
         seen.append(len(x))
         self.queue.append(len(x))
         record.write('x')
+        both.seek(len(seen) % 10)
+        both.read(1)
         with open(folder / 'each', 'a') as file:
             file.write('x')
         return self.layer(x)
@@ -195,7 +199,9 @@ def test_what_a_model_writes_outside_of_itself_is_as_the_script_left_it(tmp_path
     assert report is not None
     assert "inputs-used" in {answer.name for answer in report.examination if not answer.reason}
     left = vars(sys.modules["__main__"])
+    left["record"].write("end")
     left["record"].close()
+    left["both"].close()
     held = (
         left["count"],
         left["tally"].n,
@@ -203,4 +209,5 @@ def test_what_a_model_writes_outside_of_itself_is_as_the_script_left_it(tmp_path
         *map(len, (left["seen"], left["net"].queue)),
     )
     assert held == (40,) * 5
-    assert [(tmp_path / name).read_text() for name in ("each", "open")] == ["x" * 40] * 2
+    written = [(tmp_path / name).read_text() for name in ("each", "open", "both")]
+    assert written == ["x" * 40, "x" * 40 + "end", "0123456789"]

@@ -27,7 +27,7 @@ REPLACED_BY = {
 # Experiments that change one thing: their number is the share of the loss that the change restores.
 CURES = frozenset(
     "rate-lower rate-higher without-decay without-dropout without-penalty standardized-inputs "
-    "standardized-targets fitting-output nonlinear-layers redrawn-weights smaller-scores two-changes".split()
+    "standardized-targets fitting-output nonlinear-layers redrawn-weights smaller-scores larger-scores two-changes".split()
 )
 # Experiments that trained with the change, and saw it learn.
 TRAINED = CURES | {"lasting"}
@@ -97,9 +97,8 @@ def _fallback(trace: Trace, cause: str, support: Support) -> Support:
     heart = trace.answer("by-heart")
     if cause.startswith("init") and heart is not None and heart.outcome is Outcome.WRONG:
         return replace(support, reasons=(*support.reasons, heart.said))
-    cured = any(supporting(trace, about) for about in TRIED.values())
     tried = trace.answer("rate-lower") is not None  # some rates are too high for a larger one
-    if cause == "labels-without-signal" and heart is not None and tried and not cured:
+    if cause == "labels-without-signal" and heart is not None and tried and not cured(trace):
         if heart.outcome is Outcome.FINE:
             left = (*support.reasons, heart.said)  # what else could be was tried, and did not help
             return replace(support, reasons=left, basis=Basis.EXPERIMENT)

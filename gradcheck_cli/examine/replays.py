@@ -36,6 +36,7 @@ Tried = tuple[float, Variant]
     standardized_targets="Does it learn when targets are standardized?",
     fitting_output="Does it learn when outputs are brought into the loss's domain?",
     smaller_scores="Does it learn when its outputs begin small?",
+    larger_scores="Does it learn when its scores can be large?",
     nonlinear_layers="Does it learn with nonlinearities between its layers?",
     redrawn_weights="Does it learn from other initial weights?",
     two_changes="Which two changes together let the run learn?",
@@ -48,7 +49,8 @@ def replays(scene: Scene) -> Iterator[Said]:
                dropout; the gradient of the data term alone; inputs standardized; targets standardized; a
                ReLU between layers that have nothing nonlinear between them; outputs through the function
                that the loss expects; initial weights drawn
-               anew; outputs of deviation 1 where the first loss is large. Where none helps, the best four in pairs.
+               anew; outputs of deviation 1 where the first loss is large; scores of deviation 3 where no
+               weights can make them as large as 1. Where none helps, the best four in pairs.
     Answers    wrong: with the change the loss of the fixed batches ends clearly below the best constant
                (12 % of what can be gained) and clearly below the unchanged run: what was changed keeps the
                run from learning. Where the unchanged run ends in NaN or Inf, a fall by 12 % is enough. Where the unchanged run learns after all when it goes on, the change has to

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dropout
@@ -14,6 +15,7 @@ from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden
 from gradcheck_cli.examine.variant import Variant
 from gradcheck_cli.features.progress import State
+from gradcheck_cli.ops import LOGIT_LOSSES
 from gradcheck_cli.records.trace import Layer, Role
 from gradcheck_cli.remedies.activations import spelled
 from gradcheck_cli.remedies.surgery import WEIGHTED
@@ -27,6 +29,8 @@ OFF = 5.0  # from which size of inputs or targets on they are standardized, and 
 UNUSUAL = (
     3.0  # times the size of weights that keeps the variance (torch's own default is 2.4 below)
 )
+GROWN = 10.0  # times the weights of the start
+UNSURE, SURE = 1.0, 3.0  # deviation of scores: below, a softmax leaves every class likely
 COMPOUND = 100.0  # times the size of a signal, over all layers
 
 
@@ -48,6 +52,7 @@ def variants(scene: Scene) -> Iterator[Variant]:
     if 0 < share <= MOST_DROPPED:
         yield undropped
     yield from _smaller(scene)
+    yield from _larger(scene)
     linear = scene.answer("superposition")
     if linear is not None and linear.supports:
         bend = partial(bent, hidden(scene)[:-1])
@@ -176,6 +181,49 @@ def _smaller(scene: Scene) -> Iterator[Variant]:
             "with outputs that begin with a deviation of 1",
             ("init-too-large",),
             outputs=lambda x: x / spread,
+        )
+
+
+class _Scores(TorchFunctionMode):
+    """Multiplies what a loss of classes is given, and notes its deviation before."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        super().__init__()
+        self.factor, self.deviation = factor, 0.0
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if args and (name in LOGIT_LOSSES or name == "log_softmax"):
+            self.deviation = float(args[0].detach().float().std())
+            args = (args[0] * self.factor, *args[1:])
+        return func(*args, **(kwargs or {}))
+
+
+def _larger(scene: Scene) -> Iterator[Variant]:
+    """Scores that stay small with the largest weights: similarities, or scores times a temperature."""
+    subject, batch = scene.subject, scene.subject.batches[0]
+    now, grown = _Scores(), _Scores()
+    with subject.at("start"), torch.no_grad():
+        with now:
+            subject.total(batch)
+        for parameter in subject.model.parameters():
+            parameter.mul_(GROWN)
+        with grown:
+            subject.total(batch)
+    squashed = scene.trace.loss.activation_before is not None
+    apart = scene.known["reference"].constant.value is not None
+    if now.deviation > 0 and grown.deviation < UNSURE and not squashed:
+        factor = SURE / now.deviation
+        yield Variant(
+            "larger-scores",
+            f"with scores {factor:.3g} times as large (no weights make their deviation larger than "
+            f"{grown.deviation:.2g}, so that no class can be sure)",
+            ("constant-factor",),
+            outputs=(lambda x: x) if apart else None,
+            refitted=apart,  # a constant is not enlarged
+            around=partial(_Scores, factor),
         )
 
 

@@ -18,6 +18,7 @@ CHANGES = (
     "fitting-output",
     "nonlinear-layers",
     "redrawn-weights",
+    "larger-scores",
 )
 
 

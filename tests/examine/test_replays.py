@@ -4,6 +4,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -92,3 +93,23 @@ def test_opposite_changes_are_no_pair() -> None:
     found = asked(replays, data=(blobs()[0], torch.randint(4, (256,))), optimizer=sgd(1e-4))
     both = found.get("two-changes")
     assert both is None or both.said.count("the learning rate") < 2
+
+
+class Similar(nn.Module):
+    """Scores are similarities in -1 .. 1, times a factor."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.body, self.kinds, self.factor = network(6, 8), nn.Linear(8, 4, bias=False), factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return scores of each class."""
+        x, kinds = (nn.functional.normalize(v, dim=1) for v in (self.body(x), self.kinds.weight))
+        return self.factor * x @ kinds.T
+
+
+@pytest.mark.parametrize("factor", [0.1, 10.0])
+def test_scores_that_no_weights_make_large(factor: float) -> None:
+    found = asked(replays, model=lambda: Similar(factor), optimizer=sgd(0.01))
+    small = found.get("larger-scores")
+    assert (small and small.supports) == (("constant-factor",) if factor < 1 else None)

@@ -29,8 +29,8 @@ CURES = frozenset(
     "rate-lower rate-higher without-decay without-dropout without-penalty standardized-inputs "
     "standardized-targets fitting-output nonlinear-layers redrawn-weights smaller-scores larger-scores two-changes".split()
 )
-# Experiments that trained with the change, and saw it learn.
-TRAINED = CURES | {"lasting"}
+# Experiments that trained with the change and saw it learn, or saw that it is so: weights that no gradient reaches.
+CERTAIN = CURES | {"lasting", "cut-gradient"}
 UNCONFIRMED = 0.6  # of a score that is left when the change was tried and cured nothing
 
 
@@ -45,11 +45,11 @@ def supporting(trace: Trace, cause: str) -> tuple[Answer, ...]:
 
 
 def cured(trace: Trace) -> frozenset[str]:
-    """Return the causes without which the run was seen to learn."""
+    """Return the causes without which the run was seen to learn, or that are so whatever a trial says."""
     return frozenset(
         name
         for a in trace.examination
-        if a.name in TRAINED and a.outcome is Outcome.WRONG
+        if a.name in CERTAIN and a.outcome is Outcome.WRONG
         for name in a.supports
     )
 

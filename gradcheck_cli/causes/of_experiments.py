@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gradcheck_cli.causes.base import CauseRule, Evidence, Support, cause
-from gradcheck_cli.causes.examined import grade, supporting
+from gradcheck_cli.causes.examined import cured, grade, supporting
 from gradcheck_cli.features.mismatch import beyond_chances
 from gradcheck_cli.features.turned import turned
 from gradcheck_cli.records.diagnosis import Basis
@@ -143,7 +143,8 @@ def missing_positions(seen: Evidence) -> Support | None:
     order = seen.trace.answer("order-counts")
     if found is not None or order is None or "missing-positions" not in order.supports:
         return found
-    return Support(FACT, (order.said,), (), basis=Basis.EXPERIMENT)
+    score = UNPROVEN if cured(seen.trace) else FACT  # a change that cured the run needs no order
+    return Support(score, (order.said,), (), basis=Basis.EXPERIMENT)
 
 
 @cause("inverted-mask", "ignored-positions stalled-loss")

@@ -13,6 +13,7 @@ from gradcheck_cli.examine.sequences import (
     change,
     outputs_of,
     per_position,
+    seen_at,
     spread_of,
     tokens_of,
 )
@@ -25,10 +26,11 @@ def order_counts(scene: Scene) -> Iterator[Said]:
     """Reorder the positions of all samples and compare the outputs, put back in order.
 
     Procedure  one permutation for all samples; with an output at each position, also whether a position's
-               output depends on the other positions at all.
+               output depends on the other positions at all; with one for the whole, the same of the last layer
+               that has one at each.
     Answers    fine: outputs change, or no position looks at others. Wrong: each position looks at the others
                but their order makes no difference: positions are not encoded. Noted: one output for the whole
-               sequence that is the same in every order (a bag of tokens).
+               sequence, whose positions look at each other, that is the same in every order.
     Costs      three forward passes.
     Sources    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.5; Lee et al. 2019, arXiv:1810.00825.
     """
@@ -37,15 +39,11 @@ def order_counts(scene: Scene) -> Iterator[Said]:
     x = tokens.values
     order = torch.randperm(x.shape[1], generator=torch.Generator().manual_seed(1)).to(x.device)
     with quietly(subject):
-        before = outputs_of(subject, tokens)
-        after = outputs_of(subject, tokens, x[:, order])
-        spread = spread_of(before)
-        if per_position(before, tokens):
-            moved = change(before[:, order], after, spread)
-            mixing = _looks_around(scene, tokens, before, spread)
-        else:
-            moved, mixing = change(before, after, spread), True
-    whole = not per_position(before, tokens)
+        states = seen_at(subject, tokens)
+        before, after = states[0], outputs_of(subject, tokens, x[:, order])
+        whole, spread = not per_position(before, tokens), spread_of(before)
+        moved = change(before if whole else before[:, order], after, spread)
+        mixing = len(states) > whole and _looks_around(scene, tokens, states[-1])
     if moved > CHANGE or not mixing:
         yield Said(
             outcome=Outcome.FINE,
@@ -66,9 +64,9 @@ def order_counts(scene: Scene) -> Iterator[Said]:
     )
 
 
-def _looks_around(scene: Scene, tokens: Entries, before: Tensor, spread: float) -> bool:
+def _looks_around(scene: Scene, tokens: Entries, before: Tensor) -> bool:
     """Does another last token change the outputs of the positions before it?"""
     other = tokens.values.clone()
     other[:, -1] = other[:, -1].roll(1, 0)
-    after = outputs_of(scene.subject, tokens, other)
-    return change(before[:, :-1], after[:, :-1], spread) > CHANGE
+    after = seen_at(scene.subject, tokens, other)[-1]
+    return change(before[:, :-1], after[:, :-1], max(float(before.std()), 1e-12)) > CHANGE

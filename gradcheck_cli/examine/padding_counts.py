@@ -1,18 +1,17 @@
 """Do tokens count, and padding not?"""
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import hooked, quietly
+from gradcheck_cli.examine.passes_over import quietly
 from gradcheck_cli.examine.sequences import (
     CHANGE,
     Entries,
-    outputs_of,
     per_position,
+    seen_at,
     tokens_of,
 )
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
@@ -76,7 +75,7 @@ def _counting(subject: Subject, tokens: Entries, lengths: Tensor) -> list[Tensor
 
     For the output, and where that is one for all positions for the last layer that has one at each.
     """
-    before, width = _seen(subject, tokens, tokens.values), tokens.values.shape[1]
+    before, width = seen_at(subject, tokens, tokens.values), tokens.values.shape[1]
     shape = (len(tokens.values), width - 1)
     found = [torch.zeros(shape, dtype=torch.bool, device=lengths.device) for _ in before]
     step = max(1, (width - 1) // 16)
@@ -87,7 +86,7 @@ def _counting(subject: Subject, tokens: Entries, lengths: Tensor) -> list[Tensor
             continue
         other = tokens.values.clone()
         other[:, position] = tokens.values[:, 0]
-        for view, then, now in zip(found, before, _seen(subject, tokens, other), strict=False):
+        for view, then, now in zip(found, before, seen_at(subject, tokens, other), strict=False):
             gap = (now - then).abs()
             if per_position(then, tokens):
                 gap[:, position] = 0
@@ -95,16 +94,3 @@ def _counting(subject: Subject, tokens: Entries, lengths: Tensor) -> list[Tensor
                 gap = gap * real.reshape(*real.shape, *[1] * (gap.ndim - 2))
             view[:, position - 1] = gap.flatten(1).amax(1) > CHANGE * max(float(then.std()), 1e-12)
     return found
-
-
-def _seen(subject: Subject, tokens: Entries, values: Tensor) -> list[Tensor]:
-    """Return the output, and of a single one for all positions the last layer's that has one at each."""
-    inner: list[Tensor] = []
-
-    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim > 2 and per_position(output, tokens):
-            inner[:] = [output.detach().float()]
-
-    with hooked(subject.model.modules(), note):
-        output = outputs_of(subject, tokens, values)
-    return [output, *([] if per_position(output, tokens) else inner)]

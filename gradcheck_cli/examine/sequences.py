@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from gradcheck_cli.examine.passes_over import drawn_alike
+from gradcheck_cli.examine.passes_over import drawn_alike, hooked
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 
 SHORTEST = 4
@@ -64,6 +64,19 @@ def spread_of(output: Tensor) -> float:
     if apart <= NONE * float(output.abs().max()):
         raise NotApplicableError("the outputs are the same for all samples")
     return apart
+
+
+def seen_at(subject: Subject, tokens: Entries, values: Tensor | None = None) -> list[Tensor]:
+    """Return the output; behind a single one for all positions, that of the last layer that has one at each."""
+    inner: list[Tensor] = []
+
+    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim > 2 and per_position(output, tokens):
+            inner[:] = [output.detach().float()]
+
+    with hooked(subject.model.modules(), note):
+        output = outputs_of(subject, tokens, values)
+    return [output, *([] if per_position(output, tokens) else inner)]
 
 
 def change(before: Tensor, after: Tensor, spread: float) -> float:

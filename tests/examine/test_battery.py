@@ -291,6 +291,26 @@ def test_a_network_that_looks_at_each_token_by_itself_needs_no_positions() -> No
     assert outcome(order_counts, model=model, **parts) is Outcome.FINE
 
 
+class Bag(nn.Module):
+    """The mean of tokens, or of what attention makes of them."""
+
+    def __init__(self, *, looks: bool) -> None:
+        super().__init__()
+        self.attention = Attention(placed=False) if looks else None
+        self.token, self.head = nn.Embedding(9, 9), nn.Linear(9, 4)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return scores of a sample."""
+        at_each: Tensor = (self.attention or self.token)(codes)
+        return self.head(at_each.mean(1))
+
+
+@pytest.mark.parametrize(("looks", "expected"), [(True, Outcome.NOTED), (False, Outcome.FINE)])
+def test_a_bag_of_tokens_by_design_needs_no_positions(looks: bool, expected: Outcome) -> None:
+    parts: dict[str, Any] = {"data": (TEXT[0], TEXT[0][:, 0] % 4)}
+    assert outcome(order_counts, model=lambda: Bag(looks=looks), **parts) is expected
+
+
 def test_where_outputs_are_the_same_for_all_samples_the_order_says_nothing() -> None:
     def silenced() -> nn.Module:
         model = Attention(pooled="first")

@@ -70,7 +70,7 @@ class Identities:
             return True
         if not tensor.is_leaf and tensor.requires_grad:
             return True  # made by something that was not seen: to be found out
-        return _memory_of(tensor) in self.storages
+        return self._owner_of(tensor) is not None
 
     def is_new_weight(self, tensor: Tensor) -> bool:
         """Is it trained, though nothing recorded has used it yet?"""
@@ -79,9 +79,16 @@ class Identities:
 
     def is_state(self, tensor: Tensor) -> bool:
         """Does it lie in the memory of a parameter or buffer, or of its gradient?"""
-        if id(tensor) in self.owned:
-            return True
-        return _memory_of(tensor) in self.storages
+        return id(tensor) in self.owned or self._owner_of(tensor) is not None
+
+    def _owner_of(self, tensor: Tensor) -> Owned | None:
+        """Return in whose memory it lies; where `p.data = ...` left its memory, others come to lie there."""
+        memory = _memory_of(tensor)
+        owner = None if memory is None else self.storages.get(memory)
+        if owner is None or _memory_of(owner.tensor) == memory:
+            return owner
+        del self.storages[memory or 0]
+        return None
 
     def slot_of(self, tensor: Tensor) -> int | None:
         """Return the slot of a tensor that was made by something recorded."""
@@ -106,8 +113,7 @@ class Identities:
             return self.owned[id(tensor)]
         if tensor.requires_grad and not tensor.is_leaf:
             return self._kept(tensor)
-        memory = _memory_of(tensor) if tensor.numel() else None
-        if memory is not None and (owner := self.storages.get(memory)) is not None:
+        if tensor.numel() and (owner := self._owner_of(tensor)) is not None:
             offset = int(tensor.storage_offset())
             return Alias(owner, tuple(tensor.size()), tuple(tensor.stride()), offset)
         return self._given(tensor, written=written)

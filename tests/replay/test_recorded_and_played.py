@@ -8,8 +8,10 @@ from torch import nn
 
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.replay.events import Call
+from gradcheck_cli.replay.identities import Identities
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.replay.reproducing import reproduced
+from gradcheck_cli.replay.values import Alias, Given
 from tests.replay.loops import KINDS, network
 
 
@@ -95,6 +97,18 @@ def test_an_exception_in_the_middle_puts_the_trained_state_back() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_memory_that_a_weight_has_left_is_no_longer_its_own() -> None:
+    weight = nn.Parameter(torch.ones(3))
+    known = Identities()
+    known.expect(torch.optim.SGD([weight]))
+    known.placeholder(weight)
+    assert isinstance(known.placeholder(weight.data), Alias)
+    left = weight.data
+    weight.data = 0.9 * left
+    assert isinstance(known.placeholder(left), Given)
+    assert not known.is_followed(left)
 
 
 def test_what_initializes_weights_is_no_step() -> None:

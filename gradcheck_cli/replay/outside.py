@@ -1,15 +1,20 @@
-"""What lies outside of a training whose steps are played again: names of the script, and its open files."""
+"""What lies outside of a training that is played again: names of the script, generators, open files."""
 
 import gc
 import io
 import os
+import random
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any
+
+import torch
+from torch import nn
 
 from gradcheck_cli.probe.sites import is_installed
 from gradcheck_cli.replay.state import CONTAINERS, refill, shallow
@@ -30,15 +35,15 @@ def put_back() -> Iterator[None]:
     Counters and lists that a model or a loss writes to while it is played again are known nowhere
     else. Files stay as they are while other threads live, which may write to them.
     """
-    held = list(_held(_own_modules()))
+    restores = list(_restores(_own_modules()))
     with ExitStack() as diverted:
         for file in _files() if threading.active_count() == 1 else ():
             diverted.enter_context(_into_nothing(file))
         try:
             yield
         finally:
-            for container, content in held:
-                refill(container, content)
+            for restore in restores:
+                restore()
 
 
 @contextmanager
@@ -69,8 +74,8 @@ def _is_module(value: Any) -> bool:
     return isinstance(value, ModuleType)
 
 
-def _held(modules: list[ModuleType]) -> Iterator[tuple[Any, Any]]:
-    """Yield containers that names of these modules lead to, each with its content."""
+def _restores(modules: list[ModuleType]) -> Iterator[Callable[[], object]]:
+    """Yield what makes containers and generators that names of these modules lead to what they are now."""
     names = {module.__name__ for module in modules}
     seen: set[int] = set()
     level: list[Any] = [vars(module) for module in modules]
@@ -81,18 +86,32 @@ def _held(modules: list[ModuleType]) -> Iterator[tuple[Any, Any]]:
                 continue
             seen.add(id(container))
             content = shallow(container)
-            yield container, content
+            yield partial(refill, container, content)
             if len(content) <= _LONG and not isinstance(content, set):
                 entries = content.values() if isinstance(content, dict) else content
                 below += [c for entry in entries if (c := _container_of(entry, names)) is not None]
+                yield from (again for entry in entries if (again := _chance_of(entry)) is not None)
         level = below
 
 
+def _chance_of(value: Any) -> Callable[[], object] | None:
+    """Return what puts a generator of the script's own back to where it is, if it is one."""
+    if isinstance(value, torch.Generator):
+        return partial(value.set_state, value.get_state())
+    if isinstance(value, random.Random):
+        return partial(value.setstate, value.getstate())
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.random.Generator):
+        return partial(setattr, value.bit_generator, "state", value.bit_generator.state)
+    return None
+
+
 def _container_of(value: Any, names: set[str]) -> Any:
-    """Return a container, or the attributes of an object of the script's own class."""
+    """Return a container, or the attributes of a module or an object of the script's own class."""
     if isinstance(value, CONTAINERS):
         return value
-    held = vars(value) if type(value).__module__ in names and hasattr(value, "__dict__") else None
+    own = isinstance(value, nn.Module) or type(value).__module__ in names
+    held = vars(value) if own and hasattr(value, "__dict__") else None
     return held if isinstance(held, dict) else None  # of a class it is a view
 
 

@@ -150,7 +150,8 @@ def test_tensors_without_memory_beside_a_training_are_let_be(tmp_path: Path, bes
 
 
 EFFECTS = """
-import collections, pathlib, torch
+import collections, pathlib, random, torch
+import numpy as np
 from torch import nn
 torch.manual_seed(0)
 folder = pathlib.Path(__file__).parent
@@ -165,6 +166,7 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.layer, self.tally, self.queue = nn.Linear(6, 1), Tally(), collections.deque(maxlen=99)
+        self.own = torch.Generator().manual_seed(1)
 
     def forward(self, x):
         global count
@@ -173,6 +175,7 @@ class Net(nn.Module):
         self.tally.n += 1
         seen.append(len(x))
         self.queue.append(len(x))
+        drawn = draws.random() + other.random() + torch.rand(1, generator=self.own)
         record.write('x')
         both.seek(len(seen) % 10)
         both.read(1)
@@ -180,13 +183,17 @@ class Net(nn.Module):
             file.write('x')
         return self.layer(x)
 
-count, seen, tally, net = 0, [], Tally(), Net()
+count, seen, tally, net = 0, [], Tally(), nn.Sequential(Net())
+draws, other = np.random.default_rng(1), random.Random(2)
 opt = torch.optim.Adam(net.parameters(), lr=0.03)
 for step in range(40):
     x = torch.randn(32, 6)
     opt.zero_grad()
     nn.functional.mse_loss(net(x), x[:, :1]).backward()
     opt.step()
+net = net[0]
+at_end = lambda: (draws.bit_generator.state, other.getstate(), net.own.get_state().tolist())
+ended = at_end()
 """
 
 
@@ -202,6 +209,7 @@ def test_what_a_model_writes_outside_of_itself_is_as_the_script_left_it(tmp_path
     left["record"].write("end")
     left["record"].close()
     left["both"].close()
+    assert left["at_end"]() == left["ended"]
     held = (
         left["count"],
         left["tally"].n,

@@ -28,12 +28,12 @@ def step_descends(scene: Scene) -> Iterator[Said]:
     subject = scene.subject
     batch = subject.batches[0]
     with subject.at("start"):
-        groups = [g for o in subject.optimizers for g in o.param_groups]
-        for group in groups:
+        slopes = _slopes(subject, batch)
+    with subject.at("start"):  # again: a queue of the model's, or its statistics, may have gone on
+        for group in _groups(subject):
             if "weight_decay" in group:
                 group["weight_decay"] = 0.0
-        held = [p for g in groups for p in g["params"] if p.requires_grad]
-        slopes = _slopes(subject, batch, held)
+        held = _held(subject)
         before = [p.detach().clone() for p in held]
         subject.step(batch)
         cosine = _cosine([p.detach() - b for p, b in zip(held, before, strict=True)], slopes)
@@ -49,13 +49,20 @@ def step_descends(scene: Scene) -> Iterator[Said]:
     )
 
 
-def _slopes(subject: Subject, batch: Any, held: list[Tensor]) -> list[Tensor | None]:
-    """Return the gradient of the loss, whatever the loop makes of it afterwards; random numbers are put back."""
-    with torch.random.fork_rng():
-        loss = subject.total(batch)
-        if not loss.requires_grad:
-            raise NotApplicableError("the loss has no gradient")
-        return list(torch.autograd.grad(loss, held, allow_unused=True))
+def _groups(subject: Subject) -> list[dict[str, Any]]:
+    return [group for optimizer in subject.optimizers for group in optimizer.param_groups]
+
+
+def _held(subject: Subject) -> list[Tensor]:
+    return [p for group in _groups(subject) for p in group["params"] if p.requires_grad]
+
+
+def _slopes(subject: Subject, batch: Any) -> list[Tensor | None]:
+    """Return the gradient of the loss, whatever the loop makes of it afterwards."""
+    loss = subject.total(batch)
+    if not loss.requires_grad:
+        raise NotApplicableError("the loss has no gradient")
+    return list(torch.autograd.grad(loss, _held(subject), allow_unused=True))
 
 
 def _cosine(moves: list[Tensor], slopes: list[Tensor | None]) -> float | None:

@@ -142,6 +142,25 @@ def test_an_optimizer_that_climbs(optimizer: Any, expected: Outcome) -> None:
     assert outcome(step_descends, optimizer=optimizer, steps=2) is expected
 
 
+class Turning(nn.Module):
+    """Every call goes on from where the last one left its buffer, as one that fills a queue does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+        self.register_buffer("turn", torch.ones(1))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.turn.neg_()
+        return self.layer(inputs) * self.turn
+
+
+def test_a_gradient_is_compared_with_the_step_from_the_same_state() -> None:
+    assert (
+        outcome(step_descends, data=line(), loss="mse_loss", model=Turning, steps=2) is Outcome.FINE
+    )
+
+
 class TwoHeads(nn.Module):
     """Classes and a number."""
 

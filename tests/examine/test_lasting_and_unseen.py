@@ -101,6 +101,30 @@ def test_labels_that_can_only_be_learned_by_heart() -> None:
     assert asked(unseen_data, data=blobs(), **parts)["unseen-data"].outcome is Outcome.FINE
 
 
+class Penalized(nn.Module):
+    """Its loss holds a penalty that grows while it learns, as the divergence of a variational model does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = nn.Linear(6, 4)
+        nn.init.zeros_(self.scores.weight)
+
+    def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        return self.scores(points), 0.5 * self.scores.weight.abs().mean()
+
+
+def test_a_penalty_that_grows_is_paid_by_the_constant_too() -> None:
+    def loss(output: tuple[Tensor, Tensor], labels: Tensor) -> Tensor:
+        return functional.cross_entropy(2 * output[0], labels) + 3 * output[1]
+
+    parts: dict[str, Any] = {"model": Penalized, "optimizer": adam, "loss": loss}
+    found = asked(unseen_data, data=blobs(), steps=120, **parts)
+    assert found["against-constant"].outcome is Outcome.FINE
+    assert found["unseen-data"].measured == pytest.approx(
+        found["against-constant"].measured, abs=15
+    )
+
+
 def test_samples_that_were_seen_once_are_new() -> None:
     assert asked(unseen_data, steps=6)["unseen-data"].outcome is Outcome.SKIPPED
 

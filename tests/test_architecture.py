@@ -71,7 +71,7 @@ MOST_LINES_OF_A_FOLDER = {
     "live": 450,
     "probe": 8775,
     "records": 2080,
-    "remedies": 5640,
+    "remedies": 5830,
     "renderers": 2840,
     "replay": 3715,
     "rerun": 1500,

@@ -42,6 +42,9 @@ with torch.no_grad():
 model.train()"""
 
 
+Edits = Callable[[Case], tuple[Edit, ...]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mend:
     """What to do about a mistake, the lines as they should be, and how it is tried or why it is not."""
@@ -49,7 +52,7 @@ class Mend:
     summary: str
     code: str | Callable[[Case], str]
     loop: Callable[[Case], LoopChange] | None = None
-    edits: Callable[[Case], tuple[Edit, ...]] = lambda _: ()
+    edits: Edits = lambda _: ()
     cannot: str = ""
 
 
@@ -82,8 +85,17 @@ def _divided(case: Case) -> str:
     )
 
 
-def _at_its_line(act: Act, new: Callable[[Case], str]) -> Callable[[Case], tuple[Edit, ...]]:
+def _at_its_line(act: Act, new: Callable[[Case], str] = lambda _: "") -> Edits:
     return lambda case: (Edit(act=act, at=case.cause.at, new=new(case)),) if case.cause.at else ()
+
+
+def _at_the_update(act: Act) -> Edits:
+    def edits(case: Case) -> tuple[Edit, ...]:
+        loop = case.trace.loop
+        at = loop.habit(Kind.UNCLEARED).at if loop is not None else None
+        return (Edit(act=act, at=at),) if at is not None else ()
+
+    return edits
 
 
 MENDED: dict[str, Mend] = {  # by the name of the finding
@@ -91,12 +103,13 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         summary="Clear the gradients once per update.",
         code=_cleared,
         loop=lambda _: LoopChange(clears=True),
-        edits=_at_its_line(Act.CLEAR, lambda _: ""),
+        edits=_at_its_line(Act.CLEAR),
     ),
     "gradients-cleared-too-early": Mend(
         summary="Clear the gradients before backward(), not after it.",
         code=STEP,
         loop=lambda _: LoopChange(clears=True, keeps=True),
+        edits=_at_its_line(Act.CLEAR_EARLIER),
     ),
     "optimizer-never-steps": Mend(
         summary="Call optimizer.step() after backward().",
@@ -106,21 +119,25 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
     "optimizer-of-another-model": Mend(
         summary="Make the optimizer from the parameters of the model that is called.",
         code="optimizer = torch.optim.Adam(model.parameters(), lr=...)  # the model that is called below",
+        edits=lambda _: (Edit(act=Act.PARAMETERS),),
     ),
     "clipped-before-unscale": Mend(
         summary="Unscale the gradients before they are clipped.",
         code=UNSCALED,
         loop=lambda _: LoopChange(unscales=True),
+        edits=_at_its_line(Act.UNSCALE),
     ),
     "schedule-ran-out": Mend(
         summary="Step the scheduler as often as its numbers mean.",
         code=SCHEDULED,
         loop=lambda _: LoopChange(is_steady=True),
+        edits=_at_its_line(Act.PER_EPOCH),
     ),
     "eval-mode-in-training": Mend(
         summary="Go back to train mode after each evaluation.",
         code=MODES,
         loop=lambda _: LoopChange(trains=True),
+        edits=_at_the_update(Act.TRAIN),
     ),
     "evaluation-in-train-mode": Mend(
         summary="Evaluate in eval mode.",
@@ -156,6 +173,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         summary="Use checkpoints that do not need inputs with a gradient.",
         code="x = checkpoint(block, x, use_reentrant=False)",
         loop=lambda _: LoopChange(checkpoints=False),
+        edits=_at_its_line(Act.RECOMPUTE),
     ),
     "accumulation-not-divided": Mend(
         summary="Divide the loss by the number of batches whose gradients are added up.",

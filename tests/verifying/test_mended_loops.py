@@ -17,7 +17,8 @@ from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.records.site import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching.editor import Editor
-from gradcheck_cli.remedies.patching.looping import clear, divide
+from gradcheck_cli.remedies.patching.looping import ACTS, clear, divide
+from gradcheck_cli.remedies.patching.optimizing import only_optimizer, parameters
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.replay.repeating import Replay
@@ -227,6 +228,89 @@ def test_gradients_are_cleared_behind_the_line_of_the_update(
     editor = Editor.open(file, "train.py")
     clear(editor, Edit(act=Act.CLEAR, at=SourceSite(str(file), 3)))
     assert editor.after().decode().splitlines()[2:4] == [f"    {update}  # go", f"    {cleared}"]
+
+
+WRITTEN = {  # by the act: the line it is about, the lines of a loop before and after
+    Act.CLEAR_EARLIER: (
+        4,
+        "loss(net(x)).backward()\n# once\nopt.zero_grad()\nopt.step()\n",
+        "# once\nopt.zero_grad()\nloss(net(x)).backward()\nopt.step()\n",
+    ),
+    Act.UNSCALE: (
+        1,
+        "nn.utils.clip_grad_norm_(net.parameters(), 1.0)\nscaler.step(opt)\nscaler.update()\n",
+        "scaler.unscale_(opt)\nnn.utils.clip_grad_norm_(net.parameters(), 1.0)\nscaler.step(opt)\nscaler.update()\n",
+    ),
+    Act.PER_EPOCH: (
+        1,
+        "plan = StepLR(opt, 1)\nfor e in es:\n    for x in xs:\n        opt.step()\n        plan.step()\n    log()\n",
+        "plan = StepLR(opt, 1)\nfor e in es:\n    for x in xs:\n        opt.step()\n    plan.step()\n    log()\n",
+    ),
+    Act.TRAIN: (
+        4,
+        "net.eval()\nfor x in xs:\n    loss = f(net(x))\n    opt.step()\n",
+        "net.eval()\nfor x in xs:\n    net.train()\n    loss = f(net(x))\n    opt.step()\n",
+    ),
+    Act.RECOMPUTE: (
+        1,
+        "x = checkpoint(block, x, use_reentrant=True)\n",
+        "x = checkpoint(block, x, use_reentrant=False)\n",
+    ),
+}
+
+
+def edited(folder: Path, act: Act, line: int, source: str) -> str:
+    file = folder / "train.py"
+    file.write_text(source)
+    editor = Editor.open(file, "train.py")
+    ACTS[act](editor, Edit(act=act, at=SourceSite(str(file), line)))
+    return editor.after().decode()
+
+
+@pytest.mark.parametrize("act", WRITTEN)
+def test_a_mistake_of_the_loop_is_mended_in_its_lines(tmp_path: Path, act: Act) -> None:
+    line, before, after = WRITTEN[act]
+    assert edited(tmp_path, act, line, before) == after
+
+
+ORDERS = {
+    "net = Net()\nopt = Adam(net.parameters())\nnet = Net()\nx = 1\n": "net = Net()\nnet = Net()\nopt = Adam(net.parameters())\nx = 1\n",
+    "opt = Adam(net.parameters())\nnet.head = f()\nfor x in xs:\n    pass\n": "net.head = f()\nopt = Adam(net.parameters())\nfor x in xs:\n    pass\n",
+    "opt = Adam(old.parameters(), lr=1)\n": "opt = Adam(net.parameters(), lr=1)\n",
+    "opt = Adam(net.parameters())\nplan = StepLR(opt, 1)\nnet.head = f()\n": "",
+    "opt = Adam(net.parameters())\nfor x in xs:\n    net.head = f()\n": "",
+}
+
+
+@pytest.mark.parametrize("before", ORDERS)
+def test_the_optimizer_is_made_of_the_model_that_is_trained_behind_it(
+    tmp_path: Path, before: str
+) -> None:
+    file = tmp_path / "train.py"
+    file.write_text(f"from torch.optim import Adam\n{before}")
+    editor = Editor.open(file, "train.py")
+    place = only_optimizer(editor, editor.module)
+    if not ORDERS[before]:
+        with pytest.raises(CannotPatchError, match="is not seen there"):
+            parameters(editor, place, "net")
+        return
+    parameters(editor, place, "net")
+    assert editor.after().decode() == f"from torch.optim import Adam\n{ORDERS[before]}"
+
+
+UNWRITABLE = {
+    Act.CLEAR_EARLIER: (2, "train_on(x)\nopt.step()\n"),
+    Act.UNSCALE: (1, "clip_grad_norm_(w, 1.0)\na.step(one)\nb.step(other)\n"),
+    Act.PER_EPOCH: (1, "plan = StepLR(opt, 1)\nfor x in xs:\n    opt.step()\n    plan.step()\n"),
+    Act.TRAIN: (3, "for x in xs:\n    loss = f(net(x))\n    opt.step()\nother.eval()\n"),
+}
+
+
+@pytest.mark.parametrize("act", UNWRITABLE)
+def test_a_loop_that_is_not_written_plainly_is_left_to_a_person(tmp_path: Path, act: Act) -> None:
+    line, source = UNWRITABLE[act]
+    with pytest.raises(CannotPatchError):
+        edited(tmp_path, act, line, source)
 
 
 def test_an_update_with_a_closure_is_left_to_a_person(tmp_path: Path) -> None:

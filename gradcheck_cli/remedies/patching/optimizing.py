@@ -9,6 +9,7 @@ from gradcheck_cli.remedies.patching.locating import (
     descendants,
     literal,
 )
+from gradcheck_cli.remedies.patching.looping import block_of, put, statement_of
 from gradcheck_cli.remedies.patching.names import meant
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
@@ -92,7 +93,32 @@ def parameters(editor: Editor, place: cst.CSTNode, model: str) -> None:
     if not given or given[0].star:
         raise CannotPatchError(f"{editor.shown}: the optimizer's parameters are not written there")
     new = editor.expression(f"{model}.parameters()")
+    if given[0].value.deep_equals(new):
+        _make_later(editor, call, model)
     editor.act(given[0].value, lambda _: new)
+
+
+def _make_later(editor: Editor, call: cst.Call, model: str) -> None:
+    """Make the optimizer behind the last of the next statements that give the model, or a part of it, anew."""
+    statement, code = statement_of(editor, call), editor.module.code_for_node
+    block = block_of(editor, statement)
+    behind, last = block[block.index(statement) + 1 :], None
+    for number, one in enumerate(behind):
+        if not isinstance(one, cst.SimpleStatementLine):
+            break
+        assigned = [t for s in one.body if isinstance(s, cst.Assign) for t in s.targets]
+        if any(f"{code(t.target)}.".startswith(f"{model}.") for t in assigned):
+            last = number
+    names = [code(t.target) for s in statement.body if isinstance(s, cst.Assign) for t in s.targets]
+    passed = [
+        n for s in behind[: (last or 0) + 1] for n in descendants(s) if isinstance(n, cst.Name)
+    ]
+    if last is None or len(statement.body) > 1 or any(n.value in names for n in passed):
+        raise CannotPatchError(
+            f"{editor.shown}: where the optimizer is made first is not seen there"
+        )
+    put(editor, behind[last], code(statement).strip(), behind=True)
+    editor.act(statement, lambda _: cst.RemoveFromParent())  # type: ignore[arg-type, return-value]
 
 
 def limit(editor: Editor, edit: Edit) -> None:

@@ -20,7 +20,6 @@ from gradcheck_cli.remedies.patching.locating import call_within, definition, na
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.training import Training
 
-LOOPING = {Act.CLEAR: looping.clear, Act.DIVIDE: looping.divide}
 FEEDING = {Act.UNFLOOR: feeding.divide_truly, Act.UNSHUFFLE: feeding.keep_order}
 BUILDING = {Act.REPLACE, Act.FOLLOW, Act.REMOVE}
 
@@ -133,7 +132,7 @@ class Patcher:
 
     def make(self, edit: Edit) -> None:
         """Note one edit in the file it belongs to. Raises CannotPatchError."""
-        if (act := {**making.AT_SITE, **LOOPING}.get(edit.act)) is not None:
+        if (act := {**making.AT_SITE, **looping.ACTS}.get(edit.act)) is not None:
             if edit.at is None:
                 raise CannotPatchError("the place in the source is not known")
             act(self.editor(edit.at.file), edit)
@@ -181,7 +180,10 @@ def patch(
         FileChange(editor.path, editor.shown, editor.before, editor.after())
         for editor in patcher.editors.values()
     ]
-    return Patch(tuple(f for f in files if f.before != f.after), notes)
+    changed = tuple(f for f in files if f.before != f.after)
+    if not changed:
+        raise CannotPatchError("these lines say so already; what they do depends on their order")
+    return Patch(changed, notes)
 
 
 def _notes(edits: Sequence[Edit], training: Training, layers: Sequence[str]) -> tuple[str, ...]:

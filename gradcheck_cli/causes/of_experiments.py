@@ -72,11 +72,12 @@ def gradient_ascent(seen: Evidence) -> Support | None:
     return named(seen, "gradient-ascent")
 
 
-@cause("softmax-over-batch", "mismatched-loss stalled-loss")
+@cause("softmax-over-batch", "mismatched-loss stalled-loss ignored-positions")
 def softmax_over_batch(seen: Evidence) -> Support | None:
-    """A softmax runs over the samples of a batch, not over the classes.
+    """A softmax runs over the samples of a batch, not over the classes; or over another dimension of attention.
 
-    Speaks for it  a constant added to one class's score of every sample changes nothing.
+    Speaks for it  a constant added to one class's score of every sample changes nothing; the weights that
+                   attention adds values up with do not add up to 1.
     Against it     contrastive losses, in which samples compete by design.
     Sources        Bridle 1990.
     """

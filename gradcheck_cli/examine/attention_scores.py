@@ -7,11 +7,11 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.passes_over import quietly
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.features.progress import ENOUGH, LITTLE
@@ -22,6 +22,10 @@ from gradcheck_cli.rules.base import number
 USUAL = 1.0  # deviation of scores of unit queries and keys, divided by the root of their width
 STEPS = 60
 MORE = 3.0  # times as much of the loss is left as with smaller scores
+OFF = 1e-2  # of a sum that is 1: above rounding in half precision
+BINARY = frozenset(
+    {"matmul", "__matmul__", "bmm", "mm"}
+)  # that sum over the last and the last but one
 HIDDEN = 1e4  # a mask adds or sets less than minus this
 
 
@@ -33,6 +37,7 @@ class Attentions(TorchFunctionMode):
         self.scales = scales
         self.deviations: list[float] = []  # of each softmax in a pass
         self.weighing: set[int] = set()  # which of them turned out to weigh values
+        self.astray: set[int] = set()  # of these, whose weights of a sum do not add up to 1
         self._results: dict[int, tuple[Tensor, int]] = {}
 
     def begin(self) -> None:
@@ -60,8 +65,11 @@ class Attentions(TorchFunctionMode):
     def _follow(self, name: str, args: tuple[Any, ...]) -> None:
         """Note which softmaxes are multiplied with something that was computed."""
         if name in PRODUCTS and not any(isinstance(a, nn.Parameter) for a in args):
-            found = (self._results.get(id(a)) for a in args if isinstance(a, Tensor))
-            self.weighing.update(index for entry in found if entry for index in (entry[1],))
+            for side, a in enumerate(args[:2]):
+                if isinstance(a, Tensor) and (entry := self._results.get(id(a))):
+                    self.weighing.add(entry[1])
+                    if name in BINARY and not _add_up(a.detach(), -1 - side):
+                        self.astray.add(entry[1])
 
     def _keep(self, name: str, args: tuple[Any, ...], result: Any) -> None:
         known = self._results.get(id(args[0])) if args else None
@@ -69,26 +77,45 @@ class Attentions(TorchFunctionMode):
             self._results[id(result)] = result, known[1]
 
 
-@experiment("attention-scores", "Do scores of attention begin at a usual size?")
+def _add_up(weights: Tensor, over: int) -> bool:
+    """Are most sums of weights 1 over the dimension that a product sums over? Masked rows may be 0."""
+    return bool((weights.float().sum(over) - 1).abs().median() < OFF)
+
+
+@experiment(
+    "attention-scores",
+    "Do scores of attention begin at a usual size?",
+    weights_add_up="Do the weights of attention add up to 1?",
+)
 def attention_scores(scene: Scene) -> Iterator[Said]:
     """Measure the scores of attention that is written by hand, and train with smaller ones where they are large.
 
     Procedure  at the start, the deviation of what goes into each softmax whose result weighs values, masked
                positions apart. Above 1, the first 60 steps are taken twice: as they are, and with the scores
-               divided by that deviation.
+               divided by that deviation. Of products of a softmax's result: its sums over what is added up.
     Answers    fine: at most 1, or smaller scores learn no faster. Wrong: as they are, three times as much of the
                loss is left after the same steps, and at least 3 % of what can be gained: the factor 1 / sqrt(width) is missing, or queries and keys are large.
+               Wrong, too: the weights that a sum is taken with do not add up to 1: the softmax runs over another
+               dimension.
     Costs      one forward pass; 120 training steps where scores are large.
     Sources    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.1.
     """
     subject, reference = scene.subject, scene.known.get("reference")
     mode = Attentions()
-    with subject.at("start"), torch.no_grad(), mode:
+    with quietly(subject, moment="start"), mode:
         mode.begin()
         subject.outputs(subject.batches[0])
     found = [mode.deviations[i] for i in sorted(mode.weighing) if i < len(mode.deviations)]
     if not found:
         raise NotApplicableError("no attention is written by hand")
+    if mode.astray:
+        yield Said(
+            about="weights-add-up",
+            outcome=Outcome.WRONG,
+            said="the weights that attention adds values up with do not add up to 1: its softmax runs over another "
+            "dimension than the sum does, such as over the queries (scores [..., queries, keys] take dim=-1)",
+            supports=("softmax-over-batch",),
+        )
     largest = max(found)
     if largest <= USUAL or not isfinite(largest):
         yield Said(

@@ -12,15 +12,19 @@ def ignored_positions(trace: Trace) -> Iterator[Hit]:
     """The order of tokens, or tokens beside padding, do not count.
 
     Measures  the change of outputs when positions are reordered; the share of tokens that change an output,
-              in padded and in full samples.
+              in padded and in full samples; sums of the weights of attention.
     Reports   outputs of positions that look at each other but are the same in every order; padded samples in
-              which fewer than 10 % of the tokens count, where in full ones they do.
+              which fewer than 10 % of the tokens count, where in full ones they do; weights that do not add up to 1.
     Matters   attention without positions sees a bag of tokens; a mask turned round looks at the padding.
-    Severity  error for the mask; for the order warning.
+    Severity  error for the mask; for the order and the sums warning.
     Not for   one output for a whole bag of tokens.
     Sources   Vaswani et al. 2017, arXiv:1706.03762, sec. 3.5.
     """
-    asked(trace, "order-counts", "padding-counts")
-    for name, severity in (("padding-counts", Severity.ERROR), ("order-counts", Severity.WARNING)):
+    asked(trace, "order-counts", "padding-counts", "weights-add-up")
+    for name, severity in (
+        ("padding-counts", Severity.ERROR),
+        ("order-counts", Severity.WARNING),
+        ("weights-add-up", Severity.WARNING),
+    ):
         if (answer := speaks_against(trace, name)) is not None:
             yield hit_of(answer, severity)

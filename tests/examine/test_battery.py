@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from gradcheck_cli.examine import examine
 from gradcheck_cli.examine.against_constant import against_constant
+from gradcheck_cli.examine.attention_scores import attention_scores
 from gradcheck_cli.examine.base import Experiment
 from gradcheck_cli.examine.by_heart import by_heart
 from gradcheck_cli.examine.cut_gradient import cut_gradient
@@ -308,6 +309,31 @@ def test_a_network_that_looks_at_each_token_by_itself_needs_no_positions() -> No
 
     parts: dict[str, Any] = {"data": (TEXT[0], TEXT[0]), "loss": token_loss}
     assert outcome(order_counts, model=model, **parts) is Outcome.FINE
+
+
+class Weighing(nn.Module):
+    """Attention whose softmax runs over one of its dimensions."""
+
+    def __init__(self, dim: int, *, turned: bool = False) -> None:
+        super().__init__()
+        self.dim, self.turned = dim, turned
+        self.token, self.head = nn.Embedding(9, 8), nn.Linear(8, 9)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return scores at each position."""
+        x = self.token(codes)
+        weights = functional.dropout((x @ x.transpose(1, 2)).softmax(self.dim), 0.5, self.training)
+        if self.turned:  # values first, as channels are in networks of images
+            return self.head((x.transpose(1, 2) @ weights.transpose(1, 2)).transpose(1, 2))
+        return self.head(weights @ x)
+
+
+@pytest.mark.parametrize(("dim", "astray"), [(0, True), (1, True), (2, False)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_weights_of_attention_that_do_not_add_up(dim: int, astray: bool, turned: bool) -> None:
+    parts: dict[str, Any] = {"data": TEXT, "loss": token_loss, "steps": 3}
+    found = asked(attention_scores, model=lambda: Weighing(dim, turned=turned), **parts)
+    assert ("weights-add-up" in found) is astray
 
 
 class Bag(nn.Module):

@@ -1,7 +1,9 @@
 """Does the model use its inputs?"""
 
+from collections import Counter
 from collections.abc import Iterator
 from math import isfinite
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +29,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     """Exchange each input between the samples, by itself, and see whether outputs change.
 
     Procedure  in evaluation mode, now: one argument of the model at a time gets the values of other
-               samples (the batch turned by one); arguments that are alike for all samples are left out. Of
+               samples (the batch turned by one); arguments that are alike for all samples are left out, and
+               those of another length than outputs or most arguments have, as the edges of a graph. Of
                tokens: the share of the commonest one, and how many rows of the embedding are ever read.
     Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another;
                or most tokens, between others, are one and the same, and most rows are never read.
@@ -37,7 +40,7 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     subject = scene.subject
     yield from _unknown(subject)
     batch = subject.batches[0]
-    named = {n: t for n, t in subject.inputs(batch).items() if t.ndim and len(t) > 1}
+    named = _of_samples(subject, batch)
     turned = {n: t.roll(1, 0) for n, t in named.items()}
     differing = {n: t for n, t in turned.items() if not torch.equal(t, named[n])}
     if not differing:
@@ -90,6 +93,19 @@ def _unknown(subject: Subject) -> Iterator[Said]:
                 unit="%",
                 supports=("degenerate-data",),
             )
+
+
+def _of_samples(subject: Subject, batch: Any) -> dict[str, Tensor]:
+    """Return the arguments whose rows are samples: as many as the outputs', else the commonest number."""
+    named = {n: t for n, t in subject.inputs(batch).items() if t.ndim and len(t) > 1}
+    lengths = Counter(len(t) for t in named.values())
+    if len(lengths) < 2:
+        return named
+    with quietly(subject):
+        rows = len(subject.main(subject.outputs(batch)))
+    if rows not in lengths:
+        rows = max(lengths, key=lambda length: (lengths[length], length))
+    return {n: t for n, t in named.items() if len(t) == rows}
 
 
 def _effect(scene: Scene, before: Tensor, name: str, tensor: Tensor) -> float | None:

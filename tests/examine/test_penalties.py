@@ -88,6 +88,32 @@ def test_the_input_of_an_autoencoder_is_an_input_too() -> None:
     assert answered(model, loss, inputs_used)[inputs_used.name].outcome is Outcome.FINE
 
 
+class Graph(nn.Module):
+    """Adds to each row of nodes those that edges lead from; or to all graphs of it, one."""
+
+    def __init__(self, *, pooled: bool) -> None:
+        super().__init__()
+        self.pooled, self.layer = pooled, nn.Linear(4, 2)
+
+    def forward(self, nodes: Tensor, edges: Tensor) -> Tensor:
+        sums = nodes.index_add(0, edges[1], nodes[edges[0]])
+        return self.layer(sums.mean(0, keepdim=True) if self.pooled else sums)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_the_two_ends_of_edges_are_no_samples(pooled: bool) -> None:
+    model = Graph(pooled=pooled)
+    one = torch.randint(12, (2, 20))
+    edges = torch.cat([one, one.flip(0)], 1)
+
+    def loss() -> Tensor:
+        nodes = torch.randn(12, 4)
+        output = model(nodes, edges)
+        return functional.mse_loss(output, nodes[: len(output), :2])
+
+    assert answered(model, loss, inputs_used)[inputs_used.name].outcome is Outcome.FINE
+
+
 def test_of_two_outputs_with_targets_none_is_taken_for_the_main_one() -> None:
     model = Coder()
 

@@ -1,6 +1,7 @@
 """From a sick sample to a patched copy that trains: one diff, and every other byte as it was."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from gradcheck_cli import diagnosing
 from gradcheck_cli.causes.ranking import rank
+from gradcheck_cli.cli.app import app
 from gradcheck_cli.fixing import fix
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.diagnosis import Status
@@ -22,6 +25,7 @@ from gradcheck_cli.targets.target import Target
 from tests.support.processes import python
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
+SICK = sorted(path.stem.removesuffix("_healthy") for path in SAMPLES.glob("*_healthy.py"))
 
 # sample -> the remedy to write, and how many lines the diff takes away and adds
 CURES = {
@@ -113,8 +117,35 @@ def test_the_written_fix_cures_the_sample_and_touches_only_its_lines(
 
 
 def test_every_sick_sample_is_cured_or_needs_other_data() -> None:
-    sick = {p.stem for p in SAMPLES.glob("*.py") if (SAMPLES / f"{p.stem}_healthy.py").exists()}
-    assert sick - set(CURES) == {"labels_without_signal", "degenerate_data"}
+    assert set(SICK) - set(CURES) == {"labels_without_signal", "degenerate_data"}
+
+
+@pytest.mark.heavy  # 12 s each, of which the trials take eight
+@pytest.mark.parametrize("sample", SICK)
+def test_a_sample_is_mended_by_doing_what_its_brief_says(project: Path, sample: str) -> None:
+    """A brief holds a diff, or its last line is the command that writes one; nothing else is read."""
+    file = copied(project, sample)
+    text = said_by("diagnose", file.name, "--no-verify", "--budget", "8", "--output", "brief")
+    assert len(text.encode()) <= 6000, "2,000 tokens of three bytes"
+    step = re.search(r"^Next: (.*)$", text, re.MULTILINE)
+    assert step, text
+    if step[1].startswith("gradcheck fix "):
+        forget(project)
+        said_by(*shlex.split(step[1])[1:])
+    else:
+        assert step[1].startswith("apply the diff above"), text
+        diff = re.search(r"^~~~diff\n(.*?\n)~~~$", text, re.DOTALL | re.MULTILINE)
+        assert diff, text
+        subprocess.run(["git", "apply", "-"], cwd=project, input=diff[1], text=True, check=True)
+    mended = diagnosed(file)
+    assert mended.verdict is not Verdict.SICK, f"{mended.headline}\n{text}"
+
+
+def said_by(*words: str) -> str:
+    """Return what a command prints on stdout, run in this process."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", ["gradcheck", *words])
+        return CliRunner().invoke(app, list(words)).stdout
 
 
 @pytest.mark.parametrize(

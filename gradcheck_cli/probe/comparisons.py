@@ -69,7 +69,7 @@ class Comparisons:
         elif name in _PRODUCTS and len(given) == 2:
             call = self._against_chances(given, result)
         if call is not None:
-            call.place = calling_place()
+            call.place, call.at = calling_place(), calling_places()[:1]
             call.of = frozenset().union(*(self.makers(t) for t in given if t.requires_grad))
             target = call.target_itself
             if target is not None and not target.requires_grad:

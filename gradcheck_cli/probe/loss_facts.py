@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import isfinite, prod
 from statistics import median
+from typing import Any
 
 import torch
 
@@ -19,6 +20,7 @@ from gradcheck_cli.records.trace import (
     OWN_CHOICES,
     LossFacts,
 )
+from gradcheck_cli.targets.sources import resolved
 
 ParametersOf = Callable[[Iterable[int | str]], Iterable[torch.Tensor]]
 _LARGE = 1_000_000  # outputs of this size are compared with a constant in the first looks only
@@ -45,6 +47,7 @@ class LossWatch:
     """Follows outputs, targets and what a constant prediction would lose."""
 
     kind: str | None = None
+    at: tuple[Any, ...] = ()  # where in the user's code it compares
     output_shape: tuple[int, ...] | None = None
     target_shape: tuple[int, ...] | None = None
     target_kind: str | None = None
@@ -65,9 +68,7 @@ class LossWatch:
     _moving: int = 0  # with targets of changing networks alone
     _terms: Terms = field(default_factory=Terms)
     _read: int = 0  # steps with large outputs
-    _pending: tuple[Measured, float] | None = (
-        None  # of the step that runs, and what backward began from
-    )
+    _pending: tuple[Measured, float] | None = None  # of this step; where backward began
     _totals: list[Compared] = field(default_factory=list)
 
     def saw(
@@ -92,7 +93,7 @@ class LossWatch:
         output, target = call.output, call.target
         assert output is not None
         assert target is not None
-        self.kind, self.activation_before = call.kind, call.activation_before
+        self.kind, self.activation_before, self.at = call.kind, call.activation_before, call.at
         if call.activation_before == "log_softmax" and _over_the_batch(output):
             self.activation_before = OVER_THE_BATCH
         self.output_shape, self.target_shape = tuple(output.shape), tuple(target.shape)
@@ -178,6 +179,7 @@ class LossWatch:
         apart, surrogate = self._apart(), self._surrogate()
         return LossFacts(
             kind="of a difference" if self.kind == "difference" else self.kind,
+            at=resolved(*self.at[0]) if self.at else None,
             output_shape=self.output_shape,
             target_shape=self.target_shape,
             activation_before=self.activation_before,

@@ -34,6 +34,7 @@ class LossCall:
     again: Callable[[torch.Tensor], torch.Tensor]  # the same comparison of another output
     options: dict[str, Any] = field(default_factory=dict)  # its other arguments
     place: Any = None  # in the source
+    at: tuple[Any, ...] = ()  # the same in the user's own code, if it is called there
     same: Callable[[tuple[str, ...]], torch.Tensor] | None = None  # with these arguments all ones
     mutual: bool = False  # both sides carry a gradient
     target_itself: torch.Tensor | None = None  # until it is known where it came from

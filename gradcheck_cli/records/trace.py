@@ -146,6 +146,7 @@ class LossFacts:
     """What the loss was computed from, as far as it could be seen."""
 
     kind: str | None = None  # cross_entropy | binary_cross_entropy_with_logits | mse_loss | ...
+    at: SourceSite | None = None
     output_shape: tuple[int, ...] | None = None
     target_shape: tuple[int, ...] | None = None
     activation_before: str | None = None  # the last nonlinearity between output and loss

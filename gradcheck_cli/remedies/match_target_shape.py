@@ -39,6 +39,7 @@ def match_target_shape(case: Case) -> Iterator[Draft]:
         summary=f"Compare outputs and targets of one shape{shapes}.",
         code="loss = loss_fn(output.reshape(target.shape), target)",
         change=Change(summary="reshape the output like the target", loss=aligned),
+        at=facts.at,
         size=1,
-        edits=(Edit(act=Act.RESHAPE),),
+        edits=(Edit(act=Act.RESHAPE, at=facts.at),),
     )

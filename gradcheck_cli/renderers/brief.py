@@ -155,7 +155,7 @@ def _line(text: str, longest: int = LINE) -> str:
 
 
 def _finite(value: float | None) -> float | None:
-    return float(f"{value:.4g}") if value is not None and isfinite(value) else None
+    return float(f"{value:.6g}") if value is not None and isfinite(value) else None
 
 
 def _found(finding: Finding) -> Found:

@@ -18,9 +18,7 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.telling import versus
-
-_REDUCTION = "share of the reference loss that is gone"
+from gradcheck_cli.rules.telling import reduction, versus
 
 
 @rule("GC403", "stalled-loss")
@@ -76,7 +74,7 @@ def stalled_loss(
     reference = state.baseline if state.baseline is not None else state.start
     evidence = [
         Evidence("loss at the end", state.end, min(reference, state.start)),
-        Evidence(_REDUCTION, state.learned, little),
+        Evidence(reduction(state), state.learned, little, "share"),
         Evidence("trend of the loss (z of Mann-Kendall)", state.trend, FALLING),
         Evidence("noise of a single step's loss", state.noise, None),
     ]

@@ -27,6 +27,12 @@ def versus(state: Progress) -> str:
     return f"{how} {what} ({number(held)})"
 
 
+def reduction(state: Progress) -> str:
+    """Return what `state.learned` is a share of, in words."""
+    held = "a constant prediction" if state.baseline is not None else "the first steps"
+    return f"loss reduction relative to {held}"
+
+
 def clause(state: Progress) -> str:
     """Return what the loss does, as a clause with its numbers."""
     it, end = state.of, number(state.end)

@@ -32,6 +32,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 from gradcheck_cli.rules.saturated_activation import flat_severity
+from gradcheck_cli.rules.telling import reduction
 
 _LEAST = 1e-300
 BEGUN = (
@@ -103,7 +104,7 @@ def vanishing_gradient(
 
 
 def _learned(state: Progress) -> Evidence:
-    return Evidence("share of the reference loss that is gone", state.learned, ENOUGH)
+    return Evidence(reduction(state), state.learned, ENOUGH, "share")
 
 
 def _weak(trace: Trace) -> float | None:

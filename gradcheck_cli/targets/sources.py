@@ -63,7 +63,7 @@ class SiteBook:
     def site_of(self, module: nn.Module) -> SourceSite | None:
         """Return where the user's code built `module`; None where that was not seen."""
         place = self._place(module)
-        return None if place is None else _resolve(*place)
+        return None if place is None else resolved(*place)
 
     def _place(self, module: nn.Module) -> Place | None:
         known = self._places.get(id(module))
@@ -121,7 +121,8 @@ def _in_stdlib(name: str) -> bool:
     return name.startswith(STDLIB) and not any(folder in name for folder in PACKAGES)
 
 
-def _resolve(code: CodeType, instruction: int) -> SourceSite:
+def resolved(code: CodeType, instruction: int) -> SourceSite:
+    """Return the exact range of the source that an instruction was made from."""
     positions = list(code.co_positions())
     line, end_line, column, end_column = positions[instruction // 2]
     path = code.co_filename

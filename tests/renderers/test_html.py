@@ -120,7 +120,7 @@ def test_seeds_of_different_lengths_are_not_averaged() -> None:
 
 def test_numbers_carry_units_that_a_person_reads() -> None:
     evidence = (
-        Evidence("share of the reference loss that is gone", -0.018, 0.12),
+        Evidence("loss reduction relative to a constant prediction", -0.018, 0.12, "share"),
         Evidence("share of the output that depends on the sample", 5.5e-15, 1e-5),
         Evidence("does it learn", -2.59, 12.0, "%"),
     )

@@ -2,10 +2,11 @@
 
 import libcst as cst
 
+from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Edit
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.layout import Precede
-from gradcheck_cli.remedies.patching.locating import descendants, returned
+from gradcheck_cli.remedies.patching.locating import call_within, descendants, returned
 from gradcheck_cli.remedies.patching.making import counts, is_container
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
@@ -105,3 +106,20 @@ def reshape(editor: Editor, place: cst.CSTNode) -> None:
     output, target = (p.name.value for p in place.params.params[:2])
     line = cst.parse_statement(f"{output} = {output}.reshape({target}.shape)")
     editor.act(place, lambda node: _with_line(node, line, last=False))
+
+
+def reshape_call(editor: Editor, site: SourceSite) -> None:
+    """Give the output the shape of the target where a loss is called with both."""
+    call = call_within(editor, site)
+    given = [a.value for a in call.args if a.keyword is None and not a.star]
+    if len(given) != 2 or not isinstance(
+        given[0], cst.Name | cst.Call | cst.Attribute | cst.Subscript
+    ):
+        raise CannotPatchError(f"{site} is no call of a loss with an output and a target")
+    target = given[1]
+
+    def reshaped(output: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(output, cst.BaseExpression)
+        return cst.Call(cst.Attribute(output, cst.Name("reshape_as")), [cst.Arg(target)])
+
+    editor.act(given[0], reshaped)

@@ -148,7 +148,12 @@ class Patcher:
             owner = self.training.model.get_submodule(edit.layer)
             making.contain(self.editor(making.file_of(owner)), edit, owner)
         elif edit.act is Act.RESHAPE:
-            finishing.reshape(*self.placed("loss"))
+            if self.labels.get("loss"):
+                finishing.reshape(*self.placed("loss"))
+            elif edit.at is not None:
+                finishing.reshape_call(self.editor(edit.at.file), edit.at)
+            else:
+                raise CannotPatchError("gradcheck does not know which lines make the loss")
         elif edit.act is Act.ARGUMENT:
             optimizing.argument(*self.placed("optimizer"), edit)
         elif edit.act is Act.PARAMETERS:

@@ -103,6 +103,9 @@ def headline(
         return f"Nothing is wrong with the gradients, but one thing is open. {turned.message}"
     if found is Verdict.UNSURE:
         longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
+        if state.better and len(trace.steps) < _FEW:
+            few = f"{len(trace.steps)} steps are too few to be sure"
+            return f"Nothing wrong so far: {telling.clause(state)}; {few}: {longer}."
         decided = telling.decider(state, longer, trace.taken)
         return f"Nothing is wrong with the gradients, but {telling.clause(state)}; {decided}."
     return accusation(findings, causes, fixes)

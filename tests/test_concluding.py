@@ -68,6 +68,13 @@ def test_few_steps_are_unsure_and_more_are_asked_for() -> None:
     assert "--steps" in headline
 
 
+def test_what_has_converged_in_few_steps_is_not_told_with_a_but() -> None:
+    verdict, headline = concluded(a_trace(loss=losses("converged", 15)))
+    assert verdict is Verdict.UNSURE
+    assert headline.startswith("Nothing wrong so far: the loss ")
+    assert "15 steps are too few to be sure" in headline
+
+
 def test_a_crash_of_ours_is_no_clean_bill_of_health() -> None:
     trace = a_trace(loss="learning")
     clean = judge(trace)

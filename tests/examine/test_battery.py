@@ -336,6 +336,24 @@ def test_weights_of_attention_that_do_not_add_up(dim: int, astray: bool, turned:
     assert ("weights-add-up" in found) is astray
 
 
+class Pooling(nn.Module):
+    """Positions that belong to three clusters, each in part; a cluster is the sum of its positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.shares, self.head = nn.Embedding(9, 8), nn.Linear(8, 3), nn.Linear(24, 9)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return scores of a whole text."""
+        x = self.token(codes)
+        return self.head((self.shares(x).softmax(-1).transpose(1, 2) @ x).flatten(1))
+
+
+def test_sums_over_the_shares_in_a_cluster_need_not_be_one() -> None:
+    parts: dict[str, Any] = {"data": (TEXT[0], TEXT[0][:, 0]), "loss": token_loss, "steps": 3}
+    assert "weights-add-up" not in asked(attention_scores, model=Pooling, **parts)
+
+
 class Bag(nn.Module):
     """The mean of tokens, or of what attention makes of them."""
 

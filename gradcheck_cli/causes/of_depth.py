@@ -50,16 +50,21 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
     bare = [x for x in chain if not x.normalized]
     # a layer that is applied again and again adds time, not depth
     deepest = min(max((x.depth or 0 for x in chain), default=0), len(chain) - 1)
-    if deepest < 5 or len(bare) < 0.7 * len(chain) or _carried(trace):
+    found = seen.at_start
+    # where a way around restores what normalization has not kept, the way is what is missing
+    skipless = found is not None and not found.along_time and found[SKIPS].value >= ENOUGH
+    normalized = len(bare) < 0.7 * len(chain)
+    if deepest < 5 or _carried(trace) or (normalized and not skipless):
         return None
     if not seen.noted(
         "vanishing-gradient", "exploding-gradient", "collapsed-features", "poor-initialization"
     ):
         return None
     said = f"{len(bare)} of {len(chain)} weight layers have no normalization and no skip that carries the gradient"
+    if normalized:
+        said, bare = f"no skip carries the gradient around any of {len(chain)} weight layers", chain
     row = f"the signal passes {deepest + 1} layers in a row"
     asleep_said = f"{len(asleep(trace))} BatchNorm layers are in eval mode and normalize nothing"
-    found = seen.at_start
     if found and found[STATISTICS].value >= ENOUGH and asleep(trace):
         return experiment(found, STATISTICS, asleep(trace), more=(asleep_said,))
     if found and not found.along_time:

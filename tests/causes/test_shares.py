@@ -10,7 +10,7 @@ from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.passes import Moment, Pass
 from gradcheck_cli.records.trace import DataFacts, Trace
 from gradcheck_cli.rules.engine import judge
-from tests.support.a_trace import a_trace, with_nonlinearity, with_reading
+from tests.support.a_trace import a_trace, with_layer, with_nonlinearity, with_reading
 
 STARVED = [1e-2 * 0.1 ** (9 - i) for i in range(10)]
 
@@ -46,6 +46,17 @@ def test_of_two_that_bring_all_back_the_one_upstream_comes_first_and_names_the_o
     first, second, *_ = causes(starved(data=raw), made)
     assert (first.name, first.rivals) == ("unnormalized-input", ("constant-factor",))
     assert first.score > second.score
+
+
+@pytest.mark.parametrize(("left", "named"), [(0.0, True), (6.0, False)])
+def test_layers_with_normalization_lack_a_way_around_where_one_brings_all_back(
+    left: float, named: bool
+) -> None:
+    trace = starved()
+    for path in [x.path for x in trace.layers]:
+        trace = with_layer(trace, path, normalized=True)
+    found = causes(trace, passes(Moment.START, 8.0, SKIPS=(left, 1.0)))
+    assert ("depth-without-normalization" in [c.name for c in found]) is named
 
 
 def test_inputs_come_before_slopes_and_need_inputs_that_are_out_of_range() -> None:

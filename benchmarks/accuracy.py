@@ -11,6 +11,7 @@ how for each finding. The peers' rules (`benchmarks/peers.py`) see the same runs
 --examine full|quick|none   how much is tried on each; none: rules and passes alone
 Failures are listed of sets for tuning alone (`benchmarks/splits.yaml`).
 
+--keep     write the figures of each half down in benchmarks/looks.yaml
 --check    exit 1 when a goal is missed on cases that it was not written from
 --cache F  keep what was observed in F, so that judging again takes seconds
 --peers    on which halves the peers are run; all unless told, none with no word after it
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from benchmarks.accuracy_text import table
 from benchmarks.cases import CASES, EVIDENCE, Case
-from benchmarks.looks import splits
+from benchmarks.looks import add, splits
 from benchmarks.observing import Kept, observed
 from benchmarks.peers import NAIVE, PEERS
 from benchmarks.scoring import Outcome, PeerScore, Score, outcome, score, score_peer
@@ -97,6 +98,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--peers", choices=HALVES, nargs="*", default=HALVES)
+    parser.add_argument("--keep", action="store_true")
     parser.add_argument("--figures-only", action="store_true", help="do not list the failures")
     options = parser.parse_args(arguments)
     evidence = json.loads(EVIDENCE.read_text(encoding="utf-8"))
@@ -118,6 +120,9 @@ def main(arguments: Sequence[str]) -> int:
     }
     listed = () if options.figures_only else splits()["tune"]
     print(table(scores, peers, failures=listed))
+    for half, part in scores.items():
+        if options.keep and half != "all":
+            add(half, figures(part, drawn=bool(options.only or options.sample)))
     lacking = {
         half: missed(scores[half], peers.get(half, {})) for half in UNSEEN if scores.get(half)
     }
@@ -126,6 +131,19 @@ def main(arguments: Sequence[str]) -> int:
             print(f"goal missed on the {half} cases: {line}")
     print(summary(scores))
     return int(options.check and any(lacking.values()))
+
+
+def figures(part: Score, *, drawn: bool) -> dict[str, str | int]:
+    """Return what is written down of a look."""
+    counted = {
+        "vanishing precision": part.vanishing.precision,
+        "vanishing recall": part.vanishing.recall,
+        "healthy with an error": part.errors,
+        "healthy with any alarm": part.alarms,
+        "right cause first": part.first,
+    }
+    rows = {name: f"{ratio.hits} of {ratio.of}" for name, ratio in counted.items() if ratio.of}
+    return {"scored" + (", drawn" if drawn else ""): part.cases, **rows}
 
 
 def summary(scores: dict[str, Score]) -> str:

@@ -4,6 +4,8 @@ The file is only ever added to. `look: first` is the first time that a judge saw
 changed afterwards may have been changed for it, so that only first looks are printed as figures.
 """
 
+import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,26 @@ def looks(of: str = "") -> list[dict[str, Any]]:
     """Return all looks, or those at one set."""
     rows = yaml.safe_load(LOOKS.read_text(encoding="utf-8"))
     return [row for row in rows if of in {"", row["set"]}]
+
+
+def add(name: str, figures: dict[str, Any]) -> None:
+    """Write down a look at a set, made now, with the commit of the judge; the first one is called so."""
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=LOOKS.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    row = {
+        "set": name,
+        "date": datetime.now(UTC).date(),
+        "commit": found.stdout.strip(),
+        "look": "later" if looks(name) else "first",
+        "figures": figures,
+    }
+    with LOOKS.open("a", encoding="utf-8") as file:
+        yaml.safe_dump([row], file, sort_keys=False)
 
 
 def splits() -> dict[str, list[str]]:

@@ -33,7 +33,7 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
                statistics of a usual momentum, and both are measured again. With a momentum that never settles
                (0, or 0.9 and more), evaluation is compared with evaluation by the mean statistics of the batches.
     Answers    fine: evaluation costs at most 1.5 times as much, or settling cures it. Wrong: it stays worse,
-               and no better than a constant, or by 12 % of what can be gained where it never settles: the
+               and no better than a constant (where none is known, than the untrained model), or by 12 % of what can be gained where it never settles: the
                statistics that evaluation uses are not those of the data. Wrong, too: a batch norm sees two
                values of a channel, of which nothing but the order is left in training.
     Costs      four passes over the fixed batches, and 64 forward passes where they differ.
@@ -57,7 +57,8 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
             again, evaluation = _both(scene)
             training = training if unsettled else again
     worse = _differ(training, evaluation)
-    useless = reference is None or mean(evaluation) >= 0.9 * reference.level
+    level = _untrained(subject) if reference is None else reference.level
+    useless = mean(evaluation) >= 0.9 * level
     if reference is not None and unsettled:
         useless |= mean(evaluation) - mean(training) >= ENOUGH * reference.scale
     wrong = worse and useless
@@ -73,6 +74,12 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
         if wrong
         else (),
     )
+
+
+def _untrained(subject: Subject) -> float:
+    """Return the loss before the first step, where no constant's is known (losses of several views)."""
+    with subject.at("start"):
+        return mean(losses(subject))
 
 
 def _of_signs(subject: Subject) -> Iterator[Said]:

@@ -1,7 +1,9 @@
 """GC410 held-back."""
 
 from collections.abc import Iterator
+from statistics import median
 
+from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import asked, hit_of
@@ -22,6 +24,7 @@ CHANGES = (
 )
 
 
+USUAL_PACE = 1e-3  # change of a layer per step (Karpathy, cs231n notes)
 HALF = 50.0  # percent of all that can be gained: far beyond what a run that only falls has gained
 
 
@@ -37,7 +40,8 @@ def held_back(trace: Trace) -> Iterator[Hit]:
               clearly better when it had gone on either.
     Matters   the run would take many times as long, and often ends worse.
     Severity  warning.
-    Not for   runs that learn in the observed steps; runs that never learn (GC403).
+    Not for   runs that learn in the observed steps; a larger rate where weights move by a thousandth of their
+              size per step already and the run learns when it goes on; runs that never learn (GC403).
     Sources   an effect is what an intervention changes (Pearl 2009, ch. 3).
     """
     [later] = asked(trace, "longer")
@@ -48,8 +52,17 @@ def held_back(trace: Trace) -> Iterator[Hit]:
         answer = trace.answer(name)
         if answer is None or answer.outcome is not Outcome.WRONG:
             continue
+        if name == "rate-higher" and not least and _at_usual_pace(trace):
+            continue
         if (answer.measured or 0.0) >= least or _agreed(trace, answer):
             yield hit_of(answer, Severity.WARNING)
+
+
+def _at_usual_pace(trace: Trace) -> bool:
+    """Do weights move as much per step as usual? A larger rate may be better, this one is not too low."""
+    moves = (typical(late(trace), x.path, update_ratio) for x in trace.weight_layers)
+    known = [move for move in moves if move is not None]
+    return bool(known) and median(known) >= USUAL_PACE
 
 
 def _agreed(trace: Trace, answer: Answer) -> bool:

@@ -271,3 +271,19 @@ def test_words_that_are_all_looked_up_as_one(known: float, padded: bool) -> None
         return functional.cross_entropy(model(words), torch.randint(2, (16,)))
 
     assert ("words-known" in answered(model, loss, inputs_used)) is (known < 0.5)
+
+
+@pytest.mark.parametrize(("learns", "expected"), [(True, Outcome.NOTED), (False, Outcome.WRONG)])
+def test_where_no_constant_is_known_evaluation_is_held_against_the_untrained_model(
+    learns: bool, expected: Outcome
+) -> None:
+    model = nn.Sequential(nn.BatchNorm1d(5, affine=False, momentum=0.0))
+    weights = nn.Parameter(torch.full((100,), 0.1))
+    model.register_parameter("weights", weights)
+    x = 1 + torch.randn(64, 5, generator=torch.Generator().manual_seed(0))
+
+    def loss() -> Tensor:
+        return model(x).square().mean() + (float(learns) * weights.sum()).square()
+
+    found = answered(model, loss, modes_agree, steps=10)["modes-agree"]
+    assert found.outcome is expected

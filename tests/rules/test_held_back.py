@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.rules.held_back import held_back
+from tests.support.a_trace import a_trace
 from tests.support.answered import answer, found
 
 
@@ -39,3 +42,14 @@ def test_or_by_what_was_measured_beside_it() -> None:
 
 def test_without_an_extension_it_cannot_tell() -> None:
     assert isinstance(found(held_back, answer("without-dropout")), Skip)
+
+
+@pytest.mark.parametrize(("update", "count"), [(3e-3, 0), (3e-5, 1)])
+def test_a_larger_rate_is_better_and_the_usual_pace_is_not_too_slow(
+    update: float, count: int
+) -> None:
+    told = (answer("longer", Outcome.FINE), answer("rate-higher"))
+    trace = replace(a_trace(update=update), examination=told)
+    hits = held_back(trace)
+    assert isinstance(hits, list)
+    assert len(hits) == count

@@ -239,7 +239,9 @@ class Session:
             yield from self.loop.one_batch.habits(own, data.marks, self.steps, data.batch_size)
         if self._was_in_training_mode and self._in_eval_mode:
             names = differing(self.group.models)
-            yield Habit(kind=Kind.EVAL_MODE, times=self._in_eval_mode, of=self.steps, names=names)
+            at = next((a.update_at for o in own if (a := self.loop.accounts.get(o))), None)
+            times = self._in_eval_mode
+            yield Habit(kind=Kind.EVAL_MODE, times=times, of=self.steps, at=at, names=names)
 
     def _forgot_no_grad(self, module: nn.Module) -> bool:
         """Is it an evaluation that keeps a graph? Only a model that is not always in eval mode tells."""

@@ -15,6 +15,7 @@ import torch
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.optimizers import configured
 from gradcheck_cli.targets.training import Training
 
 UP = (10.0, 100.0, 1e3, 1e4, 1e5)
@@ -35,9 +36,9 @@ def scaled(factor: float) -> Change:
 
 
 def rate(training: Training) -> float | None:
-    """Return the largest learning rate in use."""
+    """Return the largest learning rate: what was configured, whatever a schedule makes of it now."""
     groups = [g for o in training.optimizers for g in o.param_groups]
-    return max((float(g["lr"]) for g in groups if "lr" in g), default=None)
+    return max((configured(g) for g in groups if "lr" in g), default=None)
 
 
 def drafts(case: Case, factors: tuple[float, ...]) -> Iterator[Draft]:

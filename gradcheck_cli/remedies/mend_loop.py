@@ -89,15 +89,6 @@ def _at_its_line(act: Act, new: Callable[[Case], str] = lambda _: "") -> Edits:
     return lambda case: (Edit(act=act, at=case.cause.at, new=new(case)),) if case.cause.at else ()
 
 
-def _at_the_update(act: Act) -> Edits:
-    def edits(case: Case) -> tuple[Edit, ...]:
-        loop = case.trace.loop
-        at = loop.habit(Kind.UNCLEARED).at if loop is not None else None
-        return (Edit(act=act, at=at),) if at is not None else ()
-
-    return edits
-
-
 MENDED: dict[str, Mend] = {  # by the name of the finding
     "gradients-not-cleared": Mend(
         summary="Clear the gradients once per update.",
@@ -137,7 +128,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         summary="Go back to train mode after each evaluation.",
         code=MODES,
         loop=lambda _: LoopChange(trains=True),
-        edits=_at_the_update(Act.TRAIN),
+        edits=_at_its_line(Act.TRAIN),
     ),
     "evaluation-in-train-mode": Mend(
         summary="Evaluate in eval mode.",

@@ -30,4 +30,5 @@ def eval_mode_in_training(trace: Trace, *, least: int = 10) -> Iterator[Hit]:
         evidence=(
             Evidence("updates in eval mode, up to the last", float(habit.times), float(least)),
         ),
+        at=habit.at,
     )

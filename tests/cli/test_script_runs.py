@@ -17,6 +17,7 @@ from gradcheck_cli.cli.script_runs import Script, script_of
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching.patch import patch
+from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.remedies.patching.written import of_the_script
 from gradcheck_cli.targets.training import Training
 from tests.support.processes import python
@@ -162,6 +163,10 @@ def test_names_of_a_script_lead_to_what_a_fix_changes(
     diff = patch((edit,), training, labels, root=files).diff
     assert "+optimizer = torch.optim.SGD(net.parameters(), lr=0.02)" in diff
     assert labels["model"] == f"{files / 'train.py'}:net"
+    with pytest.raises(CannotPatchError, match="depends on their order"):
+        patch((replace(edit, new="0.1"),), training, labels, root=files)
+    with pytest.raises(CannotPatchError, match="is made first"):  # it has the parameters of `net`
+        patch((Edit(act=Act.PARAMETERS),), training, labels, root=files)
     two = replace(training, optimizers=(script.optimizer, script.optimizer))
     assert "optimizer" not in of_the_script(two).labels
 

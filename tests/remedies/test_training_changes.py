@@ -1,6 +1,7 @@
 """What the remedies do to the training around the network."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from torch.utils.data import TensorDataset
 
 from gradcheck_cli.records.diagnosis import Cause, Status
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
+from gradcheck_cli.remedies.patching.editor import Editor
+from gradcheck_cli.remedies.patching.optimizing import argument
 from gradcheck_cli.remedies.proposing import propose
 from gradcheck_cli.verifying import prove
 from tests.support.small import case_of, modules, numbers, proposals, treated
@@ -35,6 +38,22 @@ def test_other_learning_rates_are_set_in_every_group() -> None:
         assert proposal.change is not None
         rates += [g["lr"] for g in target.build([proposal.change]).optimizers[0].param_groups]
     assert rates == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+
+
+def test_the_rate_of_a_schedule_is_the_one_that_was_configured(tmp_path: Path) -> None:
+    _, case = case_of(small, "learning-rate-too-high", optimizer=optimizer(lr=0.1))
+    [made] = case.training.optimizers
+    torch.optim.lr_scheduler.OneCycleLR(made, max_lr=300.0, total_steps=9)
+    found = proposals(case, "lower-learning-rate")
+    assert found[0].fix.summary == "Learning rate 30 instead of 300."
+    [edit] = found[0].edits
+    source = (
+        "from torch.optim import SGD\nopt = SGD(w, lr=0.1)\nplan = OneCycleLR(opt, max_lr=300.0)\n"
+    )
+    (tmp_path / "train.py").write_text(source)
+    editor = Editor.open(tmp_path / "train.py", "train.py")
+    argument(editor, editor.module, edit)
+    assert editor.after().decode() == source.replace("300.0", "30")
 
 
 def test_adaptive_optimizers_are_not_offered_rates_that_never_work() -> None:

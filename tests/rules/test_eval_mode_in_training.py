@@ -1,6 +1,7 @@
 """GC806: training that goes on in eval mode."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from tests.support.loops import adam, findings, loss_of, mistakes
 
 NAME = "eval-mode-in-training"
+STEP = 23  # the line of the update below
 
 
 def evaluated(*, back: bool, special: Callable[[], nn.Module], at: int = 5) -> Callable[[], None]:
@@ -32,6 +34,8 @@ def evaluated(*, back: bool, special: Callable[[], nn.Module], at: int = 5) -> C
 def test_it_is_told_with_what_the_model_holds(special: Callable[[], nn.Module]) -> None:
     found = findings(evaluated(back=False, special=special))[NAME]
     assert "model.train()" in found.message
+    assert found.at is not None
+    assert (Path(found.at.file).name, found.at.line) == (Path(__file__).name, STEP)
 
 
 def fine_tuning() -> None:

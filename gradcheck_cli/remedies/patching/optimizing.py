@@ -13,6 +13,7 @@ from gradcheck_cli.remedies.patching.looping import block_of, put, statement_of
 from gradcheck_cli.remedies.patching.names import meant
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
+RISING = {"OneCycleLR", "CyclicLR"}
 CLIPPING = {"clip_grad_norm_", "clip_grad_norm"}
 
 
@@ -30,8 +31,11 @@ def argument(editor: Editor, place: cst.CSTNode, edit: Edit) -> None:
             1:2
         ]
     if given:
-        value, node = literal(editor, given[0].value)
-        if not _same(value, edit.old):
+        peaks = _peaks(editor) if edit.name == "lr" else []
+        known = [literal(editor, one.value) for one in (*given, *peaks)]
+        node = next((node for value, node in known if _same(value, edit.old)), None)
+        if node is None:
+            value = known[0][0]
             raise CannotPatchError(f"{editor.shown}: {edit.name} is {value}, but {edit.old} ran")
         editor.act(node, lambda _: new)
         return
@@ -41,6 +45,13 @@ def argument(editor: Editor, place: cst.CSTNode, edit: Edit) -> None:
         equal=cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")),
     )
     editor.act(only_optimizer(editor, place), lambda node: _with_argument(node, keyword))
+
+
+def _peaks(editor: Editor) -> list[cst.Arg]:
+    """Return the rates that schedules rise to, whatever the optimizer was given."""
+    calls = [node for node in descendants(editor.module) if isinstance(node, cst.Call)]
+    args = [a for c in calls if called_name(c) in RISING for a in c.args]
+    return [a for a in args if a.keyword is not None and a.keyword.value == "max_lr"]
 
 
 def _in_groups(place: cst.CSTNode, name: str) -> bool:

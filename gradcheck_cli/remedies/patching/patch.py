@@ -159,7 +159,7 @@ class Patcher:
         elif edit.act is Act.PARAMETERS:
             editor, place = self.placed("optimizer")
             model = self.labels.get("model", "").partition(":")[2]
-            if isinstance(place, cst.Call):
+            if isinstance(place, cst.Call) and not model:
                 model = name_of(*self.placed("model"), seen_from=place)
             optimizing.parameters(editor, place, model)
         else:

@@ -10,7 +10,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
-from gradcheck_cli.examine.variants import variants
+from gradcheck_cli.examine.variants import adaptive, variants
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 
@@ -29,6 +29,7 @@ Tried = tuple[float, Variant]
     doubtful=True,
     rate_lower="Does it learn with a smaller learning rate?",
     rate_higher="Does it learn with a larger learning rate?",
+    adaptive_steps="Does it learn with an adaptive optimizer?",
     without_decay="Does it learn without weight decay?",
     without_dropout="Does it learn without dropout?",
     without_penalty="Does it learn without the penalty in the loss?",
@@ -50,7 +51,8 @@ def replays(scene: Scene) -> Iterator[Said]:
                ReLU between layers that have nothing nonlinear between them; outputs through the function
                that the loss expects; initial weights drawn
                anew; outputs of deviation 1 where the first loss is large; scores of deviation 3 where no
-               weights can make them as large as 1. Where none helps, the best four in pairs.
+               weights can make them as large as 1. Where none helps, Adam in
+               place of an optimizer that is not adaptive, and the best four in pairs.
     Answers    wrong: with the change the loss of the fixed batches ends clearly below the best constant
                (12 % of what can be gained) and clearly below the unchanged run: what was changed keeps the
                run from learning. Where the unchanged run ends in NaN or Inf, a fall by 12 % is enough. Where the unchanged run learns after all when it goes on, the change has to
@@ -88,8 +90,9 @@ def replays(scene: Scene) -> Iterator[Said]:
         return True
 
     all(map(tried, (v for v in variants(scene) if not soon or v.name == "without-dropout")))
-    if not learns and all(share < bound for share, _ in best.values()):
-        all(map(tried, _pairs(list(best.values()))))
+    for more in (adaptive(scene), _pairs(list(best.values()))):
+        if not learns and all(share < bound for share, _ in best.values()):
+            all(map(tried, more))
     for share, variant in best.values():
         yield _said(reference, variant, (share, unchanged, bound), len(batches))
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.against_constant import Reference
+from gradcheck_cli.examine.common import one_step
 from gradcheck_cli.examine.constants import repriced
 from gradcheck_cli.examine.passes_over import evaluating, least_loss, losses
 from gradcheck_cli.examine.subject import Subject
@@ -34,6 +35,7 @@ class Variant:
     refitted: bool = False  # outputs are read in another way, so that zeros say nothing
     loss: Loss | None = None  # in place of the user's, for the gradient alone
     around: Callable[[], AbstractContextManager[Any]] = nullcontext
+    adam: float | None = None  # learning rate of Adam in place of the user's optimizer
 
     def loss_of(self, subject: Subject, *, silent: bool = False) -> Loss | None:
         """Return the loss of a batch, None where it is the user's own; `silent`: of outputs of zero."""
@@ -50,10 +52,20 @@ class Variant:
 
         return loss
 
+    def step_of(self, subject: Subject) -> Callable[[Any, Loss | None], float]:
+        """Return what trains on a batch once; the user's own step, or one of Adam."""
+        if self.adam is None:
+            return subject.step
+        held = [p for p in subject.model.parameters() if p.requires_grad]
+        made = torch.optim.Adam(held, lr=self.adam)
+        return lambda batch, loss: one_step(
+            [made], lambda: (loss or subject.total)(batch), _unclipped
+        )
+
     def beside(self, other: "Variant") -> "Variant | None":
         """Return both changes as one; None where they exchange the same thing."""
         clash = (self.inputs and other.inputs) or (self.outputs and other.outputs)
-        if clash or self.loss or other.loss:
+        if clash or self.loss or other.loss or self.adam or other.adam:
             return None
 
         @contextmanager
@@ -80,6 +92,10 @@ class Variant:
         )
 
 
+def _unclipped(_: Sequence[Tensor]) -> None:
+    """Take gradients as they are."""
+
+
 def share_of(
     subject: Subject, variant: Variant, batches: Sequence[Any], reference: Reference
 ) -> float:
@@ -87,10 +103,10 @@ def share_of(
     looks: list[float] = []
     with subject.at("start"), variant.around():
         variant.edit(subject)
-        loss = variant.loss_of(subject)
+        loss, step = variant.loss_of(subject), variant.step_of(subject)
         measured = None if variant.loss is not None else loss
         for left, batch in zip(range(len(batches))[::-1], batches, strict=True):
-            if not isfinite(subject.step(batch, loss)):
+            if not isfinite(step(batch, loss)):
                 return float("-inf")
             if left % APART == 0 and left < LOOKS * APART:
                 looks.append(least_loss(subject, partial(_mean_loss, subject, measured)))

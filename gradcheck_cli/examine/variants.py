@@ -29,6 +29,7 @@ OFF = 5.0  # from which size of inputs or targets on they are standardized, and 
 UNUSUAL = (
     3.0  # times the size of weights that keeps the variance (torch's own default is 2.4 below)
 )
+ADAM = (1e-2, 1e-3)  # its own default, and ten times that
 GROWN = 10.0  # times the weights of the start
 UNSURE, SURE = 1.0, 3.0  # deviation of scores: below, a softmax leaves every class likely
 COMPOUND = 100.0  # times the size of a signal, over all layers
@@ -75,6 +76,13 @@ def _rates(scene: Scene) -> Iterator[Variant]:
             ("learning-rate-too-high" if factor < 1 else "learning-rate-too-low",),
             partial(scaled_rates, factor=factor),
         )
+
+
+def adaptive(scene: Scene) -> Iterator[Variant]:
+    """Yield another optimizer: Adam learns with much that others need other rates, scales or patience for."""
+    for rate in () if scene.trace.adaptive else ADAM:
+        words = f"with Adam at {rate:g}"
+        yield Variant("adaptive-steps", words, ("learning-rate-too-low",), adam=rate)
 
 
 def scaled_rates(subject: Subject, factor: float) -> None:

@@ -113,3 +113,25 @@ def test_scores_that_no_weights_make_large(factor: float) -> None:
     found = asked(replays, model=lambda: Similar(factor), optimizer=sgd(0.01))
     small = found.get("larger-scores")
     assert (small and small.supports) == (("constant-factor",) if factor < 1 else None)
+
+
+class Steep(nn.Module):
+    """One of two inputs is enlarged, so that one rate is too high for it and too low for the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+        nn.init.zeros_(self.layer.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Enlarge the first input."""
+        return self.layer(x * torch.tensor([60.0, 1.0]))
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_an_adaptive_optimizer_is_tried_before_labels_are_blamed(shuffled: bool) -> None:
+    x = torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
+    y = x[torch.arange(256) - (7 if shuffled else 0), 1:]
+    found = asked(replays, model=Steep, data=(x, y), loss="mse_loss", optimizer=sgd(2e-4))
+    learned = () if shuffled else ("learning-rate-too-low",)
+    assert found["adaptive-steps"].supports == learned

@@ -16,7 +16,7 @@ from gradcheck_cli.causes.examined import cured
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.terminating import interruptible, waited
-from gradcheck_cli.records.diagnosis import DECLINED, Cause, Fix, Verification
+from gradcheck_cli.records.diagnosis import DECLINED, Cause, Fix
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.joining import joined
 from gradcheck_cli.records.recording import Advice, Recording
@@ -210,14 +210,10 @@ def _tried(
     on_stage: Stage | None,
 ) -> "tuple[tuple[Proposal, ...], BaseException | None]":
     """Return the proposals with their verdicts, and what stopped the run: also Ctrl-C meanwhile."""
-    if observed.repeat is None or observed.untried:
-        said = [Verification(reason=p.cannot or observed.untried) for p in proposals]
-        both = zip(proposals, said, strict=True)
-        untried = [replace(p, fix=replace(p.fix, verification=v)) for p, v in both]
-        return tuple(untried), observed.stopped
-
     from gradcheck_cli.verifying import declined, forecast, prove
 
+    if observed.repeat is None or observed.untried:
+        return declined(proposals, observed.untried), observed.stopped
     refused = INTERRUPTED if observed.stopped else "" if policy.verify else DECLINED
     if refused:
         return declined(proposals, refused), observed.stopped

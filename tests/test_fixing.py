@@ -120,12 +120,12 @@ def test_every_sick_sample_is_cured_or_needs_other_data() -> None:
     assert set(SICK) - set(CURES) == {"labels_without_signal", "degenerate_data"}
 
 
-@pytest.mark.heavy  # 12 s each, of which the trials take eight
+@pytest.mark.heavy  # every sample: what is promised of all is tried on all
 @pytest.mark.parametrize("sample", SICK)
 def test_a_sample_is_mended_by_doing_what_its_brief_says(project: Path, sample: str) -> None:
     """A brief holds a diff, or its last line is the command that writes one; nothing else is read."""
     file = copied(project, sample)
-    text = said_by("diagnose", file.name, "--no-verify", "--budget", "8", "--output", "brief")
+    text = said_by("diagnose", file.name, "--no-verify", "--budget", "30", "--output", "brief")
     assert len(text.encode()) <= 6000, "2,000 tokens of three bytes"
     step = re.search(r"^Next: (.*)$", text, re.MULTILINE)
     assert step, text

@@ -246,9 +246,13 @@ def _insist(bench: Bench, hopes: Sequence[Trial], trials: Sequence[Trial], say: 
 
 
 def declined(proposals: Sequence[Proposal], reason: str) -> tuple[Proposal, ...]:
-    """Return the proposals as they would be tried, with the reason why none was."""
-    said = [Verification(reason=p.cannot or reason) for p in proposals]
-    return _ranked([Trial(p, verification=v) for p, v in zip(proposals, said, strict=True)])
+    """Return the best guess of each remedy, in their order, with the reason why none was tried."""
+    first: dict[str, Proposal] = {}
+    for p in proposals:
+        said = Verification(reason=p.cannot or reason)
+        one = f"{p.fix.name} {p.fix.at}" if p.cannot else p.fix.name
+        first.setdefault(one, replace(p, fix=replace(p.fix, verification=said)))
+    return tuple(first.values())
 
 
 def _in_order(trials: Sequence[Trial]) -> list[Trial]:

@@ -7,11 +7,12 @@ Not for        Runs that overfit.
 Sources        Srivastava et al. 2014, Dropout, section 7.3; Li et al. 2019, arXiv:1801.05134.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from torch import nn
 
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
+from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.targets.change import Change
 
 CHOICES = (0.1, 0.0)
@@ -35,6 +36,19 @@ def _at(rate: float) -> Callable[[nn.Module], None]:
     return edit
 
 
+def _written(case: Case, names: Sequence[str], rate: float) -> tuple[Edit, ...]:
+    """Return an edit for each place that builds them; none where one of these is not known."""
+    made = []
+    for module in map(case.model.get_submodule, names):
+        at, kind = case.training.site_of(module), type(module).__name__
+        if at is None:
+            return ()
+        if module.p > rate:  # type: ignore[operator]
+            kept = ", inplace=True" if module.inplace else ""
+            made.append(Edit(act=Act.REPLACE, at=at, old=kind, new=f"nn.{kind}({rate:g}{kept})"))
+    return tuple(dict.fromkeys(made))
+
+
 @remedy("lower-dropout", treats=("dropout-too-strong",), risk=REVIEW, part="dropout")
 def lower_dropout(case: Case) -> Iterator[Draft]:
     """Draft a low rate, then none."""
@@ -47,4 +61,5 @@ def lower_dropout(case: Case) -> Iterator[Draft]:
             change=Change(summary=f"dropout {rate:g}", model=_at(rate)),
             layers=tuple(names),
             size=1,
+            edits=_written(case, names, rate),
         )

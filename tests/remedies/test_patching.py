@@ -526,3 +526,15 @@ def test_a_change_without_a_safe_edit_is_refused(project: Path) -> None:
     training, target, _ = drafted("learning-rate-too-high", "lower-learning-rate")
     with pytest.raises(CannotPatchError, match="no edit that could be made safely"):
         patch((), training, target.labels)
+
+
+def test_dropout_is_lowered_where_it_is_built(project: Path) -> None:
+    write(
+        project,
+        """
+        def model():
+            return nn.Sequential(nn.Linear(8, 9), nn.Dropout(p=0.9, inplace=True), nn.Linear(9, 3))
+        """,
+    )
+    removed, added = changed(patched("dropout-too-strong", "lower-dropout"))
+    assert removed.replace("p=0.9", "0.1").removeprefix("-") == added.removeprefix("+")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from math import prod, sqrt
+from statistics import median
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dro
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden
 from gradcheck_cli.examine.variant import Variant
+from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.features.progress import State
 from gradcheck_cli.ops import LOGIT_LOSSES
 from gradcheck_cli.records.trace import Layer, Role
@@ -21,14 +23,10 @@ from gradcheck_cli.remedies.activations import spelled
 from gradcheck_cli.remedies.surgery import WEIGHTED
 from gradcheck_cli.remedies.weights import draw, gain_of
 
-HIGHEST = {
-    True: 0.1,
-    False: 10.0,
-}  # learning rates above are not tried: adaptive optimizers, others
+HIGHEST = {True: 0.1, False: 10.0}  # rates above are not tried: of adaptive optimizers, of others
 OFF = 5.0  # from which size of inputs or targets on they are standardized, and its inverse
-UNUSUAL = (
-    3.0  # times the size of weights that keeps the variance (torch's own default is 2.4 below)
-)
+UNUSUAL = 3.0  # times the size of weights that keeps the variance (torch's default is 2.4 below)
+SLOW = 1e-4  # of the weights in a step: a tenth of what is usual (Karpathy 2019)
 ADAM = (1e-2, 1e-3)  # its own default, and ten times that
 GROWN = 10.0  # times the weights of the start
 UNSURE, SURE = 1.0, 3.0  # deviation of scores: below, a softmax leaves every class likely
@@ -67,7 +65,11 @@ def _rates(scene: Scene) -> Iterator[Variant]:
     now = max((abs(float(g["lr"])) for g in groups if "lr" in g), default=0.0)
     diverges = scene.progress.state in {State.DIVERGING, State.BROKEN}
     lower = (0.1, 0.01, 1e-3) if diverges else (0.1,) if scene.trace.adaptive else (0.1, 0.01)
-    for factor in (*lower, 10.0, 100.0):
+    sizes = (typical(late(scene.trace), x.path, update_ratio) for x in scene.trace.weight_layers)
+    slow = (
+        median([s for s in sizes if s] or [1.0]) < SLOW
+    )  # what is most likely first: time may end
+    for factor in (100.0, 10.0, *lower) if slow else (*lower, 10.0, 100.0):
         if not now or now * factor > HIGHEST[scene.trace.adaptive]:
             continue
         yield Variant(
@@ -81,8 +83,9 @@ def _rates(scene: Scene) -> Iterator[Variant]:
 def adaptive(scene: Scene) -> Iterator[Variant]:
     """Yield another optimizer: Adam learns with much that others need other rates, scales or patience for."""
     for rate in () if scene.trace.adaptive else ADAM:
-        words = f"with Adam at {rate:g}"
-        yield Variant("adaptive-steps", words, ("learning-rate-too-low",), adam=rate)
+        yield Variant(
+            "adaptive-steps", f"with Adam at {rate:g}", ("learning-rate-too-low",), adam=rate
+        )
 
 
 def scaled_rates(subject: Subject, factor: float) -> None:

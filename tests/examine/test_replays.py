@@ -14,7 +14,7 @@ from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.constants import Constant
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.variant import Variant, share_of
-from gradcheck_cli.examine.variants import scaled_rates
+from gradcheck_cli.examine.variants import scaled_rates, variants
 from gradcheck_cli.records.examination import Answer, Outcome
 from tests.support.trainings import blobs, line, network, sgd, trained
 
@@ -135,3 +135,10 @@ def test_an_adaptive_optimizer_is_tried_before_labels_are_blamed(shuffled: bool)
     found = asked(replays, model=Steep, data=(x, y), loss="mse_loss", optimizer=sgd(2e-4))
     learned = () if shuffled else ("learning-rate-too-low",)
     assert found["adaptive-steps"].supports == learned
+
+
+@pytest.mark.parametrize(("rate", "first"), [(1e-6, 100.0), (0.1, 0.1)])
+def test_where_steps_are_tiny_larger_rates_are_tried_first(rate: float, first: float) -> None:
+    subject, trace = trained(12, optimizer=sgd(rate))
+    tried = next(v for v in variants(Scene(subject, trace, 0.0)) if v.name.startswith("rate"))
+    assert tried.words == f"with {first:g} times the learning rate"

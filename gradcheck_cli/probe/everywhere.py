@@ -212,7 +212,7 @@ class Everywhere:
     def _end(self) -> None:
         """A last step with a loss but without an update counts: it may be the one that failed.
 
-        Of one that ended inside an update (the closure of LBFGS) only the loss can be told.
+        Of one that ended inside a backward pass or an update (a closure) only the loss can be told.
         """
         self._hand.look()
         for session in self.sessions:
@@ -222,7 +222,7 @@ class Everywhere:
                     session.close_each(self._pending[:-1])
                     del self._pending[:-1]
                 session.losses.extend(self._pending[-1:] if self._updating else self._pending)
-                session.close(skipped=True, read=not self._updating)
+                session.close(skipped=True, read=not (self._updating or self.loop.is_passing))
             else:
                 session.abandon()
 

@@ -57,6 +57,9 @@ class LoopWatch:
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
     _asked: bool = False  # a scaler was asked for an update
+    is_passing: bool = (
+        False  # a backward pass began, and has not ended or was ended by an exception
+    )
     is_elsewhere: Callable[[], bool] = lambda: False  # in a thread that is not watched
     on_begin: Callable[[tuple[torch.Tensor, ...]], None] = lambda _: None  # of a backward pass
     on_end: Callable[[], None] = lambda: None  # of a backward pass
@@ -148,6 +151,7 @@ class LoopWatch:
     def _begins(self, tensors: tuple[torch.Tensor, ...]) -> None:
         if self.is_elsewhere():
             return
+        self.is_passing = True
         self.on_begin(tensors)
         awake = self._awake = [a for _, a in self._accounts() if a.awake and not a.is_elsewhere]
         if self.accounts:
@@ -163,6 +167,7 @@ class LoopWatch:
     def _ends(self) -> None:
         if self.is_elsewhere():
             return
+        self.is_passing = False
         for account in self._awake:
             account.backward_ended()
         self.on_end()

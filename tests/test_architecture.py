@@ -73,7 +73,7 @@ MOST_LINES_OF_A_FOLDER = {
     "records": 2080,
     "remedies": 5830,
     "renderers": 2840,
-    "replay": 3715,
+    "replay": 3730,
     "rerun": 1500,
     "rules": 3740,
     "settings": 1330,

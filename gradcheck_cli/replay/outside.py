@@ -91,7 +91,24 @@ def _restores(modules: list[ModuleType]) -> Iterator[Callable[[], object]]:
                 entries = content.values() if isinstance(content, dict) else content
                 below += [c for entry in entries if (c := _container_of(entry, names)) is not None]
                 yield from (again for entry in entries if (again := _chance_of(entry)) is not None)
+                yield from (_class_again(c) for c in entries if _is_own_class(c, names))
         level = below
+
+
+def _is_own_class(value: Any, names: set[str]) -> bool:
+    return isinstance(value, type) and value.__module__ in names
+
+
+def _class_again(own: type) -> Callable[[], object]:
+    """Return what puts attributes of a class back, as counters that all its objects share."""
+    held = {name: value for name, value in vars(own).items() if not name.startswith("__")}
+
+    def again() -> None:
+        for name, value in held.items():
+            if vars(own).get(name) is not value:
+                setattr(own, name, value)
+
+    return again
 
 
 def _chance_of(value: Any) -> Callable[[], object] | None:

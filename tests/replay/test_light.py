@@ -160,7 +160,7 @@ record = open(folder / 'open', 'w')
 both = open(folder / 'both', 'r+')
 
 class Tally:
-    n = 0
+    n = every = 0
 
 class Net(nn.Module):
     def __init__(self):
@@ -172,6 +172,7 @@ class Net(nn.Module):
         global count
         count += 1
         tally.n += 1
+        Tally.every += 1
         self.tally.n += 1
         seen.append(len(x))
         self.queue.append(len(x))
@@ -213,9 +214,10 @@ def test_what_a_model_writes_outside_of_itself_is_as_the_script_left_it(tmp_path
     held = (
         left["count"],
         left["tally"].n,
+        left["Tally"].every,
         left["net"].tally.n,
         *map(len, (left["seen"], left["net"].queue)),
     )
-    assert held == (40,) * 5
+    assert held == (40,) * 6
     written = [(tmp_path / name).read_text() for name in ("each", "open", "both")]
     assert written == ["x" * 40, "x" * 40 + "end", "0123456789"]

@@ -69,7 +69,7 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 970,
     "integrations": 280,
     "live": 450,
-    "probe": 8780,
+    "probe": 8783,
     "records": 2080,
     "remedies": 5830,
     "renderers": 2840,

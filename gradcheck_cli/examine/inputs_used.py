@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import drawn_alike, quietly
+from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -71,14 +71,21 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
 
 def _unknown(subject: Subject) -> Iterator[Said]:
     """Say where most words of a text are one token: they were looked up in another vocabulary's spelling."""
-    tables = [m.num_embeddings for m in subject.model.modules() if isinstance(m, nn.Embedding)]
+    seen: list[tuple[int, Tensor]] = []
+    tables = [m for m in subject.model.modules() if isinstance(m, nn.Embedding)]
+    if not any(m.num_embeddings >= FEWEST for m in tables):
+        return
+    with quietly(subject), hooked(tables, lambda m, x, _: seen.append((m.num_embeddings, x[0]))):
+        subject.outputs(subject.batches[0])
     for name, first in subject.inputs(subject.batches[0]).items():
-        if first.is_floating_point() or first.ndim != 2 or max(tables, default=0) < FEWEST:
+        # columns of a table have each their own numbers, and their own embedding or an offset
+        whole = (n for n, x in seen if x.shape == first.shape and torch.equal(x, first))
+        if first.ndim != 2 or (size := max(whole, default=0)) < FEWEST:
             continue
-        rows = [row for b in subject.batches for row in subject.inputs(b)[name]]
+        rows = [row for b in subject.batches for row in subject.inputs(b).get(name, first[:0])]
         words, counts = torch.cat(rows).unique(return_counts=True)
         common, share = words[counts.argmax()], float(counts.max() / counts.sum())
-        read = len(words) / max(tables)
+        read = len(words) / size
         places = [(row != common).nonzero().flatten() for row in rows]  # of other words
         # padding stands before or behind them
         between = any(len(at) > 1 and int(at[-1] - at[0]) >= len(at) for at in places)
@@ -87,7 +94,7 @@ def _unknown(subject: Subject) -> Iterator[Said]:
                 about="words-known",
                 outcome=Outcome.WRONG,
                 said=f"{number(100 * share)} % of the tokens of {name} are {int(common)}, and {number(100 * read)} % of the "
-                f"{max(tables)} rows of the embedding are read: are words looked up as they stand in the vocabulary?",
+                f"{size} rows of the embedding are read: are words looked up as they stand in the vocabulary?",
                 measured=100 * share,
                 limit=100 * HALF,
                 unit="%",

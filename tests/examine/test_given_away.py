@@ -249,28 +249,31 @@ def test_factors_that_both_begin_at_zero(zeros: bool, causes: tuple[str, ...]) -
 
 
 class Bag(nn.Module):
-    """The mean of the words of a line."""
+    """The mean of the words of a line, or of the columns of a table."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, columns: bool = False) -> None:
         super().__init__()
         self.word, self.head = nn.Embedding(400, 4), nn.Linear(4, 2)
+        self.columns = columns
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores of each line."""
-        return self.head(self.word(x).mean(1))
+        return self.head(self.word(x + 30 * torch.arange(12) if self.columns else x).mean(1))
 
 
-@pytest.mark.parametrize(("known", "padded"), [(0.1, False), (0.9, False), (0.9, True)])
-def test_words_that_are_all_looked_up_as_one(known: float, padded: bool) -> None:
-    model = Bag()
+@pytest.mark.parametrize("kind", ["unknown", "known", "padded", "columns"])
+def test_words_that_are_all_looked_up_as_one(kind: str) -> None:
+    model = Bag(columns=kind == "columns")
 
     def loss() -> Tensor:
         words = torch.randint(2, 400, (16, 12))
-        words = words.masked_fill(torch.rand(16, 12) > known, 1)
-        words = words.masked_fill(torch.arange(12) > 2, 0) if padded else words
+        words = words % 30 if model.columns else words
+        unknown = torch.rand(16, 12) > (0.1 if kind in {"unknown", "columns"} else 0.9)
+        words = words.masked_fill(unknown, 1)
+        words = words.masked_fill(torch.arange(12) > 2, 0) if kind == "padded" else words
         return functional.cross_entropy(model(words), torch.randint(2, (16,)))
 
-    assert ("words-known" in answered(model, loss, inputs_used)) is (known < 0.5)
+    assert ("words-known" in answered(model, loss, inputs_used)) is (kind == "unknown")
 
 
 @pytest.mark.parametrize(("learns", "expected"), [(True, Outcome.NOTED), (False, Outcome.WRONG)])

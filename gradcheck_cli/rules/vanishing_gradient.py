@@ -1,6 +1,7 @@
 """GC101 vanishing-gradient."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import log10
 from statistics import median
 
@@ -17,7 +18,7 @@ from gradcheck_cli.features.profile import (
     weights_left,
     whole_signal,
 )
-from gradcheck_cli.features.progress import ENOUGH, Progress
+from gradcheck_cli.features.progress import ENOUGH, Progress, State
 from gradcheck_cli.features.zeros import zeroed
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.answers import on_plateau, softened
@@ -70,8 +71,7 @@ def vanishing_gradient(
               fall; warning when the loss stands still and begins to fall later than after as many steps
               more, or falls, though not by half, over layers behind a flat
               nonlinearity or along time; note when an adaptive optimizer makes up for it, or has moved
-              no layer by 1 % yet, or the network learns all
-              the same.
+              no layer by 1 % yet, the loss becomes NaN or Inf (GC501), or the network learns all the same.
     Not for   frozen or detached layers (GC601), gradients that dead units (GC201) or operations
               without a slope (GC103) turn to zero, constant data (GC701), a converged model,
               layers that start at zero and grow while the loss falls.
@@ -99,7 +99,11 @@ def vanishing_gradient(
             hit = _everywhere(rows, weak, weak_network, state)
         else:
             hit = _fading(trace, rows, state, faded) or wall_hit
-    if hit is not None:
+    if (
+        hit is not None and state.state is State.BROKEN
+    ):  # what breaks in a few steps explains itself
+        yield replace(hit, severity=Severity.NOTE)
+    elif hit is not None:
         yield softened(hit, late_end) if late_end else hit
 
 

@@ -64,6 +64,11 @@ def test_attenuation_without_consequence_is_a_note_at_most() -> None:
     assert {f.severity for f in answer} <= {Severity.NOTE}
 
 
+def test_a_gradient_beside_a_loss_that_becomes_nan_is_a_note() -> None:
+    [finding] = found(gc101, a_trace(STARVED, "broken"))
+    assert finding.severity is Severity.NOTE
+
+
 @pytest.mark.parametrize("adaptive", [True, False])
 @pytest.mark.parametrize(
     ("late", "severity"), [(Outcome.NOTED, Severity.WARNING), (Outcome.FINE, Severity.NOTE)]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.targets.wording import map_tensors, tensors_in
 
 _STEPS = 60  # of Adam on the constant
 _RATE = 0.1
@@ -89,6 +90,12 @@ def best_constant(subject: Subject, raw: Sequence[Any]) -> Constant:
     Raises NotApplicableError where the loss cannot be computed from other outputs.
     """
     mains = [subject.main(entry) for entry in raw]
+    if not is_alone(raw[0], mains[0]):
+        raise NotApplicableError("several outputs of one shape are compared with each other")
+    if not reads_targets(subject, raw[0]):
+        raise NotApplicableError(
+            "the loss does not read the targets: a constant says nothing of them"
+        )
     targets = [subject.targets(batch) for batch in subject.batches]
     dim = class_dimension(mains[0], targets[0])
     _, link = link_of(torch.cat([m.flatten(0, 0) for m in mains]), dim if dim is not None else -1)
@@ -101,6 +108,32 @@ def best_constant(subject: Subject, raw: Sequence[Any]) -> Constant:
     if found is None:
         raise NotApplicableError("no constant output has a finite loss")
     return found
+
+
+def is_alone(raw: Any, main: Tensor) -> bool:
+    """Is no further output of the main one's shape, as those of two views or twins are?"""
+    alike = [t for t in tensors_in(raw) if t.shape == main.shape and t.is_floating_point()]
+    return main.ndim < 2 or len(alike) < 2
+
+
+def reads_targets(subject: Subject, raw: Any) -> bool:
+    """Does the loss change when samples exchange their targets? It may be of the outputs alone."""
+    batch = subject.batches[0]
+    target = subject.targets(batch)
+    if not isinstance(target, Tensor) or not target.ndim:
+        return True  # nothing tells
+    turned = target.roll(1, 0)
+    if torch.equal(turned, target):
+        turned = target.logical_not().to(target.dtype)
+    other = map_tensors(batch, lambda t: turned if t is target else t)
+    main = subject.main(raw).detach()
+    apart = torch.rand(main.shape, generator=torch.Generator().manual_seed(0)).to(main)
+    unlike = subject.with_main(raw, main + apart)  # else all targets may cost the same
+    try:
+        with torch.no_grad():
+            return float(subject.loss(unlike, batch)) != float(subject.loss(unlike, other))
+    except NotApplicableError:
+        return True
 
 
 def _starts(mains: Sequence[Tensor], targets: Sequence[Any], dim: int | None) -> list[Tensor]:

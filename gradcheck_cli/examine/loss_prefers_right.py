@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.constants import class_dimension, link_of
+from gradcheck_cli.examine.constants import class_dimension, link_of, reads_targets
 from gradcheck_cli.examine.ideal import Costs, costs
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
@@ -50,6 +50,8 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
     subject = scene.subject
     with subject.at("now"), torch.no_grad():
         raw = [subject.outputs(batch) for batch in subject.batches[:FEW]]
+        if not reads_targets(subject, raw[0]):
+            raise NotApplicableError("the loss does not read the targets")
         if endless := _without_end(scene, raw[0]):
             yield endless
             return

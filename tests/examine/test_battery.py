@@ -22,6 +22,7 @@ from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
 from gradcheck_cli.examine.modes_agree import modes_agree
 from gradcheck_cli.examine.order_counts import order_counts
 from gradcheck_cli.examine.padding_counts import padding_counts
+from gradcheck_cli.examine.pulls import pulls
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
 from gradcheck_cli.examine.samples_in_model import samples_in_model
@@ -486,3 +487,32 @@ def test_a_network_that_can_learn_by_heart_and_one_that_can_not() -> None:
 def test_a_healthy_training_has_nothing_against_it() -> None:
     found = answers(steps=60)
     assert {a.name for a in found.values() if a.outcome is Outcome.WRONG} == set()
+
+
+def test_a_loss_that_does_not_read_the_targets_has_no_constant_and_no_order() -> None:
+    """A one-class distance, and a density of the outputs: labels only come along."""
+
+    def distance(output: Tensor, _: Tensor) -> Tensor:
+        return output.square().mean()
+
+    for data in (blobs(), (blobs()[0], torch.zeros(len(blobs()[1]), dtype=torch.long))):
+        told = asked(against_constant, loss_prefers_right, loss=distance, data=data)
+        assert told["against-constant"].outcome is Outcome.SKIPPED
+        assert told["loss-prefers-right"].outcome is Outcome.SKIPPED
+
+
+def test_twins_that_are_compared_with_each_other_have_no_constant_and_are_no_penalty() -> None:
+    class Twins(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Linear(6, 4)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.body(x), self.body(x.flip(0))
+
+    def apart(output: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
+        alike = (target == target.flip(0)).float()
+        return ((output[0] - output[1]).square().mean(1) - alike).square().mean()
+
+    told = asked(against_constant, pulls, model=Twins, loss=apart)
+    assert {a.outcome for a in told.values()} == {Outcome.SKIPPED}

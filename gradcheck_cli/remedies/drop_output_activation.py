@@ -40,7 +40,8 @@ def same(value: Tensor, *_: object) -> Tensor:
 def drop_output_activation(case: Case) -> Iterator[Draft]:
     """Draft the removal of what follows the last weights, of all softmaxes, and of every clamp."""
     layers = tuple(reachable(shaping(case.trace, SQUASHING | CLIPPING)))
-    if layers:
+    logarithm = case.trace.loss.kind == "nll_loss" and case.cause.name == "wrong-output-activation"
+    if layers and not logarithm:  # without it the scores would take the place of logarithms
         yield _without(layers, "at the output")
     softmaxes = tuple(reachable(x for x in case.trace.layers if spelled(x.kind) in SOFTMAX_KINDS))
     if case.cause.name == "double-softmax" and set(softmaxes) - set(layers):

@@ -41,9 +41,22 @@ def through(change: Callable[[Tensor], Tensor]) -> Callable[[Callable[..., Any]]
     return wrap
 
 
-@remedy("fit-output", treats=("output-outside-loss-domain",), risk=REVIEW, part="loss")
+@remedy(
+    "fit-output",
+    treats=("output-outside-loss-domain", "wrong-output-activation"),
+    risk=REVIEW,
+    part="loss",
+)
 def fit_output(case: Case) -> Iterator[Draft]:
-    """Draft the function after which the loss was found to be well-behaved."""
+    """Draft the function after which the loss was found to be well-behaved; the logarithm before nll_loss."""
+    loss = case.trace.loss
+    if loss.kind == "nll_loss" and loss.activation_before == "softmax":
+        yield Draft(
+            summary="Give nll_loss the logarithm of the probabilities: log_softmax in place of softmax.",
+            code="loss = F.nll_loss(output.clamp_min(1e-12).log(), target)  # or log_softmax in the model",
+            change=Change(summary="log", loss=through(lambda x: x.clamp_min(1e-12).log())),
+            size=2,
+        )
     answer = case.trace.answer("loss-domain")
     for name in answer.supports if answer is not None else ():
         if name not in FITS:

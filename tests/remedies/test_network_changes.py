@@ -443,3 +443,23 @@ def test_a_network_of_the_users_own_layers_alone_is_rebuilt_too() -> None:
     assert len(modules(model, nn.LeakyReLU)) == 2
     assert model[2].matrix.std().item() > 0.1
     assert proposal.edits == ()
+
+
+@pytest.mark.parametrize("last", [nn.Softmax(1), nn.ReLU()])
+def test_probabilities_before_nll_loss_get_their_logarithm(last: nn.Module) -> None:
+    def net() -> nn.Module:
+        return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3), last)
+
+    data = (torch.randn(64, 8), torch.arange(64) % 3)
+    _, case = case_of(net, "wrong-output-activation", data=data, loss=nn.functional.nll_loss)
+    assert proposals(case, "drop-output-activation") == []  # bare scores are no logarithms
+    made = proposals(case, "fit-output")
+    if isinstance(last, nn.ReLU):
+        assert made == []
+        return
+    [proposal] = made
+    assert "log_softmax in place of softmax" in proposal.fix.summary
+    assert proposal.change.loss is not None
+    probabilities = torch.tensor([[0.5, 0.25, 0.25]])
+    cost = proposal.change.loss(nn.functional.nll_loss)(probabilities, torch.tensor([0]))
+    assert float(cost) == pytest.approx(0.6931, abs=1e-3)

@@ -20,7 +20,8 @@ def _rate(trace: Trace) -> str:
     return number(rates[-1]) if rates else "unknown"
 
 
-def _clip(trace: Trace) -> float | None:
+def clipped(trace: Trace) -> float | None:
+    """Return which part of the gradient clipping leaves in the median step; None without clipping."""
     factors = [s.clip for s in trace.observed if s.clip is not None]
     return median(factors) if factors else None
 
@@ -40,7 +41,7 @@ def learning_rate_too_low(seen: Evidence) -> Support | None:
     trace = seen.trace
     if not seen.noted("update-too-small"):
         return None
-    clip = _clip(trace)
+    clip = clipped(trace)
     moves = (typical(late(trace), x.path, update_ratio) or 0.0 for x in trace.weight_layers)
     most = max(moves, default=0.0)
     said = f"no layer changes by more than {number(most)} of its size per step at learning rate {_rate(trace)}"
@@ -218,7 +219,7 @@ def clipping_too_strong(seen: Evidence) -> Support | None:
     Sources        Pascanu et al. 2013, arXiv:1211.5063, algorithm 1 (a threshold near the average norm).
     """
     trace = seen.trace
-    factor = _clip(trace)
+    factor = clipped(trace)
     if factor is None or factor > 0.1 or not seen.has("update-too-small", "stalled-loss"):
         return None
     return signs(

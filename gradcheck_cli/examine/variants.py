@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from gradcheck_cli.causes.of_training import HARD, clipped
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dropout
 from gradcheck_cli.examine.subject import Subject
@@ -82,10 +83,10 @@ def _rates(scene: Scene) -> Iterator[Variant]:
 
 def adaptive(scene: Scene) -> Iterator[Variant]:
     """Yield another optimizer: Adam learns with much that others need other rates, scales or patience for."""
+    freed = (clipped(scene.trace) or 1.0) < HARD  # then it may help that nothing is clipped
+    cause, more = ("clipping-too-strong", ", unclipped") if freed else ("learning-rate-too-low", "")
     for rate in () if scene.trace.adaptive else ADAM:
-        yield Variant(
-            "adaptive-steps", f"with Adam at {rate:g}", ("learning-rate-too-low",), adam=rate
-        )
+        yield Variant("adaptive-steps", f"with Adam at {rate:g}{more}", (cause,), adam=rate)
 
 
 def scaled_rates(subject: Subject, factor: float) -> None:

@@ -1,5 +1,6 @@
 """The run from its start with one thing changed."""
 
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -14,7 +15,7 @@ from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.constants import Constant
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.variant import Variant, share_of
-from gradcheck_cli.examine.variants import scaled_rates, variants
+from gradcheck_cli.examine.variants import adaptive, scaled_rates, variants
 from gradcheck_cli.records.examination import Answer, Outcome
 from tests.support.trainings import blobs, line, network, sgd, trained
 
@@ -135,6 +136,16 @@ def test_an_adaptive_optimizer_is_tried_before_labels_are_blamed(shuffled: bool)
     found = asked(replays, model=Steep, data=(x, y), loss="mse_loss", optimizer=sgd(2e-4))
     learned = () if shuffled else ("learning-rate-too-low",)
     assert found["adaptive-steps"].supports == learned
+
+
+@pytest.mark.parametrize(
+    ("left", "cause"), [(1e-3, "clipping-too-strong"), (0.5, "learning-rate-too-low")]
+)
+def test_what_learns_unclipped_was_clipped_too_much(left: float, cause: str) -> None:
+    subject, trace = trained(3, optimizer=sgd(0.1))
+    steps = tuple(replace(step, clip=left) for step in trace.steps)
+    found = [v.supports for v in adaptive(Scene(subject, replace(trace, steps=steps), 0.0))]
+    assert set(found) == {(cause,)}
 
 
 @pytest.mark.parametrize(("rate", "first"), [(1e-6, 100.0), (0.1, 0.1)])

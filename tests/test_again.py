@@ -54,3 +54,12 @@ def test_every_option_of_run_and_diagnose_that_is_handed_on_is_one_of_fix() -> N
 
     known = again.LEFT_OUT | again.RENAMED.keys() | {"--strategy"}
     assert options("diagnose") | options("run") <= options("fix") | known
+
+
+@pytest.mark.parametrize("verb", ["diagnose", "run", "fix"])
+def test_a_help_fills_its_lines_as_the_terminal_is_wide(verb: str) -> None:
+    shown = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "80"}).output
+    above, _, _ = shown.partition("Arguments")
+    lines = [line for line in above.splitlines() if line.strip()][2:]
+    longest_word = 16
+    assert all(len(line.rstrip()) > 80 - longest_word for line in lines[1:-2])

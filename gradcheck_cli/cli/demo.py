@@ -17,7 +17,7 @@ FIRST = "vanishing"
 @command
 def demo(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="Which one; --list shows all.")
+        str, typer.Argument(metavar="NAME", help="Which one; --list shows all.")
     ] = FIRST,
     show: Annotated[bool, typer.Option("--list", help="List the demos and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,

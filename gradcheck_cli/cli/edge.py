@@ -1,6 +1,7 @@
 """The edge: every exception becomes one clear message on stderr and its exit code."""
 
 import functools
+import inspect
 import os
 import traceback
 from collections.abc import Callable
@@ -34,6 +35,8 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         raise SystemExit(code_of(functools.partial(function, *args, **kwargs)))
 
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")  # the help wraps them by itself
+    run.__doc__ = "\n\n".join(" ".join(text.split()) for text in paragraphs)
     return run
 
 

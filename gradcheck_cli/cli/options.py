@@ -38,12 +38,12 @@ OF_A_TEXT: dict[
 }
 
 MaybeModelArgument = Annotated[
-    str | None, typer.Argument(metavar="[MODEL]", help=SETTINGS["model"].help)
+    str | None, typer.Argument(metavar="MODEL", help=SETTINGS["model"].help)
 ]
 ArgumentsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[-- ARGUMENTS...]",
+        metavar="-- ARGUMENTS",
         help="What a script is given. MODEL may be a script, a file that trains when it is run: "
         "its first steps are watched.",
         show_default=False,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ProgramArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="SCRIPT [ARGUMENTS]...",
+        metavar="SCRIPT [ARGUMENTS]",
         help="The script, and everything it is given.",
         show_default=False,
     ),

@@ -24,7 +24,7 @@ class File(StrEnum):
 @command
 def schema(
     of: Annotated[
-        File, typer.Argument(metavar="[report|config|brief]", help="Of which file.")
+        File, typer.Argument(metavar="report|config|brief", help="Of which file.")
     ] = File.REPORT,
 ) -> int:
     """Print the JSON Schema of the report, of its brief form, or of gradcheck.yaml."""

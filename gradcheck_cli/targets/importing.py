@@ -186,6 +186,8 @@ def _no_such_file(path: Path) -> str:
 
 def _no_such_module(dotted: str, missing: str) -> str:
     text = f"no module named {missing!r}"
+    if Path(dotted).is_file():
+        return f"{dotted} is no Python file; name a model as file.py:name, or a script as file.py"
     if Path(f"{dotted}.py").is_file():
         return f"{text}; did you mean {dotted}.py?"
     owner, _, last = dotted.rpartition(".")

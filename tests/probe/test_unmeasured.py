@@ -45,3 +45,8 @@ def test_a_backward_pass_that_raises_says_nothing_of_gradients(before: int) -> N
     [session] = watched(ended)
     assert judge(session.trace()).findings == ()
     assert len(session.trace().steps) == before + 1
+
+
+def test_a_script_that_misses_its_arguments_is_told_where_they_belong() -> None:
+    assert "its own arguments come after `--`" in why_nothing(None, Ending(code=2))
+    assert "`--`" not in why_nothing(None, Ending(code=1))

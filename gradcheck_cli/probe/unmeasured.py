@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.errors import ExitCode
 from gradcheck_cli.probe.launching import Ending
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Gap
@@ -25,11 +24,10 @@ def why_nothing(seen: "Seen | None", ending: Ending) -> str:
             "it there, or name the project's interpreter: gradcheck --python FILE COMMAND ..."
         )
     if isinstance(ending.error, Exception) and not began:
-        kind = type(ending.error).__name__
-        return f"the script ended with {kind} before its first training step ended; mend that first"
+        return f"the script ended with {type(ending.error).__name__} before its first step; mend that first"
     if ending.code and not began:
-        given = "; its own arguments come after `--`" if ending.code == ExitCode.USAGE else ""
-        return f"the script ended with exit code {ending.code} before its first training step ended{given}"
+        hint = "; its own arguments come after `--`" if ending.code == 2 else ""  # of argparse
+        return f"the script ended with exit code {ending.code} before its first training step ended{hint}"
     other = "describe it to `gradcheck diagnose MODEL --data DATA` instead"
     if seen is None:
         return (

@@ -277,8 +277,10 @@ ORDERS = {
     "net = Net()\nopt = Adam(net.parameters())\nnet = Net()\nx = 1\n": "net = Net()\nnet = Net()\nopt = Adam(net.parameters())\nx = 1\n",
     "opt = Adam(net.parameters())\nnet.head = f()\nfor x in xs:\n    pass\n": "net.head = f()\nopt = Adam(net.parameters())\nfor x in xs:\n    pass\n",
     "opt = Adam(old.parameters(), lr=1)\n": "opt = Adam(net.parameters(), lr=1)\n",
+    "net = Net(); opt = Adam(net.parameters())\nnet.head = f()\n": "net = Net()\nnet.head = f()\nopt = Adam(net.parameters())\n",
     "opt = Adam(net.parameters())\nplan = StepLR(opt, 1)\nnet.head = f()\n": "",
     "opt = Adam(net.parameters())\nfor x in xs:\n    net.head = f()\n": "",
+    "opt = Adam(net.parameters())\nnet.head = f()\nif full:\n    net = Net()\n": "",
 }
 
 
@@ -298,6 +300,12 @@ def test_the_optimizer_is_made_of_the_model_that_is_trained_behind_it(
     assert editor.after().decode() == f"from torch.optim import Adam\n{ORDERS[before]}"
 
 
+def test_statements_that_share_the_line_stay_where_they_are(tmp_path: Path) -> None:
+    before = "s = StepLR(o, 1)\nfor e in es:\n    for x in xs:\n        o.zero_grad(); o.step(); s.step()\n"
+    after = "s = StepLR(o, 1)\nfor e in es:\n    for x in xs:\n        o.zero_grad(); o.step()\n    s.step()\n"
+    assert edited(tmp_path, Act.PER_EPOCH, 1, before) == after
+
+
 UNWRITABLE = {
     Act.CLEAR_EARLIER: (2, "train_on(x)\nopt.step()\n"),
     Act.UNSCALE: (1, "clip_grad_norm_(w, 1.0)\na.step(one)\nb.step(other)\n"),
@@ -306,9 +314,18 @@ UNWRITABLE = {
 }
 
 
-@pytest.mark.parametrize("act", UNWRITABLE)
-def test_a_loop_that_is_not_written_plainly_is_left_to_a_person(tmp_path: Path, act: Act) -> None:
-    line, source = UNWRITABLE[act]
+ON_ONE_LINE = [
+    (Act.CLEAR_EARLIER, 1, "loss.backward(); opt.zero_grad(); opt.step()\n"),
+    (Act.UNSCALE, 1, "loss.backward(); clip_grad_norm_(w, 1.0); scaler.step(opt)\n"),
+]
+
+
+@pytest.mark.parametrize(
+    ("act", "line", "source"), [*((act, *told) for act, told in UNWRITABLE.items()), *ON_ONE_LINE]
+)
+def test_a_loop_that_is_not_written_plainly_is_left_to_a_person(
+    tmp_path: Path, act: Act, line: int, source: str
+) -> None:
     with pytest.raises(CannotPatchError):
         edited(tmp_path, act, line, source)
 

@@ -24,19 +24,23 @@ def clear_earlier(editor: Editor, edit: Edit) -> None:
     found = [s for s in before[passes[-1] + 1 :] if _calls(s, "zero_grad")] if passes else []
     if len(found) != 1:
         raise CannotPatchError(f"{editor.shown}: the line that clears gradients is not seen there")
-    put(editor, before[passes[0]], editor.module.code_for_node(found[0]).strip())
-    editor.act(found[0], lambda _: cst.RemoveFromParent())  # type: ignore[arg-type, return-value]
+    if any(len(getattr(s, "body", ())) > 1 for s in (before[passes[0]], found[0], update)):
+        raise CannotPatchError(f"{editor.shown}: several statements stand on one line there")
+    move(editor, _calls(found[0], "zero_grad")[0], before[passes[0]])
 
 
 def unscale(editor: Editor, edit: Edit) -> None:
     """Unscale the gradients before the statement that clips them on this line."""
-    clipping = statement_of(editor, _on_its_line(editor, edit, "clip_grad_norm"))
+    call = _on_its_line(editor, edit, "clip_grad_norm")
+    clipping = statement_of(editor, call)
     steps = [c for c in _calls(editor.module, "step") if len(c.args) == 1]
     if len(steps) != 1 or not isinstance(steps[0].func, cst.Attribute):
         raise CannotPatchError(f"{editor.shown}: {len(steps)} scalers step there, not one")
     scaler, optimizer = (
         editor.module.code_for_node(x) for x in (steps[0].func.value, _stepped(editor, steps[0]))
     )
+    if not any(c is call for c in _calls(clipping.body[0], called_name(call))):
+        raise CannotPatchError(f"{editor.shown}: several statements stand on one line there")
     put(editor, clipping, f"{scaler}.unscale_({optimizer})")
 
 
@@ -64,9 +68,8 @@ def step_per_epoch(editor: Editor, edit: Edit) -> None:
         above.append(editor.parents[above[-1]])
     if [isinstance(node, cst.For | cst.While) for node in above[2::2]] != [True, True]:
         raise CannotPatchError(f"{editor.shown}: no loop over batches in one over epochs steps it")
-    statement, loop = above[0], above[2]
-    put(editor, loop, editor.module.code_for_node(statement).strip(), behind=True)
-    editor.act(statement, lambda _: cst.RemoveFromParent())  # type: ignore[arg-type, return-value]
+    loop = above[2]
+    move(editor, steps[0], loop, behind=True)
 
 
 def train_again(editor: Editor, edit: Edit) -> None:
@@ -129,6 +132,25 @@ def block_of(editor: Editor, statement: cst.CSTNode) -> list[cst.BaseStatement]:
     block = editor.parents[statement]
     assert isinstance(block, cst.IndentedBlock | cst.Module)
     return list(block.body)
+
+
+def move(editor: Editor, call: cst.Call, beside: cst.CSTNode, *, behind: bool = False) -> None:
+    """Move the statement with the call; others that share its line stay there."""
+    line = statement_of(editor, call)
+    place = next(i for i, s in enumerate(line.body) if any(n is call for n in descendants(s)))
+    if len(line.body) == 1:
+        put(editor, beside, editor.module.code_for_node(line).strip(), behind=behind)
+        editor.act(line, lambda _: cst.RemoveFromParent())  # type: ignore[arg-type, return-value]
+        return
+    alone = line.body[place].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+    put(editor, beside, editor.module.code_for_node(alone), behind=behind)
+
+    def without(node: cst.CSTNode) -> cst.CSTNode:
+        left = [s for i, s in enumerate(node.body) if i != place]  # type: ignore[attr-defined]
+        left[-1] = left[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+        return node.with_changes(body=left)
+
+    editor.act(line, without)
 
 
 def put(editor: Editor, beside: cst.CSTNode, code: str, *, behind: bool = False) -> None:

@@ -9,7 +9,7 @@ from gradcheck_cli.remedies.patching.locating import (
     descendants,
     literal,
 )
-from gradcheck_cli.remedies.patching.looping import block_of, put, statement_of
+from gradcheck_cli.remedies.patching.looping import block_of, move, statement_of
 from gradcheck_cli.remedies.patching.names import meant
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
@@ -115,21 +115,22 @@ def _make_later(editor: Editor, call: cst.Call, model: str) -> None:
     block = block_of(editor, statement)
     behind, last = block[block.index(statement) + 1 :], None
     for number, one in enumerate(behind):
-        if not isinstance(one, cst.SimpleStatementLine):
-            break
-        assigned = [t for s in one.body if isinstance(s, cst.Assign) for t in s.targets]
-        if any(f"{code(t.target)}.".startswith(f"{model}.") for t in assigned):
+        targets = (t for s in descendants(one) if isinstance(s, cst.Assign) for t in s.targets)
+        if any(f"{code(t.target)}.".startswith(f"{model}.") for t in targets):
             last = number
-    names = [code(t.target) for s in statement.body if isinstance(s, cst.Assign) for t in s.targets]
+        if isinstance(one, cst.For | cst.While):
+            break
+    made = [s for s in statement.body if isinstance(s, cst.Assign) and call in descendants(s)]
+    names = [code(t.target) for s in made for t in s.targets]
     passed = [
         n for s in behind[: (last or 0) + 1] for n in descendants(s) if isinstance(n, cst.Name)
     ]
-    if last is None or len(statement.body) > 1 or any(n.value in names for n in passed):
+    plain = last is not None and isinstance(behind[last], cst.SimpleStatementLine)
+    if not plain or made != [statement.body[-1]] or any(n.value in names for n in passed):
         raise CannotPatchError(
             f"{editor.shown}: where the optimizer is made first is not seen there"
         )
-    put(editor, behind[last], code(statement).strip(), behind=True)
-    editor.act(statement, lambda _: cst.RemoveFromParent())  # type: ignore[arg-type, return-value]
+    move(editor, call, behind[last or 0], behind=True)
 
 
 def limit(editor: Editor, edit: Edit) -> None:

@@ -28,6 +28,7 @@ from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import counted, number
 
 SMALL = 0.8  # weight gain per layer: 10 layers in a row keep a tenth
+UNUSUAL = 3.0  # times below the size that keeps the variance: torch's own default is 2.4
 LARGE = 5.0  # size of inputs that saturate a first layer by themselves
 LEAST_SCALE = 0.2  # decades, a factor of 1.6, by which weights are out of scale
 
@@ -71,9 +72,12 @@ def too_small(trace: Trace, found: Shares) -> float:
     """
     share = found[WEIGHTS]
     gains = [log10(_forward_gain(x.layer)) for x in budget(trace).links if x.layer.weight]
-    if share.decades <= 0 or not gains or beyond_initialization(trace):
+    if share.decades <= 0 or not gains:
         return 0.0
-    return share.value * min(max(-mean(gains), 0.0) / share.decades, 1.0)
+    small = max(-mean(gains), 0.0)
+    if beyond_initialization(trace) and small < log10(UNUSUAL):
+        return 0.0  # no initialization would hold the size, and this one is a usual one
+    return share.value * min(small / share.decades, 1.0)
 
 
 def _small_by_signs(

@@ -10,7 +10,13 @@ from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.passes import Moment, Pass
 from gradcheck_cli.records.trace import DataFacts, Trace
 from gradcheck_cli.rules.engine import judge
-from tests.support.a_trace import a_trace, with_layer, with_nonlinearity, with_reading
+from tests.support.a_trace import (
+    a_trace,
+    with_layer,
+    with_nonlinearity,
+    with_parameter,
+    with_reading,
+)
 
 STARVED = [1e-2 * 0.1 ** (9 - i) for i in range(10)]
 
@@ -57,6 +63,19 @@ def test_layers_with_normalization_lack_a_way_around_where_one_brings_all_back(
         trace = with_layer(trace, path, normalized=True)
     found = causes(trace, passes(Moment.START, 8.0, SKIPS=(left, 1.0)))
     assert ("depth-without-normalization" in [c.name for c in found]) is named
+
+
+@pytest.mark.parametrize(
+    ("std", "cause"), [(0.01, "init-too-small"), (0.2, "depth-without-normalization")]
+)
+def test_smooth_layers_begin_too_small_only_where_torch_would_not_begin_them_so(
+    std: float, cause: str
+) -> None:
+    trace = starved()
+    for path in [x.path for x in trace.layers]:
+        trace = with_layer(with_parameter(trace, path, std=std), path, activation="gelu")
+    made = passes(Moment.START, 8.0, WEIGHTS=(0.0, 20.0), SKIPS=(0.0, 1.0))
+    assert causes(trace, made)[0].name == cause
 
 
 def test_inputs_come_before_slopes_and_need_inputs_that_are_out_of_range() -> None:

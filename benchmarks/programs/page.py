@@ -6,9 +6,8 @@ from typing import Any
 HEAD = """# On public programs
 
 Training programs that others published, unchanged, run alone and under plain `gradcheck run`, which makes
-experiments when a program has ended. The list with commits,
-commands and stand-ins is `benchmarks/programs/`: {listed} programs of {repositories} repositories. None of their
-code is here. `python -m benchmarks.public --checkouts FOLDER` runs those whose repository is at hand and writes
+experiments when a program has ended. The list with commits, commands and stand-ins is `benchmarks/programs/`:
+{listed} programs of {repositories} repositories. None of their code is here. `python -m benchmarks.public --checkouts FOLDER` runs those whose repository is at hand and writes
 this page of the rows that it keeps in `benchmarks/public.jsonl`.
 
 What a program would download is replaced by small data with something to learn: handwritten digits in the files of

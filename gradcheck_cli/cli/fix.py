@@ -139,7 +139,7 @@ def _measured(entry: Fix) -> str:
     spread = f" ± {100 * said.spread:.0f}" if said.spread is not None else ""
     word = "seed" if len(said.seeds) == 1 else "seeds"
     return (
-        f"{said.compared} {-100 * said.effect:+.0f}{spread} % against the better of control and sham, "
+        f"{said.compared} {-100 * said.effect:+.0f}{spread} % against the better of both controls, "
         f"{said.steps} steps, {len(said.seeds)} {word}"
     )
 

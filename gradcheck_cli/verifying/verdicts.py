@@ -143,7 +143,7 @@ def _status(trio: Trio, left: tuple[str, ...], new: tuple[str, ...]) -> tuple[St
     if lost and any(x.finite for x in trio.control):
         return Status.HARMFUL, f"the loss stops being a number{_at(lost, trio)}"
     if worse(trio):
-        return Status.HARMFUL, "the held-out loss ends above control and sham at every seed"
+        return Status.HARMFUL, "the held-out loss ends above both controls at every seed"
     helped = material(trio) and learns(trio.treated)
     if new and not helped:
         return Status.HARMFUL, f"it does not learn more and shows {', '.join(new)}"
@@ -156,12 +156,12 @@ def _status(trio: Trio, left: tuple[str, ...], new: tuple[str, ...]) -> tuple[St
             "it learns more, but nobody looked whether the findings are gone",
         )
     if helped and not left and not new:
-        return Status.VERIFIED, "it learns more than control and sham at every seed"
+        return Status.VERIFIED, "it learns more than both controls at every seed"
     if helped:
         return Status.HELPS_PARTLY, f"it learns more, but shows {', '.join((*left, *new))}"
     better_at = sum(effect >= MATERIAL for effect in effects(trio))
     if len(trio.treated) > FEWEST_SEEDS and 2 * better_at > len(trio.treated):
-        return Status.HELPS_PARTLY, f"it learns more than control and sham{_at(better_at, trio)}"
+        return Status.HELPS_PARTLY, f"it learns more than both controls{_at(better_at, trio)}"
     sick_otherwise = to_cure((), trio.control) and to_cure((), trio.sham)
     silent = watched and len(trio.treated) >= FEWEST_SEEDS and not left
     if silent and sick_otherwise and learns(trio.treated):
@@ -172,7 +172,7 @@ def _status(trio: Trio, left: tuple[str, ...], new: tuple[str, ...]) -> tuple[St
 def _lacking(trio: Trio) -> str:
     """Say what a treated arm that may be lower lacks for being called better."""
     lower = fmean(effects(trio))
-    rivals = "control's and sham's"
+    rivals = "both controls'"
     if lower <= 0:
         return f"the held-out loss is not lower than {rivals}"
     if lower < MATERIAL:

@@ -90,8 +90,8 @@ def best_constant(subject: Subject, raw: Sequence[Any]) -> Constant:
     Raises NotApplicableError where the loss cannot be computed from other outputs.
     """
     mains = [subject.main(entry) for entry in raw]
-    if not is_alone(raw[0], mains[0]):
-        raise NotApplicableError("several outputs of one shape are compared with each other")
+    if (many := alike(raw[0], mains[0])) > 1:
+        raise NotApplicableError(f"{many} outputs of one shape: a constant for one says nothing")
     if not reads_targets(subject, raw[0]):
         raise NotApplicableError(
             "the loss does not read the targets: a constant says nothing of them"
@@ -110,10 +110,10 @@ def best_constant(subject: Subject, raw: Sequence[Any]) -> Constant:
     return found
 
 
-def is_alone(raw: Any, main: Tensor) -> bool:
-    """Is no further output of the main one's shape, as those of two views or twins are?"""
-    alike = [t for t in tensors_in(raw) if t.shape == main.shape and t.is_floating_point()]
-    return main.ndim < 2 or len(alike) < 2
+def alike(raw: Any, main: Tensor) -> int:
+    """Return how many outputs have the main one's shape, as those of two views or twins do."""
+    shapes = [t.shape for t in tensors_in(raw) if t.is_floating_point()]
+    return shapes.count(main.shape) if main.ndim > 1 else 1
 
 
 def reads_targets(subject: Subject, raw: Any) -> bool:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.constants import is_alone
+from gradcheck_cli.examine.constants import alike
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -96,7 +96,7 @@ def _penalty(subject: Subject) -> float | None:
     held = [p for p in subject.model.parameters() if p.requires_grad]
     raw = subject.outputs(batch)
     main = subject.main(raw)
-    if not is_alone(raw, main):
+    if alike(raw, main) > 1:
         return None
     point = main.detach().requires_grad_()
     value = subject.loss(subject.with_main(raw, point), batch)

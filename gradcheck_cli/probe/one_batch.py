@@ -106,11 +106,11 @@ class OneBatch:
         def following(iterator: Any) -> Any:
             batch = original(iterator)
             source = self._by_iterator.get(iterator)
-            found = [m for t in tensors_in(batch) if (m := mark_of(t)) is not None]
-            if found and found[0] != self._given:
-                self._given, self._changes = found[0], self._changes + 1
-            if source is not None and len(source.marks) < _KEPT:
-                source.marks.update(found)
+            found = (m for t in tensors_in(batch) if (m := mark_of(t)) is not None)
+            if (first := next(found, None)) not in {None, self._given}:
+                self._given, self._changes = first, self._changes + 1
+            if first and source is not None and len(source.marks) < _KEPT:
+                source.marks.update((first, *found))
             return batch
 
         return following

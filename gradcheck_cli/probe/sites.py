@@ -11,9 +11,9 @@ import torch
 from gradcheck_cli.here import below_here
 from gradcheck_cli.records.trace import SourceSite
 
+_STDLIB = sysconfig.get_paths()["stdlib"]
 _INTERNAL = (
     str(Path(torch.__file__).parent),
-    sysconfig.get_paths()["stdlib"],
     str(Path(__file__).parent.parent),
     str(Path(sysconfig.get_paths()["scripts"], "gradcheck")),
     "<",
@@ -22,13 +22,14 @@ _INTERNAL = (
 
 @lru_cache(maxsize=4096)
 def _is_internal(file: str) -> bool:
-    return file.startswith(_INTERNAL) and "site-packages" not in file.removeprefix(_INTERNAL[1])
+    packaged = "site-packages" in file  # wherever that lies, also below the standard library
+    return file.startswith(_INTERNAL) or (file.startswith(_STDLIB) and not packaged)
 
 
 @lru_cache(maxsize=4096)
 def is_installed(file: str) -> bool:
     """Is it a file of an installed package, of torch or of ours, and not the user's own?"""
-    return file.startswith(_INTERNAL) or "site-packages" in file
+    return _is_internal(file) or "site-packages" in file
 
 
 def user_site() -> SourceSite | None:

@@ -401,6 +401,14 @@ def test_a_cause_without_which_the_run_was_seen_to_learn_is_not_refuted_by_a_tri
     assert refuted.basis is Basis.SIGNS
 
 
+def test_a_mistake_of_the_loop_is_not_refuted_by_a_short_trial() -> None:
+    made = replace(cause("checkpoint-cuts-gradient", 1.0), basis=Basis.FACT)
+    other = replace(cause("detached-graph", 0.7), basis=Basis.EXPERIMENT)
+    failed = tried("mend-loop", "checkpoint-cuts-gradient", Status.INEFFECTIVE)
+    first, _ = reconsidered([made, other], [failed], {"detached-graph"})
+    assert (first.name, first.score, first.basis) == (made.name, 1.0, Basis.FACT)
+
+
 def test_a_cause_is_not_refuted_by_what_was_hardly_tried() -> None:
     once = Verification(status=Status.INEFFECTIVE, seeds=(0,))
     fix = Fix(name="x", treats="a", risk="safe", summary="", why="", verification=once)

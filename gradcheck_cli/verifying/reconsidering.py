@@ -11,6 +11,9 @@ from gradcheck_cli.verifying.verdicts import FEWEST_SEEDS
 CONFIRMED = 0.9  # of the doubt that is left is taken away
 REFUTED = 0.3  # of the score is kept
 FAILED = {Status.INEFFECTIVE, Status.HARMFUL}
+OF_THE_LOOP = (
+    "mend-loop"  # mistakes that were seen to be made, whatever a short trial without them does
+)
 
 
 def reconsidered(
@@ -24,6 +27,7 @@ def reconsidered(
     treated with success, the one whose treatment does more is likelier. A cause is refuted when
     everything that was tried against it, on two seeds or more, did nothing; not one that is among the
     `cured`, without which the run was seen to learn: such a trial was too short, or of another size.
+    Nor is a mistake of the loop, which was seen to be made.
     """
     treats = {card.name: card.treats for card in all_cards()}
     prior = {cause.name: cause.score for cause in causes}
@@ -57,8 +61,9 @@ def _weighed(
     tried = [f for f in fixes if len(f.verification.seeds) >= FEWEST_SEEDS]
     if tried and all(f.verification.status in FAILED for f in tried):
         names = ", ".join(f.name for f in tried)
-        if seen:
-            reason = f"{names} did not help in the trials, which the experiment outweighs"
+        if seen or names == OF_THE_LOOP:
+            outweighs = "experiment" if seen else "mistake that was seen"
+            reason = f"{names} did not help in the trials, which the {outweighs} outweighs"
             return replace(cause, reasons=(*cause.reasons, reason))
         reason = f"not confirmed: {names} did not help"
         score = round(cause.score * REFUTED, 3)

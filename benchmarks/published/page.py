@@ -16,6 +16,7 @@ ABOUT = {
     "sealed2": "Another one, of other faults",
     "sealed3": "A third one, of twelve scripts and twelve factories, written by somebody who knew this page and the list "
     "of causes by name, but no rule, limit or experiment; the causes that count as right were chosen before it was opened",
+    "sealed4": "A fourth one, of plain scripts, written by somebody who had not seen the judge",
 }
 TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
 HEAD = """# Published faults

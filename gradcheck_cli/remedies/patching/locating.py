@@ -51,13 +51,14 @@ def name_of(editor: Editor, built: cst.CSTNode, *, seen_from: cst.CSTNode) -> st
     while isinstance(node, cst.Call | cst.Attribute):  # as in Net().to(device)
         node = editor.parents[node]
     target = node.targets[0].target if isinstance(node, cst.Assign) else None
-    scope = _function_around(editor, built) if seen_from in editor.parents else built
-    if not isinstance(target, cst.Name) or scope not in {None, _function_around(editor, seen_from)}:
+    scope = function_around(editor, built) if seen_from in editor.parents else built
+    if not isinstance(target, cst.Name) or scope not in {None, function_around(editor, seen_from)}:
         raise CannotPatchError(f"{editor.shown} has no name for the model where the edit belongs")
     return target.value
 
 
-def _function_around(editor: Editor, node: cst.CSTNode) -> cst.CSTNode | None:
+def function_around(editor: Editor, node: cst.CSTNode) -> cst.CSTNode | None:
+    """Return the innermost function or lambda that a node stands in; None where it is none."""
     while node is not editor.module and node in editor.parents:
         node = editor.parents[node]
         if isinstance(node, cst.FunctionDef | cst.Lambda):

@@ -16,7 +16,12 @@ from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching import feeding, finishing, looping, making, optimizing
 from gradcheck_cli.remedies.patching.checks import project_root, refuse_changed, refuse_foreign
 from gradcheck_cli.remedies.patching.editor import Editor
-from gradcheck_cli.remedies.patching.locating import call_within, definition, name_of
+from gradcheck_cli.remedies.patching.locating import (
+    call_within,
+    definition,
+    function_around,
+    name_of,
+)
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.training import Training
 
@@ -159,7 +164,10 @@ class Patcher:
         elif edit.act is Act.PARAMETERS:
             editor, place = self.placed("optimizer")
             model = self.labels.get("model", "").partition(":")[2]
-            if isinstance(place, cst.Call) and not model:
+            # a name of the script may not be given yet where a function runs
+            if isinstance(place, cst.Call) and not (
+                model and function_around(editor, place) is None
+            ):
                 model = name_of(*self.placed("model"), seen_from=place)
             optimizing.parameters(editor, place, model)
         else:

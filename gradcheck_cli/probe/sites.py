@@ -22,8 +22,7 @@ _INTERNAL = (
 
 @lru_cache(maxsize=4096)
 def _is_internal(file: str) -> bool:
-    packaged = "site-packages" in file  # wherever that lies, also below the standard library
-    return file.startswith(_INTERNAL) or (file.startswith(_STDLIB) and not packaged)
+    return file.startswith(_INTERNAL) or (file.startswith(_STDLIB) and "site-packages" not in file)
 
 
 @lru_cache(maxsize=4096)

@@ -208,6 +208,31 @@ def test_one_place_that_builds_many_widths_says_so_and_gets_the_width_it_writes(
     assert made.notes == ("net.py:10 builds 2 modules; the edit changes all of them",)
 
 
+DRAWN = """
+        def block(a, b):
+            linear = nn.Linear(a, b)
+            nn.init.zeros_(linear.bias){handed}
+            nn.init.xavier_normal_(linear.weight)
+            return [linear, nn.ReLU()]
+
+        def build_model():
+            return nn.Sequential(*block(8, 6), *block(6, 4), nn.Linear(4, 3))
+        """
+
+
+def test_what_is_read_of_a_layer_is_read_before_something_follows_it(project: Path) -> None:
+    write(project, DRAWN.format(handed=""))
+    made = patched("depth-without-normalization", "insert-normalization")
+    assert changed(made) == ["+    linear = nn.Sequential(linear, nn.BatchNorm1d(b))"]
+    assert after(made).index("linear.weight") < after(made).index("nn.Sequential(linear")
+
+
+def test_a_layer_that_is_handed_on_before_it_is_read_has_nothing_behind_it(project: Path) -> None:
+    write(project, DRAWN.format(handed="; kept = [linear]"))
+    with pytest.raises(CannotPatchError, match="linear is read where it would be another module"):
+        patched("depth-without-normalization", "insert-normalization")
+
+
 def test_a_place_that_also_builds_what_must_stay_is_refused(project: Path) -> None:
     write(
         project,

@@ -16,9 +16,11 @@ from gradcheck_cli.remedies.patching.locating import (
     calls_on,
     definition,
     descendants,
+    function_around,
     is_function_of,
     read_on,
 )
+from gradcheck_cli.remedies.patching.looping import block_of, put, statement_of
 from gradcheck_cli.remedies.patching.names import meant
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
@@ -49,6 +51,11 @@ def follow(editor: Editor, edit: Edit) -> None:
         editor.change_argument(holder, holder.args.index(item), Follow(new))
         return
     sequential = editor.expression("nn.Sequential()")
+    if (last := _last_reading(editor, call)) is not None:
+        name, code = _target(editor, call), editor.module.code_for_node
+        both = f"{code(sequential).partition('(')[0]}({name}, {code(new)})"
+        put(editor, last, f"{name} = {both}", behind=True)
+        return
 
     def wrapped(node: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(node, cst.BaseExpression)
@@ -60,6 +67,39 @@ def follow(editor: Editor, edit: Edit) -> None:
         )
 
     editor.act(call, wrapped)
+
+
+def _target(editor: Editor, call: cst.Call) -> str:
+    """Return the only name that what is built there is given."""
+    made = editor.parents[call]
+    targets = made.targets if isinstance(made, cst.Assign) else ()
+    return editor.module.code_for_node(targets[0].target) if len(targets) == 1 else ""
+
+
+def _last_reading(editor: Editor, call: cst.Call) -> cst.BaseStatement | None:
+    """Return the last statement that reads something of it, such as its weight; None where none does.
+
+    Raises CannotPatchError where it is also read elsewhere, or is handed on before.
+    """
+    name = _target(editor, call)
+    scope = (function_around(editor, call) if name.isidentifier() else None) or editor.module
+    readings = [n for n in descendants(scope) if name and _reads(editor, n, name)]
+    if not readings:
+        return None
+    block = block_of(editor, statement := statement_of(editor, call))
+    behind = block[block.index(statement) + 1 :]
+    inside = [sum(_reads(editor, n, name) for n in descendants(one)) for one in behind]
+    last = max((i for i, found in enumerate(inside) if found), default=-1)
+    nodes = [n for one in behind[: last + 1] for n in descendants(one)]
+    whole = [n for n in nodes if editor.module.code_for_node(n) == name]
+    if sum(inside) < len(readings) or len(whole) > sum(inside):
+        raise CannotPatchError(f"{editor.shown}: {name} is read where it would be another module")
+    return behind[last]
+
+
+def _reads(editor: Editor, node: cst.CSTNode, name: str) -> bool:
+    attribute = node.value if isinstance(node, cst.Attribute) else None
+    return attribute is not None and editor.module.code_for_node(attribute) == name
 
 
 def _width(editor: Editor, call: cst.Call) -> cst.BaseExpression:

@@ -9,7 +9,7 @@ from gradcheck_cli.pipeline import Conclusion, Stage, configured
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.stepping import Progress
 from gradcheck_cli.records.report import Report
-from gradcheck_cli.remedies.patching.checks import project_root
+from gradcheck_cli.remedies.patching.checks import current_project
 from gradcheck_cli.targets.target import Target
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def fix(
         steps,
         policy=asked,
         command=command,
-        root=root or project_root(Path.cwd()),
+        root=root or current_project(),
         on_step=on_step,
         on_stage=on_stage,
         timeout=timeout,

@@ -99,7 +99,7 @@ def _diagnosed(run: "Run", wanted: Outputs, asked: Asked) -> "Conclusion":
 
         from gradcheck_cli import diagnosing
         from gradcheck_cli.probe.hanging import patience
-        from gradcheck_cli.remedies.patching.checks import project_root
+        from gradcheck_cli.remedies.patching.checks import current_project
         from gradcheck_cli.targets.target import Target
 
         timeout = run["timeout"] if "timeout" in run.values else None
@@ -110,7 +110,7 @@ def _diagnosed(run: "Run", wanted: Outputs, asked: Asked) -> "Conclusion":
             steps,
             policy=asked.policy,
             command=shlex.join(["gradcheck", *sys.argv[1:]]),
-            root=project_root(Path.cwd()),
+            root=current_project(),
             on_step=progress.step,
             on_stage=progress.stage,
             meeting=asked.met,

@@ -1,11 +1,13 @@
 """Whether a file may be edited: it is the user's own, and it is what ran."""
 
 import inspect
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
+from gradcheck_cli.here import is_gone
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
@@ -19,6 +21,11 @@ def project_root(start: Path) -> Path:
         if any((folder / mark).exists() for mark in MARKS):
             return folder
     return start
+
+
+def current_project() -> Path:
+    """Return the project around the current folder; where that was removed, one that holds no file."""
+    return Path(os.devnull) if is_gone() else project_root(Path.cwd())
 
 
 def refuse_foreign(path: Path, root: Path) -> None:

@@ -14,7 +14,7 @@ from gradcheck_cli.here import below_here
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching import feeding, finishing, looping, making, optimizing
-from gradcheck_cli.remedies.patching.checks import project_root, refuse_changed, refuse_foreign
+from gradcheck_cli.remedies.patching.checks import current_project, refuse_changed, refuse_foreign
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.locating import (
     call_within,
@@ -185,7 +185,7 @@ def patch(
     """Return the patch that makes these edits. Raises CannotPatchError with the reason why not."""
     if not edits:
         raise CannotPatchError("this change has no edit that could be made safely")
-    patcher = Patcher(training, labels, (root or project_root(Path.cwd())).resolve(), {})
+    patcher = Patcher(training, labels, (root or current_project()).resolve(), {})
     notes = _notes(edits, training, layers)
     for edit in edits:
         patcher.make(edit)

@@ -71,7 +71,7 @@ MOST_LINES_OF_A_FOLDER = {
     "live": 450,
     "probe": 8783,
     "records": 2080,
-    "remedies": 5900,
+    "remedies": 5922,
     "renderers": 2840,
     "replay": 3730,
     "rerun": 1500,

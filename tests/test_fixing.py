@@ -121,8 +121,17 @@ def test_every_sick_sample_is_cured_or_needs_other_data() -> None:
     assert set(SICK) - set(CURES) == {"labels_without_signal", "degenerate_data"}
 
 
-@pytest.mark.heavy  # every sample: what is promised of all is tried on all
-@pytest.mark.parametrize("sample", SICK)
+def test_where_no_edit_is_safe_the_brief_says_what_to_do_by_hand(project: Path) -> None:
+    file = copied(project, "degenerate_data")
+    text = said_by("diagnose", file.name, "--no-verify", "--output", "brief")
+    assert "~~~diff" not in text
+    assert re.search(
+        r"^Next: by hand: .*find where it is lost .*, then run again: ", text, re.MULTILINE
+    )
+
+
+@pytest.mark.heavy  # every sample that an edit can mend: what is promised of all is tried on all
+@pytest.mark.parametrize("sample", sorted(CURES))
 def test_a_sample_is_mended_by_doing_what_its_brief_says(project: Path, sample: str) -> None:
     """A brief holds a diff, or its last line is the command that writes one; nothing else is read."""
     file = copied(project, sample)

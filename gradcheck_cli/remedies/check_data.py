@@ -10,7 +10,6 @@ Sources        Zhang et al. 2017, arXiv:1611.03530: random labels can be memoriz
 from collections.abc import Iterator
 
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
-from gradcheck_cli.remedies.edits import Act, Edit
 
 CODE = """\
 for inputs, target in loader:      # what the model really receives
@@ -23,15 +22,16 @@ for inputs, target in loader:      # what the model really receives
 def check_data(case: Case) -> Iterator[Draft]:
     """Say what to look for."""
     if case.cause.name == "degenerate-data":
-        summary = "The inputs carry no information; keep it when they are scaled and batched."
-        act = Act.UNFLOOR
+        summary = (
+            "Inputs or targets carry no information; find where it is lost before they are batched."
+        )
     else:
-        summary = "Inputs and labels do not belong together; keep them in one order."
-        act = Act.UNSHUFFLE
+        summary = (
+            "Inputs and labels do not belong together; check how they are paired and shuffled."
+        )
     yield Draft(
         summary=summary,
         code=CODE,
         cannot="no change of the network can help: the data must be repaired",
         size=1,
-        edits=(Edit(act=act),),
     )

@@ -22,16 +22,12 @@ class Act(StrEnum):
     RESHAPE = "reshape"  # the output in the loss function, to the shape of the target
     RENAME = "rename"  # every `old` in the model's file by `new`
     CLEAR = "clear"  # behind the update on a line, the gradients of its optimizer
-    CLEAR_EARLIER = (
-        "clear earlier"  # before the backward pass, not between it and the update on a line
-    )
+    CLEAR_EARLIER = "clear earlier"  # before the backward pass, not before the update on a line
     UNSCALE = "unscale"  # before the clipping on a line
     PER_EPOCH = "per epoch"  # the scheduler made on a line steps behind the loop over batches
     TRAIN = "train"  # mode, where the loop around the update on a line begins a round
     RECOMPUTE = "recompute"  # the checkpoint on a line, without reentrance
     DIVIDE = "divide"  # what a backward pass on a line begins from, by `new`
-    UNFLOOR = "unfloor"  # where the data are made, // by /
-    UNSHUFFLE = "unshuffle"  # where the data are made, a drawn order by the order they have
     CONTAIN = "contain"  # what is assigned to the attribute `name` of a class, by `new`(it)
 
 

@@ -199,7 +199,8 @@ def _next(report: Report, fix: Fix | None, mend: Mend | None) -> str:
         return first  # a command tries it, or prints what is too long for here
     if mend.kind == "diff":
         return f"apply the diff above (git apply, or by editing){then}"
-    return f"change {mend.at or 'it'} by hand as shown above{then}"
+    how = f"change {mend.at} by hand as shown above" if mend.at else first.rstrip(".")
+    return f"{how}{then}"
 
 
 def _belongs(fix: Fix, report: Report) -> str:

@@ -137,35 +137,3 @@ def test_an_output_takes_the_shape_of_its_target_where_the_loss_is_called(scene:
     at = SourceSite(str(scene.file), 8, 8, 8, 8 + len(call))
     _, added = scene.diff(LOSS, Edit(act=Act.RESHAPE, at=at))
     assert added == "+loss = nn.functional.l1_loss(net(x).reshape_as(y[:, :1]), y[:, :1])"
-
-
-DATA = """
-import torch
-from torch import nn
-
-net = nn.Linear(4, 3)
-made = net, torch.optim.SGD(net.parameters(), lr=0.1)
-
-def data():
-    order = torch.randperm(8)
-    return torch.arange(32).view(8, 4) // 64, torch.arange(8)[order]
-
-def more():
-    both, half = torch.randperm(8), 8 // 2
-    return torch.ones(8, 4)[both] // 1, torch.ones(8)[both]
-"""
-
-
-@pytest.mark.parametrize(
-    ("act", "changed"),
-    [
-        (Act.UNFLOOR, "+    return torch.arange(32).view(8, 4) / 64, torch.arange(8)[order]"),
-        (Act.UNSHUFFLE, "+    order = torch.arange(8)"),
-    ],
-)
-def test_data_are_mended_at_the_only_place_that_spoils_them(
-    scene: Scene, act: Act, changed: str
-) -> None:
-    assert scene.diff(DATA, Edit(act=act), data="data")[1:] == [changed]
-    with pytest.raises(CannotPatchError, match=r"the data are made at train\.py:1"):
-        scene.diff(DATA, Edit(act=act), data="more")

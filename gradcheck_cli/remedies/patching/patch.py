@@ -13,7 +13,7 @@ import libcst as cst
 from gradcheck_cli.here import below_here
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.patching import feeding, finishing, looping, making, optimizing
+from gradcheck_cli.remedies.patching import finishing, looping, making, optimizing
 from gradcheck_cli.remedies.patching.checks import current_project, refuse_changed, refuse_foreign
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.locating import (
@@ -25,7 +25,6 @@ from gradcheck_cli.remedies.patching.locating import (
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.training import Training
 
-FEEDING = {Act.UNFLOOR: feeding.divide_truly, Act.UNSHUFFLE: feeding.keep_order}
 BUILDING = {Act.REPLACE, Act.FOLLOW, Act.REMOVE}
 
 
@@ -91,7 +90,7 @@ class Patcher:
     """Makes one patch: knows what was named on the command line and the model that was built."""
 
     training: Training
-    labels: Mapping[str, str]  # model, data, ... as file.py:name or module:name
+    labels: Mapping[str, str]  # model, optimizer, loss as file.py:name or module:name
     root: Path
     editors: dict[Path, Editor]
 
@@ -107,7 +106,7 @@ class Patcher:
         return self.editors[path]
 
     def placed(self, role: str) -> tuple[Editor, cst.CSTNode]:
-        """Return the file and what makes the model, the data, the optimizer or the loss there.
+        """Return the file and what makes the model, the optimizer or the loss there.
 
         It is what was named; in a script the call that built the model, and the only optimizer.
         """
@@ -141,8 +140,6 @@ class Patcher:
             if edit.at is None:
                 raise CannotPatchError("the place in the source is not known")
             act(self.editor(edit.at.file), edit)
-        elif edit.act in FEEDING:
-            FEEDING[edit.act](*self.placed("data"))
         elif edit.act is Act.FINISH:
             finishing.finish(*self.placed("model"), edit)
         elif edit.act is Act.FRONT:

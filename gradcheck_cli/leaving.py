@@ -12,9 +12,8 @@ from gradcheck_cli.errors import ExitCode, HardExit, ReplacedError
 
 _real_exit = os._exit
 _decided: list[int] = []  # the code of the process, once it is known
-from_threads: list[
-    Callable[[int], None]
-] = []  # how another thread ends a script that is run; at most one
+# How another thread ends a script that is run; at most one way.
+from_threads: list[Callable[[int], None]] = []
 PATIENCE = 5.0  # seconds in which threads of the user's may end when all is said
 _REAL_PROGRAMS = os.execv, os.execve
 REPLACES = (

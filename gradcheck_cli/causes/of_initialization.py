@@ -28,7 +28,7 @@ from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import counted, number
 
 SMALL = 0.8  # weight gain per layer: 10 layers in a row keep a tenth
-UNUSUAL = 3.0  # times below the size that keeps the variance: torch's own default is 2.4
+UNUSUAL = 3.0  # times off the size that keeps the variance: torch's own default is 2.4 below it
 LARGE = 5.0  # size of inputs that saturate a first layer by themselves
 LEAST_SCALE = 0.2  # decades, a factor of 1.6, by which weights are out of scale
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from gradcheck_cli.causes.of_initialization import UNUSUAL
 from gradcheck_cli.causes.of_training import HARD, clipped
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dropout
@@ -26,7 +27,6 @@ from gradcheck_cli.remedies.weights import draw, gain_of
 
 HIGHEST = {True: 0.1, False: 10.0}  # rates above are not tried: of adaptive optimizers, of others
 OFF = 5.0  # from which size of inputs or targets on they are standardized, and its inverse
-UNUSUAL = 3.0  # times the size of weights that keeps the variance (torch's default is 2.4 below)
 SLOW = 1e-4  # of the weights in a step: a tenth of what is usual (Karpathy 2019)
 ADAM = (1e-2, 1e-3)  # ten times its default, and its default
 GROWN = 10.0  # times the weights of the start
@@ -67,9 +67,8 @@ def _rates(scene: Scene) -> Iterator[Variant]:
     diverges = scene.progress.state in {State.DIVERGING, State.BROKEN}
     lower = (0.1, 0.01, 1e-3) if diverges else (0.1,) if scene.trace.adaptive else (0.1, 0.01)
     sizes = (typical(late(scene.trace), x.path, update_ratio) for x in scene.trace.weight_layers)
-    slow = (
-        median([s for s in sizes if s] or [1.0]) < SLOW
-    )  # what is most likely first: time may end
+    # what is most likely comes first: time may end
+    slow = median([s for s in sizes if s] or [1.0]) < SLOW
     for factor in (100.0, 10.0, *lower) if slow else (*lower, 10.0, 100.0):
         if not now or now * factor > HIGHEST[scene.trace.adaptive]:
             continue

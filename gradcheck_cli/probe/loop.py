@@ -57,9 +57,7 @@ class LoopWatch:
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
     _asked: bool = False  # a scaler was asked for an update
-    is_passing: bool = (
-        False  # a backward pass began, and has not ended or was ended by an exception
-    )
+    is_passing: bool = False  # a backward pass began that has not ended, or raised
     is_elsewhere: Callable[[], bool] = lambda: False  # in a thread that is not watched
     on_begin: Callable[[tuple[torch.Tensor, ...]], None] = lambda _: None  # of a backward pass
     on_end: Callable[[], None] = lambda: None  # of a backward pass

@@ -69,14 +69,22 @@ def _is_augmented(name: str) -> bool:
     )
 
 
-def place_of_call() -> SourceSite | None:
-    """Return the line of the user's that is being run."""
+def calling_frame() -> FrameType | None:
+    """Return the frame of the user's that is being run."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who calls
     while frame is not None and frame.f_code.co_filename.startswith((_OURS, _TORCH, "<frozen")):
         frame = frame.f_back
-    if frame is None:
-        return None
-    return SourceSite(frame.f_code.co_filename, frame.f_lineno)
+    return frame
+
+
+def place_of_call() -> SourceSite | None:
+    """Return the line of the user's that is being run."""
+    return site_of_frame(calling_frame())
+
+
+def site_of_frame(frame: FrameType | None) -> SourceSite | None:
+    """Return the line that a frame is at."""
+    return None if frame is None else SourceSite(frame.f_code.co_filename, frame.f_lineno)
 
 
 def clip_in_progress() -> tuple[str, float] | None:

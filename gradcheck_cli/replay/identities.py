@@ -120,7 +120,7 @@ class Identities:
 
     def _given(self, tensor: Tensor, *, written: bool) -> Given:
         known = self.data.get(id(tensor))
-        same = known is not None and known[0]() is tensor and known[1] == _version(tensor)
+        same = known is not None and known[0]() is tensor and known[1] == version(tensor)
         if known is not None and same and (not written or known[2].fresh):
             return known[2]
         copy = tensor.detach().clone()
@@ -128,7 +128,7 @@ class Identities:
         fresh = written or tensor.requires_grad
         given = Given(copy.requires_grad_() if tensor.requires_grad else copy, fresh, self.given)
         self.given += 1
-        self.data[id(tensor)] = (weakref.ref(tensor), _version(tensor), given)
+        self.data[id(tensor)] = (weakref.ref(tensor), version(tensor), given)
         return given
 
     def _kept(self, tensor: Tensor) -> Kept:
@@ -171,7 +171,8 @@ def _lasts(holder: Any) -> bool:
     return any(not isinstance(x, types.FrameType) for x in gc.get_referrers(holder))
 
 
-def _version(tensor: Tensor) -> int:
+def version(tensor: Tensor) -> int:
+    """Return a number that grows when the tensor is written to."""
     return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001 - as autograd itself asks
 
 

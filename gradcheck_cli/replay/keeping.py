@@ -11,6 +11,7 @@ from torch.nn.parameter import UninitializedParameter
 from gradcheck_cli.probe.by_hand import leaves_of
 from gradcheck_cli.replay.events import Call, Event
 from gradcheck_cli.replay.identities import Identities, Unknown
+from gradcheck_cli.replay.leaving import Leaving
 from gradcheck_cli.replay.recording import Recording, pruned
 from gradcheck_cli.replay.state import Holdings, State
 from gradcheck_cli.replay.values import Given, Kept, Made, Owned, Path, Placeholder, leaves, mapped
@@ -28,6 +29,7 @@ class Keeper:
     identities: Identities = field(default_factory=Identities)
     events: list[Event] = field(default_factory=list)
     settled: list[Event] = field(default_factory=list)  # of earlier steps
+    left: Leaving = field(default_factory=Leaving)
     state_slots: set[int] = field(default_factory=set)  # gradients
     _weighed: dict[int, int] = field(default_factory=dict)  # bytes of settled data, by its id
     nbytes: int = 0  # the memory of settled data
@@ -119,6 +121,7 @@ class Keeper:
         event.kwargs = mapped(dict(kwargs), stand_in)
         event.reads = frozenset(x.slot for x in found if isinstance(x, Made))
         event.data = tuple(x for x in found if isinstance(x, Given))
+        self.left.mark(event, (args, kwargs), self.identities)
         for entry in found:
             if isinstance(entry, Kept):
                 self._keep(Holdings(containers={id(entry.holder): entry.holder}))
@@ -147,6 +150,7 @@ class Keeper:
             found += [(p, t) for p, t in leaves((None, args, kwargs)) if id(t) in alone]
         event.outputs = tuple((path, known.make(tensor)) for path, tensor in found)
         self.events.append(event)
+        self.left.follow(event)
 
     def slot_of(self, tensor: Tensor) -> int | None:
         """Return the slot of a tensor that something recorded made."""

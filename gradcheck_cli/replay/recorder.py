@@ -30,7 +30,7 @@ from gradcheck_cli.replay.functions import (
     written_by,
 )
 from gradcheck_cli.replay.keeping import LEVELS, Keeper, Unknown
-from gradcheck_cli.replay.leaving import WAYS, Leaving
+from gradcheck_cli.replay.leaving import WAYS
 from gradcheck_cli.replay.noting import TRANSFORMED, Noting
 from gradcheck_cli.replay.recording import Recording, site_text
 from gradcheck_cli.replay.updates import Updates
@@ -57,7 +57,6 @@ class Recorder:
     waits: bool = False
     is_over: bool = False
     _unscaled: dict[int, tuple[int, Tensor]] = field(default_factory=dict)  # by slot of the scaled
-    _left: Leaving = field(default_factory=Leaving)
     _lost: SourceSite | None = None  # where something was not recorded
     updates: Updates = field(default_factory=Updates)
     noting: Noting = field(init=False)
@@ -172,7 +171,7 @@ class Recorder:
                     self.keeper.take(event, result, args, kwargs)
             return result
         if name in WAYS:
-            self._left.note(name, place_of_call(), self.keeper.identities.given)
+            self.keeper.left.note(name, args[0], self.keeper.identities)
         return self._applied(func, name, args, kwargs)
 
     def custom(self, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -219,6 +218,8 @@ class Recorder:
             self._passes += not self.updates.counts
             if self._passes >= AHEAD * self.steps:
                 self.end()
+        if not (args[2:] or kwargs.get("retain_graph") or kwargs.get("create_graph")):
+            self.keeper.left.clear()
         return func(*args, **kwargs)
 
     def method(
@@ -265,7 +266,6 @@ class Recorder:
             if event.lasting:
                 self.end(self._why_unfollowed(self._lost))
             return False
-        self._left.mark(event)
         if self.keeper.is_full(self.memory) and not self.updates.is_running:
             self._settle()
         return not self.is_over
@@ -277,7 +277,7 @@ class Recorder:
             self.end()
             return
         self._settle()
-        self._left.clear()
+        self.keeper.left.clear()
         self._unscaled.clear()
 
     def _settle(self) -> None:
@@ -290,7 +290,7 @@ class Recorder:
             self.end()
 
     def _why_unfollowed(self, site: SourceSite | None) -> str:
-        if self._left:
-            return f"the loss went {self._left}"
+        if self.keeper.left:
+            return f"the loss went {self.keeper.left}"
         where = site_text(self._lost or site)
         return f"what the loss is computed from{where} could not be followed"

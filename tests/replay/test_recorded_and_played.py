@@ -1,10 +1,12 @@
 """Recording changes nothing, and the unchanged replay gives the recorded losses bit for bit."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.replay.events import Call
@@ -117,27 +119,42 @@ def test_what_initializes_weights_is_no_step() -> None:
     assert isinstance(recorder.recording.units[0].events[0], Call)
 
 
-def test_values_that_come_back_from_numpy_are_told_and_metrics_are_not() -> None:
-    def recorded(*, weighted: bool) -> str:
-        torch.manual_seed(0)
-        model = torch.nn.Linear(6, 2)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        with Recorder(steps=3) as recorder:
-            for _ in range(3):
-                inputs, target = torch.randn(8, 6), torch.randint(0, 2, (8,))
-                output = model(inputs)
-                each = torch.nn.functional.cross_entropy(output, target, reduction="none")
-                values = each.detach().numpy()
-                loss = (
-                    (each * torch.from_numpy(values.clip(0, 1))).mean() if weighted else each.mean()
-                )
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-        return recorder.recording.returning
+def weighted(output: Tensor, target: Tensor) -> Tensor:
+    each = F.cross_entropy(output, target, reduction="none")
+    return (each * torch.from_numpy(each.detach().numpy().clip(0, 1))).mean()
 
-    assert "went through numpy at test_recorded_and_played.py" in recorded(weighted=True)
-    assert recorded(weighted=False) == ""
+
+def mined(output: Tensor, target: Tensor) -> Tensor:
+    hardest = F.cross_entropy(output, target, reduction="none").tolist()
+    chosen = [index for index, value in enumerate(hardest) if value > 0.5]
+    return F.cross_entropy(output[chosen], target[torch.tensor(chosen)])
+
+
+def measured(output: Tensor, target: Tensor) -> Tensor:
+    """A metric before the loss is computed; its target was there before."""
+    assert len(output.argmax(1).tolist()) == len(target.numpy())
+    return F.cross_entropy(output, target)
+
+
+@pytest.mark.parametrize("loss_of", [weighted, mined, measured])
+def test_what_leaves_torch_and_comes_back_into_the_loss_is_told_and_metrics_are_not(
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(6, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(steps=3) as recorder:
+        for _ in range(3):
+            with torch.no_grad():  # an evaluation
+                model(torch.randn(8, 6)).numpy()
+            inputs, target = torch.randn(8, 6), torch.randint(0, 2, (8,))
+            output = model(inputs)
+            optimizer.zero_grad()
+            loss_of(output, target).backward()
+            optimizer.step()
+            output.detach().numpy().argmax(1)
+    said = recorder.recording.returning
+    assert ("at test_recorded_and_played.py" in said) == (loss_of is not measured), said
 
 
 def otherwise_rounded(module: torch.fx.GraphModule, _: object) -> object:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Placeholder
 
+_MANY = 1000  # tensors that are compared with one that is written to
+
 
 class Unknown(Exception):  # noqa: N818 - not an error: where the recording has to end
     """A tensor whose computation was not seen."""
@@ -89,6 +91,17 @@ class Identities:
             return owner
         del self.storages[memory or 0]
         return None
+
+    def lies_alone(self, tensor: Tensor) -> bool:
+        """Does nothing else that is known lie in its memory? Among very many that is not asked."""
+        memory = _memory_of(tensor)
+        seen = [entry[0] for known in (self.made, self.data) for entry in known.values()]
+        if not memory or len(seen) > _MANY or self.is_state(tensor):
+            return False
+        others = (reference() for reference in seen)
+        return not any(
+            t is not None and t is not tensor and _memory_of(t) == memory for t in others
+        )
 
     def slot_of(self, tensor: Tensor) -> int | None:
         """Return the slot of a tensor that was made by something recorded."""

@@ -196,6 +196,8 @@ class Recorder:
         event.site, event.clips = place_of_call(), clip_in_progress()
         if lasting or self._give(event, args, kwargs):
             self.keeper.take(event, result, args, kwargs, written)
+            if written and not event.of_state:  # else a metric that is summed up
+                event.lasting = not all(map(self.keeper.identities.lies_alone, written))
             if name == "get grad":
                 self.keeper.state_slots |= event.writes
         return result

@@ -29,6 +29,7 @@ def plain() -> tuple[list[nn.Module], list[float]]:
     model, data, losses = network(), batches(), []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for _ in range(2):
+        correct: Any = 0
         for inputs, target in data:
             optimizer.zero_grad()
             output = model(inputs)
@@ -36,7 +37,7 @@ def plain() -> tuple[list[nn.Module], list[float]]:
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-            (output.argmax(1) == target).float().mean().item()
+            correct += (output.argmax(1) == target).sum()
         model.eval()
         with torch.no_grad():
             for inputs, target in data:

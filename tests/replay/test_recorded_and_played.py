@@ -113,6 +113,12 @@ def test_memory_that_a_weight_has_left_is_no_longer_its_own() -> None:
     assert not known.is_followed(left)
 
 
+def test_a_metric_that_is_summed_up_ties_no_step_to_another() -> None:
+    with Recorder() as recorder:
+        KINDS["plain"]()
+    assert not recorder.recording.is_chained
+
+
 def test_what_initializes_weights_is_no_step() -> None:
     with Recorder() as recorder:
         KINDS["initialized"]()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gradcheck_cli.examine.constants import class_dimension
+from gradcheck_cli.examine.constants import class_dimension, link_of
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 
 _SURE = 0.98  # probability of the class that is meant
@@ -48,12 +48,16 @@ class Costs:
 
 
 def families(output: Tensor, target: Any) -> list[Family]:
-    """Return every way of writing the targets as outputs; none where shapes do not tell."""
+    """Return every way of writing the targets as outputs; none where shapes do not tell.
+
+    A model that ends in a softmax, or in its logarithm, gives nothing but (logarithms of) probabilities.
+    """
     if not isinstance(target, Tensor) or not target.numel():
         return []
     dim = class_dimension(output, target)
     if dim is not None:
-        return list(_of_classes(output, target, dim))
+        made, lies = list(_of_classes(output, target, dim)), link_of(output, dim)[0]
+        return [family for family in made if family.name == lies] or made
     if target.numel() == output.numel() and not target.is_complex():
         return list(_of_values(target.reshape(output.shape).to(output.dtype)))
     return []

@@ -37,6 +37,17 @@ def test_the_constant_of_a_softmax_is_searched_among_probabilities() -> None:
     assert "best constant prediction (1.38)" in found.said
 
 
+@pytest.mark.parametrize("rate", [1e-2, 0.3])
+def test_what_can_be_gained_is_what_outputs_of_this_kind_can_cost(rate: float) -> None:
+    """Logarithms of probabilities are never above zero, so `nll_loss` of them never falls below zero."""
+    scores = answer(optimizer=sgd(rate))
+    logarithms = answer(
+        model=lambda: network().append(nn.LogSoftmax(1)), loss="nll_loss", optimizer=sgd(rate)
+    )
+    assert logarithms.outcome is scores.outcome
+    assert logarithms.measured == pytest.approx(scores.measured, rel=0.05)
+
+
 def test_a_regression_is_compared_with_the_mean_of_its_targets() -> None:
     still = answer(data=line(), model=lambda: network(3, 1), loss="mse_loss", optimizer=sgd(1e-6))
     level = float(line()[1].var())

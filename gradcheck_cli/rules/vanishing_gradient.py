@@ -18,7 +18,7 @@ from gradcheck_cli.features.profile import (
     weights_left,
     whole_signal,
 )
-from gradcheck_cli.features.progress import ENOUGH, Progress, State
+from gradcheck_cli.features.progress import ENOUGH, Progress, State, progress
 from gradcheck_cli.features.zeros import zeroed
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.answers import on_plateau, softened
@@ -71,7 +71,8 @@ def vanishing_gradient(
               fall; warning when the loss stands still and begins to fall later than after as many steps
               more, or falls, though not by half, over layers behind a flat
               nonlinearity or along time; note when an adaptive optimizer makes up for it, or has moved
-              no layer by 1 % yet, the loss becomes NaN or Inf (GC501), or the network learns all the same.
+              no layer by 1 % yet, the loss becomes NaN or Inf (GC501), or the network learns all the same,
+              along time also if only later.
     Not for   frozen or detached layers (GC601), gradients that dead units (GC201) or operations
               without a slope (GC103) turn to zero, constant data (GC701), a converged model,
               layers that start at zero and grow while the loss falls.
@@ -92,9 +93,7 @@ def vanishing_gradient(
     if lost:
         hit = _along_depth(trace, rows, lost, limit, state)
         hit = hit if wall_hit is None or hit.severity is Severity.ERROR else wall_hit
-    elif not (
-        hit := _backwards(trace, rows, limit, state) or _along_time(trace, through_time, state)
-    ):
+    elif not (hit := _backwards(trace, rows, limit, state) or _along_time(trace, through_time)):
         if weak is not None and weak < weak_network and state.stuck and not builds_up(trace):
             hit = _everywhere(rows, weak, weak_network, state)
         else:
@@ -211,8 +210,9 @@ def _severity(state: Progress, ratio: float, *, masked: bool, idle: bool) -> Sev
     return Severity.ERROR if idle or beyond_help else Severity.NOTE
 
 
-def _along_time(trace: Trace, limit: float, state: Progress) -> Hit | None:
-    found = []
+def _along_time(trace: Trace, limit: float) -> Hit | None:
+    """The gradient fades along time: no harm in a run that learns when it goes on, however late."""
+    found, state = [], progress(trace)
     for layer in trace.weight_layers:
         ratio = typical(late(trace), layer.path, lambda r: r.early_over_late)
         if ratio is not None and ratio < limit:
@@ -225,7 +225,7 @@ def _along_time(trace: Trace, limit: float, state: Progress) -> Hit | None:
         severity=Severity.NOTE if state.fine else falls,
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"In {layer.path} the gradient that reaches the first time steps is {number(ratio)} "
-        "of that at the last: what came early can not be learned.",
+        "of that at the last: what comes early hardly changes the weights.",
         layers=in_order([x for _, x in found]),
         evidence=(
             Evidence("gradient at the first quarter of time steps over the last", ratio, limit),

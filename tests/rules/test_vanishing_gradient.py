@@ -3,7 +3,12 @@
 from dataclasses import replace
 
 import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
+from gradcheck_cli import watch
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Cut, DataFacts
@@ -145,6 +150,49 @@ def test_a_gradient_lost_along_time_is_no_error_while_the_loss_falls() -> None:
         trace = with_reading(a_trace(loss=loss), "l1", early_over_late=1e-5)
         [finding] = found(gc101, trace)
         assert finding.severity is severity
+
+
+@pytest.mark.parametrize(
+    ("later", "severity"), [(Outcome.FINE, Severity.NOTE), (Outcome.WRONG, Severity.ERROR)]
+)
+def test_a_gradient_lost_along_time_is_harmless_in_a_run_that_learns_when_it_goes_on(
+    later: Outcome, severity: Severity
+) -> None:
+    told = (answer("longer", later), answer("plateau", Outcome.NOTED))
+    stood = replace(a_trace(loss="stalled"), examination=told)
+    [finding] = found(gc101, with_reading(stood, "l1", early_over_late=1e-5))
+    assert finding.severity is severity
+
+
+class Reader(nn.Module):
+    """A recurrent layer that is read at its last step."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer, self.head = layer, nn.Linear(16, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores."""
+        return self.head(self.layer(x)[0][:, -1])
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM])
+@pytest.mark.parametrize(("at", "severity"), [(-1, Severity.NOTE), (0, Severity.ERROR)])
+def test_twins_that_have_to_tell_by_the_last_entry_and_by_the_first(
+    kind: type[nn.RNNBase], at: int, severity: Severity
+) -> None:
+    torch.manual_seed(0)
+    model = Reader(kind(3, 16, batch_first=True))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    with watch(model, optimizer, policy=Policy(examine="none")) as seen:
+        for _ in range(60):
+            x = torch.randn(32, 28, 3)
+            optimizer.zero_grad()
+            functional.cross_entropy(model(x), (x[:, at, 0] > 0).long()).backward()
+            optimizer.step()
+    [faded] = [f for f in seen.report().findings if f.code == "GC101"]
+    assert "first time steps" in faded.message
+    assert faded.severity is severity
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -26,6 +26,7 @@ from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.replay.examined import subject_of_steps
+from gradcheck_cli.replay.of_loss import penalties_of
 from gradcheck_cli.replay.outside import put_back
 from gradcheck_cli.replay.played import Played, one_model, repeated
 from gradcheck_cli.replay.reproducing import Replayed
@@ -120,7 +121,7 @@ def observed(
         advice=Advice(longer=LONGER, healthy=(), unsure=(LONGER,), untried=about.advice),
         subject=session.subject,
         mute=_mute(session),
-        training=None if about.snapshot else partial(_to_be_read, session),
+        training=None if about.snapshot else partial(_to_be_read, session, played),
         source=_script if about.scripted else None,
         repeat=repeat,
         untried=untried,
@@ -209,8 +210,9 @@ def _mute(session: Session) -> str:
     return UNSEEN_LOSS if session.unseen_losses else ""
 
 
-def _to_be_read(session: Session) -> Training:
+def _to_be_read(session: Session, played: Played | None) -> Training:
     """Return the training for remedies to read."""
+    sums = {} if played is None else penalties_of(played.recording.units)
     return Training(
         model=one_model(session),
         optimizers=tuple(session.recorder.optimizers),
@@ -219,6 +221,7 @@ def _to_be_read(session: Session) -> Training:
         device=_device(session),
         precision=session.precision,
         site_of=session.site_of,
+        penalties=tuple(dict.fromkeys(e.site for e in sums if e.site is not None)),
     )
 
 

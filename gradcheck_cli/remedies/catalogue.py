@@ -35,6 +35,7 @@ from gradcheck_cli.remedies.standardize_targets import standardize_targets
 from gradcheck_cli.remedies.swap_activation import swap_activation
 from gradcheck_cli.remedies.unfreeze import unfreeze
 from gradcheck_cli.remedies.warm_up import warm_up
+from gradcheck_cli.remedies.weigh_penalty_less import weigh_penalty_less
 from gradcheck_cli.remedies.zero_init_residual import zero_init_residual
 
 REMEDIES: tuple[Remedy, ...] = (
@@ -62,6 +63,7 @@ REMEDIES: tuple[Remedy, ...] = (
     clip_gradients,
     loosen_clipping,
     lower_weight_decay,
+    weigh_penalty_less,
     keep_full_precision,
     register_modules,
     optimize_all_parameters,

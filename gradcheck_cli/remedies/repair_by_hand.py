@@ -70,10 +70,6 @@ ADVICE: dict[str, tuple[str, str]] = {
         "state = torch.zeros(len(x), width)   # once, before the loop\n"
         "for t in range(x.shape[1]):\n    state = self.cell(x[:, t], state)",
     ),
-    "penalty-too-strong": (
-        "Weigh the penalty less: it pulls harder than the data.",
-        "loss = loss_fn(output, target) + 1e-5 * penalty",
-    ),
 }
 
 
@@ -94,7 +90,6 @@ ADVICE: dict[str, tuple[str, str]] = {
         "no-nonlinearity",
         "unshuffled-data",
         "state-not-carried",
-        "penalty-too-strong",
     ),
     risk=REVIEW,
     part="code",

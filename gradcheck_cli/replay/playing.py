@@ -1,7 +1,7 @@
 """Plays recorded steps on the live objects, as they were or with a change."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.remedies.calls import played_at
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, held, learns
 from gradcheck_cli.replay.mended import Mended, unscale
+from gradcheck_cli.replay.of_loss import judged, weighed
 from gradcheck_cli.replay.recording import Recording, Unit, site_text
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Path, at, mapped
@@ -33,6 +34,8 @@ class Variation:
     settings: dict[int, Settings] = field(default_factory=dict)  # by id of the optimizer
     inputs: Callable[[Tensor], Tensor] | None = None
     loss: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    penalties: Mapping[Event, int] = field(default_factory=dict)  # sums, and which part is one
+    penalty: float = 1.0  # by which penalties are multiplied
     precision: str | None = None
     clip: float | None = None  # infinite: the recorded clipping is left out
     modes: tuple[Any, ...] = ()  # torch function modes in which functions outside modules run
@@ -177,25 +180,12 @@ class Player:
             for mode in self.vary.modes:
                 stack.enter_context(mode)
             if self.vary.loss is not None and event is unit.criterion:
-                return self._judged(event, args, kwargs)
+                return judged(event, args, kwargs, self.vary.loss)
+            if (part := self.vary.penalties.get(event)) is not None:
+                if not self.learning:
+                    return args[1 - part]  # what is compared is the loss of the data
+                args = weighed(args, part, self.vary.penalty)
             return event.function(*args, **kwargs)
-
-    def _judged(self, event: Applied, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run the loss function as the change has it; it is given output and target."""
-        assert self.vary.loss is not None
-        given = [*event.args, *event.kwargs.values()]
-        output = next(i for i, x in enumerate(given) if isinstance(x, Made))
-        target = next(i for i, x in enumerate(given) if isinstance(x, Given))
-        names = list(kwargs)
-
-        def criterion(one: Any, other: Any, *_: Any) -> Any:
-            values = [*args, *kwargs.values()]
-            values[output], values[target] = one, other
-            named = dict(zip(names, values[len(args) :], strict=True))
-            return event.function(*values[: len(args)], **named)
-
-        values = [*args, *kwargs.values()]
-        return self.vary.loss(criterion)(values[output], values[target])
 
     def _update(self, event: Update, unit: Unit, region: Region) -> None:
         optimizer, key = event.optimizer, id(event.optimizer)

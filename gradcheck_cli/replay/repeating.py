@@ -1,6 +1,6 @@
 """A training that was recorded, as one that can be repeated with a change."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -12,7 +12,9 @@ from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.probe.watched_calls import gradient_hooks_seen
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.arm import Arm, ordered
+from gradcheck_cli.replay.events import Event
 from gradcheck_cli.replay.mended import mended
+from gradcheck_cli.replay.of_loss import penalties_of
 from gradcheck_cli.replay.playing import Player, Variation
 from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.settings import Settings
@@ -46,6 +48,7 @@ class Replay:
     start: State = field(init=False)
     _exit: ExitStack = field(default_factory=ExitStack)
     _paths: dict[int, str] = field(init=False)
+    _penalties: Mapping[Event, int] = field(init=False)
 
     def __post_init__(self) -> None:
         own = added([self.model])
@@ -58,6 +61,7 @@ class Replay:
         more = own.without(self.recording.holdings)
         self.holdings.take(more)
         self.start = self.recording.initial.and_also(State.of(more))
+        self._penalties = penalties_of(self.recording.units)
         self._paths = {id(m): path for path, m in self.model.named_modules()}
 
     def __enter__(self) -> Self:
@@ -142,7 +146,7 @@ class Replay:
         training = self._training if hold_out else units
         unseen = units[len(training) :] if hold_out and self._held_out else units
         order = ordered(training, None if self.recording.is_chained else seed)
-        player = Player(self.recording, Variation(seed=seed))
+        player = Player(self.recording, Variation(seed=seed, penalties=self._penalties))
         return Arm(self.holdings, self.put_in_place, self.start.copied(), player, order, unseen)
 
     def _weights(self) -> list[Tensor]:
@@ -172,6 +176,7 @@ class Replay:
             vary.settings[id(optimizer)] = self._settings(optimizer, changes)
         vary.precision = last(changes, "precision")
         vary.clip = last(changes, "clip")
+        vary.penalty = self._penalty(changes)
         vary.inputs, vary.loss = _inputs(changes), self._loss(changes)
         return model
 
@@ -198,6 +203,12 @@ class Replay:
         if edits:
             settings.learn(optimizer, edit)
         return settings
+
+    def _penalty(self, changes: Sequence[Change]) -> float:
+        factor: float | None = last(changes, "penalty")
+        if factor is not None and not self._penalties:
+            raise CannotDiagnoseError("no penalty on weights is added to the recorded loss")
+        return 1.0 if factor is None else factor
 
     def _loss(self, changes: Sequence[Change]) -> Any:
         loss = last(changes, "loss")

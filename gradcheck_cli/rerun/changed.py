@@ -84,6 +84,8 @@ def apply(
     if (loop := last(changes, "loop")) is not None:
         MendedLoop(loop, group).begin(stay)
     _inputs(changes, group)
+    if last(changes, "penalty") is not None:
+        raise CannotDiagnoseError("a penalty is weighed on recorded steps only")
     _loss(changes)
     _precision(last(changes, "precision"), stay)
 

@@ -30,7 +30,7 @@ class Change:
     parameters are optimized. `optimizer` edits the built optimizer (learning rate, weight decay, ...).
     `inputs` maps the batch's input tensors, `loss` wraps the loss function `(output, target)`,
     `warm_up` scales the learning rate linearly over that many steps, `clip` limits the gradient norm,
-    `loop` says what the user's own loop does differently.
+    `penalty` multiplies what the loss adds of weights alone, `loop` says what the user's own loop does differently.
     """
 
     summary: str
@@ -41,6 +41,7 @@ class Change:
     precision: str | None = None
     warm_up: int | None = None
     clip: float | None = None
+    penalty: float | None = None
     loop: LoopChange | None = None
 
 

@@ -1,7 +1,10 @@
 """Edits of the lines of a loop."""
 
+from collections.abc import Iterator
+
 import libcst as cst
 
+from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.locating import called_name, calls_on, descendants
@@ -187,7 +190,38 @@ def divide(editor: Editor, edit: Edit) -> None:
     editor.act(call.func.value, lambda _: new)
 
 
+def weigh(editor: Editor, edit: Edit) -> None:
+    """Multiply what this line adds by a factor; where a number stands before it, that one."""
+    assert edit.at is not None
+    found = [part for node in descendants(editor.module) for part in _added(editor, node, edit.at)]
+    if len(found) != 1:
+        raise CannotPatchError(f"{editor.shown}:{edit.at.line} has {len(found)} sums, not one")
+    part = found[0]
+    times = isinstance(part, cst.BinaryOperation) and isinstance(part.operator, cst.Multiply)
+    known = part.left if isinstance(part, cst.BinaryOperation) and times else None
+    if isinstance(known, cst.Float | cst.Integer):
+        number = f"{known.evaluated_value * float(edit.new):g}"
+        editor.act(known, lambda _: cst.parse_expression(number))
+        return
+    code = f"{edit.new} * ({editor.module.code_for_node(part)})"
+    new = cst.parse_expression(code, config=editor.module.config_for_parsing)
+    editor.act(part, lambda _: new)
+
+
+def _added(editor: Editor, node: cst.CSTNode, at: SourceSite) -> Iterator[cst.BaseExpression]:
+    place = (
+        editor.positions[node] if isinstance(node, cst.BinaryOperation | cst.AugAssign) else None
+    )
+    if place is None or not place.start.line <= at.line <= place.end.line:
+        return
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add):
+        yield node.right
+    elif isinstance(node, cst.AugAssign) and isinstance(node.operator, cst.AddAssign):
+        yield node.value
+
+
 ACTS = {
+    Act.WEIGH: weigh,
     Act.CLEAR: clear,
     Act.CLEAR_EARLIER: clear_earlier,
     Act.DIVIDE: divide,

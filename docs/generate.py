@@ -351,6 +351,13 @@ def accuracy() -> str:
     return first_looks() + "\n"
 
 
+def healthy() -> str:
+    """Return what was last said of the healthy trainings, which benchmarks/healthy.jsonl keeps."""
+    from benchmarks.healthy import shown
+
+    return shown() + "\n"
+
+
 def levels() -> str:
     """Return how closely each command looks, with the numbers of the code."""
     from gradcheck_cli import diagnosing, witnessing
@@ -425,6 +432,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": verbs,
     "benchmarks": benchmarks,
     "accuracy": accuracy,
+    "healthy": healthy,
     "plugin": plugin,
     "gallery": gallery,
     "cost": costs.watching,

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import sample_models
+from benchmarks.cases import architectures
 from gradcheck_cli.causes.examined import guessed
 from gradcheck_cli.diagnosing import diagnose
 from gradcheck_cli.records.finding import Severity
@@ -18,7 +19,6 @@ from gradcheck_cli.renderers.brief import LONGEST, brief, render
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
 from sample_models.digits import load as digits_of
-from tests.support import published
 
 FOLDER = Path(sample_models.__file__).parent
 SICK = sorted(path.stem.removesuffix("_healthy") for path in FOLDER.glob("*_healthy.py"))
@@ -99,18 +99,11 @@ def test_the_brief_report_fits_and_holds_a_change_to_make(stem: str) -> None:
 
 @pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", published.ARCHITECTURES)
+@pytest.mark.parametrize("name", architectures.ARCHITECTURES)
 def test_an_untrained_architecture_with_its_usual_recipe_shows_no_error(name: str) -> None:
     pytest.importorskip("transformers")
     torch.set_num_threads(1)
-    target = Target.of(
-        model=lambda: published.build(name),
-        data=published.ARCHITECTURES[name][3],
-        optimizer="AdamW",
-        lr=1e-3,
-        device="cpu",
-    )
-    report = diagnose(target, 50, verify=False)
+    report = diagnose(architectures.target(name), 50, verify=False)
     assert [(f.name, f.message) for f in report.findings if f.severity is not Severity.NOTE] == []
     assert report.crashed == ()
 
@@ -133,25 +126,16 @@ def test_an_untrained_recurrent_classifier_shows_no_error(cell: str) -> None:
 
 @pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", published.STARTED_WIDER)
+@pytest.mark.parametrize("name", architectures.STARTED_WIDER)
 def test_where_the_librarys_own_start_is_a_plateau_it_is_said_to_vanish(name: str) -> None:
     pytest.importorskip("transformers")
     torch.set_num_threads(1)
-
-    def target(*, as_in_the_library: bool) -> Target:
-        return Target.of(
-            model=lambda: published.build(name, as_in_the_library=as_in_the_library),
-            data=published.ARCHITECTURES[name][3],
-            optimizer="AdamW",
-            lr=1e-3,
-            device="cpu",
-        )
 
     def learned(training: Training) -> float:
         losses = [float(training.step().loss) for _ in range(150)]
         return mean(losses[:10]) - mean(losses[-10:])
 
-    own, wider = (target(as_in_the_library=own) for own in (True, False))
+    own, wider = (architectures.target(name, as_in_the_library=own) for own in (True, False))
     assert abs(learned(own.build())) < 0.05
     assert learned(wider.build()) > 0.3
     errors = {

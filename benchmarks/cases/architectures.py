@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from gradcheck_cli.targets.target import Target
 from sample_models.digits import load as digits_of
 
 
@@ -195,6 +196,17 @@ def build(name: str, *, as_in_the_library: bool = False) -> torch.nn.Module:
         chosen = {**chosen, **WIDER}
     made: torch.nn.Module = getattr(transformers, model)(getattr(transformers, config)(**chosen))
     return Contrasted(made) if data is captioned_images else made
+
+
+def target(name: str, *, as_in_the_library: bool = False) -> Target:
+    """Return the training of one, as gradcheck takes it."""
+    return Target.of(
+        model=lambda: build(name, as_in_the_library=as_in_the_library),
+        data=ARCHITECTURES[name][3],
+        optimizer="AdamW",
+        lr=1e-3,
+        device="cpu",
+    )
 
 
 class Contrasted(torch.nn.Module):

@@ -69,10 +69,10 @@ def vanishing_gradient(
     Matters   upper layers learn to read random features, lower layers keep their initial weights.
     Severity  error when something follows from it: the lower layers do not move or the loss does not
               fall; warning when the loss stands still and begins to fall later than after as many steps
-              more, or falls, though not by half, over layers behind a flat
-              nonlinearity or along time; note when an adaptive optimizer makes up for it, or has moved
-              no layer by 1 % yet, the loss becomes NaN or Inf (GC501), or the network learns all the same,
-              along time also if only later.
+              more, or falls, though not by half, over layers behind a flat nonlinearity; note when an
+              adaptive optimizer makes up for it, or has moved no layer by 1 % yet, the loss becomes
+              NaN or Inf (GC501), or the network learns all the same. Along time: error where the loss
+              stands still, warning where it does not clearly fall, note where it falls, soon or later.
     Not for   frozen or detached layers (GC601), gradients that dead units (GC201) or operations
               without a slope (GC103) turn to zero, constant data (GC701), a converged model,
               layers that start at zero and grow while the loss falls.
@@ -220,9 +220,10 @@ def _along_time(trace: Trace, limit: float) -> Hit | None:
     if not found:
         return None
     ratio, layer = min(found, key=lambda pair: pair[0])
-    falls = Severity.WARNING if state.better else Severity.ERROR  # late steps may tell enough
+    unharmed = state.better or state.state in {State.UNRATED, State.UNKNOWN}
+    stands = Severity.ERROR if state.stuck else Severity.WARNING
     return Hit(
-        severity=Severity.NOTE if state.fine else falls,
+        severity=Severity.NOTE if unharmed else stands,  # late steps may tell enough
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"In {layer.path} the gradient that reaches the first time steps is {number(ratio)} "
         "of that at the last: what comes early hardly changes the weights.",

@@ -139,12 +139,12 @@ def test_a_gradient_lost_along_time_is_named(times: float, count: int) -> None:
     assert all(f.layers == ("l1",) and "time step" in f.message for f in answer)
 
 
-def test_a_gradient_lost_along_time_is_no_error_while_the_loss_falls() -> None:
+def test_a_gradient_lost_along_time_is_no_fault_while_the_loss_falls() -> None:
     """Late time steps can tell enough, and gates learn to remember."""
     curve = [loss * (1 - 0.0015 * step) for step, loss in enumerate(losses("stalled"))]
     for loss, severity in (
         ("stalled", Severity.ERROR),
-        (curve, Severity.WARNING),
+        (curve, Severity.NOTE),
         ("learning", Severity.NOTE),
     ):
         trace = with_reading(a_trace(loss=loss), "l1", early_over_late=1e-5)
@@ -153,7 +153,12 @@ def test_a_gradient_lost_along_time_is_no_error_while_the_loss_falls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("later", "severity"), [(Outcome.FINE, Severity.NOTE), (Outcome.WRONG, Severity.ERROR)]
+    ("later", "severity"),
+    [
+        (Outcome.FINE, Severity.NOTE),
+        (Outcome.NOTED, Severity.WARNING),
+        (Outcome.WRONG, Severity.ERROR),
+    ],
 )
 def test_a_gradient_lost_along_time_is_harmless_in_a_run_that_learns_when_it_goes_on(
     later: Outcome, severity: Severity

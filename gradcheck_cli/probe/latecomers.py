@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.ownership import clean
+from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
@@ -60,6 +61,39 @@ class Latecomers:
                 yield Habit(
                     kind=kind, times=len(names), of=len(trained), at=at, names=tuple(layers)
                 )
+
+
+@dataclass(slots=True)
+class Twins:
+    """Optimizers of the very parameters of another one, and layers whose new gradients none uses."""
+
+    _later: weakref.WeakSet[Optimizer] = field(default_factory=weakref.WeakSet)
+    _grads: dict[int, tuple[int, int]] = field(default_factory=dict)  # of parameters by id
+    _left: dict[int, str] = field(default_factory=dict)  # classes of those layers by id
+
+    def look(self, optimizer: Optimizer, all_of_them: Sequence[Optimizer], alive: Alive) -> None:
+        """An optimizer steps: has another one its parameters, and who has a gradient since the last look?"""
+        own = ids_of(optimizer)
+        if not own or not any(ids_of(o) == own for o in all_of_them if o is not optimizer):
+            return
+        self._later.add(optimizer)
+        held = set().union(*map(ids_of, all_of_them))
+        before, self._grads = self._grads, {}
+        for module in alive():
+            for p in module._parameters.values():  # noqa: SLF001 - direct ones only
+                if p is None or p.grad is None or not p.requires_grad or id(p) in held:
+                    continue
+                mark = id(p.grad), p.grad._version  # noqa: SLF001 - no public twin
+                self._grads[id(p)] = mark
+                if before.get(id(p), mark) != mark:
+                    self._left[id(module)] = type(module).__name__
+
+    def habits(self, own: Sequence[Optimizer], at: SourceSite | None) -> Iterator[Habit]:
+        """Say so of these optimizers."""
+        twins = [o for o in own if o in self._later]
+        if len(twins) > 1 and self._left:
+            names = tuple(self._left.values())
+            yield Habit(kind=Kind.HELD_TWICE, times=len(twins), of=len(own), at=at, names=names)
 
 
 def _was(there: There, parameter: torch.Tensor) -> bool | None:

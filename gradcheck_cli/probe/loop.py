@@ -20,7 +20,7 @@ from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.checkpoints import CheckpointWatch
 from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.gradient_hooks import GradientHooks
-from gradcheck_cli.probe.latecomers import Latecomers
+from gradcheck_cli.probe.latecomers import Latecomers, Twins
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.one_batch import OneBatch
@@ -49,6 +49,7 @@ class LoopWatch:
     rewrapping: RewrapWatch = field(default_factory=RewrapWatch)
     modes: ModeWatch = field(default_factory=ModeWatch)
     latecomers: Latecomers = field(default_factory=Latecomers)
+    twins: Twins = field(default_factory=Twins)
     alive: Alive = field(default_factory=Alive)
     hooks: GradientHooks = field(default_factory=GradientHooks)
     one_batch: OneBatch = field(default_factory=OneBatch)
@@ -120,6 +121,7 @@ class LoopWatch:
         held = set().union(*map(ids_of, self.accounts)) if self.accounts else set()
         at = next((a.built_at for o in optimizers if (a := self.accounts.get(o))), None)
         yield from self.latecomers.habits(models, optimizers, held, at)
+        yield from self.twins.habits(optimizers, at)
 
     def _habits(self, optimizers: Sequence[Optimizer]) -> Iterator[Habit]:
         for optimizer in optimizers:
@@ -175,6 +177,8 @@ class LoopWatch:
         account.is_elsewhere = self.is_elsewhere()
         if account.is_elsewhere:
             return
+        if account.awake and len(self.accounts) > 1:
+            self.twins.look(optimizer, list(self.accounts), self.alive)
         account.updated(optimizer)
         self.modes.updates += 1
         self.one_batch.updated(optimizer)

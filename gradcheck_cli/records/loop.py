@@ -36,6 +36,9 @@ class Kind(StrEnum):
     HOOKED = "hooked"  # calls of a hook of the user's on gradients, and the factor of their size
     ONE_BATCH = "one batch"  # inspected steps, all of which were given the same batch of a loader
     UNLOADED = "unloaded"  # tensors of a state that a trained module was to load, and took none of
+    HELD_TWICE = (
+        "held twice"  # optimizers with the parameters of another one, beside idle gradients
+    )
     ASCENDS = "ascends"  # the optimizer goes up: `maximize`, or a negative rate
 
 

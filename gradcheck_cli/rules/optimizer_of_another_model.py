@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Parameter, Trace
 from gradcheck_cli.rules.base import (
     Confidence,
     Evidence,
     Hit,
     Severity,
+    counted,
     in_order,
     loop_of,
     rule,
@@ -20,13 +21,18 @@ def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]
     """None of the optimizer's parameters ever has a gradient, while another model gets them.
 
     Measures  at sampled updates, the first ones among them, whether any parameter of the optimizer has a gradient.
-    Reports   none in all of at least `least` updates, while layers that run receive gradients.
+              Which optimizers hold the very parameters of another one, and which layers get gradients that none uses.
+    Reports   none in all of at least `least` updates, while layers that run receive gradients. Two optimizers of
+              the same parameters, while other layers get gradients that none uses.
     Matters   the optimizer moves nothing, and the model that runs is trained by nobody.
     Severity  error.
     Not for   optimizers whose turn has not come yet, as in alternating updates.
     Sources   PyTorch documentation, torch.optim, constructing it.
     """
-    habit = loop_of(trace).habit(Kind.IDLE)
+    habit, twice = (loop_of(trace).habit(kind) for kind in (Kind.IDLE, Kind.HELD_TWICE))
+    if twice.times:
+        yield _held_twice(twice)
+        return
     running = [x for x in trace.layers if x.parameters and x.trainable and _reached(x.parameters)]
     if habit.times < least or habit.times < habit.of or not running:
         return
@@ -46,3 +52,19 @@ def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]
 
 def _reached(parameters: tuple[Parameter, ...]) -> bool:
     return any(p.reached and not p.optimized for p in parameters)
+
+
+def _held_twice(habit: Habit) -> Hit:
+    made = f" (the first is made at {habit.at})" if habit.at else ""
+    many = counted(len(habit.names), "of another model gets", "of another model get")
+    kinds = ", ".join(dict.fromkeys(habit.names))
+    return Hit(
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH,
+        message=f"Two optimizers hold the same parameters{made}, while {many} gradients that no optimizer "
+        f"uses ({kinds}): one of the two was meant for the model that holds them.",
+        evidence=(
+            Evidence("layers whose gradients no optimizer uses", float(len(habit.names)), 0.0),
+        ),
+        at=habit.at,
+    )

@@ -94,3 +94,33 @@ def target_network() -> None:
 @pytest.mark.parametrize("loop", [turns, frozen_backbone, target_network])
 def test_optimizers_whose_turn_comes_are_fine(loop: Callable[[], None]) -> None:
     assert NAME not in mistakes(loop)
+
+
+def two_sides(*, same: bool) -> None:
+    """Train a generator and a discriminator; `same`: both optimizers are made of the latter."""
+    makes, judges = small(6, 6), small(6, 1)
+    optimizers = [adam(judges), adam(judges if same else makes)]
+    score = nn.functional.binary_cross_entropy_with_logits
+    for _ in range(12):
+        for optimizer, label in zip(optimizers, (0.0, 1.0), strict=True):
+            makes.zero_grad()
+            judges.zero_grad()
+            score(judges(makes(torch.randn(8, 6))), torch.full((8, 1), label)).backward()
+            optimizer.step()
+
+
+def polished() -> None:
+    """A second optimizer takes over what the first has begun; nothing is left out."""
+    model = small()
+    for optimizer in (adam(model), torch.optim.SGD(model.parameters(), lr=0.1)):
+        for _ in range(10):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+
+
+def test_two_optimizers_of_one_model_and_none_of_the_other() -> None:
+    found = findings(lambda: two_sides(same=True))[NAME]
+    assert found.message.startswith("Two optimizers hold the same parameters")
+    assert NAME not in mistakes(lambda: two_sides(same=False))
+    assert NAME not in mistakes(polished)

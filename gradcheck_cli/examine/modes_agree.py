@@ -1,16 +1,20 @@
 """Does the model do as well in evaluation mode as in training?"""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from statistics import mean
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import evaluating, hooked, losses, paired, without_dropout
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.features.progress import ENOUGH
+from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
@@ -24,6 +28,7 @@ SIGNS = 2  # values of a channel: normalized, they are -1 and 1, whatever they w
     "modes-agree",
     "Does the model do as well in evaluation mode as in training mode?",
     values_normalized="Do batch norms see enough values of each channel?",
+    dropout_rests="Does dropout rest in evaluation mode?",
 )
 def modes_agree(scene: Scene) -> Iterator[Said]:
     """Measure the same batches in both modes, after the running statistics had time to settle.
@@ -35,12 +40,14 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
     Answers    fine: evaluation costs at most 1.5 times as much, or settling cures it. Wrong: it stays worse,
                and no better than a constant (where none is known, than the untrained model), or by 12 % of what can be gained where it never settles: the
                statistics that evaluation uses are not those of the data. Wrong, too: a batch norm sees two
-               values of a channel, of which nothing but the order is left in training.
+               values of a channel, of which nothing but the order is left in training; or `functional.dropout`
+               drops in evaluation mode, called without `training`, which is true unless it is given.
     Costs      four passes over the fixed batches, and 64 forward passes where they differ.
     Sources    Ioffe & Szegedy 2015, arXiv:1502.03167, sec. 3.1 (statistics for inference); Wu & He 2018,
                arXiv:1803.08494, fig. 1 (small batches).
     """
     subject = scene.subject
+    yield from _of_dropout(subject)
     if not any(_has_statistics(m) for m in subject.model.modules()):
         raise NotApplicableError("nothing in the model keeps running statistics")
     yield from _of_signs(subject)
@@ -74,6 +81,38 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
         if wrong
         else (),
     )
+
+
+def _of_dropout(subject: Subject) -> Iterator[Said]:
+    """Say where dropout acts in evaluation mode because nobody told it not to; `training=True` is meant."""
+    sites = []
+
+    def watch(original: Any) -> Any:
+        def dropout(input: Any, p: float = 0.5, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - torch's name
+            if p and not args and "training" not in kwargs:
+                sites.append((user_site(), p))
+            return original(input, p, *args, **kwargs)
+
+        return dropout
+
+    with ExitStack() as stack:
+        stack.enter_context(subject.at("now"))
+        stack.enter_context(evaluating(subject.model))
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(replaced(functional, "dropout", watch))
+        subject.total(subject.batches[0])
+    if sites:
+        where, share = sites[0]
+        at = f" at {where}" if where else ""
+        yield Said(
+            about="dropout-rests",
+            outcome=Outcome.WRONG,
+            said=f"functional.dropout{at} is called without `training` and drops {number(100 * share)} % in evaluation "
+            "mode, too: give it `training=self.training`, or use nn.Dropout",
+            measured=100 * share,
+            limit=0.0,
+            unit="%",
+        )
 
 
 def _untrained(subject: Subject) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
 
 
@@ -12,14 +13,18 @@ def evaluation_in_train_mode(trace: Trace, *, share: float = 0.2, least: int = 2
     """The model is evaluated in train mode: dropout acts on what is measured.
 
     Measures  spells between updates in which dropout acts although no graph is kept, and those in which
-              it rests.
-    Reports   such spells, fewer than `share` of at least `least` updates, when dropout never rests.
+              it rests. By experiment, calls of `functional.dropout` in evaluation mode.
+    Reports   such spells, fewer than `share` of at least `least` updates, when dropout never rests; calls that are
+              not told whether the model is trained.
     Matters   the numbers of the evaluation are noisier and worse than those of the model.
     Severity  warning; note when dropout rests in other spells, which may be meant (Monte Carlo dropout).
-    Not for   passes before the first update (dry runs, calibration); passes without a graph at each update, as for targets, teachers and rollouts; recomputation;
+    Not for   `training=True`, which is meant; passes before the first update (dry runs, calibration); passes without a graph at each update, as for targets, teachers and rollouts; recomputation;
               models that nobody trains; trainings of several models (GANs).
     Sources   PyTorch documentation, torch.nn.Module.eval; Gal & Ghahramani 2016, arXiv:1506.02142.
     """
+    if (answer := speaks_against(trace, "dropout-rests")) is not None:
+        yield hit_of(answer, Severity.WARNING)
+        return
     habit = loop_of(trace).habit(Kind.TRAIN_MODE)
     if not habit.times or habit.of < least or habit.times > share * habit.of:
         return

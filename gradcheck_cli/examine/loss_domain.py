@@ -17,6 +17,7 @@ from gradcheck_cli.targets.wording import map_tensors
 
 MOST = 32  # samples that are looked at one by one
 SHARE = 0.05  # of them that may lie where the loss has no slope
+TOLERANCE = 1e-2  # of a sum of 1: soft labels are rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +33,28 @@ class Flat:
         return self.undefined + self.clamped
 
 
-@experiment("loss-domain", "Is the loss defined and sloped at outputs this model gives?")
+@experiment(
+    "loss-domain",
+    "Is the loss defined and sloped at outputs this model gives?",
+    sums_agree="Can outputs add up to what the targets do?",
+)
 def loss_domain(scene: Scene) -> Iterator[Said]:
     """Look at the loss of single samples, at the model's outputs at the start and now.
 
     Procedure  of up to 32 samples one by one: is the loss finite, and where it is above that of the best
                constant, does it have any slope at the output? Where not, the same is asked of the outputs
                after a softmax and after a sigmoid; and for hand-written losses, whether a constant added
-               to all classes changes nothing (a softmax is inside) while the outputs are probabilities.
+               to all classes changes nothing (a softmax is inside) while the outputs are probabilities. Of
+               outputs that add up to 1 in every sample: what do the targets add up to?
     Answers    fine: at most 5 % of the samples lie where the loss is undefined or flat. Wrong: more do;
                the loss expects other outputs than the model gives, and the function after which it is
-               well-behaved is named.
+               well-behaved is named. Or several classes are right at once in more than 5 % of the samples, of
+               which a softmax lets one be.
     Costs      a few hundred evaluations of the loss for single samples.
     Sources    a probability lies in 0..1 and its logarithm exists above 0 (Bridle 1990).
     """
     subject = scene.subject
+    yield from _of_sums(subject)
     level = scene.known["reference"].level if "reference" in scene.known else None
     worst: Flat | None = None
     when: Moment = "now"
@@ -69,6 +77,31 @@ def loss_domain(scene: Scene) -> Iterator[Said]:
             measured=100 * worst.worst,
             limit=100 * SHARE,
             unit="%",
+        )
+
+
+def _of_sums(subject: Subject) -> Iterator[Said]:
+    """Say where a softmax shares 1 out among classes of which several are right at once."""
+    batch = subject.batches[0]
+    target = subject.targets(batch)
+    with subject.at("start"):
+        output = subject.main(_raw(subject, batch)).float()
+    alike = isinstance(target, Tensor) and target.shape == output.shape and output.ndim > 1
+    if not alike or link_of(output, 1)[0] != "probabilities":
+        return
+    sums = target.float().sum(1)
+    several = float((sums > 1 + TOLERANCE).float().mean())
+    if several > SHARE and bool((target >= 0).all()):
+        yield Said(
+            about="sums-agree",
+            outcome=Outcome.WRONG,
+            said=f"outputs add up to 1 in every sample, as after a softmax, and targets to {number(float(sums.mean()))} "
+            f"on average: in {number(100 * several)} % of the samples several classes are right at once; a sigmoid "
+            "lets each be",
+            measured=100 * several,
+            limit=100 * SHARE,
+            unit="%",
+            supports=("wrong-output-activation",),
         )
 
 

@@ -15,7 +15,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
-EXPERIMENTS = ("loss-domain", "samples-in-loss", "outputs-differ")
+EXPERIMENTS = ("loss-domain", "sums-agree", "samples-in-loss", "outputs-differ")
 
 
 @rule("GC405", "mismatched-loss")
@@ -23,7 +23,7 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     """The loss does not fit the output it is computed from.
 
     Measures  by experiment, the share of samples at which the loss is NaN or Inf or flat, and whether samples
-              compete in it, and whether two outputs with different targets are always equal; which nonlinearity the loss's input went through directly, the range of the targets, and
+              compete in it, whether two outputs with different targets are always equal, and whether outputs add up to 1 and targets do not; which nonlinearity the loss's input went through directly, the range of the targets, and
               the shapes of output and target.
     Reports   a softmax, sigmoid or ReLU before a loss that expects logits; probabilities where logarithms
               are expected; logarithms of probabilities that add up to 1 over the batch, not over the

@@ -17,6 +17,7 @@ from gradcheck_cli.rules.base import number
     "sees-target",
     "Does a position see what it has to predict?",
     target_in_inputs="Is the target among the inputs?",
+    target_in_part="Is the target among the inputs of many samples, or in another unit?",
     own_entry="Is a position asked for its own input?",
 )
 def sees_target(scene: Scene) -> Iterator[Said]:
@@ -28,7 +29,7 @@ def sees_target(scene: Scene) -> Iterator[Said]:
                itself, the last token is exchanged. Of a table, each column is compared with the targets.
     Answers    fine: they stay. Wrong: they change: no causal mask, a mask turned round, or padding on the
                wrong side; the loss falls and the model is useless when it has to generate. Or a column is
-               the target; or a token changes its own position and no earlier one, and is asked for there.
+               the target, or the target in another unit, or that of many samples; or a token changes its own position and no earlier one, and is asked for there.
     Costs      two forward passes.
     Sources    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3 (masked attention); van den Oord et al. 2016,
                arXiv:1609.03499, sec. 2.1 (causal convolutions).
@@ -57,11 +58,12 @@ def sees_target(scene: Scene) -> Iterator[Said]:
 
 def _given_away(subject: Subject) -> Iterator[Said]:
     """Say where the inputs hold the target itself."""
-    if column := column_of_targets(subject):
+    column, how, whole = column_of_targets(subject)
+    if column:
         yield Said(
-            about="target-in-inputs",
+            about="target-in-inputs" if whole else "target-in-part",
             outcome=Outcome.WRONG,
-            said=f"{column} is equal to the target in every sample",
+            said=f"{column} {how}",
             supports=("leaking-target",),
         )
     try:

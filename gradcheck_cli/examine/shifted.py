@@ -11,6 +11,9 @@ from gradcheck_cli.examine.subject import NotApplicableError, Subject
 
 AGREE = 0.9  # of the positions whose target is the next entry
 VARIED = 3  # different entries at least; fewer agree by chance
+FEWEST = 32  # values that occur once, of which
+MANY = 0.2  # are found in a column: those whose own target was counted in their feature
+ROUNDING = 1e-9  # of a squared correlation of 1, in float32
 
 
 def shifted(subject: Subject, ahead: int = 1) -> Entries:
@@ -47,22 +50,49 @@ def _is_next(target: Tensor, x: Tensor, axis: int, ahead: int) -> bool:
     return False
 
 
-def column_of_targets(subject: Subject) -> str:
-    """Return which column of an input holds the targets of all fixed batches; empty where none does."""
+def column_of_targets(subject: Subject) -> tuple[str, str, bool]:
+    """Return which column of an input holds the targets of the fixed batches, how, and whether as they are.
+
+    All of them, or all but for offset and scale; or many of those whose value occurs once: a slow series
+    repeats its values, and two real numbers are not equal by chance.
+    """
     batches = subject.batches
     targets = [subject.targets(batch) for batch in batches]
     if not all(isinstance(t, Tensor) and t.ndim and t.numel() == len(t) for t in targets):
-        return ""
+        return "", "", False
     target = torch.cat([t.flatten() for t in targets])
-    if target.unique().numel() < VARIED:
-        return ""
+    _, index, counts = target.unique(return_inverse=True, return_counts=True)
+    if len(counts) < VARIED:
+        return "", "", False
     for name, first in subject.inputs(batches[0]).items():
         tables = [subject.inputs(batch)[name] for batch in batches]
-        if first.ndim == 2 and first.is_floating_point() and sum(map(len, tables)) == len(target):
-            same = (torch.cat(tables) == target[:, None]).all(0).nonzero()
-            if len(same) and first.shape[1] > 1:
-                return f"column {int(same[0])} of {name}"
-    return ""
+        many = sum(map(len, tables)) == len(target) and first.ndim == 2 and first.shape[1] > 1
+        if not many or not first.is_floating_point():
+            continue
+        table = torch.cat(tables)
+        same, once = table == target[:, None], counts[index] == 1
+        shares = (
+            same[once].float().mean(0) if int(once.sum()) >= FEWEST else same[:0].sum(0).float()
+        )
+        for shown, column, whole in (
+            ("is equal to the target in every sample", same.all(0), True),
+            ("is the target but for its offset and scale", _affine(table, target), False),
+            (
+                f"is equal to the target in {100 * float(shares.max()):.0f} % of the samples",
+                shares >= MANY,
+                False,
+            ),
+        ):
+            if bool(column.any()):
+                return f"column {int(column.nonzero()[0])} of {name}", shown, whole
+    return "", "", False
+
+
+def _affine(table: Tensor, target: Tensor) -> Tensor:
+    """Return for each column whether its correlation with the target is 1, to rounding."""
+    x, y = table.double() - table.double().mean(0), target.double() - target.double().mean()
+    product, sizes = (x * y[:, None]).sum(0).square(), x.square().sum(0) * y.square().sum()
+    return (sizes > 0) & (product >= (1 - ROUNDING) * sizes)
 
 
 def _agreement(target: Tensor, entries: Tensor) -> float:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import hits
-from gradcheck_cli.rules.base import Hit, rule
+from gradcheck_cli.rules.answers import asked, hit_of, speaks_against
+from gradcheck_cli.rules.base import Hit, Severity, rule
 
 
 @rule("GC608", "leaking-target")
@@ -13,10 +13,15 @@ def leaking_target(trace: Trace) -> Iterator[Hit]:
 
     Measures  the change of earlier outputs when later tokens are exchanged, where the target of a position is
               the next token; columns of the inputs, and tokens at their own place, against the targets.
-    Reports   a change above 0.01 % of the spread of outputs; a column or token that is the target.
+    Reports   a change above 0.01 % of the spread of outputs; a column or token that is the target; a column that is
+              the target but for offset and scale, or in a fifth of the samples or more, counting targets that
+              occur once.
     Matters   the loss falls to nothing and the model can not generate.
-    Severity  error.
+    Severity  error; warning for a column that is the target in part or in another unit.
     Not for   models whose targets are not the next tokens.
     Sources   Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3.
     """
-    yield from hits(trace, "sees-target", "target-in-inputs", "own-entry")
+    asked(trace, "sees-target", "target-in-inputs", "target-in-part", "own-entry")
+    for name in ("sees-target", "target-in-inputs", "target-in-part", "own-entry"):
+        if (answer := speaks_against(trace, name)) is not None:
+            yield hit_of(answer, Severity.WARNING if name == "target-in-part" else Severity.ERROR)

@@ -102,7 +102,7 @@ def unshuffled_data(seen: Evidence) -> Support | None:
     "Train on a hundred samples only: a network that can fit them by heart is sound, and the labels are not.",
 )
 def labels_without_signal(seen: Evidence) -> Support | None:
-    """Nothing in the inputs tells the targets: shuffled labels, misaligned files, missing features.
+    """Nothing in the inputs tells the targets: shuffled labels, misaligned files or pixels, missing features.
 
     Speaks for it  gradients reach all layers, updates have a usual size, and the loss stays at that of a
                    constant prediction.

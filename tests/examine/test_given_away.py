@@ -6,7 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradcheck_cli.examine.cut_gradient import cut_gradient
+from gradcheck_cli.examine.input_scales import input_scales
 from gradcheck_cli.examine.inputs_used import inputs_used
+from gradcheck_cli.examine.loss_domain import loss_domain
 from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
 from gradcheck_cli.examine.modes_agree import modes_agree
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
@@ -27,6 +29,85 @@ def test_a_column_that_is_the_target(leaks: bool, expected: Outcome | None) -> N
 
     answer = answered(model, loss, sees_target).get("target-in-inputs")
     assert (answer and answer.outcome) is expected
+
+
+@pytest.mark.parametrize(
+    ("how", "leaks"), [("unit", True), ("own mean", True), ("slow series", False), ("noise", False)]
+)
+def test_a_column_that_is_the_target_in_another_unit_or_in_part(how: str, leaks: bool) -> None:
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 1))
+
+    def loss() -> Tensor:
+        x, y = torch.randn(32, 5), torch.randn(32)
+        if how == "unit":
+            x[:, 2] = (y - 3) / 7
+        elif how == "own mean":
+            x[:8, 2] = y[:8]
+        elif how == "slow series":
+            y = (4 * y).round()
+            x[:20, 2] = y[:20]
+        else:
+            x[:, 2] = y + 1e-3 * torch.randn(32)
+        return functional.mse_loss(model(x).squeeze(1), y)
+
+    assert ("target-in-part" in answered(model, loss, sees_target)) is leaks
+
+
+class Dropping(nn.Module):
+    """Drops in three ways: never told, told, and on purpose."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.first, self.last, self.how = nn.Linear(5, 8), nn.Linear(8, 1), how
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return one number for each sample."""
+        h = torch.relu(self.first(x))
+        if self.how == "untold":
+            h = functional.dropout(h, 0.5)
+        elif self.how == "told":
+            h = functional.dropout(h, 0.5, training=self.training)
+        elif self.how == "meant":
+            h = functional.dropout(h, 0.5, training=True)
+        elif self.training:
+            h = functional.dropout(h, 0.5)
+        return self.last(h)
+
+
+@pytest.mark.parametrize("how", ["untold", "told", "meant", "switched"])
+def test_dropout_that_goes_on_in_evaluation(how: str) -> None:
+    model = Dropping(how)
+    asked = answered(model, lambda: model(torch.randn(16, 5)).square().mean(), modes_agree)
+    assert ("dropout-rests" in asked) is (how == "untold")
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_a_softmax_over_classes_of_which_several_are_right(several: bool) -> None:
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 6), nn.Softmax(1))
+
+    def loss() -> Tensor:
+        x = torch.randn(32, 6)
+        kinds = functional.one_hot(x.argmax(1), 6).float()
+        return functional.binary_cross_entropy(model(x), (x > 0).float() if several else kinds)
+
+    asked = answered(model, loss, loss_domain)
+    assert ("sums-agree" in asked) is several
+
+
+@pytest.mark.parametrize("how", ["reshaped", "permuted", "stripes"])
+def test_pictures_whose_channels_stand_side_by_side(how: str) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 1))
+    shades = torch.tensor([0.2, 0.6, 0.9])
+
+    def loss() -> Tensor:
+        field = functional.avg_pool2d(torch.rand(8, 1, 14, 14), 3, 1).permute(0, 2, 3, 1)
+        x = field + shades + 0.02 * torch.randn(8, 12, 12, 3)
+        x = x.reshape(8, 3, 12, 12) if how == "reshaped" else x.permute(0, 3, 1, 2)
+        if how == "stripes":  # three apart, in half of the pictures
+            x[:4] += torch.arange(12) % 3
+        return model(x).square().mean()
+
+    assert ("pixels-in-order" in answered(model, loss, input_scales)) is (how == "reshaped")
 
 
 class Decoder(nn.Module):

@@ -122,11 +122,12 @@ def optimizer_misses_parameters(seen: Evidence) -> Support | None:
     return fact(f"{len(missed)} trainable layers are in no optimizer", missed)
 
 
-@cause("frozen-parameters", "stalled-loss frozen-parameter update-too-small")
+@cause("frozen-parameters", "stalled-loss frozen-parameter update-too-small held-back")
 def frozen_parameters(seen: Evidence) -> Support | None:
     """Layers that should learn have `requires_grad=False`.
 
-    Speaks for it  a large share of the parameters frozen, and a loss that does not fall.
+    Speaks for it  a large share of the parameters frozen, and a loss that does not fall; frozen weights that look
+                   as they were drawn, and a run that learns far more when they are trained.
     Against it     fine-tuning, where the loss falls all the same.
     Sources        PyTorch notes, Autograd mechanics (requires_grad).
     """

@@ -9,6 +9,7 @@ from gradcheck_cli.examine.attention_scores import attention_scores
 from gradcheck_cli.examine.base import Experiment
 from gradcheck_cli.examine.by_heart import by_heart
 from gradcheck_cli.examine.cut_gradient import cut_gradient
+from gradcheck_cli.examine.far_better import far_better
 from gradcheck_cli.examine.input_scales import input_scales
 from gradcheck_cli.examine.inputs_used import inputs_used
 from gradcheck_cli.examine.lasting import lasting
@@ -47,6 +48,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     longer,
     superposition,
     unseen_data,
+    far_better,
     lasting,
     pulls,
     replays,

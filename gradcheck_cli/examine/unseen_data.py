@@ -1,6 +1,6 @@
 """Does what it learns hold for samples it was not trained on?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from math import isfinite
 from statistics import mean
@@ -13,7 +13,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant, repriced
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.passes_over import evaluating, least_loss, losses
-from gradcheck_cli.examine.subject import NotApplicableError, Only
+from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -46,13 +46,13 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("there is no loss of a constant prediction to compare with")
     steps = _steps(scene)
     batches, held = subject.apart()
-    if sum(len(next(iter(subject.inputs(b).values()))) for b in held) < FEWEST:
+    if samples(subject, held) < FEWEST:
         raise NotApplicableError("there are too few samples to leave some out")
     scene.afford(steps // 2)
     only: Any = Only(subject, held)
     left = (1 - SHARE) * scene.remaining
     with subject.at("start"):
-        constant = _constant(only, reference)
+        constant = settled_constant(only, reference)
         looks = []
         learned = 0.0
         for taken, batch in enumerate(islice(batches, MORE * steps), 1):
@@ -103,7 +103,12 @@ def _steps(scene: Scene) -> int:
     return steps
 
 
-def _constant(only: Any, reference: Reference) -> Constant:
+def samples(subject: Subject, held: Sequence[Any]) -> int:
+    """Return how many samples these batches hold."""
+    return sum(len(next(iter(subject.inputs(b).values()))) for b in held)
+
+
+def settled_constant(only: Any, reference: Reference) -> Constant:
     """Return the best constant for the samples that are left out; of comparisons, what it costs all."""
     try:
         with evaluating(only.model), torch.no_grad():

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from math import inf, isfinite
 from statistics import mean, median
 from typing import Any
@@ -36,6 +37,7 @@ class Variant:
     loss: Loss | None = None  # in place of the user's, for the gradient alone
     around: Callable[[], AbstractContextManager[Any]] = nullcontext
     adam: float | None = None  # learning rate of Adam in place of the user's optimizer
+    freed: tuple[Tensor, ...] = ()  # frozen parameters that are trained as well
 
     def loss_of(self, subject: Subject, *, silent: bool = False) -> Loss | None:
         """Return the loss of a batch, None where it is the user's own; `silent`: of outputs of zero."""
@@ -54,6 +56,8 @@ class Variant:
 
     def step_of(self, subject: Subject) -> Callable[[Any, Loss | None], float]:
         """Return what trains on a batch once; the user's own step, or one of Adam."""
+        if self.freed:
+            return self._with_freed(subject)
         if self.adam is None:
             return subject.step
         held = [p for p in subject.model.parameters() if p.requires_grad]
@@ -62,10 +66,29 @@ class Variant:
             [made], lambda: (loss or subject.total)(batch), _unclipped
         )
 
+    def _with_freed(self, subject: Subject) -> Callable[[Any, Loss | None], float]:
+        """Return a step after which an optimizer of the same kind moves what was frozen."""
+        for parameter in self.freed:
+            parameter.requires_grad_()
+        first = subject.optimizers[0]
+        known = signature(type(first).__init__).parameters
+        group = {**first.defaults, **first.param_groups[0]}
+        more = type(first)(
+            self.freed, **{k: v for k, v in group.items() if k in known and k != "params"}
+        )
+
+        def step(batch: Any, loss: Loss | None) -> float:
+            more.zero_grad()
+            value = subject.step(batch, loss)
+            more.step()
+            return value
+
+        return step
+
     def beside(self, other: "Variant") -> "Variant | None":
         """Return both changes as one; None where they exchange the same thing."""
         clash = (self.inputs and other.inputs) or (self.outputs and other.outputs)
-        if clash or self.loss or other.loss or self.adam or other.adam:
+        if clash or self.loss or other.loss or self.adam or other.adam or self.freed or other.freed:
             return None
 
         @contextmanager

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.causes.of_initialization import UNUSUAL
 from gradcheck_cli.causes.of_training import HARD, clipped
 from gradcheck_cli.examine.base import Scene
+from gradcheck_cli.examine.freed import UNDECAYED, unfrozen
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dropout
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden
@@ -40,9 +41,9 @@ def variants(scene: Scene) -> Iterator[Variant]:
     yield from _of_scale(scene)
     groups = [g for o in subject.optimizers for g in o.param_groups]
     if any(g.get("weight_decay") for g in groups):
-        yield Variant(
-            "without-decay", "without weight decay", ("weight-decay-too-strong",), _no_decay
-        )
+        yield UNDECAYED
+    if (freed := unfrozen(scene)) is not None:
+        yield freed
     yield from _of_loss(scene)
     share, kept = dropped(subject), ("dropout-too-strong",)
     undropped = Variant("without-dropout", "without dropout", kept, around=without_dropout)
@@ -94,13 +95,6 @@ def scaled_rates(subject: Subject, factor: float) -> None:
         for group in optimizer.param_groups:
             if "lr" in group:
                 group["lr"] = group["lr"] * factor
-
-
-def _no_decay(subject: Subject) -> None:
-    for optimizer in subject.optimizers:
-        for group in optimizer.param_groups:
-            if "weight_decay" in group:
-                group["weight_decay"] = 0.0
 
 
 def _of_loss(scene: Scene) -> Iterator[Variant]:

@@ -6,13 +6,14 @@ from statistics import median
 from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import asked, hit_of
+from gradcheck_cli.rules.answers import asked, hit_of, hits
 from gradcheck_cli.rules.base import Hit, Severity, rule
 
 CHANGES = (
     "rate-lower",
     "rate-higher",
     "without-decay",
+    "unfrozen",
     "without-dropout",
     "without-penalty",
     "standardized-inputs",
@@ -37,13 +38,17 @@ def held_back(trace: Trace) -> Iterator[Hit]:
     Reports   a change that gains at least twice as much in its few steps, where the unchanged run was no
               better than a constant prediction after the observed steps; at least half of all that can
               be gained, or with a measurement that names the same cause, where the unchanged run was not
-              clearly better when it had gone on either.
+              clearly better when it had gone on either. Of a run that learns: samples that are left out cost
+              less than half of what they do unchanged, without decay or with frozen random layers trained.
     Matters   the run would take many times as long, and often ends worse.
     Severity  warning.
-    Not for   runs that learn in the observed steps; a larger rate where weights move by a thousandth of their
+    Not for   other changes of runs that learn in the observed steps; a larger rate where weights move by a thousandth of their
               size per step already and the run learns when it goes on; runs that never learn (GC403).
     Sources   an effect is what an intervention changes (Pearl 2009, ch. 3).
     """
+    if trace.answer("longer") is None:
+        yield from hits(trace, "without-decay", "unfrozen", severity=Severity.WARNING)
+        return
     [later] = asked(trace, "longer")
     if later.outcome not in {Outcome.FINE, Outcome.NOTED}:
         return

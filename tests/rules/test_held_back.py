@@ -44,6 +44,11 @@ def test_without_an_extension_it_cannot_tell() -> None:
     assert isinstance(found(held_back, answer("without-dropout")), Skip)
 
 
+def test_a_run_that_learns_and_would_learn_far_more() -> None:
+    [finding] = found(held_back, answer("without-decay"), answer("unfrozen", Outcome.FINE))
+    assert finding.severity is Severity.WARNING
+
+
 @pytest.mark.parametrize(("update", "count"), [(3e-3, 0), (3e-5, 1)])
 def test_a_larger_rate_is_better_and_the_usual_pace_is_not_too_slow(
     update: float, count: int

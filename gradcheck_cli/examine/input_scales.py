@@ -42,13 +42,9 @@ def input_scales(scene: Scene) -> Iterator[Said]:
     said: list[tuple[float, float, str]] = []
     floats = [n for n, t in named[0].items() if t.is_floating_point() and t.ndim >= 2]
     for name in floats:
-        values = torch.cat(
-            [
-                entry[name].detach().float().flatten(0, 0)
-                for entry in named
-                if entry[name].shape[1:] == named[0][name].shape[1:]
-            ]
-        )
+        shape = named[0][name].shape[1:]
+        alike = [entry[name].detach().float() for entry in named if entry[name].shape[1:] == shape]
+        values = torch.cat(alike)
         size = float(values.square().mean().sqrt())
         by_column = values.ndim == 2 and values.shape[1] > 1
         spreads = values.std(0) if by_column else values.std().reshape(1)

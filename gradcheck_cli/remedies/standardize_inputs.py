@@ -95,4 +95,5 @@ def standardize_inputs(case: Case) -> Iterator[Draft]:
             code=f"model = nn.Sequential(nn.BatchNorm1d({shape[1]}, affine=False), model)",
             change=_per_feature(shape[1]),
             size=3,
+            edits=(Edit(act=Act.FRONT, new=f"nn.BatchNorm1d({shape[1]}, affine=False)"),),
         )

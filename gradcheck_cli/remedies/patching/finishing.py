@@ -42,7 +42,7 @@ def front(editor: Editor, place: cst.CSTNode, edit: Edit) -> None:
         name = place.name.value
         raise CannotPatchError(f"{editor.shown}: {name} is a class; nothing can stand before it")
     new = edit.new
-    for name, free in editor.define(edit.needs, place).items():
+    for name, free in (editor.define(edit.needs, place) if edit.needs else {}).items():
         new = new.replace(name, free)
     module = editor.expression(new)
     template = editor.expression(f"nn.Sequential({new}, {MODEL})")

@@ -128,6 +128,7 @@ def test_inputs_are_standardized_with_the_numbers_of_the_data() -> None:
     assert seen[-1].std().item() == pytest.approx(1, rel=0.1)
     model = treated(target, each).model
     assert len(modules(model, nn.BatchNorm1d)) == 1
+    assert [edit.new for edit in each.edits] == ["nn.BatchNorm1d(8, affine=False)"]
 
 
 def test_output_and_target_are_brought_to_one_shape() -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from math import isfinite
 from typing import Any
 
@@ -14,6 +15,7 @@ from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.targets.randomness import seed_everything
 
 NONE = 1e-6  # of the spread of outputs: nothing but rounding
 FEWEST = 50  # rows of an embedding that may be words
@@ -30,8 +32,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
 
     Procedure  in evaluation mode, now: one argument of the model at a time gets the values of other
                samples (the batch turned by one); arguments that are alike for all samples are left out, and
-               those of another length than outputs or most arguments have, as the edges of a graph. Of
-               tokens: the share of the commonest one, and how many rows of the embedding are ever read.
+               those of another length than outputs or most arguments have, as the edges of a graph. Where
+               the main output stays, the loss of all outputs is compared. Of tokens: the share of the commonest one, and how many rows of the embedding are ever read.
     Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another;
                or most tokens, between others, are one and the same, and most rows are never read.
     Costs      a forward pass for each argument.
@@ -49,7 +51,7 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     with quietly(subject):
         before = drawn_alike(subject, batch)
         for name, tensor in differing.items():
-            effect = _effect(scene, before, name, tensor)
+            effect = _effect(subject, before, {name: tensor})
             if effect is not None:
                 effects[name] = effect
     if not effects:
@@ -115,14 +117,26 @@ def _of_samples(subject: Subject, batch: Any) -> dict[str, Tensor]:
     return {n: t for n, t in named.items() if len(t) == rows}
 
 
-def _effect(scene: Scene, before: Tensor, name: str, tensor: Tensor) -> float | None:
-    """Return the largest change of outputs, relative to their size; None where the model refuses."""
-    subject = scene.subject
+def _effect(subject: Subject, before: Tensor, inputs: dict[str, Tensor]) -> float | None:
+    """Return the largest change of outputs, relative to their size; None where the model refuses.
+
+    Of several outputs, one may follow one input alone: where the main one stays, their loss tells.
+    """
+    batch = subject.batches[0]
     try:
-        after = drawn_alike(subject, subject.batches[0], {name: tensor})
+        after = drawn_alike(subject, batch, inputs)
     except GradcheckError:
         return None
     if after.shape != before.shape:
         return None
     effect = float((after - before).abs().max()) / max(float(before.abs().max()), 1e-12)
+    if effect <= NONE:
+        with suppress(NotApplicableError, GradcheckError):
+            first, then = _cost(subject, batch), _cost(subject, batch, inputs)
+            effect = max(effect, abs(then - first) / max(abs(first), 1e-12))
     return effect if isfinite(effect) else None
+
+
+def _cost(subject: Subject, batch: Any, inputs: dict[str, Tensor] | None = None) -> float:
+    seed_everything(0)
+    return float(subject.loss(subject.outputs(batch, inputs), batch))

@@ -258,6 +258,31 @@ def test_an_input_that_is_forgotten(forgets: bool, expected: Outcome) -> None:
     assert ("side" in found["inputs-used"].said) is forgets
 
 
+class Pair(nn.Module):
+    """Embed each of two inputs with the same layer, or the first one twice."""
+
+    def __init__(self, *, twice: bool) -> None:
+        super().__init__()
+        self.twice, self.inner = twice, nn.Linear(6, 4)
+
+    def forward(self, x: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
+        """Return one output for each input."""
+        return self.inner(x), self.inner(x + 0 * side if self.twice else side)
+
+
+def apart(outputs: tuple[Tensor, Tensor], y: Tensor) -> Tensor:
+    """Return a loss that wants pairs of class 0 alike and others not."""
+    gap = functional.pairwise_distance(*outputs, eps=1e-3)
+    return torch.where(y == 0, gap, (1 - gap).relu()).mean()
+
+
+@pytest.mark.parametrize(("twice", "expected"), [(True, Outcome.WRONG), (False, Outcome.FINE)])
+def test_an_input_that_another_output_follows_is_used(twice: bool, expected: Outcome) -> None:
+    x, y = blobs()
+    made = {"model": lambda: Pair(twice=twice), "loss": apart}
+    assert asked(inputs_used, data=(x, x.flip(1), y), **made)["inputs-used"].outcome is expected
+
+
 class Attention(nn.Module):
     """One layer of attention over tokens; what is wrong with it is said by flags."""
 

@@ -1,6 +1,7 @@
 """Does the loss prefer right outputs to wrong ones?"""
 
 from collections.abc import Iterator
+from itertools import combinations
 from math import isfinite
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import class_dimension, link_of, reads_targets
 from gradcheck_cli.examine.ideal import Costs, costs
+from gradcheck_cli.examine.passes_over import quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -18,6 +20,7 @@ FEW = 2  # batches are enough: the order of a few numbers
 LEAST = 0.01  # of what saying nothing costs, that right outputs save
 SIZES = (10.0, 100.0, 1000.0)  # of outputs that are the same for all samples
 MOST = 16  # entries of an output that are made so large, one at a time
+SAME = 1e-3  # of the usual output: what an epsilon in a distance leaves of 0
 TENFOLD = 3.0  # of the fall from the first size to the next: a root grows so, a logarithm does not
 BLIND = (
     "; outputs that are large for all classes alike cost as little: the loss falls without end, whatever "
@@ -42,8 +45,9 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
                nothing (a flipped sign, smoothing or weights); or outputs that are alike for all classes cost
                as little as right ones, or ever less the larger one entry is, so that the loss falls without end
                and proves nothing; or what right outputs save is nothing because the loss compares each output
-               with the target of another place. Skipped where the shapes do not tell.
-    Costs      some forty evaluations of the loss, none of the model's gradients.
+               with the target of another place. Skipped where the shapes do not tell, or a target of 1 may mean
+               an output near 0: where outputs are 0 for two inputs that are the same, they are distances.
+    Costs      some forty evaluations of the loss, a pass for each pair of inputs, no gradients of the model.
     Sources    a proper scoring rule is least for the truth (Gneiting & Raftery 2007, sec. 2).
     """
     scene.require_right_outputs()
@@ -70,6 +74,10 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
         blind = free and best.blind <= best.right
         yield _answer(best, BLIND if blind else "", ("loss-without-bound",) if blind else ())
     elif turned and not usual:
+        if _measures_distance(subject):
+            raise NotApplicableError(
+                "outputs are distances, and targets may call the near ones 1 or 0"
+            )
         yield _answer(turned[0], ": the loss rewards mistakes", ("flipped-loss",))
     elif spoiled and all(abs(c.gain) < LEAST for c in spoiled) and not turned:
         apart = _elsewhere(subject, raw[0])
@@ -107,6 +115,20 @@ def _without_end(scene: Scene, raw: Any) -> Said | None:
                     supports=("loss-without-bound",),
                 )
     return None
+
+
+def _measures_distance(subject: Subject) -> bool:
+    """Is the output 0 wherever two of the inputs are the same, and only there?"""
+    batch = subject.batches[0]
+    named = subject.inputs(batch)
+    with quietly(subject):
+        usual = float(subject.main(subject.outputs(batch)).abs().mean())
+        for one, other in combinations(named, 2):
+            if named[one].shape == named[other].shape and named[one].dtype == named[other].dtype:
+                found = subject.main(subject.outputs(batch, {other: named[one]}))
+                if float(found.abs().max()) < SAME * usual:
+                    return True
+    return False
 
 
 def _elsewhere(subject: Subject, raw: Any) -> bool:

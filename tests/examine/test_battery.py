@@ -283,6 +283,33 @@ def test_an_input_that_another_output_follows_is_used(twice: bool, expected: Out
     assert asked(inputs_used, data=(x, x.flip(1), y), **made)["inputs-used"].outcome is expected
 
 
+class Compared(Pair):
+    """How far apart the two inputs are, or a score of how alike they are."""
+
+    def __init__(self, *, distance: bool) -> None:
+        super().__init__(twice=False)
+        self.distance = distance
+
+    def forward(self, x: Tensor, side: Tensor) -> Tensor:  # type: ignore[override]
+        """Return one number of each pair."""
+        one, other = super().forward(x, side)
+        return (one - other).norm(dim=1) if self.distance else (one * other).sum(1)
+
+
+@pytest.mark.parametrize(
+    ("distance", "expected"), [(True, Outcome.SKIPPED), (False, Outcome.WRONG)]
+)
+def test_a_distance_may_be_small_where_the_target_is_one(distance: bool, expected: Outcome) -> None:
+    def near_for_one(output: Tensor, y: Tensor) -> Tensor:
+        return (y * output.square() + (1 - y) * (1 - output).relu().square()).mean()
+
+    x, y = blobs()
+    made = {"model": lambda: Compared(distance=distance), "loss": near_for_one}
+    found = asked(loss_prefers_right, data=(x, x.flip(0), (y > 0).float()), **made)
+    assert found["loss-prefers-right"].outcome is expected
+    assert ("distances" in found["loss-prefers-right"].reason) is distance
+
+
 class Attention(nn.Module):
     """One layer of attention over tokens; what is wrong with it is said by flags."""
 

@@ -9,9 +9,11 @@ from gradcheck_cli.examine.against_constant import Reference, judged
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import repriced
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
-from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.targets.optimizers import configured
 
 TIMES = 3  # the observed steps are taken once more, so often
 # Small networks go on for longer: their steps cost next to nothing, and plateaus of hundreds of steps end.
@@ -41,11 +43,11 @@ class Extended:
 def longer(scene: Scene) -> Iterator[Said]:
     """Go on training, three times as long as was observed (small networks fifteen times), and look at the fixed batches on the way.
 
-    Procedure  plain steps on further batches at the present learning rate; the extension ends as soon as
-               the model is clearly better than the best constant.
+    Procedure  plain steps on further batches at the present learning rate, or on the way to that of a warm-up;
+               the extension ends as soon as the model is clearly better than the best constant.
     Answers    fine: it is. Noted: it still falls, by more than its noise and 2 % in the second half of the
                extension. Wrong: it is no better than a constant and stands still, for three times the
-               observed steps or 150; where the time ends before, that is noted.
+               observed steps or 150, after a warm-up; where the time ends before, that is noted.
     Costs      at most three (fifteen) times the observed steps, without observing.
     Sources    plateaus end (Saxe et al. 2014, arXiv:1312.6120): a stall has to last.
     """
@@ -61,9 +63,10 @@ def longer(scene: Scene) -> Iterator[Said]:
     scene.afford(scene.trace.taken)
     left = (1 - SHARE) * scene.remaining
     curve, constant = [reference.best], reference.constant.losses
-    taken = 0
+    taken, warm, pace = 0, 0, _pace(scene.trace)
     with subject.at("now"):
         for batch in subject.more():
+            warm += not (pace and _rises(subject, pace))
             if not isfinite(subject.step(batch)):
                 break
             taken += 1
@@ -78,13 +81,29 @@ def longer(scene: Scene) -> Iterator[Said]:
         return
     least = TIMES * min(scene.trace.taken, ENOUGH)
     said = _said(reference, curve, constant, taken)
-    if said.outcome is Outcome.WRONG and taken < least:
-        words = f"{said.said}; there was no time for {least}"
+    if said.outcome is Outcome.WRONG and warm < least:
+        words = f"{said.said}; there was no time for {least}{' after the warm-up' if pace else ''}"
         said = replace(said, outcome=Outcome.NOTED, said=words, unfinished=True)
     share, _ = reference.share(curve[-1], constant)
     scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE)
     yield said
     yield from _plateau(said, taken, scene.trace.taken)
+
+
+def _pace(trace: Trace) -> float:
+    """Return by how much the learning rate grew per step in a warm-up that was not over; else 0."""
+    rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
+    rises = len(rates) > 1 and rates[-1] > max(rates[:-1])
+    return (rates[-1] - rates[0]) / (len(rates) - 1) if rises else 0.0
+
+
+def _rises(subject: Subject, pace: float) -> bool:
+    """Go on with a warm-up, and say whether it is not over; where rates are set by hand nobody knows its end."""
+    groups = [g for optimizer in subject.optimizers for g in optimizer.param_groups if "lr" in g]
+    for group in groups:
+        group["lr"] = min(group["lr"] + pace, configured(group))
+    scheduled = any("initial_lr" in group for group in groups)
+    return not scheduled or any(group["lr"] < configured(group) for group in groups)
 
 
 def _plateau(said: Said, taken: int, observed: int) -> Iterator[Said]:

@@ -1,12 +1,14 @@
 """Each experiment with a training that it must catch and its healthy twin, which differs in one thing."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import LambdaLR
 
 from gradcheck_cli.examine import examine
 from gradcheck_cli.examine.against_constant import against_constant
@@ -499,6 +501,22 @@ def test_a_plateau_that_ends_and_one_that_does_not(monkeypatch: pytest.MonkeyPat
     short = asked(longer, optimizer=sgd(1e-5), data=shuffled, steps=40)["longer"]
     assert (short.outcome, short.unfinished) == (Outcome.NOTED, True)
     assert short.said.startswith("1 step later")  # it looks when the time ends
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected", "unfinished"),
+    [(30, Outcome.WRONG, False), (10_000, Outcome.NOTED, True)],
+)
+def test_a_plateau_within_a_warm_up_tells_nothing(
+    steps: int, expected: Outcome, *, unfinished: bool
+) -> None:
+    """The warm-up goes on, and what comes at its full rate counts."""
+    rate = partial(LambdaLR, lr_lambda=lambda step: (step + 1) / steps if step < steps else 1.0)
+    x, y = blobs()
+    shuffled = (x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(3))])
+    found = asked(longer, optimizer=sgd(1e-5), scheduler=rate, data=shuffled)["longer"]
+    assert (found.outcome, found.unfinished) == (expected, unfinished)
+    assert ("after the warm-up" in found.said) is unfinished
 
 
 def test_a_rate_that_is_too_low_and_one_that_is_right() -> None:

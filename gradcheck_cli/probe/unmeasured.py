@@ -1,10 +1,10 @@
 """Why no step of a script was measured, and what to do about it."""
 
-import sys
 import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from gradcheck_cli.here import why_missing
 from gradcheck_cli.probe.launching import Ending
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Gap
@@ -19,10 +19,7 @@ def why_nothing(seen: "Seen | None", ending: Ending) -> str:
         return "the script was stopped before its first training step ended; let it run for longer"
     began = seen is not None and seen.backwards > 0
     if isinstance(ending.error, ModuleNotFoundError) and not began:
-        return (
-            f"{ending.error.name!r} is not installed for {sys.executable}, which runs the script; install "
-            "it there, or name the project's interpreter: gradcheck --python FILE COMMAND ..."
-        )
+        return why_missing(ending.error.name or "")
     if isinstance(ending.error, Exception) and not began:
         return f"the script ended with {type(ending.error).__name__} before its first step; mend that first"
     if ending.code and not began:

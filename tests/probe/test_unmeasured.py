@@ -1,6 +1,7 @@
 """What is said where no step of a script could be measured, or the last one only in part."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from torch import nn
@@ -16,6 +17,16 @@ def test_a_package_that_is_missing_names_the_interpreter_and_the_way_to_another(
     said = why_nothing(None, Ending(code=1, error=error))
     assert f"'matplotlib' is not installed for {sys.executable}" in said
     assert "gradcheck --python FILE" in said
+
+
+def test_a_module_of_the_current_folder_is_said_to_lie_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    said = why_nothing(None, Ending(code=1, error=ModuleNotFoundError(name="mine.model")))
+    assert "'mine' lies in the current folder" in said
+    assert "PYTHONPATH=." in said
 
 
 def test_any_other_exception_is_to_be_mended_first() -> None:

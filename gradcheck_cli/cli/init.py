@@ -1,5 +1,6 @@
 """`gradcheck init`: look at the project and write a commented config."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode, UsageError
 
 NAME = "gradcheck.yaml"
+SHOWN = 3  # scripts
 
 
 @command
@@ -47,4 +49,7 @@ def init_command(
     ready = model is not None and found.best("data") is not None and not model.needs
     say = "now run: gradcheck diagnose" if ready else f"fill in what is missing in {NAME}"
     err().print(f"wrote {NAME} after reading {found.files} files; {say}", markup=False)
+    for script in found.scripts[:SHOWN]:
+        words = shlex.join(["gradcheck", "diagnose", script])
+        err().print(f"{script} trains when it is run; that needs no config: {words}", markup=False)
     return ExitCode.OK

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.records.textfile import read_bytes
-from gradcheck_cli.scripts import looks_like_a_script
+from gradcheck_cli.scripts import looks_like_a_script, trains_when_run
 
 MOST_FILES = 2_000
 MOST_BYTES = 2**20
@@ -63,6 +63,7 @@ class Survey:
 
     found: dict[str, list[Candidate]] = field(default_factory=dict)
     files: int = 0
+    scripts: list[str] = field(default_factory=list)  # that train when they are run
 
     def best(self, kind: str) -> Candidate | None:
         """Return the likeliest candidate."""
@@ -78,6 +79,8 @@ def survey(folder: Path) -> Survey:
         if path.suffix == ".py":
             result.files += 1
             candidates += _in_file(path, relative)
+            if not TESTS.intersection(relative.parts) and trains_when_run(path):
+                result.scripts.append(relative.as_posix())
         elif path.name == "config.json" and (found := _saved_model(path, relative)) is not None:
             candidates.append(found)
         elif path.name.endswith(FILES):

@@ -134,6 +134,15 @@ def test_a_model_that_needs_arguments_asks_for_them(write: Write) -> None:
     assert "model_args:  # it needs these; fill them in\n  width: null\n  depth: null\n" in text
 
 
+def test_a_script_that_trains_when_it_is_run_is_said_to_need_no_config(write: Write) -> None:
+    write("my train.py", "for x, y in batches:\n    model(x).backward()\n    optimizer.step()\n")
+    write("net.py", "from torch import nn\n\nclass Net(nn.Module):\n    pass\n")
+    said = " ".join(run("init").output.split())
+    assert "my train.py trains when it is run; that needs no config" in said
+    assert "gradcheck diagnose 'my train.py'" in said
+    assert "net.py trains" not in said
+
+
 def test_an_empty_project_gets_a_form_to_fill_in(write: Write) -> None:
     assert run("init").exit_code == 0
     assert "# model: file.py:build_model" in Path("gradcheck.yaml").read_text()

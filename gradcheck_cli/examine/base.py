@@ -100,9 +100,8 @@ class Scene:
         """Raise NotApplicableError where so many training steps would take more time than is left."""
         cost = steps * self.step_seconds
         if cost > self.remaining:
-            raise OutOfTimeError(
-                f"{steps} steps would take about {cost:.0f} s, {max(self.remaining, 0):.0f} s are left"
-            )
+            left = f"{self.remaining:.1f} s are left" if self.remaining > 0 else "no time is left"
+            raise OutOfTimeError(f"{steps} steps would take about {cost:.1f} s, and {left}")
 
 
 Procedure = Callable[[Scene], Iterator[Said]]

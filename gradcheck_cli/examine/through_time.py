@@ -50,7 +50,9 @@ def through_time(scene: Scene) -> Iterator[Said]:
             far = next((length - i for i, size in enumerate(reached) if size), 0)
             found.append((change(before, after, float(before.std())), far, length))
     if not found:
-        raise NotApplicableError("no recurrent layer reads a sequence")
+        raise NotApplicableError(
+            f"no recurrent layer reads sequences of {SHORTEST} or more positions that differ early on"
+        )
     yield _said(*min([f for f in found if f[0] > CHANGE] or found, key=lambda f: f[1]))
 
 

@@ -1,6 +1,8 @@
 """Is a file a script, which trains as soon as it is imported? It is read, never run."""
 
 import ast
+import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,17 @@ def looks_like_a_script(path: Path) -> int:
     in functions is none. A file that cannot be read or parsed is none either.
     """
     return _first_training(path, guarded=False)
+
+
+def why_no_python(path: str | Path) -> str:
+    """Say what to do about a file that holds no Python source, such as a notebook."""
+    if Path(path).suffix == ".ipynb":
+        name = shlex.quote(os.fspath(path))
+        return (
+            f"{path} is a notebook: make a script of it with `jupyter nbconvert --to script {name}`, or put "
+            "`with gradcheck_cli.watch(model, optimizer, show=True):` around the loop in its cell"
+        )
+    return f"{path} is no Python file; name a model as file.py:name, or a script as file.py"
 
 
 def trains_when_run(path: Path) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.probe.launching import find_script
 from gradcheck_cli.scripts import looks_like_a_script
 from gradcheck_cli.targets.importing import load_module
 from gradcheck_cli.targets.references import parse
@@ -71,3 +72,9 @@ def test_nothing_of_a_script_is_run_and_the_command_for_it_is_told(tmp_path: Pat
         load_module(parse(f"{file}:net"))
     assert "\n" not in str(refusal.value)
     assert not mark.exists()
+
+
+def test_a_notebook_is_not_run_as_a_script(tmp_path: Path) -> None:
+    (notebook := tmp_path / "mine.ipynb").write_text("{}")
+    with pytest.raises(UsageError, match="is a notebook: make a script of it"):
+        find_script(str(notebook))

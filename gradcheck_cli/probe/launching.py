@@ -12,6 +12,7 @@ from types import CodeType, ModuleType, TracebackType
 from gradcheck_cli.blame import Fault, blame
 from gradcheck_cli.errors import HardExit, UsageError, wording
 from gradcheck_cli.probe.terminating import TerminatedError
+from gradcheck_cli.scripts import why_no_python
 from gradcheck_cli.shadowing import theirs_first
 
 OURS = str(Path(__file__).resolve().parent.parent) + os.sep
@@ -59,6 +60,8 @@ def find_script(name: str) -> Program:
     path = given / "__main__.py" if given.is_dir() else given
     if not path.is_file():
         raise UsageError(f"{name}: there is no such script")
+    if path.suffix == ".ipynb":
+        raise UsageError(why_no_python(path))
     folder = given.resolve() if given.is_dir() else path.resolve().parent
     return Program(str(path.absolute()), str(folder), shown=name)
 

@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck_cli.errors import THEIRS, UsageError, UserCodeError
-from gradcheck_cli.scripts import looks_like_a_script
+from gradcheck_cli.here import why_missing
+from gradcheck_cli.scripts import looks_like_a_script, why_no_python
 from gradcheck_cli.shadowing import theirs_first
 from gradcheck_cli.targets.references import Reference
 
@@ -163,8 +164,7 @@ def _run_import(run: Callable[[], ModuleType], label: str, dotted: str) -> Modul
         missing = cause.name or ""
         if dotted == missing or dotted.startswith(f"{missing}."):
             raise UsageError(_no_such_module(dotted, missing)) from None
-        hint = f"your import of {missing!r} failed: it is not installed for {sys.executable}"
-        raise UserCodeError(f"importing {label}", cause, hint) from cause
+        raise UserCodeError(f"importing {label}", cause, why_missing(missing)) from cause
     except SystemExit as cause:
         hint = 'the file ends the program while it is imported; put that below `if __name__ == "__main__":`'
         raise UserCodeError(f"importing {label}", cause, hint) from cause
@@ -176,7 +176,7 @@ def _no_such_file(path: Path) -> str:
     if path.is_dir():
         return f"{path} is a folder; name a file in it, such as {path / 'model.py'}:build_model"
     if path.exists():
-        return f"{path} is no regular file"
+        return why_no_python(path) if path.is_file() else f"{path} is no regular file"
     folder = path.parent if path.parent.is_dir() else Path()
     near = nearest(path.name, [entry.name for entry in folder.glob("*.py")])
     if not path.parent.is_dir():
@@ -187,7 +187,7 @@ def _no_such_file(path: Path) -> str:
 def _no_such_module(dotted: str, missing: str) -> str:
     text = f"no module named {missing!r}"
     if Path(dotted).is_file():
-        return f"{dotted} is no Python file; name a model as file.py:name, or a script as file.py"
+        return why_no_python(dotted)
     if Path(f"{dotted}.py").is_file():
         return f"{text}; did you mean {dotted}.py?"
     owner, _, last = dotted.rpartition(".")

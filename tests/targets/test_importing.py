@@ -118,11 +118,14 @@ def test_a_file_named_like_a_standard_module_does_not_replace_it(write: Write) -
         ("demo_net.Net", r"did you mean demo_net:Net\?"),
         (":Net", "names no file or module"),
         ("deep", "folder"),
+        ("deep/x.txt", "deep/x.txt is no Python file"),
+        ("my-notes.ipynb", "is a notebook: make a script of it with `jupyter nbconvert"),
     ],
 )
 def test_what_does_not_exist_is_said_in_one_line(write: Write, text: str, says: str | None) -> None:
     write("demo_net.py", NET)
     write("deep/x.txt", "")
+    write("my-notes.ipynb", "{}")
     if says is None:
         load(text, "model")
         return

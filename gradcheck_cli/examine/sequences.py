@@ -40,7 +40,7 @@ def tokens_of(subject: Subject) -> Entries:
             and tensor.unique().numel() > 3
         ):
             return Entries(name, batch, tensor)
-    raise NotApplicableError("no input is a sequence of tokens")
+    raise NotApplicableError(f"no input is a sequence of {SHORTEST} or more tokens")
 
 
 def outputs_of(subject: Subject, tokens: Entries, values: Tensor | None = None) -> Tensor:

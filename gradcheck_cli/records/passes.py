@@ -31,8 +31,3 @@ class Pass:
     reached: int = 0  # weight layers with a gradient above zero
     starved: tuple[str, ...] = ()  # layers that `lost` is about
     seconds: float = 0.0
-
-    @property
-    def is_base(self) -> bool:
-        """Was nothing changed?"""
-        return not self.names

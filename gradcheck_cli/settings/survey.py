@@ -91,14 +91,6 @@ def survey(folder: Path) -> Survey:
     return result
 
 
-def survey_file(path: Path) -> dict[str, list[Candidate]]:
-    """Read one Python file: what it defines of each kind, the likeliest first."""
-    found: dict[str, list[Candidate]] = {}
-    for candidate in sorted(_in_file(path, Path(path.name)), key=lambda entry: -entry.score):
-        found.setdefault(candidate.kind, []).append(candidate)
-    return found
-
-
 def _files(folder: Path) -> Iterator[Path]:
     seen = 0
     for root, folders, names in os.walk(folder):

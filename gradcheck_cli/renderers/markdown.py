@@ -26,6 +26,7 @@ from gradcheck_cli.renderers.words import (
 MOST_FINDINGS = 20
 MOST_FIXES = 3
 LONGEST_NAME = 200
+LONGEST_TEXT = 1000
 LONGEST_CODE = 4000
 SIGN = {Verdict.SICK: "❌", Verdict.HEALTHY: "✅", Verdict.UNSURE: "❔"}
 OF_SEVERITY = {Severity.ERROR: "❌ error", Severity.WARNING: "⚠️ warning", Severity.NOTE: "note"}
@@ -54,7 +55,7 @@ def _reference(char: str) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"### {SIGN[report.verdict]} gradcheck: {escape(report.headline, 400)}"
+    yield f"### {SIGN[report.verdict]} gradcheck: {escape(report.headline, LONGEST_TEXT)}"
     yield ""
     yield f"{escape(title(report)[0])} · {escape(title(report)[1])}"
     if said := partial(report.run):
@@ -67,7 +68,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield f"**Likeliest cause:** {escape(best.name)} ({number(best.score, 2)})"
         yield ""
-        yield from (f"- {escape(reason, 400)}" for reason in best.reasons)
+        yield from (f"- {escape(reason, LONGEST_TEXT)}" for reason in best.reasons)
     for fix in report.fixes[:MOST_FIXES]:
         yield from _fix(fix)
     yield from _tried(report)
@@ -93,7 +94,7 @@ def _row(finding: Finding) -> str:
     where = escape(some_layers(finding.layers), 300) or "the whole run"
     if finding.at:
         where += f"<br>{escape(place(finding.at))}"
-    said = measured or escape(finding.message, 400)
+    said = measured or escape(finding.message, LONGEST_TEXT)
     rule = f"{escape(finding.code)} {escape(finding.name)}"
     return f"| {OF_SEVERITY[finding.severity]} | {rule} | {said} | {limit} | {where} |"
 
@@ -105,13 +106,13 @@ def _said(value: float | None, evidence: Evidence) -> str:
 def _fix(fix: Fix) -> Iterator[str]:
     trial = fix.verification
     yield ""
-    line = f"**Fix:** {escape(fix.summary, 400)} ({SAID[trial.status]}"
+    line = f"**Fix:** {escape(fix.summary, LONGEST_TEXT)} ({SAID[trial.status]}"
     if trial.effect is not None:
         line += f", {percent(abs(trial.effect))} {'better' if trial.effect >= 0 else 'worse'}"
         line += f" over {plural(len(trial.seeds), 'seed')}" if trial.seeds else ""
     yield line + ")"
     yield ""
-    yield escape(fix.why, 400)
+    yield escape(fix.why, LONGEST_TEXT)
     body = fix.diff or fix.code
     if body.strip():
         text = "\n".join(clean(x.expandtabs(4)) for x in body[:LONGEST_CODE].splitlines())
@@ -131,20 +132,22 @@ def _tried(report: Report) -> Iterator[str]:
     yield "<details><summary>What was tried</summary>"
     yield ""
     for answer in answers:
-        said = escape(f"{answer.question} {answer.said}", 400)
+        said = escape(f"{answer.question} {answer.said}", LONGEST_TEXT)
         yield f"- {MARKS[answer.outcome]}: {said}"
     for line in unasked(report.examination):
-        yield f"- not asked: {escape(line, 400)}"
+        yield f"- not asked: {escape(line, LONGEST_TEXT)}"
     yield ""
     yield "</details>"
 
 
 def _details(report: Report) -> Iterator[str]:
     """What was assumed and what was not measured, folded away."""
-    lines = [f"- assumed: {escape(a, 400)}" for a in report.assumptions]
-    lines += [f"- not measured: {escape(g.what)}: {escape(g.reason, 400)}" for g in report.gaps]
+    lines = [f"- assumed: {escape(a, LONGEST_TEXT)}" for a in report.assumptions]
     lines += [
-        f"- could not look: {escape(s.code)} {escape(s.name)}: {escape(s.reason, 400)}"
+        f"- not measured: {escape(g.what)}: {escape(g.reason, LONGEST_TEXT)}" for g in report.gaps
+    ]
+    lines += [
+        f"- could not look: {escape(s.code)} {escape(s.name)}: {escape(s.reason, LONGEST_TEXT)}"
         for s in report.skipped
     ]
     lines += [f"- {c.blame}: {escape(c.where)} failed" for c in report.crashed]

@@ -287,3 +287,10 @@ def test_the_bands_are_the_limits_of_the_rules() -> None:
     assert limits["GC401"]["ratio"] == page.SMALLEST_UPDATE
     assert limits["GC402"]["ratio"] == page.LARGEST_UPDATE
     assert limits["GC101"]["attenuation"] == page.SMALLEST_SHARE
+
+
+def test_a_long_sentence_is_shown_whole() -> None:
+    report = a_report.sick()
+    why = "because " * 60 + "so."
+    fixes = (replace(report.fixes[0], why=why), *report.fixes[1:])
+    assert why in render(replace(report, fixes=fixes))

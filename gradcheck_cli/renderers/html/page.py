@@ -32,6 +32,7 @@ from gradcheck_cli.shadowing import ours
 
 FOLDER = Path(__file__).parent
 LONGEST_NAME = 300
+LONGEST_TEXT = 2000
 # The limits of the rules, which a renderer may not import; a test holds them together.
 SMALLEST_UPDATE, LARGEST_UPDATE = 1e-5, 0.1
 SMALLEST_SHARE = 1e-3  # of the strongest layer's gradient: below it a layer counts as starved
@@ -102,6 +103,7 @@ def _environment() -> Environment:
         "plural": plural,
         "place": place,
         "name": lambda text: shorten(clean(str(text)), LONGEST_NAME),
+        "text": lambda text: shorten(clean(str(text)), LONGEST_TEXT),
         "seen": lambda text: "\n".join(clean(line) for line in str(text).splitlines()),
     }
     return environment

@@ -52,8 +52,14 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
     yield Hit(
         severity=Severity.ERROR if lost and not passed_by else Severity.NOTE,
         confidence=Confidence.HIGH if lost else Confidence.LOW,
-        message=f"The output of {layer.path} is nearly the same for every sample: only {number(worst)} of "
-        f"its mean square differs between samples ({len(collapsed)} of {len(measured)} layers).",
+        message=f"The output of {layer.path} is {_alike(worst)} "
+        f"({len(collapsed)} of {len(measured)} layers).",
         layers=in_order([x for x, _ in collapsed]),
         evidence=(Evidence("share of the output that depends on the sample", worst, spread),),
     )
+
+
+def _alike(share: float) -> str:
+    if not share:
+        return "exactly the same for every sample"
+    return f"nearly the same for every sample: only {number(share)} of its mean square differs between samples"

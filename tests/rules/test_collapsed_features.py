@@ -28,6 +28,11 @@ def test_names_the_layer_and_the_share_that_depends_on_the_sample() -> None:
     assert (finding.evidence[0].measured, finding.evidence[0].limit) == (1e-9, LIMIT["spread"])
 
 
+def test_an_output_without_any_spread_is_said_to_be_exactly_the_same() -> None:
+    [finding] = found(gc203, collapsed(0.0))
+    assert "exactly the same for every sample (" in finding.message
+
+
 @pytest.mark.parametrize(("times", "count"), [(0.99, 1), (1.01, 0)])
 def test_the_limit_is_where_the_card_says(times: float, count: int) -> None:
     assert len(found(gc203, collapsed(LIMIT["spread"] * times))) == count

@@ -60,7 +60,7 @@ LONG_WITH_REASON: dict[str, str] = {
 # Of each folder, `.` for the files beside the folders: about 5 % above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3240,
+    ".": 3255,
     "causes": 2400,
     "cli": 3060,
     "declared": 350,
@@ -76,7 +76,7 @@ MOST_LINES_OF_A_FOLDER = {
     "replay": 3890,
     "rerun": 1405,
     "rules": 3790,
-    "settings": 1330,
+    "settings": 1315,
     "targets": 5500,
     "verifying": 1010,
 }

@@ -2,16 +2,11 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.profile import first, late, typical, whole_signal
-from gradcheck_cli.features.progress import (
-    FALLING,
-    Progress,
-    State,
-    progress,
-)
+from gradcheck_cli.features.profile import first, late, typical, update_ratio, whole_signal
+from gradcheck_cli.features.progress import FALLING, Progress, State, progress
 from gradcheck_cli.features.promising import promising
 from gradcheck_cli.features.trend import mann_kendall
-from gradcheck_cli.records.trace import Role, Trace
+from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -23,6 +18,8 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+MOVING = 1e-4  # of a layer's norm per step; GC401 calls less too small
+
 
 @rule("GC202", "saturated-activation")
 def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hit]:
@@ -32,7 +29,9 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     Reports   a share above `saturated` late in the run.
     Matters   such a unit passes less than a hundredth of the gradient that arrives.
     Severity  error when the loss does not fall well, warning when it falls, note once more than half of
-              it is gone, or while it falls or promises to, and units, or the gradient, come back.
+              it is gone, or while it falls or promises to, and units, or the gradient, come back; also
+              while it falls well under an adaptive optimizer that moves all layers below by more than
+              0.01 % of their size per step.
     Not for   gates of LSTM and GRU, which are meant to open and shut.
     Sources   Glorot & Bengio 2010, sec. 3; LeCun et al. 1998, Efficient BackProp, sec. 4.4.
     """
@@ -52,8 +51,9 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
     share = shares[worst.path]
     hopeful = state.fine or (state.state is State.SLOW and promising(trace))
     recovering = hopeful and _coming_back(trace, worst.path)
+    harmless = recovering or (state.fine and _made_up_for(trace, sick))
     yield Hit(
-        severity=Severity.NOTE if recovering else flat_severity(state),
+        severity=Severity.NOTE if harmless else flat_severity(state),
         confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
         message=f"{number(100 * share)} % of the outputs of {worst.path} ({worst.kind}) are "
         f"saturated; {len(sick)} of {len(shares)} bounded nonlinearities are like that.",
@@ -63,6 +63,17 @@ def saturated_activation(trace: Trace, *, saturated: float = 0.5) -> Iterator[Hi
             Evidence("share in the first steps", _before(trace, worst.path), None),
         ),
     )
+
+
+def _made_up_for(trace: Trace, sick: list[Layer]) -> bool:
+    """Does an adaptive optimizer move what is below flat hidden units at a usual pace?
+
+    It divides by the size of the gradient, so a small one moves the weights as far as a large one.
+    """
+    depth = min(x.depth or 0 for x in sick)
+    below = [x for x in trace.weight_layers if (x.depth or 0) >= depth]
+    moves = [u for x in below if (u := typical(late(trace), x.path, update_ratio)) is not None]
+    return trace.adaptive and depth > 0 and bool(moves) and min(moves) > MOVING
 
 
 def flat_severity(state: Progress) -> Severity:

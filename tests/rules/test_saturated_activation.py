@@ -91,3 +91,22 @@ def test_units_that_come_back_make_it_a_note(
     ]
     answer = found(gc202, replace(trace, steps=tuple(steps)))
     assert [f.severity for f in answer] == [severity]
+
+
+@pytest.mark.parametrize(
+    ("adaptive", "depth", "update", "severity"),
+    [
+        (True, 1, 3e-4, Severity.NOTE),
+        (True, 1, 3e-5, Severity.WARNING),
+        (True, 0, 3e-4, Severity.WARNING),
+        (False, 1, 3e-4, Severity.WARNING),
+    ],
+)
+def test_flat_units_over_layers_that_move_all_the_same_are_a_note(
+    depth: int, update: float, severity: Severity, *, adaptive: bool
+) -> None:
+    """Adam moves weights as far by small gradients as by large ones; at the output it does not help."""
+    loss = [1 - 0.005 * i for i in range(60)]
+    moved = a_trace(loss=loss, update=update, adaptive=adaptive)
+    [finding] = found(gc202, with_nonlinearity(moved, "act", "Tanh", depth=depth, saturated=0.9))
+    assert finding.severity is severity

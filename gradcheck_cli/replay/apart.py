@@ -12,10 +12,9 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, flat
-from gradcheck_cli.replay.recording import Recording, Unit
+from gradcheck_cli.replay.recording import CUTS, Recording, Unit
 from gradcheck_cli.replay.values import Owned, placeholders
 
-CUTS = frozenset({"detach", "get data"})  # functions behind which no gradient goes
 Passes = dict[int, set[Backward]]  # by id of the optimizer
 
 

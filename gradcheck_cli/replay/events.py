@@ -32,7 +32,7 @@ class Event:
     lasting: bool = False  # it changes something besides its outputs
     reads: frozenset[int] = frozenset()  # the slots that it needs
     data: tuple[Given, ...] = ()  # the data that it needs
-    returned: str = ""  # which way, where this data is new since outputs left torch in the step
+    since: tuple[tuple[str, frozenset[int]], ...] = ()  # where which outputs left before data came
 
     @property
     def writes(self) -> set[int]:

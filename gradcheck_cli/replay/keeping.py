@@ -117,8 +117,8 @@ class Keeper:
             found.append(self.identities.placeholder(tensor, written=id(tensor) in ids))
             return found[-1]
 
-        event.args = mapped(tuple(args), stand_in)
-        event.kwargs = mapped(dict(kwargs), stand_in)
+        event.args = mapped(_own(tuple(args)), stand_in)
+        event.kwargs = mapped({key: _own(value) for key, value in kwargs.items()}, stand_in)
         event.reads = frozenset(x.slot for x in found if isinstance(x, Made))
         event.data = tuple(x for x in found if isinstance(x, Given))
         self.left.mark(event, (args, kwargs), self.identities)
@@ -186,6 +186,13 @@ class Keeper:
         self.recording.nbytes = self.nbytes
         self.settled = self.events = []
         self.identities = Identities()
+
+
+def _own(value: Any) -> Any:
+    """Return a value in which nobody writes later, as one shuffles indices in their place."""
+    if type(value) in (list, tuple):
+        return type(value)(map(_own, value))
+    return value.copy() if type(value).__name__ == "ndarray" else value
 
 
 def _data_of(event: Event) -> list[Given]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.events import Call, Event
 from gradcheck_cli.replay.functions import calling_frame, site_of_frame
 from gradcheck_cli.replay.identities import Identities, version
@@ -23,67 +22,84 @@ _LONG = 100  # entries above which a container is no batch
 
 
 @dataclass(slots=True)
-class Leaving:
-    """Where outputs that will be learned from left torch, and what was there by then.
+class Left:
+    """What left at one place, and what was there when it last did."""
 
-    Once a backward pass has used them, what is made of their values is data of a later step, as
-    experience is. What an evaluation returns is not learned from.
-    """
+    outputs: frozenset[int]  # slots of the outputs of which values left
+    known: int  # so many data were known
+    there: dict[int, tuple["weakref.ref[Tensor]", int]]  # tensors at hand, and their versions
 
-    ways: dict[str, SourceSite | None] = field(default_factory=dict)
-    known: int = 0  # so many data were known when the first of them left
-    _learned: set[int] = field(
-        default_factory=set
-    )  # slots of such outputs, and of what is made of them
-    _there: dict[int, tuple["weakref.ref[Tensor]", int]] = field(default_factory=dict)
-
-    def follow(self, event: Event) -> None:
-        """An event has happened: will its results be learned from?"""
-        starts = isinstance(event, Call) and event.modes.grad
-        aside = not event.reads and any(isinstance(x, Kept) for x in placeholders(event.args))
-        if starts or aside or event.reads & self._learned:
-            self._learned |= event.writes
-
-    def note(self, name: str, tensor: Tensor, known: Identities) -> None:
-        """A tensor leaves in a call of this name."""
-        if known.slot_of(tensor) not in self._learned:
-            return
-        frame = calling_frame()
-        if not self.ways:
-            self.known = known.given
-            self._there = {id(t): (weakref.ref(t), version(t)) for t in _at_hand(frame)}
-        self.ways[WAYS[name]] = site_of_frame(frame)
-
-    def mark(self, event: Event, given: Any, known: Identities) -> None:
-        """Mark an event that is given data which is new since then: it may be what left, come back."""
-        if self.ways and any(self._is_new(t, known) for _, t in leaves(given)):
-            event.returned = str(self)
-
-    def _is_new(self, tensor: Tensor, known: Identities) -> bool:
+    def is_new(self, tensor: Tensor, known: Identities) -> bool:
+        """Is it data that was not there?"""
         entry = known.data.get(id(tensor))
         if entry is None or entry[0]() is not tensor or entry[2].number < self.known:
             return False
         base = tensor._base  # noqa: SLF001 - a batch that was cut out of what was there
-        return tensor.numel() > 1 and not (self._was_there(tensor) or self._was_there(base))
+        return tensor.numel() > 1 and not (self._had(tensor) or self._had(base))
 
-    def _was_there(self, tensor: Tensor | None) -> bool:
-        seen, number = self._there.get(id(tensor), (None, 0))
+    def _had(self, tensor: Tensor | None) -> bool:
+        seen, number = self.there.get(id(tensor), (None, 0))
         return seen is not None and seen() is tensor is not None and number == version(tensor)
+
+
+@dataclass(slots=True)
+class Leaving:
+    """Where outputs left torch before they were learned from, and what was there by then.
+
+    Once a backward pass has used them, what is made of their values is data of a later step, as
+    experience is; so it is where no loss is computed from the calls that they came from.
+    """
+
+    places: dict[str, Left] = field(default_factory=dict)  # by how they left, and where
+    _made_of: dict[int, frozenset[int]] = field(default_factory=dict)  # by slot, those of outputs
+    _last: frozenset[int] = frozenset()  # those of the last call
+
+    def follow(self, event: Event) -> None:
+        """An event has happened: which outputs are its results made of?"""
+        known, writes = self._made_of, frozenset(event.writes)
+        made_of = frozenset().union(*(known[slot] for slot in event.reads if slot in known))
+        if isinstance(event, Call) and event.modes.grad:
+            self._last = made_of = writes
+        elif not event.reads and any(isinstance(x, Kept) for x in placeholders(event.args)):
+            made_of |= self._last
+        if made_of:
+            known.update(dict.fromkeys(writes, made_of))
+
+    def note(self, name: str, tensor: Tensor, known: Identities) -> None:
+        """A tensor leaves in a call of this name."""
+        outputs = self._made_of.get(known.slot_of(tensor) or 0)
+        if outputs is None:
+            return
+        frame = calling_frame()
+        place = f"through {WAYS[name]}{site_text(site_of_frame(frame))}"
+        before = self.places.pop(place, None)
+        there = {id(t): (weakref.ref(t), version(t)) for t in _at_hand(frame)}
+        outputs |= before.outputs if before is not None else frozenset()
+        self.places[place] = Left(outputs, known.given, there)
+
+    def mark(self, event: Event, given: Any, known: Identities) -> None:
+        """Mark an event that is given data which is new since then: it may be what left, come back."""
+        if not self.places:
+            return
+        tensors = [tensor for _, tensor in leaves(given)]
+        event.since = tuple(
+            (place, left.outputs)
+            for place, left in self.places.items()
+            if any(left.is_new(t, known) for t in tensors)
+        )
 
     def clear(self) -> None:
         """What was computed has been learned from."""
-        self.ways.clear()
-        self._learned.clear()
-        self._there.clear()
+        self.places.clear()
+        self._made_of.clear()
 
     def __bool__(self) -> bool:
         """Did any leave?"""
-        return bool(self.ways)
+        return bool(self.places)
 
     def __str__(self) -> str:
         """Name the last way and its place."""
-        way, place = next(reversed(self.ways.items()))
-        return f"through {way}{site_text(place)}"
+        return next(reversed(self.places))
 
 
 def _at_hand(frame: FrameType | None) -> Iterator[Tensor]:

@@ -13,6 +13,7 @@ from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Update, flat
 from gradcheck_cli.replay.state import Holdings, State
 
+CUTS = frozenset({"detach", "get data"})  # functions behind which no gradient goes
 RARE = 0.05  # of the steps of the busiest optimizer; one that steps more rarely ends no unit
 
 
@@ -123,8 +124,7 @@ class Recording:
 
         Played with a change, such data would still be that of the unchanged model.
         """
-        found = (e.returned for u in self.units for e in leading_to(u, set(u.losses)) if e.returned)
-        way = next(found, "")
+        way = next(filter(None, map(_way_back, self.units)), "")
         return f"what the loss is computed from went {way}" if way else ""
 
     @cached_property
@@ -155,14 +155,24 @@ class Recording:
         return tuple({id(tensor): tensor for tensor in found}.values())
 
 
-def leading_to(unit: Unit, wanted: set[int]) -> set[Event]:
-    """Return the events on the way to these slots."""
+def leading_to(unit: Unit, wanted: set[int], *, learned: bool = False) -> set[Event]:
+    """Return the events on the way to these slots; with `learned` those that a gradient reaches."""
     found: set[Event] = set()
     for event in reversed(unit.all):
         if event.writes & wanted:
             found.add(event)
-            wanted = wanted | event.reads
+            if not learned or (event.modes.grad and getattr(event, "name", "") not in CUTS):
+                wanted = wanted | event.reads
     return found
+
+
+def _way_back(unit: Unit) -> str:
+    """Return which way outputs that lead to the loss of a step left torch and came back into it."""
+    losses = set(unit.losses)
+    learned = leading_to(unit, losses, learned=True)
+    made = frozenset().union(*(e.writes for e in learned))
+    found = (entry for e in leading_to(unit, losses) for entry in e.since)
+    return next((place for place, outputs in found if outputs & made), "")
 
 
 def divided(events: Sequence[Event]) -> list[list[Event]]:

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -113,6 +114,21 @@ def test_memory_that_a_weight_has_left_is_no_longer_its_own() -> None:
     assert not known.is_followed(left)
 
 
+def test_an_index_that_is_shuffled_later_is_the_one_that_was_used() -> None:
+    torch.manual_seed(0)
+    model, order = nn.Linear(6, 2), np.arange(8)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    inputs = torch.randn(8, 6)
+    with Recorder() as recorder:
+        for step in range(6):
+            np.random.default_rng(step).shuffle(order)
+            optimizer.zero_grad()
+            model(inputs)[order[:3]].square().mean().backward()
+            optimizer.step()
+    with Replay(recorder.recording, model) as replay:
+        assert reproduced(replay).exact
+
+
 def test_a_metric_that_is_summed_up_ties_no_step_to_another() -> None:
     with Recorder() as recorder:
         KINDS["plain"]()
@@ -153,6 +169,7 @@ def test_what_leaves_torch_and_comes_back_into_the_loss_is_told_and_metrics_are_
         for _ in range(3):
             with torch.no_grad():  # an evaluation
                 model(torch.randn(8, 6)).numpy()
+            model(torch.randn(8, 6)).detach().numpy()  # what an agent tries
             inputs, target = torch.randn(8, 6), torch.randint(0, 2, (8,))
             output = model(inputs)
             optimizer.zero_grad()

@@ -73,7 +73,7 @@ MOST_LINES_OF_A_FOLDER = {
     "records": 2080,
     "remedies": 5940,
     "renderers": 2840,
-    "replay": 3890,
+    "replay": 3920,
     "rerun": 1405,
     "rules": 3790,
     "settings": 1315,

@@ -1,10 +1,12 @@
 """A run without its weight decay, or with frozen weights trained that are as they were drawn."""
 
+from functools import partial
 from math import sqrt
 
 import torch
 from torch import Tensor
 
+from gradcheck_cli.causes.of_training import HARD, clipped
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.variant import Variant
@@ -37,6 +39,27 @@ def undecayed(scene: Scene, steps: int) -> Variant | None:
             if decay * float(group.get("lr", 0.0)) * steps >= SHRUNK if apart else decay >= SCALED:
                 return UNDECAYED
     return None
+
+
+def unclipped(scene: Scene) -> Variant | None:
+    """Return the run with steps as large as they are without clipping, where that leaves little of them."""
+    left = clipped(scene.trace)
+    if left is None or not 0 < left < HARD or scene.trace.adaptive:
+        return None
+    return Variant(
+        "unclipped",
+        f"with steps as large as they are unclipped ({1 / left:.3g} times)",
+        ("clipping-too-strong",),
+        partial(scaled_rates, factor=1 / left),
+    )
+
+
+def scaled_rates(subject: Subject, factor: float) -> None:
+    """Multiply the learning rates."""
+    for optimizer in subject.optimizers:
+        for group in optimizer.param_groups:
+            if "lr" in group:
+                group["lr"] = group["lr"] * factor
 
 
 def unfrozen(scene: Scene) -> Variant | None:

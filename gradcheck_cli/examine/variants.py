@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.causes.of_initialization import UNUSUAL
 from gradcheck_cli.causes.of_training import HARD, clipped
 from gradcheck_cli.examine.base import Scene
-from gradcheck_cli.examine.freed import UNDECAYED, unfrozen
+from gradcheck_cli.examine.freed import UNDECAYED, scaled_rates
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dropout
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden
@@ -42,8 +42,6 @@ def variants(scene: Scene) -> Iterator[Variant]:
     groups = [g for o in subject.optimizers for g in o.param_groups]
     if any(g.get("weight_decay") for g in groups):
         yield UNDECAYED
-    if (freed := unfrozen(scene)) is not None:
-        yield freed
     yield from _of_loss(scene)
     share, kept = dropped(subject), ("dropout-too-strong",)
     undropped = Variant("without-dropout", "without dropout", kept, around=without_dropout)
@@ -70,13 +68,15 @@ def _rates(scene: Scene) -> Iterator[Variant]:
     sizes = (typical(late(scene.trace), x.path, update_ratio) for x in scene.trace.weight_layers)
     # what is most likely comes first: time may end
     slow = median([s for s in sizes if s] or [1.0]) < SLOW
+    shrunk = not scene.trace.adaptive and (clipped(scene.trace) or 1.0) < HARD
+    small = "clipping-too-strong" if shrunk else "learning-rate-too-low"
     for factor in (100.0, 10.0, *lower) if slow else (*lower, 10.0, 100.0):
         if not now or now * factor > HIGHEST[scene.trace.adaptive]:
             continue
         yield Variant(
             "rate-lower" if factor < 1 else "rate-higher",
             f"with {factor:g} times the learning rate",
-            ("learning-rate-too-high" if factor < 1 else "learning-rate-too-low",),
+            ("learning-rate-too-high" if factor < 1 else small,),
             partial(scaled_rates, factor=factor),
         )
 
@@ -87,14 +87,6 @@ def adaptive(scene: Scene) -> Iterator[Variant]:
     cause, more = ("clipping-too-strong", ", unclipped") if freed else ("learning-rate-too-low", "")
     for rate in () if scene.trace.adaptive else ADAM:
         yield Variant("adaptive-steps", f"with Adam at {rate:g}{more}", (cause,), adam=rate)
-
-
-def scaled_rates(subject: Subject, factor: float) -> None:
-    """Multiply the learning rates."""
-    for optimizer in subject.optimizers:
-        for group in optimizer.param_groups:
-            if "lr" in group:
-                group["lr"] = group["lr"] * factor
 
 
 def _of_loss(scene: Scene) -> Iterator[Variant]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
+from math import isclose
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.errors import wording
 from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_step, real
+from gradcheck_cli.examine.passes_over import quietly
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
 from gradcheck_cli.replay.events import Call, Event, Update
 from gradcheck_cli.replay.pieces import Piece, pieces
@@ -27,6 +29,7 @@ from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.modes import Region
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 
+SAME = 1e-4  # of a loss, whose terms are added up in another order
 PIECE = "recorded"  # the entry of a batch that says how it is played
 SCALE = 1024.0  # of a loss in half precision, for gradients that would be rounded to 0
 
@@ -117,8 +120,18 @@ class RecordedSubject:
 
     def _rows(self) -> Rows:
         if self._found is None:
-            self._found = rows_of([*map(_batch, self.pieces)], self.pieces[0].inputs)
+            found = rows_of([*map(_batch, self.pieces)], self.pieces[0].inputs)
+            if found.folded and not self._is_of_samples(found):
+                raise NotApplicableError("targets do not follow the order of samples")
+            self._found = found
         return self._found
+
+    def _is_of_samples(self, rows: Rows) -> bool:
+        """Does the loss stay when the samples of a batch change places?"""
+        order = torch.arange(min(rows.size, rows.many))
+        with quietly(self, moment="start"):
+            costs = [float(self.total(rows.batch(o))) for o in (order, order.flip(0))]
+        return isclose(*costs, rel_tol=SAME)
 
     def inputs(self, batch: Batch) -> Mapping[str, Tensor]:
         """Return the tensors that are handed to the model, each by its name."""

@@ -25,6 +25,9 @@ class Rows:
     columns: Mapping[str, Tensor]  # [samples, ...]
     places: Mapping[str, Tensor]  # [rows of a batch, ...], the same in each
     size: int  # of a batch
+    folded: frozenset[str] = (
+        frozenset()
+    )  # columns with several rows for each sample, one after the other
 
     @property
     def many(self) -> int:
@@ -42,7 +45,7 @@ class Rows:
         order = torch.randperm(self.many, generator=torch.Generator().manual_seed(seed))
         held, most = order[:out], order[out:]
         size = min(self.size, out)
-        chunks = [self._batch(part) for part in held.split(size) if len(part) == size]
+        chunks = [self.batch(part) for part in held.split(size) if len(part) == size]
         return self._endless(most, seed), chunks
 
     def _endless(self, most: Tensor, seed: int) -> Iterator[Batch]:
@@ -50,10 +53,12 @@ class Rows:
         for turn in count(1):
             order = torch.Generator().manual_seed(seed + turn)
             mixed = most[torch.randperm(len(most), generator=order)]
-            yield from (self._batch(part) for part in mixed.split(size) if len(part) == size)
+            yield from (self.batch(part) for part in mixed.split(size) if len(part) == size)
 
-    def _batch(self, rows: Tensor) -> Batch:
+    def batch(self, rows: Tensor) -> Batch:
+        """Return the batch of these samples."""
         taken = {name: column[rows.to(column.device)] for name, column in self.columns.items()}
+        taken |= {name: taken[name].flatten(0, 1) for name in self.folded}
         return {**self.first, **{n: t[: len(rows)] for n, t in self.places.items()}, **taken}
 
 
@@ -61,7 +66,8 @@ def rows_of(batches: Sequence[Batch], inputs: Sequence[str]) -> Rows:
     """Return the samples of these batches, each once: those whose inputs are the same bytes are one.
 
     What is the same in every batch belongs to places in it, as the numbers that a contrastive loss
-    looks for. Raises NotApplicableError where tensors have neither rows nor numbers that stay the same.
+    looks for. A tensor of several times as many rows (positions of sequences) holds as many for each sample.
+    Raises NotApplicableError where tensors have neither rows nor numbers that stay the same.
     """
     first = batches[0]
     sizes = [len(b[inputs[0]]) if inputs and b[inputs[0]].ndim else 0 for b in batches]
@@ -74,7 +80,8 @@ def rows_of(batches: Sequence[Batch], inputs: Sequence[str]) -> Rows:
     same = {n for n in along if all(b[n].equal(first[n]) for b in batches)} - set(inputs)
     if not all(sizes) or not set(inputs) <= set(along):
         raise NotApplicableError("samples of recorded steps cannot be told apart")
-    if any(not first[n].is_floating_point() for n in tensors if n not in along):
+    folded = [n for n in tensors if n not in along and _times(n, batches, sizes) > 1]
+    if any(not first[n].is_floating_point() for n in {*tensors} - {*along, *folded}):
         raise NotApplicableError("a recorded tensor holds indices and no row for each sample")
     if sum(b[n].nbytes for b in batches for n in along) > MOST:
         raise NotApplicableError("the recorded samples are too large to be put together")
@@ -84,8 +91,19 @@ def rows_of(batches: Sequence[Batch], inputs: Sequence[str]) -> Rows:
         seen.setdefault(key, place)
     kept = torch.tensor(list(seen.values()))
     whole = {n: torch.cat([b[n] for b in batches]) for n in along if n not in same}
+    whole |= {
+        n: torch.cat([b[n].unflatten(0, (s, -1)) for b, s in zip(batches, sizes, strict=True)])
+        for n in folded
+    }
     columns = {name: t[kept.to(t.device)] for name, t in whole.items()}
-    return Rows(first, columns, {n: first[n] for n in same}, sizes[0])
+    return Rows(first, columns, {n: first[n] for n in same}, sizes[0], frozenset(folded))
+
+
+def _times(name: str, batches: Sequence[Batch], sizes: Sequence[int]) -> int:
+    """Return how many rows of a tensor belong to each sample; 0 where that is no whole number, or differs."""
+    lengths = [len(b[name]) if b[name].ndim else 0 for b in batches]
+    times = {n // s if n % s == 0 else 0 for n, s in zip(lengths, sizes, strict=True)}
+    return times.pop() if len(times) == 1 else 0
 
 
 def _bytes(tensor: Tensor) -> Iterator[bytes]:

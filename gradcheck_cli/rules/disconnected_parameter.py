@@ -12,7 +12,6 @@ from gradcheck_cli.rules.base import (
     Severity,
     counted,
     in_order,
-    number,
     rule,
 )
 
@@ -26,7 +25,8 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
     Reports   layers that ran, feed the loss or lie behind a cut (`detach`, `no_grad`, ...), and received
               none; modules kept in plain lists, which no optimizer can see.
     Matters   everything below the cut keeps its initial weights.
-    Severity  error; note for layers whose output nothing uses.
+    Severity  error; for layers whose output nothing uses a note, or a warning where one has the shape of the last
+              layer: the loss of one head was computed from another's output.
     Not for   frozen layers (GC603), layers that were not called (GC604), targets moved by averaging.
     Sources   PyTorch notes, Autograd mechanics (locally disabling gradient computation).
     """
@@ -45,10 +45,12 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
             evidence=(Evidence("layers without a gradient", float(len(serious)), 0.0),),
         )
     if unused := [x for x in silent if x.depth is None and not trace.cuts]:
+        head, used = next(_heads(trace, unused), (None, None))
+        said = f"; {head.path} is as large as {used.path}, whose output is" if head and used else ""
         yield Hit(
-            severity=Severity.NOTE,
+            severity=Severity.WARNING if said else Severity.NOTE,
             confidence=Confidence.MEDIUM,
-            message=f"The output of {number(len(unused))} layers is not used by the loss.",
+            message=f"The output of {counted(len(unused), 'is', 'are')} not used by the loss{said}.",
             layers=in_order(unused),
             evidence=(Evidence("layers whose output is not used", float(len(unused)), 0.0),),
         )
@@ -64,6 +66,20 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
                 Evidence("containers of unregistered modules", float(len(trace.unregistered)), 0.0),
             ),
         )
+
+
+def _heads(trace: Trace, unused: list[Layer]) -> Iterator[tuple[Layer, Layer]]:
+    """Yield layers that nothing uses beside last layers of the same shape, which get gradients."""
+    last = [x for x in trace.layers if x.depth == 0 and any(p.reached for p in x.parameters)]
+    yield from (
+        (x, y) for x in unused for y in last if (shape := _narrows(x)) and shape == _narrows(y)
+    )
+
+
+def _narrows(layer: Layer) -> tuple[int, ...] | None:
+    """Return the shape of its weights where they give fewer numbers than they take, as a head's do."""
+    shapes = (p.shape for p in layer.parameters)
+    return next((s for s in shapes if len(s) > 1 and s[0] < s[1]), None)
 
 
 def _silent(trace: Trace, layer: Layer) -> bool:

@@ -13,6 +13,7 @@ CHANGES = (
     "rate-lower",
     "rate-higher",
     "without-decay",
+    "unclipped",
     "unfrozen",
     "without-dropout",
     "without-penalty",
@@ -39,7 +40,7 @@ def held_back(trace: Trace) -> Iterator[Hit]:
               better than a constant prediction after the observed steps; at least half of all that can
               be gained, or with a measurement that names the same cause, where the unchanged run was not
               clearly better when it had gone on either. Of a run that learns: samples that are left out cost
-              less than half of what they do unchanged, without decay or with frozen random layers trained.
+              less than half of what they do unchanged, without decay, unclipped, or with frozen random layers trained.
     Matters   the run would take many times as long, and often ends worse.
     Severity  warning.
     Not for   other changes of runs that learn in the observed steps; a larger rate where weights move by a thousandth of their
@@ -47,7 +48,7 @@ def held_back(trace: Trace) -> Iterator[Hit]:
     Sources   an effect is what an intervention changes (Pearl 2009, ch. 3).
     """
     if trace.answer("longer") is None:
-        yield from hits(trace, "without-decay", "unfrozen", severity=Severity.WARNING)
+        yield from hits(trace, "without-decay", "unclipped", "unfrozen", severity=Severity.WARNING)
         return
     [later] = asked(trace, "longer")
     if later.outcome not in {Outcome.FINE, Outcome.NOTED}:

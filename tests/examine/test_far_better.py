@@ -7,11 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.examine.against_constant import against_constant
+from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.battery import examine
+from gradcheck_cli.examine.budget import Budget
 from gradcheck_cli.examine.far_better import far_better
-from gradcheck_cli.examine.freed import looks_drawn
+from gradcheck_cli.examine.freed import looks_drawn, unclipped
+from gradcheck_cli.examine.variant import Variant
 from gradcheck_cli.records.examination import Answer
-from tests.support.trainings import Batch, trained
+from tests.support.trainings import Batch, sgd, trained
 
 
 class Shops(nn.Module):
@@ -90,3 +93,15 @@ def test_weights_as_they_were_drawn_and_as_they_were_trained() -> None:
         (layer(x)[:, 0] - x[:, 0]).square().mean().backward()
         optimizer.step()
     assert not looks_drawn(layer.weight)
+
+
+@pytest.mark.parametrize(("clip", "hard"), [(1e-3, True), (1.0, False)])
+def test_clipping_that_leaves_next_to_nothing_of_each_step(clip: float, hard: bool) -> None:
+    subject, trace = trained(10, optimizer=sgd(1.0), clip_norm=clip)
+    scene = Scene(subject, trace, Budget(10.0, subject.device))
+    freed = unclipped(scene)
+    assert (freed is not None) is hard
+    with subject.at("start"):
+        before = subject.optimizers[0].param_groups[0]["lr"]
+        (freed or Variant()).edit(subject)
+        assert (subject.optimizers[0].param_groups[0]["lr"] > 30 * before) is hard

@@ -13,9 +13,10 @@ from gradcheck_cli.examine import examine
 from gradcheck_cli.examine.against_constant import Reference, against_constant, measured
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.constants import Constant
+from gradcheck_cli.examine.freed import scaled_rates
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.variant import Variant, share_of
-from gradcheck_cli.examine.variants import adaptive, scaled_rates, variants
+from gradcheck_cli.examine.variants import adaptive, variants
 from gradcheck_cli.records.examination import Answer, Outcome
 from tests.support.trainings import blobs, line, network, sgd, trained
 

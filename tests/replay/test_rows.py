@@ -96,3 +96,13 @@ def learned(kind: str, shift: int) -> Answer:
 def test_rows_that_are_shifted_against_each_other_are_learned_by_heart(kind: str) -> None:
     assert learned(kind, 1).outcome is Outcome.WRONG
     assert learned(kind, 0).outcome is Outcome.FINE
+
+
+def test_targets_of_sequences_that_were_flattened_belong_to_their_samples() -> None:
+    words = torch.arange(4 * 32 * 5).reshape(4, 32, 5)
+    rows = rows_of([{"x": x, "y": x.flatten()} for x in words], ("x",))
+    taken = rows.batch(torch.tensor([40, 3]))
+    assert taken["y"].equal(taken["x"].flatten())
+    uneven = [{"x": x, "y": x.flatten()[: -1 - i]} for i, x in enumerate(words)]
+    with pytest.raises(NotApplicableError):
+        rows_of(uneven, ("x",))

@@ -1,5 +1,8 @@
 """GC601: parameters that never get a gradient."""
 
+import torch
+from torch import nn
+
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Cut, SourceSite, Trace
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter as gc601
@@ -13,6 +16,7 @@ from tests.support.a_trace import (
     with_parameter,
     with_reading,
 )
+from tests.support.loops import adam, batch, findings
 
 
 def silent(*paths: str, **facts: object):
@@ -65,3 +69,22 @@ def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers() -
 
 def test_says_so_when_no_step_was_observed() -> None:
     assert "no step" in skipped(gc601, Trace()).reason
+
+
+def test_a_head_that_nothing_uses_beside_one_of_its_shape() -> None:
+    def loop(*, pasted: bool) -> None:
+        body, heads = nn.Linear(6, 16), nn.ModuleList([nn.Linear(16, 3), nn.Linear(16, 3)])
+        model = nn.ModuleList([body, heads])
+        optimizer = adam(model)
+        for _ in range(6):
+            x, y = batch()
+            first, second = (head(torch.relu(body(x))) for head in heads)
+            optimizer.zero_grad()
+            score = nn.functional.cross_entropy
+            (score(first, y) + score(first if pasted else second, y.flip(0))).backward()
+            optimizer.step()
+
+    told = findings(lambda: loop(pasted=True))["disconnected-parameter"]
+    assert told.severity is Severity.WARNING
+    assert "as large as" in told.message
+    assert "disconnected-parameter" not in findings(lambda: loop(pasted=False))

@@ -21,6 +21,7 @@ from gradcheck_cli.rules.base import number
 ALIKE = 2.0  # at the start they differ by the batches and by chance
 MOST = 16  # outputs that are compared with each other
 FEWEST = 8  # samples that tell whether they differ
+EVEN = 5e-4  # of what can be gained: the digits that are printed of both losses do not show it
 MANY = 2.0  # times the loss of the constant; beyond it percentages are hard to read
 ALMOST = 0.01  # what can be gained is the loss of the constant, but for a percent
 MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
@@ -61,6 +62,8 @@ class Reference:
         In percent of the constant's loss where that is what can be gained, and not many times it; else
         as a difference of losses: where the scale is small a percentage says nothing.
         """
+        if abs(share) < EVEN:
+            return "as high as"
         word = "below" if share > 0 else "above"
         if abs(share) <= MANY and isclose(self.scale, abs(self.level), rel_tol=ALMOST):
             return f"{number(abs(100 * share))} % {word}"

@@ -97,7 +97,7 @@ def _lost_signal(
         scale = 1 / abs(2 * log(gain))
         if len(chain) <= depths_survived * scale:
             continue
-        what = "outputs" if forward else "gradients"
+        what, scales = "outputs" if forward else "gradients", round(depths_survived * scale)
         verb = "shrink" if gain < 1 else "grow"
         yield Hit(
             severity=Severity.ERROR
@@ -105,7 +105,7 @@ def _lost_signal(
             else Severity.NOTE,
             confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
             message=f"At this initialization {what} {verb} by a factor {number(max(gain, 1 / gain))} per "
-            f"layer: the depth scale is about {depths_survived * scale:.0f} layers; the network has "
+            f"layer: the depth scale is about {scales} layer{'s' * (scales != 1)}; the network has "
             f"{len(chain)}.",
             layers=in_order(chain),
             evidence=(

@@ -34,6 +34,7 @@ def test_a_loss_is_beside_the_constants_in_percent_only_where_that_says_somethin
 
     assert beside(2.0, 0.0, 0.5) == "50 % below"
     assert beside(2.0, None, -0.25) == "25 % above"
+    assert beside(2.0, None, 8e-8) == "as high as"
     assert beside(2.0, 1.5, 0.5) == "0.25 below", "the half of what can be gained"
     assert beside(1e-3, 0.0, -12.74) == "0.0127 above"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import torch
 from torch import nn
 
-from gradcheck_cli.errors import CannotDiagnoseError, UsageError
+from gradcheck_cli.errors import CannotDiagnoseError, UsageError, wording
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.pipeline import Conclusion, Observed, Stage, conclude_all
 from gradcheck_cli.policy import Policy
@@ -144,6 +144,9 @@ def questioned(seen: Observed, played: Played) -> Observed:
         obstacle = str(reason)
     except KeyboardInterrupt as pressed:
         return replace(seen, stopped=pressed)
+    except Exception as error:  # noqa: BLE001  # what was measured is reported all the same
+        obstacle = f"they can not be played: {wording(error)}"
+        seen = replace(seen, crashed=(*seen.crashed, Crash("experiments", traceback.format_exc())))
     gap = Gap(what="experiments on recorded steps", reason=obstacle)
     untried = seen.untried if played.trials else UNTRIED
     return replace(seen, gaps=(*seen.gaps, gap) if obstacle else seen.gaps, untried=untried)

@@ -58,7 +58,13 @@ def examine(
     if subject is None or chosen is Depth.NONE:
         return ()
     with fewest_threads(lambda: losses_of_few(subject)):
-        pace = _pace(subject)
+        try:
+            pace = _pace(subject)
+        except Exception:
+            if on_crash is None:
+                raise
+            on_crash(Crash("the first step of the experiments", traceback.format_exc()))
+            return ()
         seconds = max(SECONDS[chosen], min(STEPS[chosen] * pace, MOST[chosen]))
         budget = Budget(seconds, subject.device)
         if on_stage is not None:

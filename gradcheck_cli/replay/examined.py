@@ -190,10 +190,10 @@ class RecordedSubject:
         return self._sum(piece)
 
     def _sum(self, piece: Piece) -> Tensor:
-        values = self._player.values
-        total = torch.stack([values[slot].mean() for slot in piece.losses]).sum()
-        self._player.values = {}
-        return total
+        values, self._player.values = self._player.values, {}
+        if not values.keys() >= {*piece.losses}:
+            raise NotApplicableError("the loss of a recorded step was not computed again")
+        return torch.stack([values[slot].mean() for slot in piece.losses]).sum()
 
     def step(self, batch: Batch, loss_of: Callable[[Any], Tensor] | None = None) -> float:
         """Train on a batch once, without schedules, with what the loop does to gradients; return the loss before."""

@@ -7,6 +7,7 @@ hold is exchanged. So a model whose parts refer to each other stays one model.
 from collections import deque
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 import torch
@@ -208,13 +209,24 @@ def shallow(container: Any) -> Any:
 
 
 def refill(container: Any, held: Any) -> None:
-    """Make a live container hold these entries, in this order."""
+    """Make a live container hold these entries, in this order; one that holds them is left alone."""
+    if _holds(container, held):
+        return  # it may refuse to be written to, as configurations do that are frozen
     if isinstance(container, list):
         container[:] = held
         return
     if not isinstance(container, dict) or list(container) != list(held):
         container.clear()  # the order counts: layers run and parameters are listed in it
     (container.extend if isinstance(container, deque) else container.update)(held)
+
+
+def _holds(container: Any, held: Any) -> bool:
+    if isinstance(container, set):
+        return bool(container == held)
+    if isinstance(container, dict) and list(container) != list(held):
+        return False
+    now, then = (list(x.values() if isinstance(x, dict) else x) for x in (container, held))
+    return len(now) == len(then) and all(map(is_, now, then))
 
 
 def _outer(value: Any, depth: int) -> Any:

@@ -18,6 +18,7 @@ from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.replay.examined import RecordedSubject, subject_of_steps
 from gradcheck_cli.replay.repeating import Replay
+from tests.examine.loops import answered
 from tests.replay.loops import KINDS
 
 
@@ -290,3 +291,35 @@ def test_a_number_by_which_a_loss_is_divided_is_no_target() -> None:
     subject = subject_of_steps(Replay(recorder.recording, model))
     with subject.at("now"), pytest.raises(NotApplicableError, match="nothing compares"):
         subject.loss(torch.full((8, 1), 100.0), subject.batches[0])
+
+
+class Frozen(dict[str, int]):
+    """A configuration that refuses to be changed, as those of diffusers do."""
+
+    def refuse(self, *_args: object, **_kwargs: object) -> None:
+        """Change nothing."""
+        raise TypeError("it is frozen")
+
+    __setitem__ = update = clear = pop = refuse  # type: ignore[assignment]
+
+
+def test_a_configuration_that_refuses_to_be_changed_is_left_alone() -> None:
+    model = network(0, nn.ReLU)
+    model.config = Frozen(width=8)
+    x, y = torch.randn(8, 6), torch.arange(8) % 2
+    answers = answered(model, lambda: F.cross_entropy(model(x), y), step_descends)
+    assert answers["step-descends"].outcome is Outcome.FINE
+
+
+@pytest.mark.parametrize("part", ["witnessing.subject_of_steps", "examine.battery._pace"])
+def test_an_examination_that_can_not_begin_does_not_cost_the_report(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def broken(*_args: object) -> None:
+        raise KeyError(12)
+
+    monkeypatch.setattr(f"gradcheck_cli.{part}", broken)
+    report = verified(depth_of_examination="quick", budget=0.0)
+    assert report.verdict is Verdict.HEALTHY
+    assert len(report.crashed) == 1
+    assert "KeyError: 12" in report.crashed[0].traceback

@@ -64,6 +64,7 @@ CHANCE_LOSSES = _names("binary_cross_entropy binary_cross_entropy_with_logits")
 MEDIAN_LOSSES = _names("l1_loss smooth_l1_loss huber_loss")  # a constant guess is a median, about
 REGRESSION_LOSSES = MEDIAN_LOSSES | {"mse_loss"}
 LOGIT_LOSSES = _names("cross_entropy binary_cross_entropy_with_logits")
+NO_LOGITS = _names("softmax gumbel_softmax sigmoid relu relu6 hardsigmoid")  # what they give
 LOSSES = (
     CLASS_LOSSES
     | CHANCE_LOSSES

@@ -1,10 +1,9 @@
 """Does the loss fit the output that it is computed from?"""
 
-from gradcheck_cli.ops import LOGIT_LOSSES, REGRESSION_LOSSES
+from gradcheck_cli.ops import LOGIT_LOSSES, NO_LOGITS, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
 
 CHANCES = (-0.4, 1.4)  # of targets that are chances: the noisy labels of GANs leave 0..1
-_SQUASHING = {"softmax", "gumbel_softmax", "sigmoid", "relu", "relu6", "hardsigmoid"}
 # What an output can reach, by its last nonlinearity.
 _REACH = {
     "sigmoid": (0.0, 1.0),
@@ -33,7 +32,7 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | N
             "the classes: samples compete with each other.",
             None,
         )
-    if loss.kind in LOGIT_LOSSES and before in _SQUASHING:
+    if loss.kind in LOGIT_LOSSES and before in NO_LOGITS:
         return f"{loss.kind} expects logits, but its input went through {before} already.", None
     if loss.kind in OF_LOGARITHMS and before in {"softmax", "sigmoid"}:
         return (

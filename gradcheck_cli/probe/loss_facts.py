@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_cli.ops import LOGIT_LOSSES, NO_LOGITS
 from gradcheck_cli.probe.label_order import LabelOrder
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.policies import Directions
@@ -89,7 +90,10 @@ class LossWatch:
         if not usable:
             return
         reached = [c for c in usable if c.coefficient is not None]
-        call = (reached or usable)[-1]
+        misfits = (
+            c for c in reached if c.kind in LOGIT_LOSSES and c.activation_before in NO_LOGITS
+        )
+        call = next(misfits, (reached or usable)[-1])  # of several losses the one that is wrong
         output, target = call.output, call.target
         assert output is not None
         assert target is not None

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+import torch
+from torch import nn
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import OVER_THE_BATCH, DataFacts, LossFacts
@@ -14,6 +16,7 @@ from tests.support.a_trace import (
     same_whatever_the_scale_and_order,
     skipped,
 )
+from tests.support.loops import adam, batch, findings
 
 LIMIT = gc405.thresholds["outside"]
 
@@ -96,3 +99,23 @@ def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(los
 
 def test_says_so_when_the_loss_is_not_one_of_torchs() -> None:
     assert "torch" in skipped(gc405, fed(None, None)).reason
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_one_of_two_losses_that_is_fed_chances(twice: bool) -> None:
+    def loop() -> None:
+        body, place, kind = nn.Linear(6, 16), nn.Linear(16, 1), nn.Linear(16, 3)
+        optimizer = adam(nn.ModuleList([body, place, kind]))
+        for _ in range(8):
+            x, y = batch()
+            seen, functions = torch.relu(body(x)), nn.functional
+            there = torch.sigmoid(place(seen)) if twice else place(seen)
+            first = functions.binary_cross_entropy_with_logits(there, x[:, :1].gt(0).float())
+            optimizer.zero_grad()
+            (first + functions.cross_entropy(kind(seen), y)).backward()
+            optimizer.step()
+
+    found = findings(loop)
+    assert ("mismatched-loss" in found) is twice
+    if twice:
+        assert "went through sigmoid already" in found["mismatched-loss"].message

@@ -8,12 +8,23 @@ from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
 
+BEGINNING = 0.02  # of the rate: a fiftieth of the warm-up
+
 
 def _made(habit: Habit, per_step: float) -> str:
     """Say which scheduler it is, and how often it steps."""
     often = "every batch" if per_step < 2 else f"every {number(per_step)} batches"
     name = habit.names[0] or "no scheduler"
     return f" ({name}, made at {habit.at}, steps {often})" if habit.at else ""
+
+
+def _waits(habit: Habit, updates: int, *, learned: bool) -> bool:
+    """Has a warm-up taken so long that something should have been learned, and is only at its beginning?"""
+    return (
+        not learned
+        and habit.of >= updates
+        and habit.numbers["peak"] <= BEGINNING * habit.numbers["configured"]
+    )
 
 
 def _falls(trace: Trace, end: int) -> bool:
@@ -25,7 +36,13 @@ def _falls(trace: Trace, end: int) -> bool:
 
 @rule("GC805", "schedule-ran-out")
 def schedule_ran_out(
-    trace: Trace, *, share: float = 0.5, least: int = 20, slow: float = 10.0, enough: float = 0.5
+    trace: Trace,
+    *,
+    share: float = 0.5,
+    least: int = 20,
+    slow: float = 10.0,
+    enough: float = 0.5,
+    waited: int = 200,
 ) -> Iterator[Hit]:
     """The learning rate is next to nothing for most of the run, beside what was configured.
 
@@ -33,10 +50,11 @@ def schedule_ran_out(
               scheduler stepped.
     Reports   a rate of 0.1 % of it or less in the last part of the run, longer than `share` of at least `least`
               updates; a rate that never reaches 10 % of it although a warm-up steps once in
-              `slow` updates or more.
+              `slow` updates or more; one that is below 2 % of it after `waited` updates that taught nothing.
     Matters   the weights stand still while the loop goes on; a rate meant for epochs runs out after a few
               batches when the scheduler steps once per batch, and the other way round a warm-up never ends.
-    Severity  error while the loss has not been learned; warning for a warm-up that never exceeds 0.1 %, and where
+    Severity  error while the loss has not been learned; warning for a warm-up that never exceeds 0.1 %, for one that
+              steps at each update, and where
               less than `enough` of the loss is gone and it was still falling when the rate faded; note when it
               was learned all the same, or its size tells nothing.
     Not for   schedules that end low together with the run; warm-ups that are still on.
@@ -61,12 +79,12 @@ def schedule_ran_out(
             )
             if state.better and state.learned < enough and _falls(trace, habit.of - habit.times):
                 severity = Severity.WARNING
-        elif kind is Kind.WARMING and per_step >= slow:
+        elif kind is Kind.WARMING and (per_step >= slow or _waits(habit, waited, learned=learned)):
             message = (
                 f"The learning rate never exceeds {number(peak)}, while {number(configured)} is configured{made}: the "
-                "warm-up does not end in this run. Step the scheduler once per batch, or shorten the warm-up."
+                f"warm-up does not end in this run. {'Step the scheduler once per batch, or shorten' if per_step >= slow else 'Shorten'} the warm-up."
             )
-            if learned and peak <= 0.001 * configured:
+            if per_step < slow or (learned and peak <= 0.001 * configured):
                 severity = Severity.WARNING  # at such a rate no fall of the loss is learning
         else:
             continue

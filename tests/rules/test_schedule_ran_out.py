@@ -23,7 +23,11 @@ STEPS = 80
 
 
 def scheduled(
-    make: Callable[[Optimizer], LRScheduler], *, every: int = 1, rate: float = 0.1
+    make: Callable[[Optimizer], LRScheduler],
+    *,
+    every: int = 1,
+    rate: float = 0.1,
+    steps: int = STEPS,
 ) -> Callable[[], None]:
     """Labels without a signal: nothing is learned whatever the rate is."""
 
@@ -31,7 +35,7 @@ def scheduled(
         model = small()
         optimizer = torch.optim.SGD(model.parameters(), lr=rate)
         scheduler = make(optimizer)
-        for i in range(STEPS):
+        for i in range(steps):
             x, _ = batch()
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(model(x), torch.randint(0, 3, (32,))).backward()
@@ -65,6 +69,14 @@ def test_a_schedule_that_ends_long_before_the_run_is_named_with_its_line(
 def test_a_warm_up_that_steps_per_epoch_and_never_ends_is_found() -> None:
     warm_up = scheduled(lambda o: LambdaLR(o, lambda n: min(1.0, (n + 1) / 500)), every=20)
     assert "warm-up" in findings(warm_up)[NAME].message
+
+
+def test_a_warm_up_at_whose_beginning_the_run_ends() -> None:
+    def begun(of: int) -> Callable[[], None]:
+        return scheduled(lambda o: LambdaLR(o, lambda n: (n + 1) / of), steps=210)
+
+    assert findings(begun(100_000))[NAME].severity is Severity.WARNING
+    assert NAME not in findings(begun(2000))
 
 
 @pytest.mark.parametrize(

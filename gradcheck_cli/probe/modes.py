@@ -58,10 +58,13 @@ class ModeWatch:
         spells = self.acting if training else self.resting
         if self.updates in spells or not self.updates:  # a dry run: nothing was trained so far
             return
+        model = _running() if training else None
+        if model is not None and not model.training:
+            return  # in eval mode it is told to act, which is meant; whether it is, an experiment asks
         spells.add(self.updates)
         if training and len(spells) <= _LOOKED:
             self.at = self.at or user_site()
-            if (model := _running()) is not None:
+            if model is not None:
                 self.models.add(model)
 
     def habits(self, own: Sequence[Optimizer], others: Iterable[Optimizer]) -> Iterator[Habit]:

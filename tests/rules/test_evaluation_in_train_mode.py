@@ -122,3 +122,28 @@ def of_another_model() -> None:
 )
 def test_evaluations_and_passes_that_are_meant_are_fine(loop: Callable[[], None]) -> None:
     assert mistakes(loop) == set()
+
+
+def test_dropout_that_is_told_to_act_in_eval_mode_is_meant() -> None:
+    class Always(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(6, 16), nn.Linear(16, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(nn.functional.dropout(self.first(x), 0.3, training=True))
+
+    def loop() -> None:
+        model = Always()
+        optimizer = adam(model)
+        for i in range(60):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+            if i == 30:
+                model.eval()
+                with torch.no_grad():
+                    torch.stack([model(batch()[0]) for _ in range(5)]).mean(0)
+                model.train()
+
+    assert NAME not in mistakes(loop)

@@ -60,7 +60,7 @@ LONG_WITH_REASON: dict[str, str] = {
 # Of each folder, `.` for the files beside the folders: about 5 % above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3255,
+    ".": 3260,
     "causes": 2400,
     "cli": 3060,
     "declared": 350,
@@ -69,7 +69,7 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 970,
     "integrations": 280,
     "live": 450,
-    "probe": 8830,
+    "probe": 8840,
     "records": 2080,
     "remedies": 5940,
     "renderers": 2840,

@@ -119,7 +119,7 @@ def costs(subject: Subject, raw: Sequence[Any]) -> list[Costs]:
         kinds = []
         for kind in ("right", "wrong", "neutral", "blind"):
             values = [
-                _cost(subject, out, getattr(member, kind), batch)
+                cost(subject, out, getattr(member, kind), batch)
                 for (out, batch), member in zip(batches, members, strict=True)
             ]
             kinds.append(sum(values) / len(values))
@@ -139,7 +139,8 @@ def least(subject: Subject, raw: Sequence[Any]) -> float | None:
     return min(values, default=None)
 
 
-def _cost(subject: Subject, raw: Any, instead: Tensor | None, batch: Any) -> float:
+def cost(subject: Subject, raw: Any, instead: Tensor | None, batch: Any) -> float:
+    """Return what outputs cost in the place of the main ones; inf where there are none or it is no number."""
     if instead is None:
         return inf
     try:

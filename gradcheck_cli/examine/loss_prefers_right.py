@@ -1,8 +1,7 @@
 """Does the loss prefer right outputs to wrong ones?"""
 
 from collections.abc import Iterator
-from itertools import combinations
-from math import isfinite
+from math import inf, isclose, isfinite
 from typing import Any
 
 import torch
@@ -10,8 +9,7 @@ from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import class_dimension, link_of, reads_targets
-from gradcheck_cli.examine.ideal import Costs, costs
-from gradcheck_cli.examine.passes_over import quietly
+from gradcheck_cli.examine.ideal import Costs, cost, costs, families
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -20,8 +18,12 @@ FEW = 2  # batches are enough: the order of a few numbers
 LEAST = 0.01  # of what saying nothing costs, that right outputs save
 SIZES = (10.0, 100.0, 1000.0)  # of outputs that are the same for all samples
 MOST = 16  # entries of an output that are made so large, one at a time
-SAME = 1e-3  # of the usual output: what an epsilon in a distance leaves of 0
 TENFOLD = 3.0  # of the fall from the first size to the next: a root grows so, a logarithm does not
+HALF = 0.5  # of what turned outputs save, that those of a wrong class may save
+SAME = 1e-4  # relative, of a loss: rounding
+ENERGIES = "scores are energies or distances: that of the right class is to be the smallest"
+DISTANCES = "outputs are never negative, as distances are: a target of 1 may mean near"
+RISKS = "only differences of outputs count: they may rise where targets fall, as a risk does against time"
 BLIND = (
     "; outputs that are large for all classes alike cost as little: the loss falls without end, whatever "
     "the inputs are"
@@ -45,9 +47,10 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
                nothing (a flipped sign, smoothing or weights); or outputs that are alike for all classes cost
                as little as right ones, or ever less the larger one entry is, so that the loss falls without end
                and proves nothing; or what right outputs save is nothing because the loss compares each output
-               with the target of another place. Skipped where the shapes do not tell, or a target of 1 may mean
-               an output near 0: where outputs are 0 for two inputs that are the same, they are distances.
-    Costs      some forty evaluations of the loss, a pass for each pair of inputs, no gradients of the model.
+               with the target of another place. Skipped where the shapes do not tell, or the
+               order is turned round on purpose: with a least loss at one class's smallest score (energies), at
+               outputs that are never negative (distances), or where differences of outputs alone count (risks).
+    Costs      some forty evaluations of the loss, none of the model's gradients.
     Sources    a proper scoring rule is least for the truth (Gneiting & Raftery 2007, sec. 2).
     """
     scene.require_right_outputs()
@@ -74,10 +77,8 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
         blind = free and best.blind <= best.right
         yield _answer(best, BLIND if blind else "", ("loss-without-bound",) if blind else ())
     elif turned and not usual:
-        if _measures_distance(subject):
-            raise NotApplicableError(
-                "outputs are distances, and targets may call the near ones 1 or 0"
-            )
+        if meant := _meant(scene, raw[0]):
+            raise NotApplicableError(meant)
         yield _answer(turned[0], ": the loss rewards mistakes", ("flipped-loss",))
     elif spoiled and all(abs(c.gain) < LEAST for c in spoiled) and not turned:
         apart = _elsewhere(subject, raw[0])
@@ -105,8 +106,7 @@ def _without_end(scene: Scene, raw: Any) -> Said | None:
                 made = torch.zeros_like(main)
                 made[:, index] = sign * size
                 values.append(float(subject.loss(subject.with_main(raw, made), batch)))
-            first, second = values[0] - values[1], values[1] - values[2]
-            if all(map(isfinite, values)) and first > 0 and second > TENFOLD * first:
+            if all(map(isfinite, values)) and _endless(values):
                 said = ", ".join(map(number, values))
                 return Said(
                     outcome=Outcome.WRONG,
@@ -117,18 +117,46 @@ def _without_end(scene: Scene, raw: Any) -> Said | None:
     return None
 
 
-def _measures_distance(subject: Subject) -> bool:
-    """Is the output 0 wherever two of the inputs are the same, and only there?"""
-    batch = subject.batches[0]
-    named = subject.inputs(batch)
-    with quietly(subject):
-        usual = float(subject.main(subject.outputs(batch)).abs().mean())
-        for one, other in combinations(named, 2):
-            if named[one].shape == named[other].shape and named[one].dtype == named[other].dtype:
-                found = subject.main(subject.outputs(batch, {other: named[one]}))
-                if float(found.abs().max()) < SAME * usual:
-                    return True
-    return False
+def _meant(scene: Scene, raw: Any) -> str:
+    """Say why outputs may be meant to run against the targets, as energies, distances and risks do; or nothing.
+
+    Such a loss is least for outputs that are turned round, and has an end there: with a flipped sign it falls for ever.
+    """
+    subject, batch = scene.subject, scene.subject.batches[0]
+    main, target = subject.main(raw), subject.targets(batch)
+    many = main.shape[class_dimension(main, target) or 0] > 2
+    for family in reversed(families(main, target)):
+        if family.name == "logits" and many and class_dimension(main, target) is not None:
+            ends = [cost(subject, raw, -size * family.right, batch) for size in (1.0, *SIZES)]
+            none, wrong = (cost(subject, raw, x, batch) for x in (family.neutral, family.wrong))
+            single = none - wrong < HALF * (none - ends[0])  # one class is meant, not all others
+            return ENERGIES if single and _ends(ends) else ""
+        if family.name == "values":
+            away = family.wrong - family.neutral
+            least = 0.0 if bool((main >= 0).all()) else -inf
+            turned = [(family.neutral + size * away).clamp(least) for size in (1.0, *SIZES)]
+            ends = [cost(subject, raw, made, batch) for made in turned]
+            if not _ends(ends):
+                return ""
+            squashed = scene.trace.loss.activation_before is not None
+            binary = bool(((target == 0) | (target == 1)).all())
+            if least == 0 and binary and not squashed:
+                return DISTANCES
+            same = [cost(subject, raw, made, batch) for made in (turned[0] + 1, 2 * turned[0])]
+            moved, scaled = (isclose(value, ends[0], rel_tol=SAME) for value in same)
+            return RISKS if moved and not scaled else ""
+    return ""
+
+
+def _ends(values: list[float]) -> bool:
+    """Are these numbers, of outputs of 1 and of `SIZES`, that do not fall without end?"""
+    return all(map(isfinite, values)) and not _endless(values[1:])
+
+
+def _endless(values: list[float]) -> bool:
+    """Does the loss of outputs of `SIZES` fall by ever more?"""
+    first, second = values[0] - values[1], values[1] - values[2]
+    return first > 0 and second > TENFOLD * first
 
 
 def _elsewhere(subject: Subject, raw: Any) -> bool:

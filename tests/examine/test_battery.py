@@ -298,6 +298,43 @@ class Compared(Pair):
         return (one - other).norm(dim=1) if self.distance else (one * other).sum(1)
 
 
+def as_energies(output: Tensor, y: Tensor) -> Tensor:
+    """The right class has the smallest output."""
+    return functional.cross_entropy(-output, y)
+
+
+def hazards(output: Tensor, time: Tensor) -> Tensor:
+    """Cox's partial likelihood: the larger the output, the sooner."""
+    risks = output.squeeze(1)[time.squeeze(1).argsort(descending=True)]
+    return (risks.logcumsumexp(0) - risks).mean()
+
+
+def likeness(output: Tensor, target: Tensor) -> Tensor:
+    """Correlation, which is minimized by mistake."""
+    return functional.cosine_similarity(output - output.mean(), target - target.mean(), 0).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "numbers", "expected"),
+    [
+        (as_energies, False, Outcome.SKIPPED),
+        (lambda o, y: -functional.cross_entropy(o, y), False, Outcome.WRONG),
+        (lambda o, y: o.softmax(1).gather(1, y[:, None]).mean(), False, Outcome.WRONG),
+        (hazards, True, Outcome.SKIPPED),
+        (likeness, True, Outcome.WRONG),
+        (lambda o, y: -functional.huber_loss(o, y), True, Outcome.WRONG),
+    ],
+    ids=["energies", "ascent", "probability", "hazards", "correlation", "negated-values"],
+)
+def test_outputs_may_run_against_targets_where_the_loss_has_an_end_there(
+    loss: Loss, numbers: bool, expected: Outcome
+) -> None:
+    x, y = blobs()
+    data = (x, x[:, :1].clone()) if numbers else (x, y)
+    made = {"model": lambda: nn.Linear(6, 1)} if numbers else {}
+    assert outcome(loss_prefers_right, loss=loss, data=data, **made) is expected
+
+
 @pytest.mark.parametrize(
     ("distance", "expected"), [(True, Outcome.SKIPPED), (False, Outcome.WRONG)]
 )

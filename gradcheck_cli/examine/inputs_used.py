@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from math import isfinite
 from typing import Any
 
@@ -11,7 +10,8 @@ from torch import Tensor, nn
 
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
+from gradcheck_cli.examine.ideal import cost
+from gradcheck_cli.examine.passes_over import hooked, quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -43,13 +43,12 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     yield from _unknown(subject)
     batch = subject.batches[0]
     named = _of_samples(subject, batch)
-    turned = {n: t.roll(1, 0) for n, t in named.items()}
-    differing = {n: t for n, t in turned.items() if not torch.equal(t, named[n])}
+    differing = {n: u for n, t in named.items() if not torch.equal(u := t.roll(1, 0), t)}
     if not differing:
         raise NotApplicableError("all samples of a batch have the same inputs")
     effects: dict[str, float] = {}
     with quietly(subject):
-        before = drawn_alike(subject, batch)
+        before = _drawn(subject)
         for name, tensor in differing.items():
             effect = _effect(subject, before, {name: tensor})
             if effect is not None:
@@ -117,26 +116,26 @@ def _of_samples(subject: Subject, batch: Any) -> dict[str, Tensor]:
     return {n: t for n, t in named.items() if len(t) == rows}
 
 
-def _effect(subject: Subject, before: Tensor, inputs: dict[str, Tensor]) -> float | None:
+def _effect(subject: Subject, before: Any, inputs: dict[str, Tensor]) -> float | None:
     """Return the largest change of outputs, relative to their size; None where the model refuses.
 
     Of several outputs, one may follow one input alone: where the main one stays, their loss tells.
     """
     batch = subject.batches[0]
     try:
-        after = drawn_alike(subject, batch, inputs)
+        after = _drawn(subject, inputs)
     except GradcheckError:
         return None
-    if after.shape != before.shape:
+    first, then = (subject.main(outputs).float() for outputs in (before, after))
+    if then.shape != first.shape:
         return None
-    effect = float((after - before).abs().max()) / max(float(before.abs().max()), 1e-12)
+    effect = float((then - first).abs().max()) / max(float(first.abs().max()), 1e-12)
     if effect <= NONE:
-        with suppress(NotApplicableError, GradcheckError):
-            first, then = _cost(subject, batch), _cost(subject, batch, inputs)
-            effect = max(effect, abs(then - first) / max(abs(first), 1e-12))
+        old, new = (cost(subject, of, subject.main(of), batch) for of in (before, after))
+        effect = max(effect, abs(new - old) / max(abs(old), 1e-12))
     return effect if isfinite(effect) else None
 
 
-def _cost(subject: Subject, batch: Any, inputs: dict[str, Tensor] | None = None) -> float:
-    seed_everything(0)
-    return float(subject.loss(subject.outputs(batch, inputs), batch))
+def _drawn(subject: Subject, inputs: dict[str, Tensor] | None = None) -> Any:
+    seed_everything(0)  # a model that draws noise draws the same each time
+    return subject.outputs(subject.batches[0], inputs)

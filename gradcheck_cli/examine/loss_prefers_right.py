@@ -64,10 +64,8 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
             return
         tried = costs(subject, raw)
         main = subject.main(raw[0])
-        free = (
-            link_of(main, class_dimension(main, subject.targets(subject.batches[0])) or -1)[0]
-            == "real"
-        )
+        dim = class_dimension(main, subject.targets(subject.batches[0])) or -1
+        free = link_of(main, dim)[0] == "real"
     scene.known["costs"] = tried
     usual = [c for c in tried if c.right < c.neutral < c.wrong or (c.right < c.wrong == c.neutral)]
     turned = [c for c in tried if isfinite(c.right) and c.right > c.neutral > c.wrong]
@@ -101,11 +99,9 @@ def _without_end(scene: Scene, raw: Any) -> Said | None:
         return None
     for index in range(min(main.shape[1], MOST)):
         for sign in (1.0, -1.0):
-            values = []
-            for size in SIZES:
-                made = torch.zeros_like(main)
-                made[:, index] = sign * size
-                values.append(float(subject.loss(subject.with_main(raw, made), batch)))
+            made = torch.zeros_like(main)
+            made[:, index] = sign
+            values = [cost(subject, raw, size * made, batch) for size in SIZES]
             if all(map(isfinite, values)) and _endless(values):
                 said = ", ".join(map(number, values))
                 return Said(
@@ -124,33 +120,26 @@ def _meant(scene: Scene, raw: Any) -> str:
     """
     subject, batch = scene.subject, scene.subject.batches[0]
     main, target = subject.main(raw), subject.targets(batch)
-    many = main.shape[class_dimension(main, target) or 0] > 2
+    many, sizes = main.shape[class_dimension(main, target) or 0] > 2, (1.0, *SIZES)
     for family in reversed(families(main, target)):
         if family.name == "logits" and many and class_dimension(main, target) is not None:
-            ends = [cost(subject, raw, -size * family.right, batch) for size in (1.0, *SIZES)]
+            ends = [cost(subject, raw, -s * family.right, batch) for s in sizes]
             none, wrong = (cost(subject, raw, x, batch) for x in (family.neutral, family.wrong))
             single = none - wrong < HALF * (none - ends[0])  # one class is meant, not all others
-            return ENERGIES if single and _ends(ends) else ""
+            return ENERGIES if single and isfinite(sum(ends)) and not _endless(ends[1:]) else ""
         if family.name == "values":
-            away = family.wrong - family.neutral
             least = 0.0 if bool((main >= 0).all()) else -inf
-            turned = [(family.neutral + size * away).clamp(least) for size in (1.0, *SIZES)]
+            turned = [family.neutral.lerp(family.wrong, s).clamp(least) for s in sizes]
             ends = [cost(subject, raw, made, batch) for made in turned]
-            if not _ends(ends):
+            if not isfinite(sum(ends)) or _endless(ends[1:]):
                 return ""
-            squashed = scene.trace.loss.activation_before is not None
             binary = bool(((target == 0) | (target == 1)).all())
-            if least == 0 and binary and not squashed:
+            if least == 0 and binary and scene.trace.loss.activation_before is None:
                 return DISTANCES
             same = [cost(subject, raw, made, batch) for made in (turned[0] + 1, 2 * turned[0])]
             moved, scaled = (isclose(value, ends[0], rel_tol=SAME) for value in same)
             return RISKS if moved and not scaled else ""
     return ""
-
-
-def _ends(values: list[float]) -> bool:
-    """Are these numbers, of outputs of 1 and of `SIZES`, that do not fall without end?"""
-    return all(map(isfinite, values)) and not _endless(values[1:])
 
 
 def _endless(values: list[float]) -> bool:

@@ -66,8 +66,8 @@ def _passes(recording: Recording) -> tuple[Passes, dict[Backward, set[int]]]:
         elif isinstance(event, Update):
             last, pending = pending or last, set()
             used = {e for e in last if _held(event.optimizer) & reached.get(e, set())}
-            found.setdefault(id(event.optimizer), set()).update(used)
-    return found, reached
+            found.setdefault(recording.roles[id(event.optimizer)], set()).update(used)
+    return {key: found[role] for key, role in recording.roles.items()}, reached
 
 
 def _reached(unit: Unit, backward: Backward) -> set[int]:

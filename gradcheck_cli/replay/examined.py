@@ -88,7 +88,9 @@ class RecordedSubject:
     _found: Rows | None = None
 
     def __post_init__(self) -> None:
-        self.model, self.optimizers = self.replay.model, self.replay.recording.optimizers
+        recording, self.model = self.replay.recording, self.replay.model
+        firsts = set(recording.roles.values())  # those made later stand in the place of these
+        self.optimizers = [o for o in recording.optimizers if id(o) in firsts]
         self.device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
         self._player = Asking(self.replay.recording)
         self.batches = tuple(map(_batch, self.pieces[: self._number]))

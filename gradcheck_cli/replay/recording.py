@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.records.trace import SourceSite
-from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Update, flat
+from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Update, flat, held
 from gradcheck_cli.replay.state import Holdings, State
 
 CUTS = frozenset({"detach", "get data"})  # functions behind which no gradient goes
@@ -108,6 +108,11 @@ class Recording:
         found = {id(e.optimizer): e.optimizer for e in flat(self.events) if isinstance(e, Update)}
         return tuple(found.values())
 
+    @cached_property
+    def roles(self) -> dict[int, int]:
+        """Return, by id of an optimizer, that of the first one in whose place it came."""
+        return roles_of(self.events)
+
     @property
     def models(self) -> tuple[nn.Module, ...]:
         """The modules that were called, each once."""
@@ -180,7 +185,8 @@ def divided(events: Sequence[Event]) -> list[list[Event]]:
 
     Without an optimizer a step ends behind its backward pass. What is left at the end is no step.
     """
-    counts = Counter(id(e.optimizer) for e in events if isinstance(e, Update))
+    roles = roles_of(events)
+    counts = Counter(roles[id(e.optimizer)] for e in events if isinstance(e, Update))
     most = max(counts.values(), default=0)
     awaited = frozenset(key for key, count in counts.items() if count > RARE * most)
     units: list[list[Event]] = []
@@ -193,11 +199,31 @@ def divided(events: Sequence[Event]) -> list[list[Event]]:
             current, left, ended = [], set(awaited), False
         current.append(event)
         if isinstance(event, Update):
-            left.discard(id(event.optimizer))
+            left.discard(roles[id(event.optimizer)])
             ended = not left
         elif isinstance(event, Backward) and not awaited:
             ended = True
     return [*units, current] if ended else units
+
+
+def roles_of(events: Sequence[Event]) -> dict[int, int]:
+    """Tell optimizers that were made anew, as in each epoch, from those that step beside others.
+
+    One takes the place of another where it begins to step after that one has ended, for weights of it.
+    """
+    steps: dict[int, list[int]] = {}
+    trained: dict[int, set[int]] = {}
+    for index, event in enumerate(flat(list(events))):
+        if isinstance(event, Update):
+            key = id(event.optimizer)
+            steps.setdefault(key, [index, index])[1] = index
+            trained.setdefault(key, {id(p) for p in held(event.optimizer)})
+    roles: dict[int, int] = {}
+    for key, (begun, ended) in steps.items():
+        first = (r for r in dict.fromkeys(roles.values()) if steps[r][1] < begun)
+        roles[key] = next((r for r in first if trained[r] & trained[key]), key)
+        steps[roles[key]][1] = ended
+    return roles
 
 
 def _begins(event: Event) -> bool:

@@ -11,7 +11,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from gradcheck_cli.replay.events import Update, update_of
+from gradcheck_cli.replay.events import Update, held, update_of
 from gradcheck_cli.replay.functions import place_of_call
 from gradcheck_cli.replay.keeping import Keeper, Unknown
 from gradcheck_cli.replay.noting import Noting
@@ -37,6 +37,7 @@ class Updates:
     """Counts the steps of each optimizer, and records the first call of a closure."""
 
     counts: dict[int, int] = field(default_factory=dict)
+    _trained: dict[int, set[int]] = field(default_factory=dict)  # ids of what each one trains
     _listener: Listener | None = None
     _running: Update | None = None
 
@@ -60,6 +61,12 @@ class Updates:
 
     def count(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped."""
+        own = {id(p) for p in held(optimizer)}
+        before = next((key for key, params in self._trained.items() if params & own), 0)
+        if id(optimizer) not in self.counts and before in self.counts:  # made anew in its place
+            self.counts[id(optimizer)] = self.counts.pop(before)
+            self._trained.pop(before)
+        self._trained[id(optimizer)] = own
         self.counts[id(optimizer)] = self.counts.get(id(optimizer), 0) + 1
         if self._listener is not None:
             self._listener.stepped()

@@ -10,12 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gradcheck_cli.replay import Recorder
+from gradcheck_cli.replay.apart import opposed
 from gradcheck_cli.replay.events import Call
+from gradcheck_cli.replay.examined import subject_of_steps
 from gradcheck_cli.replay.identities import Identities
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.replay.reproducing import reproduced
 from gradcheck_cli.replay.values import Alias, Given
-from tests.replay.loops import KINDS, network
+from tests.replay.loops import KINDS, batches, network
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -127,6 +129,24 @@ def test_an_index_that_is_shuffled_later_is_the_one_that_was_used() -> None:
             optimizer.step()
     with Replay(recorder.recording, model) as replay:
         assert reproduced(replay).exact
+
+
+def test_an_optimizer_that_is_made_anew_in_each_epoch_is_one_training() -> None:
+    torch.manual_seed(0)
+    model, data = nn.Linear(6, 2), batches(number=32)
+    with Recorder(steps=10) as recorder:
+        for _ in range(3):
+            optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+            for inputs, target in data:
+                optimizer.zero_grad()
+                F.cross_entropy(model(inputs), target).backward()
+                optimizer.step()
+    recording = recorder.recording
+    assert len(recording.units) == 10
+    assert not opposed(recording)
+    with Replay(recording, model) as replay:
+        assert reproduced(replay).exact
+        assert len(subject_of_steps(replay).optimizers) == 1
 
 
 def test_a_metric_that_is_summed_up_ties_no_step_to_another() -> None:

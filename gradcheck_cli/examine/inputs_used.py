@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.ideal import cost
-from gradcheck_cli.examine.passes_over import hooked, quietly
+from gradcheck_cli.examine.passes_over import hooked, outputs_alike, quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.targets.randomness import seed_everything
 
 NONE = 1e-6  # of the spread of outputs: nothing but rounding
 FEWEST = 50  # rows of an embedding that may be words
@@ -48,7 +47,7 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("all samples of a batch have the same inputs")
     effects: dict[str, float] = {}
     with quietly(subject):
-        before = _drawn(subject)
+        before = outputs_alike(subject, batch)
         for name, tensor in differing.items():
             effect = _effect(subject, before, {name: tensor})
             if effect is not None:
@@ -123,7 +122,7 @@ def _effect(subject: Subject, before: Any, inputs: dict[str, Tensor]) -> float |
     """
     batch = subject.batches[0]
     try:
-        after = _drawn(subject, inputs)
+        after = outputs_alike(subject, batch, inputs)
     except GradcheckError:
         return None
     first, then = (subject.main(outputs).float() for outputs in (before, after))
@@ -134,8 +133,3 @@ def _effect(subject: Subject, before: Any, inputs: dict[str, Tensor]) -> float |
         old, new = (cost(subject, of, subject.main(of), batch) for of in (before, after))
         effect = max(effect, abs(new - old) / max(abs(old), 1e-12))
     return effect if isfinite(effect) else None
-
-
-def _drawn(subject: Subject, inputs: dict[str, Tensor] | None = None) -> Any:
-    seed_everything(0)  # a model that draws noise draws the same each time
-    return subject.outputs(subject.batches[0], inputs)

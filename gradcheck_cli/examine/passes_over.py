@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from gradcheck_cli.examine.snapshot import restored
 from gradcheck_cli.examine.subject import Moment, Subject
 from gradcheck_cli.targets.randomness import seed_everything
 
@@ -98,9 +99,15 @@ def hooked(modules: Iterable[nn.Module], hook: Callable[..., Any]) -> Iterator[N
 
 
 def drawn_alike(subject: Subject, batch: Any, inputs: Mapping[str, Tensor] | None = None) -> Tensor:
-    """Return the main output; a model that draws noise draws the same each time."""
-    seed_everything(0)
-    return subject.main(subject.outputs(batch, inputs)).float()
+    """Return the main output of `outputs_alike`."""
+    return subject.main(outputs_alike(subject, batch, inputs)).float()
+
+
+def outputs_alike(subject: Subject, batch: Any, inputs: Mapping[str, Tensor] | None = None) -> Any:
+    """Return the outputs; a model that draws noise or goes on with each pass does the same each time."""
+    with restored([subject.model], []):
+        seed_everything(0)
+        return subject.outputs(batch, inputs)
 
 
 def losses(subject: Subject) -> list[float]:

@@ -349,6 +349,26 @@ def test_a_distance_may_be_small_where_the_target_is_one(distance: bool, expecte
     assert ("distances" in found["loss-prefers-right"].reason) is distance
 
 
+class Following(nn.Module):
+    """A copy follows the network at each forward pass; outputs are of both."""
+
+    def __init__(self, *, mixing: bool) -> None:
+        super().__init__()
+        self.fast, self.slow, self.mixing = nn.Linear(6, 4), nn.Linear(6, 4), mixing
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Move the copy, and compare."""
+        with torch.no_grad():
+            self.slow.weight.lerp_(self.fast.weight, 0.1)
+            wanted = self.slow(x)
+        return self.fast(x) - (wanted.mean(0) if self.mixing else wanted)
+
+
+@pytest.mark.parametrize(("mixing", "expected"), [(True, Outcome.WRONG), (False, Outcome.FINE)])
+def test_what_goes_on_with_each_pass_does_not_mix_samples(mixing: bool, expected: Outcome) -> None:
+    assert outcome(samples_in_model, model=lambda: Following(mixing=mixing)) is expected
+
+
 class Attention(nn.Module):
     """One layer of attention over tokens; what is wrong with it is said by flags."""
 

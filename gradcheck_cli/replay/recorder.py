@@ -6,7 +6,7 @@ recorded steps nothing is hooked.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -240,11 +240,12 @@ class Recorder:
             event.lasting = name != "scale"
         if not self._give(event, args, kwargs):
             return function(owner, *args, **kwargs)
+        given = leaves(args[:1] or tuple(kwargs.values())[:1]) if name == "scale" else ()
+        plain = [(self.keeper.slot_of(x), x) for _, x in given]  # a disabled scaler returns it
         with self.noting.resting():
             result = function(owner, *args, **kwargs)
         self.keeper.take(event, result, args, kwargs)
-        if name == "scale":
-            self._note_scaled(args, result)
+        self._note_scaled(plain, result)
         if isinstance(event, Update):
             self.updates.count(event.optimizer)
         return result
@@ -253,11 +254,11 @@ class Recorder:
         with self.noting.resting():
             return self.keeper.knows_owner(owner)
 
-    def _note_scaled(self, args: Any, result: Any) -> None:
-        for (_, plain), (_, scaled) in zip(leaves(args[0]), leaves(result), strict=False):
-            one, other = self.keeper.slot_of(plain), self.keeper.slot_of(scaled)
+    def _note_scaled(self, plain: Sequence[tuple[int | None, Tensor]], result: Any) -> None:
+        for (one, loss), (_, scaled) in zip(plain, leaves(result), strict=False):
+            other = self.keeper.slot_of(scaled)
             if one is not None and other is not None:
-                self._unscaled[other] = (one, plain.detach().clone())
+                self._unscaled[other] = (one, loss.detach().clone())
 
     def _give(self, event: Event, args: Any, kwargs: Any, written: Any = ()) -> bool:
         """Write down what an event is given; False where it cannot be recorded."""

@@ -323,3 +323,20 @@ def test_an_examination_that_can_not_begin_does_not_cost_the_report(
     assert report.verdict is Verdict.HEALTHY
     assert len(report.crashed) == 1
     assert "KeyError: 12" in report.crashed[0].traceback
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_a_loss_that_a_scaler_was_given_is_computed_again(*, enabled: bool) -> None:
+    """A scaler that is off returns the loss that it was given."""
+    model, scaler = network(1, nn.ReLU), torch.amp.GradScaler("cpu", enabled=enabled)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    x, y = torch.randn(8, 6), torch.arange(8) % 2
+    with Recorder() as recorder:
+        for _ in range(3):
+            scaler.scale(F.cross_entropy(model(x), y) / 2).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+    subject = subject_of_steps(Replay(recorder.recording, model))
+    now = F.cross_entropy(model(x), y).item() / 2
+    assert subject.total(subject.batches[0]).item() == pytest.approx(now)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.examine.snapshot import restored
-from gradcheck_cli.examine.subject import Moment, Subject
+from gradcheck_cli.examine.subject import Moment, NotApplicableError, Subject
 from gradcheck_cli.targets.randomness import seed_everything
 
 # of a layer, in use (Srivastava et al. 2014, JMLR 15): more is asked about first
@@ -126,7 +126,12 @@ def least_loss(subject: Subject, of: Callable[[], float] | None = None) -> float
 
 
 def paired(better: list[float], than: list[float]) -> tuple[float, float]:
-    """Return by how much `better` is smaller on average, and three standard errors of that."""
+    """Return by how much `better` is smaller on average, and three standard errors of that.
+
+    Raises NotApplicableError where a loss is not finite.
+    """
     gaps = [b - a for a, b in zip(better, than, strict=True)]
+    if not all(map(isfinite, gaps)):
+        raise NotApplicableError("a loss is not a finite number")
     error = stdev(gaps) / sqrt(len(gaps)) if len(gaps) > 1 else 0.0
     return mean(gaps), 3 * error

@@ -24,12 +24,14 @@ from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
 from gradcheck_cli.examine.modes_agree import modes_agree
 from gradcheck_cli.examine.order_counts import order_counts
 from gradcheck_cli.examine.padding_counts import padding_counts
+from gradcheck_cli.examine.passes_over import paired
 from gradcheck_cli.examine.pulls import pulls
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
 from gradcheck_cli.examine.samples_in_model import samples_in_model
 from gradcheck_cli.examine.sees_target import sees_target
 from gradcheck_cli.examine.step_descends import step_descends
+from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Answer, Outcome
 from tests.support.trainings import answers, blobs, line, network, sgd, silent, trained
 
@@ -643,3 +645,8 @@ def test_twins_that_are_compared_with_each_other_have_no_constant_and_are_no_pen
 
     told = asked(against_constant, pulls, model=Twins, loss=apart)
     assert {a.outcome for a in told.values()} == {Outcome.SKIPPED}
+
+
+def test_losses_that_are_not_finite_are_not_compared() -> None:
+    with pytest.raises(NotApplicableError, match="finite"):
+        paired([1.0, 2.0, 3.0], [1.0, float("inf"), 3.0])

@@ -19,12 +19,14 @@ from gradcheck_cli.rules.base import number
 NONE = 1e-6  # of the spread of outputs: nothing but rounding
 FEWEST = 50  # rows of an embedding that may be words
 HALF = 0.5  # of the tokens, and of the rows
+SURE = 64  # different numbers: by chance half of them or more are odd
 
 
 @experiment(
     "inputs-used",
     "Do the outputs depend on every input?",
     words_known="Are most of the tokens known?",
+    numbers_whole="Are numbers of rows exact?",
 )
 def inputs_used(scene: Scene) -> Iterator[Said]:
     """Exchange each input between the samples, by itself, and see whether outputs change.
@@ -32,14 +34,17 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     Procedure  in evaluation mode, now: one argument of the model at a time gets the values of other
                samples (the batch turned by one); arguments that are alike for all samples are left out, and
                those of another length than outputs or most arguments have, as the edges of a graph. Where
-               the main output stays, the loss of all outputs is compared. Of tokens: the share of the commonest one, and how many rows of the embedding are ever read.
+               the main output stays, the loss of all outputs is compared. Of tokens: the share of the commonest one, and how many rows of the embedding are ever read. Of whole
+               numbers: are the large ones those that bfloat16 or float16 can hold?
     Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another;
-               or most tokens, between others, are one and the same, and most rows are never read.
+               or most tokens, between others, are one and the same, and most rows are never read; or 64 different
+               numbers are all rounded as in half precision: two in three name another row than they did.
     Costs      a forward pass for each argument.
     Sources    permutation importance (Breiman 2001, sec. 10).
     """
     subject = scene.subject
     yield from _unknown(subject)
+    yield from _rounded(subject)
     batch = subject.batches[0]
     named = _of_samples(subject, batch)
     differing = {n: u for n, t in named.items() if not torch.equal(u := t.roll(1, 0), t)}
@@ -100,6 +105,34 @@ def _unknown(subject: Subject) -> Iterator[Said]:
                 unit="%",
                 supports=("degenerate-data",),
             )
+
+
+def _rounded(subject: Subject) -> Iterator[Said]:
+    """Say where whole numbers went through half precision: of 2^k and more, multiples of 2^(k - bits) are left."""
+    for name, first in subject.inputs(subject.batches[0]).items():
+        if first.is_floating_point() or first.is_complex() or first.dtype == torch.bool:
+            continue
+        found = torch.cat([subject.inputs(b)[name].flatten() for b in subject.batches]).unique()
+        for kind in (torch.bfloat16, torch.float16):
+            exact = (
+                2 / torch.finfo(kind).eps
+            )  # whole numbers up to here, and every fourth from twice that on
+            large, odd = found[found >= 2 * exact], found[found < exact] % 2 == 1
+            if (
+                len(large) >= SURE
+                and bool(odd.any())
+                and torch.equal(large.to(kind).to(large), large)
+            ):
+                yield Said(
+                    about="numbers-whole",
+                    outcome=Outcome.WRONG,
+                    said=f"all {len(large)} different numbers of {name} from {number(float(large.min()))} on are such as {str(kind)[6:]} "
+                    "can hold: were they rounded? Keep numbers of rows in whole numbers",
+                    measured=float(len(large)),
+                    limit=float(SURE),
+                    supports=("low-precision",),
+                )
+                return
 
 
 def _of_samples(subject: Subject, batch: Any) -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ def degenerate_data(
     Measures  the share of input features that never vary, the share of repeated samples in a batch, the
               number of classes among the targets, those in a batch against a batch drawn at random, the size of
               late batches against the first ones, and the largest input relative to 1.
-    Reports   shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token; pictures whose channels stand side by side; fewer than `sorted_below` of the classes
+    Reports   shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token; pictures whose channels stand side by side; numbers that were rounded; fewer than `sorted_below` of the classes
               in batches, one class after the other; inputs that become `drift` times smaller, or its square times larger;
               inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.
@@ -53,7 +53,7 @@ def degenerate_data(
     if data.classes_seen == 1 and _has_classes(trace):
         said = "All targets seen belong to one class: there is nothing to tell apart."
         yield _hit(said, "classes among the targets", 1.0, 2.0)
-    for name in ("labels-count", "words-known", "pixels-in-order"):
+    for name in ("labels-count", "words-known", "numbers-whole", "pixels-in-order"):
         if (answer := speaks_against(trace, name)) is not None:
             yield hit_of(answer, Severity.WARNING)
     spread = data.sorted_by_class

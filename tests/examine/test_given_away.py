@@ -371,3 +371,19 @@ def test_where_no_constant_is_known_evaluation_is_held_against_the_untrained_mod
 
     found = answered(model, loss, modes_agree, steps=10)["modes-agree"]
     assert found.outcome is expected
+
+
+@pytest.mark.parametrize(
+    ("rounded", "step", "expected"),
+    [(torch.bfloat16, 1, True), (torch.float16, 1, False), (None, 1, False), (None, 8, False)],
+)
+def test_numbers_of_rows_that_went_through_half_precision(
+    rounded: torch.dtype | None, step: int, expected: bool
+) -> None:
+    shops = nn.Embedding(2048, 1)
+
+    def loss() -> Tensor:
+        shop = step * torch.randint(2048 // step, (256,))
+        return shops(shop if rounded is None else shop.to(rounded).long() % 2048).square().mean()
+
+    assert ("numbers-whole" in answered(shops, loss, inputs_used)) is expected

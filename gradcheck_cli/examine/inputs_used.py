@@ -114,15 +114,10 @@ def _rounded(subject: Subject) -> Iterator[Said]:
             continue
         found = torch.cat([subject.inputs(b)[name].flatten() for b in subject.batches]).unique()
         for kind in (torch.bfloat16, torch.float16):
-            exact = (
-                2 / torch.finfo(kind).eps
-            )  # whole numbers up to here, and every fourth from twice that on
+            exact = 2 / torch.finfo(kind).eps  # up to here all; from twice that on every fourth
             large, odd = found[found >= 2 * exact], found[found < exact] % 2 == 1
-            if (
-                len(large) >= SURE
-                and bool(odd.any())
-                and torch.equal(large.to(kind).to(large), large)
-            ):
+            rounded = torch.equal(large.to(kind).to(large), large)
+            if rounded and len(large) >= SURE and bool(odd.any()):
                 yield Said(
                     about="numbers-whole",
                     outcome=Outcome.WRONG,

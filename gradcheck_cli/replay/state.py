@@ -4,7 +4,7 @@ Nothing of the user's is copied whole: only tensors are. Live objects keep their
 hold is exchanged. So a model whose parts refer to each other stays one model.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import is_
@@ -211,13 +211,15 @@ def shallow(container: Any) -> Any:
 def refill(container: Any, held: Any) -> None:
     """Make a live container hold these entries, in this order; one that holds them is left alone."""
     if _holds(container, held):
-        return  # it may refuse to be written to, as configurations do that are frozen
-    if isinstance(container, list):
-        container[:] = held
-        return
+        return  # it may refuse to be written to, as configurations do: hence the methods of Python
+    kind: Any = next(k for k in (OrderedDict, *CONTAINERS) if isinstance(container, k))
     if not isinstance(container, dict) or list(container) != list(held):
-        container.clear()  # the order counts: layers run and parameters are listed in it
-    (container.extend if isinstance(container, deque) else container.update)(held)
+        kind.clear(container)  # the order counts: layers run and parameters are listed in it
+    if isinstance(container, dict):
+        for name, entry in held.items():
+            kind.__setitem__(container, name, entry)
+    else:
+        (kind.update if kind is set else kind.extend)(container, held)
 
 
 def _holds(container: Any, held: Any) -> bool:

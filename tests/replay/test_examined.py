@@ -307,7 +307,12 @@ def test_a_configuration_that_refuses_to_be_changed_is_left_alone() -> None:
     model = network(0, nn.ReLU)
     model.config = Frozen(width=8)
     x, y = torch.randn(8, 6), torch.arange(8) % 2
-    answers = answered(model, lambda: F.cross_entropy(model(x), y), step_descends)
+
+    def loss() -> Tensor:
+        dict.__setitem__(model.config, "width", model.config["width"] + 1)  # type: ignore[arg-type, index]
+        return F.cross_entropy(model(x), y)
+
+    answers = answered(model, loss, step_descends)
     assert answers["step-descends"].outcome is Outcome.FINE
 
 

@@ -16,6 +16,9 @@ random. Runs are cut short by the program's own options; where it has none, the 
 episodes. Entropy of `random`, NumPy and torch is fixed for both runs. Programs whose processes race for the same
 weights (mnist_hogwild) are not listed: no two of their runs are equal.
 
+A row is written when its program is run, at the state of gradcheck of that day. What a program showed to be wrong was
+mended and the program was run again, so the counts below are of programs that were seen before.
+
 - *equal*: what it prints, its warnings, its exit code and the files that it writes (weights, pictures,
   arrays) are those of the run alone. Times, rates and dates are left out.
 - *asked*: how many questions were put to it by experiments on its recorded steps; 0 where they could not be played.

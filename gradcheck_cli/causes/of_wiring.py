@@ -63,7 +63,8 @@ def non_differentiable_operation(seen: Evidence) -> Support | None:
     silent = _silent(seen)
     zero = set(seen.layers_of("zero-gradient"))
     layers = silent or [x for x in seen.trace.layers if x.path in zero]
-    if seen.has("disconnected-parameter") and silent and not seen.trace.cuts:
+    unused = all(x.depth is None for x in silent)  # that the loss does not use them is known
+    if seen.has("disconnected-parameter") and silent and not seen.trace.cuts and not unused:
         return _by_elimination(seen, silent)
     if not cuts or not layers or not seen.has(*_STUCK.split()):
         return None

@@ -55,6 +55,16 @@ def beside() -> str:
     return f"{table(('tool', 'reads', *models), rows)}\n{said} {reasons}"
 
 
+def first_fix() -> str:
+    """Return how long the first proven fix takes, of benchmarks/first_fix.py."""
+    found = kept("first_fix")
+    return (
+        f"From an empty folder to the first proven fix it takes {found['seconds']:.0f} s ({found['processor']:.0f} s of "
+        f"processor time) on {found['cores']} cores, where torch and gradcheck are installed: the median of\n"
+        f"{found['rounds']} runs of `python -m benchmarks.first_fix`.\n"
+    )
+
+
 def long_runs() -> str:
     """Return the table of long runs, of benchmarks/judging.py."""
     rows = [

@@ -439,6 +439,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "beside": costs.beside,
     "found": found_by_tools,
     "long-runs": costs.long_runs,
+    "first-fix": costs.first_fix,
     "growth": costs.growth,
     "levels": levels,
     "profile": lambda: pictures.profile_text(PICTURES),

@@ -91,10 +91,8 @@ def looks_drawn(weight: Tensor) -> bool:
     if rows.ndim < 2 or rows.numel() < FEWEST or not bool(rows.std() > 0):
         return False
     rows = rows.flatten(1) - rows.mean()
-    spread, chance = (
-        rows.std(),
-        5 * sqrt(24 / rows.numel()),
-    )  # five standard errors of a normal's kurtosis
+    # Five standard errors of a normal's kurtosis.
+    spread, chance = rows.std(), 5 * sqrt(24 / rows.numel())
     kurtosis = float((rows / spread).pow(4).mean())
     uniform = abs(kurtosis - 1.8) < chance and float(rows.abs().max() / spread) < BOUND
     edge = float(spread) * (sqrt(rows.shape[0]) + sqrt(rows.shape[1]))

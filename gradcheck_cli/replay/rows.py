@@ -25,9 +25,8 @@ class Rows:
     columns: Mapping[str, Tensor]  # [samples, ...]
     places: Mapping[str, Tensor]  # [rows of a batch, ...], the same in each
     size: int  # of a batch
-    folded: frozenset[str] = (
-        frozenset()
-    )  # columns with several rows for each sample, one after the other
+    # Columns with several rows for each sample, one after the other.
+    folded: frozenset[str] = frozenset()
 
     @property
     def many(self) -> int:

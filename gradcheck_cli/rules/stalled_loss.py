@@ -41,7 +41,8 @@ def stalled_loss(
               and `least_samples` samples; where output and target are stretched over each other, so that
               a constant is the best there is, also a fall that only noise leaves possible.
     Matters   whatever the gradients look like, nothing is learned.
-    Severity  error; warning while weights move by more than `moving` of their size per step, the
+    Severity  error; warning where the extended run stands still by more than `little` below a constant: noise in
+              the targets may leave no more to gain; and while weights move by more than `moving` of their size per step, the
               network's effect on its loss is above `acting` and nothing is known to be wrong: labels without a signal look like that, and so does a plateau that
               ends later. Note while the learning rate is still warming up, the loss comes down again from
               a higher level (a falling trend that has not yet passed the reference), the features come
@@ -53,7 +54,8 @@ def stalled_loss(
     state = progress(trace)
     later = speaks_against(trace, "longer")
     if later is not None and state.state is State.STALLED:
-        yield hit_of(later, Severity.ERROR)
+        some = later.measured is not None and later.measured > 100 * little
+        yield hit_of(later, Severity.WARNING if some else Severity.ERROR)
         return
     if state.state is State.UNKNOWN or len(trace.losses) < least_steps:
         raise CannotTellError(f"fewer than {least_steps} steps")

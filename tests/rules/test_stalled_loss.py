@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Confidence, Severity
 from gradcheck_cli.records.trace import DataFacts, LossFacts
 from gradcheck_cli.rules.stalled_loss import stalled_loss as gc403
@@ -41,6 +42,19 @@ def test_a_known_baseline_and_many_steps_make_it_sure() -> None:
     [sure] = found(gc403, a_trace(loss=losses("stalled", 2 * LEAST)))
     [less] = found(gc403, a_trace(loss=losses("stalled", LEAST)))
     assert (sure.confidence, less.confidence) == (Confidence.HIGH, Confidence.MEDIUM)
+
+
+@pytest.mark.parametrize(
+    ("gained", "severity"), [(-1.0, Severity.ERROR), (2.9, Severity.ERROR), (4.4, Severity.WARNING)]
+)
+def test_a_run_that_stands_still_below_a_constant_is_no_error(
+    gained: float, severity: Severity
+) -> None:
+    later = Answer(
+        name="longer", question="Does it learn?", outcome=Outcome.WRONG, measured=gained, limit=0.0
+    )
+    trace = replace(a_trace(), examination=(later,))
+    assert [f.severity for f in found(gc403, trace)] == [severity]
 
 
 @pytest.mark.parametrize("loss", ["learning", "slow", "converged", "diverging", "broken"])

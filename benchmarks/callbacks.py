@@ -20,11 +20,11 @@ from gradcheck_cli.probe.everywhere import Everywhere
 BATCH = 128
 
 
-def network() -> nn.Sequential:
-    """Return the MLP."""
+def network(width: int = 256) -> nn.Sequential:
+    """Return the MLP, or one with wider hidden layers."""
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)
+        nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)
     )
 
 
@@ -119,7 +119,7 @@ def transformers(steps: int, *, watched: bool) -> float:
     return spent[0]
 
 
-def compiled(steps: int, *, watched: bool) -> float:
+def compiled(steps: int, *, watched: bool, width: int = 256) -> float:
     """Return the processor seconds of a loop over a compiled model, watched as `gradcheck run` does.
 
     Compiling is a part of it, by a warm cache.
@@ -129,7 +129,7 @@ def compiled(steps: int, *, watched: bool) -> float:
     data = Batches(steps)
     with warnings.catch_warnings(), seen, _clock() as spent:
         warnings.simplefilter("ignore")
-        model = network()
+        model = network(width)
         fast = torch.compile(model)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
         for step in range(steps):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,13 @@ def main() -> int:
             500,
             given.pairs,
             "a compiled MLP over 500 steps, compiling included",
+            1.05,
+        ),
+        "wide compiled": lambda: of_pairs(
+            partial(callbacks.compiled, width=1024),
+            500,
+            given.pairs,
+            "a compiled MLP of 1,024 units per hidden layer over 500 steps, compiling included",
             1.05,
         ),
         "small steps": lambda: Row(

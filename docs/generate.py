@@ -408,6 +408,15 @@ def gallery() -> str:
     return "".join(parts)
 
 
+def as_scripts() -> str:
+    """Return what became of the fixes of scripts, from the rows that `benchmarks.fixes --kept` wrote."""
+    from benchmarks import as_scripts, fixes, fixes_text
+
+    rows = list(fixes.kept(ROOT / "benchmarks" / "as_scripts.jsonl").values())
+    said = (*as_scripts.summary(rows), *fixes_text.lines(rows))
+    return "".join(f"{'  ' * line.startswith(' ')}- {line.strip()}\n" for line in said)
+
+
 def found_by_tools() -> str:
     """Return what gradcheck and published tools said of published faults, from the page of those."""
     page = (DOCS / "published.md").read_text(encoding="utf-8")
@@ -434,6 +443,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "healthy": healthy,
     "plugin": plugin,
+    "as-scripts": as_scripts,
     "gallery": gallery,
     "cost": costs.watching,
     "beside": costs.beside,

@@ -11,6 +11,7 @@ from gradcheck_cli.examine.sequences import (
     CHANGE,
     Entries,
     change,
+    of_spread,
     outputs_of,
     per_position,
     seen_at,
@@ -18,7 +19,6 @@ from gradcheck_cli.examine.sequences import (
     tokens_of,
 )
 from gradcheck_cli.records.examination import Outcome
-from gradcheck_cli.rules.base import number
 
 
 @experiment("order-counts", "Do outputs depend on the order of the tokens?")
@@ -47,7 +47,7 @@ def order_counts(scene: Scene) -> Iterator[Said]:
     if moved > CHANGE or not mixing:
         yield Said(
             outcome=Outcome.FINE,
-            said=f"another order changes outputs by {number(100 * moved)} % of their spread"
+            said=f"another order changes outputs by {of_spread(moved)} their spread"
             if moved > CHANGE
             else "each position looks only at itself",
         )

@@ -6,11 +6,10 @@ from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import quietly
-from gradcheck_cli.examine.sequences import CHANGE, Entries, change
+from gradcheck_cli.examine.sequences import CHANGE, Entries, change, of_spread
 from gradcheck_cli.examine.shifted import column_of_targets, outputs_at, shifted
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
-from gradcheck_cli.rules.base import number
 
 
 @experiment(
@@ -46,7 +45,7 @@ def sees_target(scene: Scene) -> Iterator[Said]:
     yield Said(
         outcome=Outcome.WRONG if seen else Outcome.FINE,
         said=f"later entries of {sequence.name} change the outputs of earlier positions by "
-        f"{number(100 * moved)} % of their spread: each position sees its own target"
+        f"{of_spread(moved)} their spread: each position sees its own target"
         if seen
         else f"later entries of {sequence.name} change nothing at earlier positions",
         measured=100 * moved,

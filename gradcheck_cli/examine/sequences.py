@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from gradcheck_cli.examine.passes_over import drawn_alike, hooked
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.rules.base import number
 
 SHORTEST = 4
 NONE = 1e-6  # of the size of outputs: a spread that is nothing but rounding
+TIMES = 10.0  # from which on nobody reads percent
 CHANGE = 1e-4  # of the spread of outputs: above rounding in float32
 
 
@@ -56,6 +58,11 @@ def outputs_of(subject: Subject, tokens: Entries, values: Tensor | None = None) 
 def per_position(output: Tensor, tokens: Entries) -> bool:
     """Is there an output for each position?"""
     return output.ndim >= 2 and output.shape[:2] == tokens.values.shape
+
+
+def of_spread(moved: float) -> str:
+    """Say how far outputs moved, from the share of their spread."""
+    return f"{number(moved)} times" if moved >= TIMES else f"{number(100 * moved)} % of"
 
 
 def spread_of(output: Tensor) -> float:

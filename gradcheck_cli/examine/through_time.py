@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
-from gradcheck_cli.examine.sequences import CHANGE, SHORTEST, Entries, change
+from gradcheck_cli.examine.sequences import CHANGE, SHORTEST, Entries, change, of_spread
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
-from gradcheck_cli.rules.base import number
 
 
 @experiment("through-time", "Does the memory of a recurrent network carry gradients?")
@@ -73,7 +72,7 @@ def _said(moved: float, far: int, length: int) -> Said:
     cut = far <= 1
     return Said(
         outcome=Outcome.WRONG if cut else Outcome.NOTED if far < length else Outcome.FINE,
-        said=f"earlier positions change the outputs by {number(100 * moved)} % of their spread, "
+        said=f"earlier positions change the outputs by {of_spread(moved)} their spread, "
         f"and the gradient reaches {far} of {length} positions"
         + (": the state is detached at each position" if cut else ""),
         measured=float(far),

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradcheck_cli.examine.sees_target import sees_target
+from gradcheck_cli.examine.sequences import of_spread
 from gradcheck_cli.records.examination import Outcome
 from tests.examine.loops import answered
 
@@ -109,3 +110,8 @@ def test_and_its_causal_twin_is_fine(loss: Loss) -> None:
 @pytest.mark.parametrize("loss", [hidden_words, tags])
 def test_a_network_that_may_see_all_places_is_not_asked(loss: Loss) -> None:
     assert outcome(loss, causal=False) is Outcome.SKIPPED
+
+
+def test_what_moves_by_many_times_its_spread_is_not_told_in_percent() -> None:
+    assert of_spread(0.05) == "5 % of"
+    assert of_spread(332.4) == "332 times"

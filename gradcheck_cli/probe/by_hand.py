@@ -81,8 +81,10 @@ class HandWatch:
             self.session = self.begin(
                 Group(homes_of(hand.leaves), (cast("Any", hand),), by_hand=True)
             )
-        self.updated(hand)
-        hand.note()
+        try:
+            self.updated(hand)
+        finally:  # it may end the script
+            hand.note()
 
     def taken(self, loss: torch.Tensor, leaves: Sequence[torch.Tensor], grads: Any) -> None:
         """Gradients were computed without a backward pass."""

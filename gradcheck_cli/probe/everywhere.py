@@ -114,8 +114,6 @@ class Everywhere:
         """Has an optimizer no models yet? Some never get any; it is not waited for them for ever."""
         return bool(self._optimizers) and self.seen.updates < _PATIENCE
 
-    # ---- events ---------------------------------------------------------------------------
-
     def _enters(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
         if self._is_elsewhere():
             return None
@@ -214,6 +212,7 @@ class Everywhere:
 
         Of one that ended inside a backward pass or an update (a closure) only the loss can be told.
         """
+        self.on_step = lambda _: None  # there is nothing left to stop
         self._hand.look()
         for session in self.sessions:
             failed = session.backward_seen and self._pending and len(self.sessions) == 1

@@ -1,12 +1,15 @@
 """Whatever is trained is read: parameters that no called module holds, and updates by hand."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, grad, grad_and_value, vmap
 
+from gradcheck_cli.probe.everywhere import Everywhere
+from gradcheck_cli.probe.session import Session
 from gradcheck_cli.records.report import Verdict
 from gradcheck_cli.records.trace import Trace
 from tests.support.loops import adam, batch, mistakes, report, small, watched
@@ -222,3 +225,26 @@ def test_weights_are_the_same_with_and_without_being_watched() -> None:
     loop()
     watched(loop)
     assert torch.equal(*kept)
+
+
+class Enough(Exception):
+    """Ends a script."""
+
+
+@pytest.mark.parametrize("wanted", [3, 4])
+def test_a_script_of_updates_by_hand_is_ended_once(wanted: int) -> None:
+    def stops(session: Session) -> None:
+        if session.steps >= 3:
+            raise Enough
+
+    weight = torch.zeros(4, requires_grad=True)
+    with Everywhere(on_step=stops) as seen:
+        ending = (
+            pytest.raises(Enough) if wanted > 3 else nullcontext()
+        )  # the last is seen at the end
+        with ending:
+            for _ in range(wanted):
+                [slope] = torch.autograd.grad((weight - 1).square().sum(), [weight])
+                with torch.no_grad():
+                    weight.sub_(0.1 * slope)
+    assert [session.steps for session in seen.sessions] == [3]

@@ -17,6 +17,7 @@ ABOUT = {
     "sealed3": "A third one, of twelve scripts and twelve factories, written by somebody who knew this page and the list "
     "of causes by name, but no rule, limit or experiment; the causes that count as right were chosen before it was opened",
     "sealed4": "A fourth one, of plain scripts, written by somebody who had not seen the judge",
+    "sealed5": "A fifth one, of plain scripts, and six healthy ones that look odd, by somebody else who had not seen the judge",
 }
 TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
 HEAD = """# Published faults

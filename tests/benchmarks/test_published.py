@@ -33,7 +33,8 @@ def test_planted_causes_are_words_that_gradcheck_can_say():
 def test_a_sealed_set_was_measured_before_it_is_opened(home):
     scores = bank.kept(home / MEASURED)
     for fault in bank.faults(home):
-        assert label(fault, scores) == "sick", fault.id
+        healthy = fault.script == fault.twin  # one that looks odd, and learns
+        assert label(fault, scores) == ("not worse" if healthy else "sick"), fault.id
         assert fault.causes, fault.id
         for call in (fault.script, fault.twin):
             assert (home / TRAININGS / call.split()[0]).is_file(), call

@@ -102,7 +102,9 @@ def restored(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> I
 
 
 def _of_module(module: nn.Module) -> _OfModule:
-    tables = (module._parameters, module._buffers)  # noqa: SLF001
+    # A compiled TorchScript module keeps its tables elsewhere; nothing is registered anew in them.
+    held: tuple[Any, Any] = (module._parameters, module._buffers)  # noqa: SLF001
+    tables = [table for table in held if isinstance(table, dict)]
     plain = {
         name: value
         for name, value in module.__dict__.items()

@@ -9,6 +9,7 @@ from torch import nn
 
 from gradcheck_cli.examine import examine, subject_of
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.snapshot import restored
 from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.targets.training import Training
@@ -107,3 +108,12 @@ def test_a_training_that_its_own_code_runs_is_not_examined() -> None:
     training = made.build()
     assert subject_of(made, training) is None
     assert examine(None, observe(training, 3)) == ()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_weights_of_a_scripted_module_are_put_back() -> None:
+    scripted = torch.jit.script(nn.Linear(3, 2))
+    before = scripted.weight.detach().clone()
+    with restored([scripted], []):
+        scripted.weight.data.zero_()
+    assert torch.equal(scripted.weight, before)

@@ -6,7 +6,7 @@ logits, as probabilities, as their logarithms; as the value itself.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isclose, isfinite
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from gradcheck_cli.examine.constants import class_dimension, link_of
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 
 _SURE = 0.98  # probability of the class that is meant
+ROUNDING = 1e-5  # relative, of a loss
 _LOGITS = (0.1, 1.0, 3.0, 8.0)  # sizes of scores: the best size counts, whatever the loss rewards
 
 
@@ -47,17 +48,18 @@ class Costs:
         return (self.neutral - self.right) / (abs(self.neutral) or abs(self.wrong) or 1.0)
 
 
-def families(output: Tensor, target: Any) -> list[Family]:
+def families(output: Tensor, target: Any, *, bounded: bool = True) -> list[Family]:
     """Return every way of writing the targets as outputs; none where shapes do not tell.
 
-    A model that ends in a softmax, or in its logarithm, gives nothing but (logarithms of) probabilities.
+    A model that ends in a softmax, or in its logarithm, gives nothing but (logarithms of) probabilities, and where
+    that is `bounded` no other way counts.
     """
     if not isinstance(target, Tensor) or not target.numel():
         return []
     dim = class_dimension(output, target)
     if dim is not None:
         made, lies = list(_of_classes(output, target, dim)), link_of(output, dim)[0]
-        return [family for family in made if family.name == lies] or made
+        return [family for family in made if bounded and family.name == lies] or made
     if target.numel() == output.numel() and not target.is_complex():
         return list(_of_values(target.reshape(output.shape).to(output.dtype)))
     return []
@@ -107,7 +109,11 @@ def costs(subject: Subject, raw: Sequence[Any]) -> list[Costs]:
     be made from the targets.
     """
     batches = list(zip(raw, subject.batches, strict=False))
-    made = [families(subject.main(out), subject.targets(batch)) for out, batch in batches]
+    bounded = not any(_takes_logits(subject, out, batch) for out, batch in batches[:1])
+    made = [
+        families(subject.main(out), subject.targets(batch), bounded=bounded)
+        for out, batch in batches
+    ]
     if not made or not all(made):
         raise NotApplicableError("right outputs cannot be made from the targets")
     # A small batch may hold one value alone, of which fewer families can be made: it is left out.
@@ -128,6 +134,15 @@ def costs(subject: Subject, raw: Sequence[Any]) -> list[Costs]:
         if known is None or costs_of.right < known.right:
             found[costs_of.name] = costs_of
     return list(found.values())
+
+
+def _takes_logits(subject: Subject, raw: Any, batch: Any) -> bool:
+    """Is a softmax inside the loss? Then one before it is a mistake, and bounds no right output."""
+    output = subject.main(raw)
+    if class_dimension(output, subject.targets(batch)) is None:
+        return False
+    one, other = (cost(subject, raw, output + shift, batch) for shift in (0.0, 1.0))
+    return isfinite(one) and isclose(one, other, rel_tol=ROUNDING)
 
 
 def least(subject: Subject, raw: Sequence[Any]) -> float | None:

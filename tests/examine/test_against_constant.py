@@ -48,6 +48,15 @@ def test_what_can_be_gained_is_what_outputs_of_this_kind_can_cost(rate: float) -
     assert logarithms.measured == pytest.approx(scores.measured, rel=0.05)
 
 
+def test_a_softmax_too_many_does_not_lower_what_can_be_gained() -> None:
+    """A loss that has a softmax inside takes logits: probabilities are the worst that right outputs can be."""
+    scores = answer(optimizer=sgd(0.3))
+    twice = answer(model=lambda: network().append(nn.Softmax(1)), optimizer=sgd(0.3))
+    assert scores.measured is not None
+    assert twice.measured is not None
+    assert twice.measured < scores.measured / 2
+
+
 def test_a_regression_is_compared_with_the_mean_of_its_targets() -> None:
     still = answer(data=line(), model=lambda: network(3, 1), loss="mse_loss", optimizer=sgd(1e-6))
     level = float(line()[1].var())

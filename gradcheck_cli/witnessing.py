@@ -224,7 +224,7 @@ def _to_be_read(session: Session, played: Played | None) -> Training:
         device=_device(session),
         precision=session.precision,
         site_of=session.site_of,
-        penalties=tuple(dict.fromkeys(e.site for e in sums if e.site is not None)),
+        penalties=tuple(dict.fromkeys((e.site, part) for e, part in sums.items() if e.site)),
     )
 
 

@@ -27,7 +27,7 @@ class Act(StrEnum):
     PER_EPOCH = "per epoch"  # the scheduler made on a line steps behind the loop over batches
     TRAIN = "train"  # mode, where the loop around the update on a line begins a round
     RECOMPUTE = "recompute"  # the checkpoint on a line, without reentrance
-    WEIGH = "weigh"  # what a line adds to something, by the factor `new`
+    WEIGH = "weigh"  # the part of a sum that `name` says, left or right, by the factor `new`
     DIVIDE = "divide"  # what a backward pass on a line begins from, by `new`
     CONTAIN = "contain"  # what is assigned to the attribute `name` of a class, by `new`(it)
 

@@ -26,8 +26,11 @@ def weigh_penalty_less(case: Case) -> Iterator[Draft]:
             summary=f"Weigh the penalty by {factor:g} of what it is.",
             code=code.format(factor) + "  # times the weight that it has now",
             change=Change(summary=f"penalty times {factor:g}", penalty=factor),
-            at=places[0],
-            edits=tuple(Edit(act=Act.WEIGH, at=at, new=f"{factor:g}") for at in places),
+            at=places[0][0],
+            edits=tuple(
+                Edit(act=Act.WEIGH, at=at, name=("left", "right")[part], new=f"{factor:g}")
+                for at, part in places
+            ),
         )
     if not places:
         yield Draft(

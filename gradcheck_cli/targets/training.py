@@ -69,7 +69,8 @@ class Training:
     extra: dict[str, Any] = field(default_factory=dict)
     objective: Objective | None = None  # None where the user's hook does everything itself
     clip: float | None = None  # norm to which gradients are clipped
-    penalties: tuple[SourceSite, ...] = ()  # where penalties on weights are added to the loss
+    # Where penalties on weights are added to the loss, and which part of the sum they are: 0 or 1.
+    penalties: tuple[tuple[SourceSite, int], ...] = ()
     in_place: Callable[[], AbstractContextManager[Any]] = (
         nullcontext  # inside, the model is this training's
     )

@@ -85,10 +85,18 @@ def test_the_weight_is_written_where_the_penalty_is_added(
     file = tmp_path / "train.py"
     file.write_text(before)
     editor = Editor.open(file, "train.py")
-    edit = Edit(act=Act.WEIGH, at=SourceSite(str(file), 1), new="0.01")
+    edit = Edit(act=Act.WEIGH, at=SourceSite(str(file), 1), name="right", new="0.01")
     if after is None:
         with pytest.raises(CannotPatchError, match="2 sums"):
             weigh(editor, edit)
         return
     weigh(editor, edit)
     assert editor.after().decode() == after
+
+
+def test_a_penalty_that_stands_in_front_is_the_one_that_is_weighed(tmp_path: Path) -> None:
+    file = tmp_path / "train.py"
+    file.write_text("loss = 0.1 * norm + criterion(output, target)")
+    editor = Editor.open(file, "train.py")
+    weigh(editor, Edit(act=Act.WEIGH, at=SourceSite(str(file), 1), name="left", new="0.01"))
+    assert editor.after().decode() == "loss = 0.001 * norm + criterion(output, target)"

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.locating import called_name, calls_on, descendants
@@ -191,9 +190,9 @@ def divide(editor: Editor, edit: Edit) -> None:
 
 
 def weigh(editor: Editor, edit: Edit) -> None:
-    """Multiply what this line adds by a factor; where a number stands before it, that one."""
+    """Multiply a part of a sum by a factor; where a number stands before it, that one."""
     assert edit.at is not None
-    found = [part for node in descendants(editor.module) for part in _added(editor, node, edit.at)]
+    found = [part for node in descendants(editor.module) for part in _added(editor, node, edit)]
     if len(found) != 1:
         raise CannotPatchError(f"{editor.shown}:{edit.at.line} has {len(found)} sums, not one")
     part = found[0]
@@ -208,16 +207,17 @@ def weigh(editor: Editor, edit: Edit) -> None:
     editor.act(part, lambda _: new)
 
 
-def _added(editor: Editor, node: cst.CSTNode, at: SourceSite) -> Iterator[cst.BaseExpression]:
-    place = (
-        editor.positions[node] if isinstance(node, cst.BinaryOperation | cst.AugAssign) else None
-    )
-    if place is None or not place.start.line <= at.line <= place.end.line:
+def _added(editor: Editor, node: cst.CSTNode, edit: Edit) -> Iterator[cst.BaseExpression]:
+    """Yield the part of this sum that is meant, where it stands at the edit's line."""
+    if isinstance(node, cst.BinaryOperation):
+        part = isinstance(node.operator, cst.Add) and getattr(node, edit.name)
+    elif isinstance(node, cst.AugAssign) and edit.name == "right":
+        part = isinstance(node.operator, cst.AddAssign) and node.value
+    else:
         return
-    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add):
-        yield node.right
-    elif isinstance(node, cst.AugAssign) and isinstance(node.operator, cst.AddAssign):
-        yield node.value
+    place = editor.positions[node]
+    if part and edit.at and place.start.line <= edit.at.line <= place.end.line:
+        yield part
 
 
 ACTS = {

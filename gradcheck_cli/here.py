@@ -1,7 +1,6 @@
 """Paths as a person says them who stands in the current folder, which may have been removed."""
 
 import os
-import sys
 
 
 def below_here(path: str | os.PathLike[str]) -> str:
@@ -17,14 +16,3 @@ def is_gone() -> bool:
     except FileNotFoundError:
         return True
     return False
-
-
-def why_missing(name: str) -> str:
-    """Say why the module `name` could not be imported by a script, and what to do about it."""
-    top = name.partition(".")[0]
-    if not is_gone() and any(os.path.exists(where) for where in (top, f"{top}.py")):  # noqa: PTH110
-        return f"{top!r} lies in the current folder, where the script does not look; set PYTHONPATH=. for it"
-    return (
-        f"{name!r} is not installed for {sys.executable}, which runs the script; install it there, or "
-        "name the project's interpreter: gradcheck --python FILE COMMAND ..."
-    )

@@ -1,10 +1,13 @@
-"""Is a file a script, which trains as soon as it is imported? It is read, never run."""
+"""What a script does when it is run or imported, and why it cannot be. Files are read, never run."""
 
 import ast
 import os
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from gradcheck_cli.here import is_gone
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)  # run when called
@@ -22,6 +25,17 @@ def looks_like_a_script(path: Path) -> int:
     in functions is none. A file that cannot be read or parsed is none either.
     """
     return _first_training(path, guarded=False)
+
+
+def why_missing(name: str) -> str:
+    """Say why the module `name` could not be imported by a script, and what to do about it."""
+    top = name.partition(".")[0]
+    if not is_gone() and any(os.path.exists(where) for where in (top, f"{top}.py")):  # noqa: PTH110
+        return f"{top!r} lies in the current folder, where the script does not look; set PYTHONPATH=. for it"
+    return (
+        f"{name!r} is not installed for {sys.executable}, which runs the script; install it there, or "
+        "name the project's interpreter: gradcheck --python FILE COMMAND ..."
+    )
 
 
 def why_no_python(path: str | Path) -> str:

@@ -4,10 +4,10 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gradcheck_cli.here import why_missing
 from gradcheck_cli.probe.launching import Ending
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Gap
+from gradcheck_cli.scripts import why_missing
 
 if TYPE_CHECKING:
     from gradcheck_cli.probe.homes import Seen

@@ -15,8 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from gradcheck_cli.errors import THEIRS, UsageError, UserCodeError
-from gradcheck_cli.here import why_missing
-from gradcheck_cli.scripts import looks_like_a_script, why_no_python
+from gradcheck_cli.scripts import looks_like_a_script, why_missing, why_no_python
 from gradcheck_cli.shadowing import theirs_first
 from gradcheck_cli.targets.references import Reference
 

@@ -71,9 +71,8 @@ def column_of_targets(subject: Subject) -> tuple[str, str, bool]:
             continue
         table = torch.cat(tables)
         same, once = table == target[:, None], counts[index] == 1
-        shares = (
-            same[once].float().mean(0) if int(once.sum()) >= FEWEST else same[:0].sum(0).float()
-        )
+        few = int(once.sum()) < FEWEST
+        shares = table.new_zeros(table.shape[1]) if few else same[once].float().mean(0)
         for shown, column, whole in (
             ("is equal to the target in every sample", same.all(0), True),
             ("is the target but for its offset and scale", _affine(table, target), False),

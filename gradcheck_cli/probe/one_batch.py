@@ -23,6 +23,7 @@ from gradcheck_cli.records.site import SourceSite
 
 _READ = 1024  # elements of a tensor, evenly spaced
 _KEPT = 256  # marks of a loader's first batches
+_MARKED = 1024  # batches of each loader, and of what no loader is known of: after them nothing new is learned
 _LOADERS = 64  # that are kept in mind: some scripts make one per epoch
 _FIRST = 4  # inspected steps whose batches a loader has to have given
 _MADE = re.compile(r"\biter\(")  # `for` and `enumerate` begin a pass; this begins again on purpose
@@ -48,6 +49,7 @@ class Source:
     held: int
     in_order: bool
     marks: set[Mark] = field(default_factory=set)
+    marked: int = 0  # batches that were looked at
     again: int = 0  # iterators that a line of the user's made by itself
     at: SourceSite | None = None  # of the last of them
 
@@ -67,6 +69,7 @@ class OneBatch:
     _spans: weakref.WeakKeyDictionary[Optimizer, tuple[int, int]] = field(
         default_factory=weakref.WeakKeyDictionary
     )
+    _unknown: Source = field(default_factory=lambda: Source(held=0, in_order=False))
     _changes: int = 0
     _given: Mark | None = None  # the batch that was given last
 
@@ -105,15 +108,20 @@ class OneBatch:
     def _watch_next(self, original: Any) -> Any:
         def following(iterator: Any) -> Any:
             batch = original(iterator)
-            source = self._by_iterator.get(iterator)
-            found = (m for t in tensors_in(batch) if (m := mark_of(t)) is not None)
-            if (first := next(found, None)) not in {None, self._given}:
-                self._given, self._changes = first, self._changes + 1
-            if first and source is not None and len(source.marks) < _KEPT:
-                source.marks.update((first, *found))
+            source = self._by_iterator.get(iterator, self._unknown)
+            if source.marked < _MARKED:
+                source.marked += 1
+                self._look(batch, source)
             return batch
 
         return following
+
+    def _look(self, batch: Any, source: Source) -> None:
+        found = (m for t in tensors_in(batch) if (m := mark_of(t)) is not None)
+        if (first := next(found, None)) not in {None, self._given}:
+            self._given, self._changes = first, self._changes + 1
+        if first and source is not self._unknown and len(source.marks) < _KEPT:
+            source.marks.update((first, *found))
 
     def habits(
         self, own: Iterable[Optimizer], marks: Sequence[Mark], updates: int, rows: int

@@ -1,12 +1,14 @@
 """GC818: every step trains on one batch of a loader that holds more."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from gradcheck_cli.probe import one_batch
 from gradcheck_cli.records.finding import Severity
 from tests.support.loops import adam, batch, findings, report, small
 
@@ -98,3 +100,17 @@ def test_learning_one_batch_by_heart_is_a_usual_test() -> None:
 )
 def test_other_loops_have_nothing_to_mend(loop: Callable[[], None]) -> None:
     assert NAME not in findings(loop)
+
+
+def test_batches_are_told_apart_only_at_the_beginning_of_a_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[torch.Tensor] = []
+    monkeypatch.setattr(one_batch, "_MARKED", 3)
+    monkeypatch.setattr(one_batch, "mark_of", lambda t: looked.append(t) or (1, 1.0))
+    further = iter(loader(rows=2000))
+    with ExitStack() as stack:
+        one_batch.OneBatch().watch(stack)
+        for _ in range(8):
+            next(further)
+    assert len(looked) == 3

@@ -4,6 +4,7 @@ import copy
 import math
 import random
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,7 +27,7 @@ from gradcheck_cli.verifying import declined, estimate, prove, reconsidered
 from gradcheck_cli.verifying.arms import Run
 from gradcheck_cli.verifying.bench import Bench, Trial
 from gradcheck_cli.verifying.sham import sham
-from gradcheck_cli.verifying.trying import _judge
+from gradcheck_cli.verifying.trying import _judge, _search
 from sample_models.digits import load
 
 STALLED = Finding(
@@ -201,6 +202,40 @@ def test_a_variant_takes_the_place_of_one_that_fails_at_a_later_seed() -> None:
     _judge(bench, trials, trials, (90,), math.inf, lambda _: None)
     assert [t.verification.status for t in trials] == [Status.HELPS_PARTLY, Status.VERIFIED]
     assert [len(t.runs) for t in trials] == [6, 6]
+
+
+@dataclass(slots=True)
+class Gaining(Bench):
+    """A bench on which each trial gains a known share per hundred steps; a step takes a second."""
+
+    gains: dict[str, float] = field(default_factory=dict)
+
+    def probe(self, trial: Trial) -> None:
+        trial.runs = [Run(0, curve=[0.0] * self.steps)]
+        self.searched, self.taken = 1.0 * self.steps, self.steps
+
+    def merit(self, trial: Trial) -> tuple[bool, float, int]:
+        gained = self.gains[trial.proposal.fix.summary] * len(trial.runs[0].curve) / 100
+        return gained > 0.01, round(gained, 1), 0
+
+
+def test_what_helps_against_a_fact_is_confirmed_first_and_time_is_left_for_that() -> None:
+    trials = [
+        Trial(replace(CURE, score=score, fix=replace(CURE.fix, summary=name)))
+        for name, score in (("sign", 0.8), ("fact", 1.0), ("useless", 1.0))
+    ]
+
+    def searched(seconds: float, **gains: float) -> tuple[list[str], int]:
+        bench, end = Gaining(sick(), (), (0,), 0.0, 30, gains=gains), time.monotonic() + seconds
+        found = _search(bench, trials, (100, 300, 1000), end, lambda _: None)
+        return [trial.proposal.fix.summary for trial in found], bench.steps
+
+    some = {"sign": 0.08, "fact": 0.05, "useless": 0.0}
+    order = ["fact", "sign", "useless"]
+    assert searched(1e6, **some) == (order, 1000)
+    assert searched(2e3, **some) == (order, 300)
+    assert searched(2e3, **dict.fromkeys(some, 0.0))[1] == 1000  # nothing helps: it is too early
+    assert searched(1e6, **{**some, "sign": 0.4})[1] == 100
 
 
 @pytest.mark.heavy

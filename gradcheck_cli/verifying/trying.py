@@ -40,6 +40,7 @@ LONGER_SHARE = 0.25  # of the time, in which longer runs have to be done
 KEPT = 6  # candidates that are always lengthened
 ALIKE = 0.05  # effects closer than this, or than their spread, are taken as equal
 STRONG = 0.3  # a fall that needs no longer runs
+FACT = 1.0  # the score of a cause that is one
 ORDER = (Status.VERIFIED, Status.HELPS_PARTLY, Status.NOT_RUN, Status.INEFFECTIVE, Status.HARMFUL)
 
 
@@ -112,32 +113,23 @@ def _try(
     """
     single = [t for t in trials if t.proposal.part != COMBINED]
     waiting = [t for t in trials if t.proposal.part == COMBINED]
-    promising = _searched(bench, single, lengths, end, say)
+    promising = _search(bench, single, lengths, end, say)
     known = {t.proposal.fix.summary for t in trials}
     more = [Trial(p) for p in _at_best_rate(single) if p.fix.summary not in known]
     waiting = [*more, *waiting]
     _all(more, "no time was left to try it")
     hopeful = any(bench.merit(t)[0] for t in promising)
     if not hopeful and time.monotonic() < end:  # no use in asking other seeds
-        promising += _searched(bench, waiting, [bench.steps] if single else lengths, end, say)
+        promising += _search(bench, waiting, [bench.steps] if single else lengths, end, say)
         promising.sort(key=bench.merit, reverse=True)
         waiting = []
     _judge(bench, promising, [*trials, *more], lengths, end, say)
     if any(t.verification.status is Status.VERIFIED for t in single):
         _all(waiting, "not tried, because a simpler change suffices")
     elif waiting and not bench.late:
-        promising = _searched(bench, waiting, lengths, end, say)
+        promising = _search(bench, waiting, lengths, end, say)
         _judge(bench, promising, waiting, lengths, end, say)
     return more
-
-
-def _searched(
-    bench: Bench, trials: Sequence[Trial], lengths: Sequence[int], end: float, say: Progress
-) -> list[Trial]:
-    """Search among these in a share of the time that is left."""
-    now = time.monotonic()
-    bench.deadline = now + SEARCH_SHARE * (end - now)
-    return _search(bench, trials, _lengths_left(bench, lengths), say) if trials else []
 
 
 def _judge(
@@ -157,10 +149,6 @@ def _judge(
     _insist(bench, promising, trials, say)
 
 
-def _lengths_left(bench: Bench, lengths: Sequence[int]) -> list[int]:
-    return [steps for steps in lengths if steps >= bench.steps] or [bench.steps]
-
-
 def _at_best_rate(single: Sequence[Trial]) -> Iterator[Proposal]:
     """Yield changes together with the learning rate that helped most, though not enough by itself.
 
@@ -176,15 +164,22 @@ def _at_best_rate(single: Sequence[Trial]) -> Iterator[Proposal]:
 
 
 def _search(
-    bench: Bench, trials: Sequence[Trial], lengths: Sequence[int], say: Progress
+    bench: Bench, trials: Sequence[Trial], lengths: Sequence[int], end: float, say: Progress
 ) -> list[Trial]:
-    """Lengthen the candidates together on the first seed until one clearly learns.
+    """Lengthen the candidates together on the first seed until one clearly learns, in half of the time.
 
-    Returns those that came along to the last length; the others keep what they showed before.
+    Returns those that came along to the last length, what helps against a fact in front; the others
+    keep what they showed before.
     """
+    now = time.monotonic()
+    bench.deadline = now + SEARCH_SHARE * (end - now)
     running = list(trials)
     reached: list[Trial] = []
-    for steps in lengths:
+    for steps in [steps for steps in lengths if steps >= bench.steps] or [bench.steps]:
+        if not running:
+            break
+        if reached and _suffices(bench, reached[0], len(running) * (steps - bench.steps)):
+            break
         bench.steps = max(steps, bench.observed)
         reached = []
         for number, trial in enumerate(running):
@@ -197,13 +192,19 @@ def _search(
             if number >= bench.copies - RIVALS:
                 trial.runs[0].release()  # it begins anew when it is lengthened
         reached.sort(key=bench.merit, reverse=True)
-        learning, effect, _ = bench.merit(reached[0])
         running = [t for t in reached if not t.runs[0].failed][: max(KEPT, len(reached) // 2)]
         for trial in reached[len(running) :]:
             trial.runs[0].release()
-        if bench.late or (learning and effect >= STRONG) or not running:
+        if bench.late:
             break
-    return reached
+    return sorted(reached, key=lambda t: t.proposal.score < FACT or not bench.merit(t)[0])
+
+
+def _suffices(bench: Bench, best: Trial, steps: int) -> bool:
+    """Does the best one learn clearly, or well enough where there is no time for these further steps?"""
+    learning, effect, _ = bench.merit(best)
+    is_short = bench.deadline - time.monotonic() < steps * bench.pace
+    return learning and effect >= (MATERIAL if is_short else STRONG)
 
 
 def _confirm(bench: Bench, trials: Sequence[Trial], say: Progress) -> None:
@@ -277,8 +278,7 @@ def _in_order(trials: Sequence[Trial]) -> list[Trial]:
 
 def _status_and_effect(trial: Trial) -> tuple[int, float]:
     said = trial.verification
-    known = said.status is not Status.NOT_RUN
-    return ORDER.index(said.status), -(said.effect or 0.0) if known else 0.0
+    return ORDER.index(said.status), -(said.effect or 0.0)
 
 
 def _ranked(trials: Sequence[Trial]) -> tuple[Proposal, ...]:

@@ -21,12 +21,13 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
     """Shift the weights whose gradient is exactly zero and see whether the loss changes.
 
     Procedure  one backward pass at the start; every trained tensor without a gradient is shifted by
-               half of its size at random, alone, with the same chance, and by a hundredth of it.
+               half of its size at random, alone, with the same chance, and by a hundredth of it. Matrices
+               of zeros are drawn at random together, and asked for their gradient once more.
     Answers    fine: the loss does not change with any of them, or not near where they are (dead units).
                Wrong: it changes by more than 0.001 %, and by the small shift: the gradient was cut off
-               (no_grad, detach, .item()) or a term of the loss is computed without one; or with none of them
-               alone and with all together: factors of one product that are all zero.
-    Costs      one backward pass, and three forward passes for each tensor without a gradient, at most 16.
+               (no_grad, detach, .item()) or a term of the loss is computed without one; or matrices of zeros
+               get one once they are drawn at random: factors of one product that are all zero.
+    Costs      two backward passes, and three forward passes for each tensor without a gradient, at most 16.
     Sources    finite differences against the gradient (Nocedal & Wright 2006, sec. 8.1).
     """
     subject = scene.subject
@@ -41,12 +42,14 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
             raise NotApplicableError("the loss has no gradient at all")
         before.backward()
         silent = [(n, p) for n, p in named if p.requires_grad and _is_zero(p.grad)]
-        if len(silent) == len(named):
-            raise NotApplicableError("no gradient reaches any weight: the loss itself is flat")
-        found = [n for n, p in silent[:16] if _acts(scene, p)]
-        saddle = not found and len(silent) > 1 and _acts(scene, *(p for _, p in silent))
+        factors = [(n, p) for n, p in silent if p.ndim > 1 and _is_zero(p)]
+        flat = len(silent) == len(named)
+        found = [] if flat else [n for n, p in silent[:16] if _acts(scene, p)]
+        saddle = not found and len(factors) > 1 and _wakes(scene, *(p for _, p in factors))
     if saddle:
-        yield _saddle([n for n, _ in silent])
+        yield _saddle([n for n, _ in factors])
+    elif flat:
+        raise NotApplicableError("no gradient reaches any weight: the loss itself is flat")
     elif not found:
         yield Said(
             outcome=Outcome.FINE,
@@ -65,9 +68,9 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
 
 def _saddle(names: list[str]) -> Said:
     said = (
-        f"the gradients of {', '.join(names[:3])} are exactly zero: none of them changes the loss alone, all "
-        "together do. They are factors that begin at zero (both matrices of an adapter, for instance) and stay "
-        "there; draw one of two at random"
+        f"{', '.join(names[:3])} begin at zero and their gradients are exactly zero; drawn at random together they "
+        "get some. They are factors of one product (both matrices of an adapter, for instance) and stay "
+        "at zero; draw one of two at random"
     )
     return _wrong(names, said, "symmetric-init")
 
@@ -88,22 +91,33 @@ def _is_zero(grad: Tensor | None) -> bool:
     return grad is None or not bool((grad._values() if grad.is_sparse else grad).any())  # noqa: SLF001
 
 
-def _acts(scene: Scene, *parameters: Tensor) -> bool:
-    """Does the loss change when these tensors are shifted together?"""
+def _wakes(scene: Scene, *parameters: Tensor) -> bool:
+    """Do these tensors of zeros get a gradient when they are drawn at random? They are put back."""
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.copy_(NEAR * torch.randn_like(parameter))
+            parameter.grad = None
+    loss = scene.subject.total(scene.subject.batches[0])
+    if loss.requires_grad:
+        loss.backward()
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.zero_()
+    return not any(_is_zero(p.grad) for p in parameters)
+
+
+def _acts(scene: Scene, parameter: Tensor) -> bool:
+    """Does the loss change when this tensor is shifted?"""
     subject, batch = scene.subject, scene.subject.batches[0]
-    kept = [p.detach().clone() for p in parameters]
+    known = parameter.detach().clone()
     seed_everything(0)
-    directions = [
-        torch.randn_like(k) * (float(k.float().square().mean().sqrt()) or 1.0) for k in kept
-    ]
+    direction = torch.randn_like(known) * (float(known.float().square().mean().sqrt()) or 1.0)
     losses = []
     with torch.no_grad():
         for shift in (0.0, SHIFT, NEAR):
-            for parameter, known, direction in zip(parameters, kept, directions, strict=True):
-                parameter.copy_(known + shift * direction)
+            parameter.copy_(known + shift * direction)
             seed_everything(0)
             losses.append(float(subject.total(batch)))
-        for parameter, known in zip(parameters, kept, strict=True):
-            parameter.copy_(known)
+        parameter.copy_(known)
     before, far, near = losses
     return near != before and abs(far - before) > CHANGE * (abs(before) or 1.0)

@@ -329,6 +329,37 @@ def test_factors_that_both_begin_at_zero(zeros: bool, causes: tuple[str, ...]) -
     assert answered(model, loss, cut_gradient)["cut-gradient"].supports == causes
 
 
+class Product(nn.Module):
+    """A product of two tables, behind an output that may be flat."""
+
+    def __init__(self, size: float, *, step: bool = False) -> None:
+        super().__init__()
+        self.rows, self.columns, self.step = nn.Embedding(8, 4), nn.Embedding(8, 4), step
+        for table in (self.rows, self.columns):
+            nn.init.normal_(table.weight, std=size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a number for each pair."""
+        product = (self.rows(x[:, 0]) * self.columns(x[:, 1])).sum(1)
+        return (product > 0).float() + 0 * product if self.step else product
+
+
+@pytest.mark.parametrize(
+    ("size", "step", "causes"),
+    [(0.0, False, ("symmetric-init",)), (0.1, False, ()), (0.0, True, ())],
+)
+def test_tables_of_zeros_that_are_multiplied(
+    size: float, step: bool, causes: tuple[str, ...]
+) -> None:
+    model = Product(size, step=step)
+
+    def loss() -> Tensor:
+        x = torch.randint(8, (64, 2))
+        return functional.mse_loss(model(x), (x[:, 0] * x[:, 1] - 12).float() / 10)
+
+    assert answered(model, loss, cut_gradient)["cut-gradient"].supports == causes
+
+
 class Bag(nn.Module):
     """The mean of the words of a line, or of the columns of a table."""
 

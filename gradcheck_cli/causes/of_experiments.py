@@ -72,7 +72,10 @@ def gradient_ascent(seen: Evidence) -> Support | None:
     return named(seen, "gradient-ascent")
 
 
-@cause("softmax-over-batch", "mismatched-loss stalled-loss ignored-positions")
+@cause(
+    "softmax-over-batch",
+    "mismatched-loss stalled-loss ignored-positions unused-input vanishing-gradient zero-gradient",
+)
 def softmax_over_batch(seen: Evidence) -> Support | None:
     """A softmax runs over the samples of a batch, not over the classes; or over another dimension of attention.
 

@@ -79,10 +79,11 @@ class Attentions(TorchFunctionMode):
 def _add_up(weights: Tensor, over: int) -> bool:
     """Are most sums of weights 1 over the dimension that a product sums over? Masked rows may be 0.
 
-    Shares in clusters need not be (Ying et al. 2018, arXiv:1806.08804, eq. 3): only squares are asked.
+    Shares in clusters need not be (Ying et al. 2018, arXiv:1806.08804, eq. 3): only squares are asked, and
+    weights that are all 1, for their softmax runs over a dimension of length 1.
     """
-    square = weights.shape[-1] == weights.shape[-2]
-    return not square or bool((weights.float().sum(over) - 1).abs().median() < OFF)
+    square, alone = weights.shape[-1] == weights.shape[-2], bool((weights == 1).all())
+    return not (square or alone) or bool((weights.float().sum(over) - 1).abs().median() < OFF)
 
 
 @experiment(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import quietly
@@ -28,8 +28,9 @@ def padding_counts(scene: Scene) -> Iterator[Said]:
     Procedure  padding is a token that stands only at the end of samples, in numbers that vary. For each
                position: does another token there change the output (with an output at each position, that of
                other positions), in padded samples and in full ones? With one output, the same is asked of the last
-               layer that has one at each position: tokens pass by a mask on the way around it.
-    Answers    fine: in both. Wrong: in full samples tokens count and in padded ones fewer than 10 % do: the
+               layer that has one at each position: tokens pass by a mask on the way around it. Without a full
+               sample, and no recurrence that may have forgotten them, tokens are compared with the padding itself.
+    Answers    fine: in both. Wrong: in full samples tokens count, or the padding does, and in padded ones fewer than 10 %: the
                mask is turned round, so that the model looks at the padding.
     Costs      one forward pass for each position, at most 16.
     Sources    PyTorch documentation of MultiheadAttention, key_padding_mask (True is ignored).
@@ -39,18 +40,21 @@ def padding_counts(scene: Scene) -> Iterator[Said]:
     lengths = _lengths(tokens.values)
     width = tokens.values.shape[1]
     padded, full = (lengths < width - 1) & (lengths >= 3), lengths == width
-    if int(padded.sum()) < 2 or int(full.sum()) < 1:
+    forgets = any(isinstance(m, nn.RNNBase | nn.RNNCellBase) for m in subject.model.modules())
+    if int(padded.sum()) < 2 or (forgets and not full.any()):
         raise NotApplicableError("no token is padding, or no sample is full")
     with quietly(subject):
         views = _counting(subject, tokens, lengths)
     inside = torch.arange(1, width, device=lengths.device)[None] < lengths[:, None]
-    shares = [[float(v[w][inside[w]].float().mean()) for w in (padded, full)] for v in views]
+    others = inside & full[:, None] if full.any() else ~inside & padded[:, None]
+    among = (inside & padded[:, None], others)
+    shares = [[float(v[these].float().mean()) for these in among] for v in views]
     turned = [(few, most) for few, most in shares if few < FEW and most > MOST]
-    inverted, (in_padded, in_full) = bool(turned), (turned or shares)[0]
+    inverted, (in_padded, in_others) = bool(turned), (turned or shares)[0]
     yield Said(
         outcome=Outcome.WRONG if inverted else Outcome.FINE,
         said=f"{number(100 * in_padded)} % of the tokens of padded samples change an output, and "
-        f"{number(100 * in_full)} % of those of full ones",
+        f"{number(100 * in_others)} % of {'those of full ones' if full.any() else 'their padding does'}",
         measured=100 * in_padded,
         limit=100 * FEW,
         unit="%",

@@ -450,6 +450,26 @@ def test_weights_of_attention_that_do_not_add_up(dim: int, astray: bool, turned:
     assert ("weights-add-up" in found) is astray
 
 
+class Asking(nn.Module):
+    """One query, the last token, looks at the others."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim, self.token, self.head = dim, nn.Embedding(9, 8), nn.Linear(8, 9)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return scores of a whole text."""
+        x = self.token(codes)
+        return self.head(((x[:, -1:] @ x.transpose(1, 2)).softmax(self.dim) @ x)[:, 0])
+
+
+@pytest.mark.parametrize(("dim", "astray"), [(1, True), (2, False)])
+def test_a_softmax_over_a_single_query(dim: int, astray: bool) -> None:
+    parts: dict[str, Any] = {"data": (TEXT[0], TEXT[0][:, 0]), "loss": "cross_entropy", "steps": 3}
+    found = asked(attention_scores, model=lambda: Asking(dim), **parts)
+    assert ("weights-add-up" in found) is astray
+
+
 class Pooling(nn.Module):
     """Positions that belong to three clusters, each in part; a cluster is the sum of its positions."""
 
@@ -499,11 +519,14 @@ def test_where_outputs_are_the_same_for_all_samples_the_order_says_nothing() -> 
 
 
 @pytest.mark.parametrize("pooled", ["first", "mean"])
+@pytest.mark.parametrize("longest", [5, 6])
 @pytest.mark.parametrize(
     ("padding", "expected"), [("wrong", Outcome.WRONG), ("right", Outcome.FINE)]
 )
-def test_a_mask_that_is_turned_round(padding: str, expected: Outcome, pooled: str) -> None:
-    lengths = torch.randint(3, 7, (256, 1), generator=torch.Generator().manual_seed(1))
+def test_a_mask_that_is_turned_round(
+    padding: str, expected: Outcome, pooled: str, longest: int
+) -> None:
+    lengths = torch.randint(3, longest + 1, (256, 1), generator=torch.Generator().manual_seed(1))
     codes = TEXT[0].masked_fill(torch.arange(6) >= lengths, 0)
     data = (codes, (codes == codes[:, :1]).sum(1))
     found = asked(

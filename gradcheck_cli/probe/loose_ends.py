@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from gradcheck_cli import ops
 from gradcheck_cli.records.trace import Cut, Layer
 
 
@@ -11,7 +12,7 @@ class LooseEnds:
     """Calls outside all modules that give back an output without its graph, and the layers behind it.
 
     Loops do this all the time to report a loss or an accuracy. It is a cut only where the layers
-    behind it get no gradient on any other way.
+    behind it get no gradient on any other way. A comparison is one only where the loss is computed from it.
     """
 
     ends: dict[Cut, frozenset[str]] = field(default_factory=dict)
@@ -29,10 +30,13 @@ class LooseEnds:
     def cuts(self, layers: Iterable[Layer]) -> Iterator[Cut]:
         """Yield the calls behind which a parameter has `requires_grad=True` and never received a gradient."""
         silent = {
-            x.path
+            x.path: x
             for x in layers
             if x.trainable and not any(p.reached for p in x.parameters if p.trainable)
         }
         for cut, behind in self.ends.items():
-            if behind and behind <= silent:
+            if not behind or not behind <= silent.keys():
+                continue
+            used = any(silent[path].depth is not None for path in behind)
+            if used or cut.operation not in ops.COMPARISONS:
                 yield cut

@@ -280,7 +280,8 @@ class Tape:
         if not given[0].requires_grad:
             return
         if not self._stack:
-            if name in ops.CUTS and (makers := self.makers(given[0])):
+            ends = name in ops.CUTS or name in ops.COMPARISONS
+            if ends and (makers := self.makers(given[0])):
                 self.loose.note(Cut(operation=name, layer=None, at=user_site()), makers)
             return
         if self._origins.of(given[0]).calls:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.ops import DETACHING
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
@@ -16,11 +17,15 @@ def loss_rewrapped(trace: Trace, *, least: int = 3, share: float = 0.5) -> Itera
     Reports   at least `least` such passes and more than `share` of all.
     Matters   the graph of the real loss is lost; `requires_grad` only silences the error.
     Severity  error.
-    Not for   a scalar that is trained itself.
+    Not for   a scalar that is trained itself; a loss computed from outputs that an operation without a
+              derivative took out of the graph (GC601).
     Sources   PyTorch documentation, torch.tensor (it makes a leaf and copies data).
     """
     habit = loop_of(trace).habit(Kind.REWRAPPED)
     if habit.times < least or habit.times <= share * habit.of:
+        return
+    followed = any(x.depth is not None and x.parameters for x in trace.layers)
+    if followed and trace.cuts and all(c.operation not in DETACHING for c in trace.cuts):
         return
     where = f" at {habit.at}" if habit.at else ""
     yield Hit(

@@ -33,6 +33,7 @@ class Probe:
     used: bool = False  # by an update since it was last cleared
     added: bool = False  # to, by a backward pass, since the last update
     filled: bool = False  # with something else than zeros by then, as far as values were asked for
+    filled_as: Mark | None = None  # after the last pass that added to it
     held: Mark | None = None  # the parameter, as it was before the update
     few: torch.Tensor | None = None  # its first values then: `.data` is changed without a mark
 
@@ -71,6 +72,7 @@ class Account:
     uncleared: int = 0
     thrown: int = 0
     wiped: int = 0
+    parted: int = 0  # updates without some of the gradients, and with others
     idle: int = 0
     just_thrown: bool = False  # as the backward pass that runs began
     update_at: SourceSite | None = None
@@ -82,11 +84,13 @@ class Account:
     _holds: bool = False  # what the parameters were before the update that comes
 
     def choose(self, optimizer: torch.optim.Optimizer) -> None:
-        """Choose the parameters to look at, evenly among all that ask for a gradient."""
+        """Choose the parameters to look at: evenly among all that ask for a gradient, and some that got none."""
         held = [p for g in optimizer.param_groups for p in g["params"] if p.requires_grad]
         stride = max(1, -(-len(held) // _PROBED))
-        self._probes = [Probe(weakref.ref(p), _mark(p.grad)) for p in held[::stride]]
-        self._start = [_few(p) for p in held[::stride]]
+        without = [p for p in held if p.grad is None][:_PROBED] if self.updates else []
+        chosen = [*held[::stride], *without]
+        self._probes = [Probe(weakref.ref(p), _mark(p.grad)) for p in chosen]
+        self._start = [_few(p) for p in chosen]
         self._hold()
 
     @property
@@ -126,6 +130,7 @@ class Account:
         if _mark(grad) != probe.mark:  # zeroed, or changed on purpose
             gone = not _has_values(grad)
             probe.used = False
+            probe.mark = _mark(grad) if gone else probe.mark
             return gone
         if probe.used and self.uncleared < _SURE and not _has_values(grad):
             probe.used = False  # zeroed through `.data`
@@ -141,6 +146,7 @@ class Account:
             mark = _mark(probe.grad)
             if mark is not None and mark != probe.mark:
                 probe.added = reached = True
+                probe.filled_as = mark
                 if self.updates < _SURE and not probe.filled:
                     probe.filled = probe.grad is not None and _has_values(probe.grad)
             probe.mark = mark
@@ -183,8 +189,11 @@ class Account:
         self.looked += 1
         if self.update_at is None:
             self.update_at = user_site()
-        if self._pending and all(self._is_wiped(p) for p in self._probes):
+        wiped = [self._is_wiped(p) for p in self._probes]
+        if self._pending and all(wiped):
             self.wiped += 1
+        elif any(gone and p.filled for gone, p in zip(wiped, self._probes, strict=True)):
+            self.parted += 1
         elif any(p.used and p.added for p in self._probes):
             self.uncleared += 1
         elif not any(p.grad is not None for p in self._probes) and _has_none(optimizer):
@@ -195,7 +204,7 @@ class Account:
         grad = probe.grad
         if grad is None:
             return True
-        changed = probe.filled and _mark(grad) != probe.mark
+        changed = probe.filled and _mark(grad) != probe.filled_as
         return changed and not _has_values(grad)
 
     def habits(self) -> Iterator[Habit]:
@@ -211,6 +220,7 @@ class Account:
             numbers=moved,
         )
         yield Habit(kind=Kind.WIPED, times=self.wiped, of=self.looked, at=at)
+        yield Habit(kind=Kind.PARTED, times=self.parted, of=self.looked, at=self.backward_at)
         yield Habit(kind=Kind.IDLE, times=self.idle, of=self.looked, at=built)
 
 

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     UNCLEARED = "uncleared"  # updates by gradients that an earlier update had already used
     THROWN = "thrown"  # gradients cleared before any update used them; of all backward passes
     WIPED = "wiped"  # updates without a gradient because it was cleared after its backward pass
+    PARTED = "parted"  # updates without some gradients that were cleared after their backward pass
     IDLE = "idle"  # updates by an optimizer none of whose parameters ever had a gradient
     FADED = "faded"  # updates at the end, in a row, at a small share of the configured rate
     WARMING = "warming"  # all updates, none of which reached a good share of the configured rate

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from torch import nn
 
-from tests.support.loops import adam, findings, loss_of, mistakes, small
+from tests.support.loops import adam, batch, findings, loss_of, mistakes, small
 
 NAME = "gradients-cleared-too-early"
 
@@ -39,6 +39,56 @@ def test_clearing_after_the_update_is_fine() -> None:
             optimizer.zero_grad(set_to_none=False)
 
     assert mistakes(loop) == set()
+
+
+def two_heads(*, between: bool, to_none: bool = True, layers: int = 1) -> Callable[[], None]:
+    def loop() -> None:
+        trunk = nn.Sequential(*(nn.Linear(6, 6) for _ in range(layers)))
+        heads = nn.ModuleList([nn.Linear(6, 3), nn.Linear(6, 1)])
+        optimizer = adam(nn.ModuleList([trunk, heads]))
+        for _ in range(12):
+            x, y = batch()
+            hidden = trunk(x).tanh()
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(heads[0](hidden), y).backward(retain_graph=True)
+            if between:
+                optimizer.zero_grad(set_to_none=to_none)
+            heads[1](hidden).square().mean().backward()
+            optimizer.step()
+
+    return loop
+
+
+@pytest.mark.parametrize(("layers", "to_none"), [(1, True), (1, False), (12, True)])
+def test_gradients_of_one_loss_cleared_before_the_other_are_named(
+    layers: int, to_none: bool
+) -> None:
+    found = findings(two_heads(between=True, to_none=to_none, layers=layers))[NAME]
+    assert [path.rpartition(".")[2] for path in found.layers] == ["0"]
+    assert found.at is not None
+
+
+def test_two_losses_that_are_added_up_by_two_passes_are_fine() -> None:
+    assert NAME not in mistakes(two_heads(between=False))
+
+
+def test_gradients_of_an_attack_that_are_cleared_before_the_loss_are_fine() -> None:
+    def loop() -> None:
+        model = nn.Sequential(small(), nn.Linear(3, 3))
+        unused = nn.Linear(3, 3)  # is called, and nothing is learned from what it says
+        optimizer = adam(nn.ModuleList([model, unused]))
+        for _ in range(12):
+            x, y = batch()
+            x.requires_grad_()
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.zero_grad()
+            scores = model(x.detach() + 0.1 * x.grad.sign())
+            unused(scores)
+            nn.functional.cross_entropy(scores, y).backward()
+            optimizer.step()
+
+    assert NAME not in findings(loop)
 
 
 def test_gradients_that_were_zero_before_they_were_clipped_are_not_cleared() -> None:

@@ -280,8 +280,7 @@ class Tape:
         if not given[0].requires_grad:
             return
         if not self._stack:
-            ends = name in ops.CUTS or name in ops.COMPARISONS
-            if ends and (makers := self.makers(given[0])):
+            if name not in ops.CLAMPS and (makers := self.makers(given[0])):
                 self.loose.note(Cut(operation=name, layer=None, at=user_site()), makers)
             return
         if self._origins.of(given[0]).calls:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradcheck_cli.causes.base import Support
+from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.diagnosis import Basis, Cause
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import Trace
@@ -27,10 +28,12 @@ REPLACED_BY = {
 # Experiments that change one thing: their number is the share of the loss that the change restores.
 CURES = frozenset(
     "rate-lower rate-higher adaptive-steps unclipped unfrozen without-decay without-dropout without-penalty standardized-inputs "
-    "standardized-targets fitting-output nonlinear-layers redrawn-weights smaller-scores larger-scores two-changes".split()
+    "standardized-targets fitting-output nonlinear-layers redrawn-weights smaller-scores larger-scores cross-entropy without-softmax two-changes".split()
 )
 # Experiments that trained with the change and saw it learn, or saw that it is so: weights that no gradient reaches.
 CERTAIN = CURES | {"lasting", "cut-gradient"}
+# Changes that make steps smaller, too: of a run that breaks they say no more than a smaller rate does.
+SHRINKING = frozenset({"smaller-scores", "nonlinear-layers"})
 UNCONFIRMED = 0.6  # of a score that is left when the change was tried and cured nothing
 
 
@@ -41,7 +44,18 @@ def guessed(cause: Cause) -> bool:
 
 def supporting(trace: Trace, cause: str) -> tuple[Answer, ...]:
     """Return the answers that speak against the training and name this cause."""
-    return tuple(a for a in trace.examination if a.outcome is Outcome.WRONG and cause in a.supports)
+    found = (a for a in trace.examination if a.outcome is Outcome.WRONG and cause in a.supports)
+    return tuple(a for a in found if not (a.name in SHRINKING and _breaks_by_its_steps(trace)))
+
+
+def _breaks_by_its_steps(trace: Trace) -> bool:
+    """Does the run break at this rate with other initial weights as well, and not at a smaller one?"""
+    lower, redrawn = trace.answer("rate-lower"), trace.answer("redrawn-weights")
+    return (
+        progress(trace).state in {State.BROKEN, State.DIVERGING}
+        and (lower is not None and lower.outcome is Outcome.WRONG)
+        and (redrawn is not None and redrawn.outcome is Outcome.FINE)
+    )
 
 
 def cured(trace: Trace) -> frozenset[str]:

@@ -3,9 +3,9 @@
 import pytest
 
 from gradcheck_cli.causes.base import Support
-from gradcheck_cli.causes.examined import examined
+from gradcheck_cli.causes.examined import examined, supporting
 from gradcheck_cli.records.examination import Answer, Outcome
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import Step, Trace
 
 
 def answer(name: str, outcome: Outcome = Outcome.FINE, *, unfinished: bool = False) -> Answer:
@@ -34,3 +34,20 @@ def test_labels_are_charged_when_the_rates_were_tried(
     found = examined(Trace(examination=answers), "labels-without-signal", Support(0.75, ("loss",)))
     assert found is not None
     assert (found.score >= 0.75) is counts
+
+
+@pytest.mark.parametrize("redrawn", [Outcome.FINE, Outcome.WRONG])
+def test_a_run_that_breaks_with_other_weights_as_well_is_broken_by_its_rate(
+    redrawn: Outcome,
+) -> None:
+    cured = [
+        Answer(name=name, question="?", outcome=Outcome.WRONG, said=name, supports=(cause,))
+        for name, cause in (
+            ("rate-lower", "learning-rate-too-high"),
+            ("smaller-scores", "init-too-large"),
+        )
+    ]
+    broken = Step(index=0, loss=float("nan"))
+    trace = Trace(steps=(broken,), examination=(*cured, answer("redrawn-weights", redrawn)))
+    assert supporting(trace, "learning-rate-too-high")
+    assert bool(supporting(trace, "init-too-large")) is (redrawn is Outcome.WRONG)

@@ -84,6 +84,17 @@ def class_dimension(output: Tensor, target: Any) -> int | None:
     return 1 if column else None
 
 
+def classes_of(main: Tensor, target: Any) -> Tensor | None:
+    """Return the class of each sample: [samples], from their numbers or from rows with a single 1; else None."""
+    if main.ndim != 2 or main.shape[1] < 2 or not isinstance(target, Tensor):
+        return None
+    if class_dimension(main, target) == 1:
+        return target.flatten().long()
+    if target.shape != main.shape or not bool(((target == 0) | (target == 1)).all()):
+        return None
+    return target.argmax(1) if bool((target.sum(1) == 1).all()) else None
+
+
 def best_constant(subject: Subject, raw: Sequence[Any]) -> Constant:
     """Search the best constant for outputs like `raw`, one for each fixed batch.
 

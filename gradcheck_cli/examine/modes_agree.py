@@ -63,11 +63,14 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
                     subject.total(subject.batches[index % len(subject.batches)])
             again, evaluation = _both(scene)
             training = training if unsettled else again
-    worse = _differ(training, evaluation)
+    worse, limit = _differ(training, evaluation), WORSE * mean(training)
     level = _untrained(subject) if reference is None else reference.level
     useless = mean(evaluation) >= 0.9 * level
     if reference is not None and unsettled:
-        useless |= mean(evaluation) - mean(training) >= ENOUGH * reference.scale
+        gap, error = paired(training, evaluation)
+        if gap > max(error, ENOUGH * reference.scale):
+            worse = useless = True
+            limit = mean(training) + ENOUGH * reference.scale
     wrong = worse and useless
     yield Said(
         outcome=Outcome.WRONG if wrong else Outcome.NOTED if worse else Outcome.FINE,
@@ -75,7 +78,7 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
         f"{'with the mean of their statistics' if unsettled else 'in training mode'} and "
         f"{number(mean(evaluation))} in evaluation mode",
         measured=mean(evaluation),
-        limit=WORSE * mean(training),
+        limit=limit,
         supports=("evaluation-statistics",) if wrong else (),
         layers=tuple(n for n, m in subject.model.named_modules() if _has_statistics(m))
         if wrong

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.constants import class_dimension
+from gradcheck_cli.examine.constants import class_dimension, classes_of
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
 FEWEST = 5  # samples of a class
+FAR = 3.0  # added to all scores of a sample
 CHANGE = 1e-3  # relative, of a sample's gradient: far above rounding, far below any real coupling
 
 
@@ -26,7 +27,7 @@ def samples_in_loss(scene: Scene) -> Iterator[Said]:
 
     Procedure  the gradient of the user's loss at the outputs of one half, before and after the outputs of
                the other half are exchanged among themselves; then a constant is added to all samples'
-               score of one class, and to all classes of one sample. With one label for each sample: the
+               score of one class, and another one to all classes of each sample. With one label for each sample: the
                gradient of outputs of zero, by class.
     Answers    fine: nothing changes. Wrong: samples compete, and only a score that all samples share does
                not count: a softmax over the batch instead of the classes. Noted: samples are coupled in
@@ -50,12 +51,13 @@ def samples_in_loss(scene: Scene) -> Iterator[Said]:
         yield from _uncounted(subject)
         coupled = _coupling(subject, raw, output, batch, half)
         dim = class_dimension(output, target)
+        dim = 1 if dim is None and classes_of(output, target) is not None else dim
         asked = dim if coupled > CHANGE else None
         if asked is not None and _over_the_batch(subject, raw, output, batch, asked):
             yield Said(
                 outcome=Outcome.WRONG,
-                said="a constant added to one class's score of every sample changes nothing, one added to all "
-                "scores of a sample does: samples compete with each other, not classes",
+                said="a constant added to one class's score of every sample changes nothing, those added to all "
+                "scores of each sample do: samples compete with each other, not classes",
                 measured=coupled,
                 limit=CHANGE,
                 supports=("softmax-over-batch",),
@@ -135,7 +137,8 @@ def _over_the_batch(subject: Subject, raw: Any, output: Tensor, batch: Any, dim:
     now = cost(output)
     per_class = output.clone()
     per_class.select(dim, 0).add_(1.0)
-    per_sample = output.clone()
-    per_sample[0] += 1.0
+    # of all samples, and far: a trained model stands where the loss does not change at first order
+    shifts = torch.linspace(-FAR, FAR, len(output)).to(output)
+    per_sample = output + shifts.reshape(-1, *[1] * (output.ndim - 1))
     scale = abs(now) or 1.0
     return abs(cost(per_class) - now) < 1e-4 * scale and abs(cost(per_sample) - now) > 1e-4 * scale

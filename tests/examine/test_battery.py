@@ -114,6 +114,26 @@ def test_a_softmax_over_the_batch(loss: Loss, expected: Outcome) -> None:
     assert outcome(samples_in_loss, loss=loss) is expected
 
 
+@pytest.mark.parametrize(
+    ("loss", "expected"), [(over_the_batch, Outcome.WRONG), (over_the_classes, Outcome.FINE)]
+)
+def test_a_softmax_over_the_batch_where_the_loss_is_flat_at_first_order(
+    loss: Loss, expected: Outcome
+) -> None:
+    assert outcome(samples_in_loss, loss=loss, steps=300, data=blobs(32)) is expected
+
+
+@pytest.mark.parametrize(("over", "expected"), [(0, Outcome.WRONG), (1, Outcome.FINE)])
+def test_a_softmax_over_the_batch_with_rows_of_a_single_1(over: int, expected: Outcome) -> None:
+    x, labels = blobs()
+    data = x, functional.one_hot(labels, 4).float()
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        return -(target * output.log_softmax(over)).sum(1).mean()
+
+    assert outcome(samples_in_loss, loss=loss, data=data) is expected
+
+
 def of_probabilities(output: Tensor, target: Tensor) -> Tensor:
     """A cross-entropy written for probabilities."""
     return -output.clamp(1e-7, 1.0).gather(1, target[:, None]).log().mean()

@@ -17,6 +17,7 @@ from gradcheck_cli.features.progress import Progress, progress
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import CHOICES, MOVING_TARGETS, OWN_CHOICES, Trace
 
+SOON = 4  # times the observed steps: what learns before is not slow
 FINISHING = 0.1  # of the budget, in which an experiment that has begun may still be read
 
 
@@ -64,6 +65,18 @@ class Scene:
     def hidden_by_dropout(self) -> bool:
         """Is the model no better than a constant while it drops more than half of a layer?"""
         return bool(self.known.get("hidden_by_dropout"))
+
+    @property
+    def soon(self) -> bool:
+        """Did the run learn before long, when it went on?"""
+        extended = self.known.get("extended")
+        return bool(extended and extended.learns and extended.steps < SOON * self.trace.taken)
+
+    @property
+    def learns(self) -> bool:
+        """Was the model better than the best constant after the observed steps, or soon after them?"""
+        against = self.answer("against-constant")
+        return self.soon or (against is not None and against.outcome is Outcome.FINE)
 
     def require_sense(self) -> None:
         """Raise NotApplicableError where a smaller loss is known to be no better model."""

@@ -11,11 +11,11 @@ from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.examine.variants import adaptive, variants
-from gradcheck_cli.features.progress import ENOUGH
+from gradcheck_cli.features.progress import ENOUGH, LITTLE
 from gradcheck_cli.records.examination import Outcome
 
 STEPS = 60
-SOON = 4  # times the observed steps; a run that learns before is asked nothing
+PATIENCE = 10  # passes over the data: as many as even random labels are learned by heart in
 HELD_BACK = 2.0  # times what the whole extension gained; the change has a fraction of its steps
 OPPOSED = {"rate-lower", "rate-higher"}
 PAIRED = 4  # changes that are tried in pairs where none helps alone: those that came furthest
@@ -40,6 +40,8 @@ Tried = tuple[float, Variant]
     larger_scores="Does it learn when its scores can be large?",
     nonlinear_layers="Does it learn with nonlinearities between its layers?",
     redrawn_weights="Does it learn from other initial weights?",
+    cross_entropy="Does it learn with cross entropy for the gradient?",
+    without_softmax="Does it learn with a ReLU in place of softmaxes between its layers?",
     two_changes="Which two changes together let the run learn?",
 )
 def replays(scene: Scene) -> Iterator[Said]:
@@ -48,18 +50,21 @@ def replays(scene: Scene) -> Iterator[Said]:
     Procedure  60 steps on the same batches, unchanged and with: the learning rate x 0.1 (x 0.01 without
                an adaptive optimizer, x 0.001 where it diverges), x 10 and x 100; no weight decay; no
                dropout; the gradient of the data term alone; inputs standardized; targets standardized; a
-               ReLU between layers that have nothing nonlinear between them; outputs through the function
+               ReLU between layers that have nothing nonlinear between them, or a softmax; the gradient of cross entropy,
+               where that of the loss ends at mistakes that are certain; outputs through the function
                that the loss expects; initial weights drawn
                anew; outputs of deviation 1 where the first loss is large; scores of deviation 3 where no
                weights can make them as large as 1. Where none helps, Adam in
-               place of an optimizer that is not adaptive, and the best four in pairs.
+               place of an optimizer that is not adaptive (also of a run that learns, where that takes ten passes
+               over the data), and the best four in pairs.
     Answers    wrong: with the change the loss of the fixed batches ends clearly below the best constant
                (12 % of what can be gained) and clearly below the unchanged run: what was changed keeps the
-               run from learning. Where the unchanged run ends in NaN or Inf, a fall by 12 % is enough. Where the unchanged run learns after all when it goes on, the change has to
+               run from learning. Where the unchanged run ends in NaN or Inf, a fall by 12 % is enough, and where it begins there, a loss 3 % below the constant. Where the unchanged run learns after all when it goes on, the change has to
                gain twice as much in its few steps; so it is asked of dropout of more than a half, too, where the
                run learns soon but its loss in training is hardly below the constant. Fine: no such difference.
     Costs      60 training steps for each change that applies.
-    Sources    an effect is what an intervention changes (Pearl 2009, ch. 3); Smith 2017, arXiv:1506.01186.
+    Sources    an effect is what an intervention changes (Pearl 2009, ch. 3); Smith 2017, arXiv:1506.01186;
+               Zhang et al. 2017, arXiv:1611.03530, fig. 1 (random labels are learned in about ten passes).
     """
     scene.require_sense()
     reference: Reference | None = scene.known.get("reference")
@@ -67,7 +72,7 @@ def replays(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("there is no loss of a constant prediction to compare with")
     extended: Extended | None = scene.known.get("extended")
     learns = extended is not None and extended.learns
-    soon = extended is not None and learns and extended.steps < SOON * scene.trace.taken
+    soon = scene.soon
     if soon and not scene.hidden_by_dropout:
         raise NotApplicableError("the run learns when it goes on")
     batches = list(islice(scene.subject.more(), STEPS))
@@ -89,19 +94,32 @@ def replays(scene: Scene) -> Iterator[Said]:
             best[variant.name] = share, variant
         return True
 
-    all(map(tried, (v for v in variants(scene) if not soon or v.name == "without-dropout")))
-    for more in (adaptive(scene), _pairs(list(best.values()))):
-        if not learns and all(share < bound for share, _ in best.values()):
+    new = (v for v in variants(scene) if scene.answer(v.name) is None)
+    all(map(tried, (v for v in new if not soon or v.name == "without-dropout")))
+    for more, asked in (
+        (adaptive(scene), not learns or _slow(scene, extended)),
+        (_pairs(list(best.values())), not learns),
+    ):
+        if asked and all(share < bound for share, _ in best.values()):
             all(map(tried, more))
     for share, variant in best.values():
         yield _said(reference, variant, (share, unchanged, bound), len(batches))
 
 
+def _slow(scene: Scene, extended: Extended | None) -> bool:
+    """Did it take many passes over the data until the run was clearly better than a constant?"""
+    taken, one = scene.trace.taken, scene.subject.steps_per_pass
+    return extended is not None and one is not None and taken + extended.steps >= PATIENCE * one
+
+
 def _falling(reference: Reference) -> float:
-    """Return where a run stands, as a share of what can be gained, that has fallen by 12 % from its start."""
+    """Return where a run stands, as a share of what can be gained, that has fallen by 12 % from its start.
+
+    Of one that was no number from its start on: where it is better than a constant at all.
+    """
     start = mean(reference.start)
     if not isfinite(start):
-        return ENOUGH
+        return LITTLE  # whatever lets it be a number at all
     return min(ENOUGH, (reference.level - start + ENOUGH * abs(start)) / (reference.scale or 1.0))
 
 

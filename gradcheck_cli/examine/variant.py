@@ -132,7 +132,7 @@ def share_of(
             if not isfinite(step(batch, loss)):
                 return float("-inf")
             if left % APART == 0 and left < LOOKS * APART:
-                looks.append(least_loss(subject, partial(_mean_loss, subject, measured)))
+                looks.append(least_loss(subject, partial(mean_loss, subject, measured)))
         with evaluating(subject.model):
             level = _level(subject, variant, reference)
     scale = level if variant.refitted else reference.scale
@@ -144,10 +144,11 @@ def _level(subject: Subject, variant: Variant, reference: Reference) -> float:
     """Return what saying nothing costs, at the present weights and in the way that outputs are read."""
     if not variant.refitted:
         return mean(repriced(subject, reference.constant))
-    return _mean_loss(subject, variant.loss_of(subject, silent=True))
+    return mean_loss(subject, variant.loss_of(subject, silent=True))
 
 
-def _mean_loss(subject: Subject, loss: Loss | None) -> float:
+def mean_loss(subject: Subject, loss: Loss | None) -> float:
+    """Return the mean of the user's loss of the fixed batches, or of another one."""
     if loss is None:
         return mean(losses(subject))
     with torch.no_grad():

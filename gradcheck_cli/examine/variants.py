@@ -13,7 +13,9 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.causes.of_initialization import UNUSUAL
 from gradcheck_cli.causes.of_training import HARD, clipped
 from gradcheck_cli.examine.base import Scene
+from gradcheck_cli.examine.entropies import entropic
 from gradcheck_cli.examine.freed import UNDECAYED, scaled_rates
+from gradcheck_cli.examine.hidden_softmax import bent_softmaxes
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dropout
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden
@@ -103,6 +105,7 @@ def _of_loss(scene: Scene) -> Iterator[Variant]:
             ("penalty-too-strong",),
             loss=_data_term(subject),
         )
+    yield from filter(None, unfitting(scene))
     domain = scene.answer("loss-domain")
     fits: dict[str, Callable[[Tensor], Tensor]] = {
         "after-softmax": lambda x: x.softmax(1),
@@ -117,6 +120,11 @@ def _of_loss(scene: Scene) -> Iterator[Variant]:
                 outputs=fits[name],
                 refitted=True,
             )
+
+
+def unfitting(scene: Scene) -> tuple[Variant | None, ...]:
+    """Return the run with what usually stands where squared errors of probabilities, or softmaxes, do."""
+    return entropic(scene), bent_softmaxes(scene)
 
 
 def _data_term(subject: Subject) -> Callable[[Any], Tensor]:

@@ -1,20 +1,26 @@
 """Settings that hold back a run that learns: decay in Adam's gradient, frozen random layers; and their healthy twins."""
 
 from functools import partial
+from itertools import islice
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from gradcheck_cli.examine.against_constant import against_constant
+from gradcheck_cli.examine.against_constant import against_constant, measured
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.battery import examine
 from gradcheck_cli.examine.budget import Budget
+from gradcheck_cli.examine.entropies import entropic
 from gradcheck_cli.examine.far_better import far_better
 from gradcheck_cli.examine.freed import looks_drawn, unclipped
-from gradcheck_cli.examine.variant import Variant
+from gradcheck_cli.examine.hidden_softmax import bent_softmaxes
+from gradcheck_cli.examine.input_scales import input_scales
+from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.records.examination import Answer
-from tests.support.trainings import Batch, sgd, trained
+from tests.support.trainings import Batch, blobs, network, sgd, trained
 
 
 class Shops(nn.Module):
@@ -105,3 +111,82 @@ def test_clipping_that_leaves_next_to_nothing_of_each_step(clip: float, hard: bo
         before = subject.optimizers[0].param_groups[0]["lr"]
         (freed or Variant()).edit(subject)
         assert (subject.optimizers[0].param_groups[0]["lr"] > 30 * before) is hard
+
+
+def squared(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Squared errors of probabilities."""
+    return (outputs.softmax(1) - functional.one_hot(labels, 4)).square().mean()
+
+
+def better(steps: int = 8, **parts: Any) -> dict[str, Answer]:
+    """Train and ask whether it learns far better with a change."""
+    subject, trace = trained(steps, **parts)
+    asked = (against_constant, input_scales, far_better)
+    return {a.name: a for a in examine(subject, trace, experiments=asked)}
+
+
+@pytest.mark.parametrize(("rate", "held"), [(0.1, True), (2.0, False)])
+def test_squared_errors_of_probabilities(rate: float, *, held: bool) -> None:
+    found = better(loss=squared, optimizer=sgd(rate))["cross-entropy"]
+    assert found.supports == (("wrong-output-activation",) if held else ())
+
+
+def test_what_is_asked_of_squared_errors_only() -> None:
+    def variant(**parts: Any) -> Variant | None:
+        subject, trace = trained(2, **parts)
+        return entropic(Scene(subject, trace, Budget(10.0, subject.device)))
+
+    x, labels = blobs(classes=2)
+    chances = x, labels.float()[:, None]
+    sigmoid = partial(network, 6, 1, nn.Sigmoid())
+    assert variant(loss=squared) is not None
+    assert variant(data=chances, model=sigmoid, loss="mse_loss") is not None
+    assert variant() is None
+    assert variant(model=partial(network, 6, 4, nn.Softmax(1)), loss=of_logarithms) is None
+    assert variant(data=chances, model=sigmoid, loss=nn.BCELoss()) is None
+    assert variant(data=chances, model=partial(network, 6, 1), loss="mse_loss") is None
+
+
+def of_logarithms(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy of probabilities."""
+    return functional.nll_loss(outputs.log(), labels)
+
+
+class Scored(nn.Module):
+    """Two hidden layers; behind the first one a ReLU or a softmax. Attention has one, too."""
+
+    def __init__(self, *, softmax: bool) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(6, 16), nn.Linear(16, 16), nn.Linear(16, 4)
+        self.softmax = softmax
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores [samples, classes]."""
+        x = self.first(x)
+        x = functional.softmax(x, dim=1) if self.softmax else x.relu()
+        gate = self.second(x).softmax(1)
+        return self.last(gate * x)
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_a_softmax_between_layers(softmax: bool) -> None:
+    subject, trace = trained(2, model=partial(Scored, softmax=softmax), optimizer=sgd(0.2))
+    scene = Scene(subject, trace, Budget(10.0, subject.device))
+    bent = bent_softmaxes(scene)
+    assert (bent is not None) is softmax
+    if bent is not None:
+        reference, batches = measured(scene), list(islice(subject.more(), 60))
+        unchanged = share_of(subject, Variant(), batches, reference)
+        assert unchanged < 0.12 < share_of(subject, bent, batches, reference)
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_column_that_is_small_beside_the_others(*, counts: bool) -> None:
+    def adam(model: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(model.parameters(), lr=0.02)
+
+    x = torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
+    y = x[:, :1] + counts * x[:, 1:]
+    data, model = (x * torch.tensor([1.0, 0.01]), y), partial(network, 2, 1)
+    found = better(20, data=data, model=model, optimizer=adam, loss="mse_loss")
+    assert found["standardized-inputs"].supports == (("unnormalized-input",) if counts else ())

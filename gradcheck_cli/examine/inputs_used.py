@@ -14,6 +14,7 @@ from gradcheck_cli.examine.ideal import cost
 from gradcheck_cli.examine.passes_over import hooked, outputs_alike, quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.records.trace import OWN_CHOICES
 from gradcheck_cli.rules.base import number
 
 NONE = 1e-6  # of the spread of outputs: nothing but rounding
@@ -45,6 +46,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     subject = scene.subject
     yield from _unknown(subject)
     yield from _rounded(subject)
+    if scene.trace.loss.surrogate == OWN_CHOICES:  # what it is given follows from what it chose
+        raise NotApplicableError(f"the size of the loss tells nothing: {OWN_CHOICES}")
     batch = subject.batches[0]
     named = _of_samples(subject, batch)
     differing = {n: u for n, t in named.items() if not torch.equal(u := t.roll(1, 0), t)}

@@ -1,9 +1,10 @@
 """GC407 worse-than-constant."""
 
 from collections.abc import Iterator
-from math import isfinite
+from math import inf, isfinite
 
 from gradcheck_cli.features.progress import SOON, State, progress
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -16,6 +17,18 @@ from gradcheck_cli.rules.base import (
 )
 
 
+def _left(trace: Trace) -> float:
+    """Return how many more steps an extended run would take, at its pace; in multiples as of the observed ones."""
+    now, later, taken = (trace.answer(x) for x in ("against-constant", "longer", "plateau"))
+    if now is None or later is None or taken is None or later.outcome is Outcome.WRONG:
+        return inf
+    level, steps = later.measured or 0.0, taken.measured or 0.0
+    gained = level - (now.measured or 0.0)
+    if gained <= 0 or not steps:
+        return inf
+    return -level / gained * steps * trace.taken / (trace.taken + steps)
+
+
 @rule("GC407", "worse-than-constant")
 def worse_than_constant(
     trace: Trace, *, least_steps: int = 20, least_samples: int = 500
@@ -23,7 +36,7 @@ def worse_than_constant(
     """The loss falls, and ends above that of the best constant prediction all the same.
 
     Measures  the median of the last quarter of the losses against the loss of the best constant prediction
-              for the targets seen, and the pace of the last half of the run.
+              for the targets seen, and the pace of the last half of the run, or of its extension.
     Reports   an end above it, beyond the noise and 3 %, that four times the steps would not mend at this
               pace, in at least `least_steps` steps and `least_samples` samples.
     Matters   the network knows less of the targets than their average: what it computes from its inputs
@@ -43,7 +56,7 @@ def worse_than_constant(
     if trace.taken * (trace.data.batch_size or least_samples) < least_samples:
         raise CannotTellError(f"fewer than {least_samples} samples")
     left = state.steps_to()
-    if state.stuck or not state.above or left <= (SOON - 1) * state.steps:
+    if state.stuck or not state.above or min(left, _left(trace)) <= (SOON - 1) * state.steps:
         return
     pace = (
         f"at the pace of the last steps it would take {left / state.steps:.0f} times as many more to reach it"

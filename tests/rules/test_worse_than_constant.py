@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts, Trace
 from gradcheck_cli.rules.worse_than_constant import worse_than_constant as gc407
@@ -15,6 +16,7 @@ from tests.support.a_trace import (
     same_whatever_the_scale_and_order,
     skipped,
 )
+from tests.support.answered import answer
 
 SLOWLY = [GUESSING * (6 - 0.02 * i) for i in range(50)]  # six times it, down by a sixth
 
@@ -68,6 +70,16 @@ def test_without_a_known_constant_and_with_few_steps_it_cannot_tell() -> None:
     unknown = replace(a_trace(loss=SLOWLY), loss=LossFacts())
     assert "constant" in skipped(gc407, unknown).reason
     assert "20" in skipped(gc407, a_trace(loss=SLOWLY[:19])).reason
+
+
+@pytest.mark.parametrize(("later", "reported"), [(-50.0, False), (-250.0, True), (-340.0, True)])
+def test_a_run_that_was_extended_and_soon_reaches_it_passes(later: float, reported: bool) -> None:
+    said = (("against-constant", -300.0), ("longer", later), ("plateau", 750.0))
+    answers = [
+        replace(answer(name, Outcome.NOTED), measured=measured, unit="%") for name, measured in said
+    ]
+    trace = replace(a_trace(loss=SLOWLY), examination=tuple(answers))
+    assert bool(found(gc407, trace)) is reported
 
 
 def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers() -> None:

@@ -1,10 +1,11 @@
-"""Dropout that acts where nothing is trained: calls in train mode without a graph."""
+"""Dropout and batch norm that act where nothing is trained: calls in train mode without a graph."""
 
 import sys
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 import torch
@@ -26,20 +27,26 @@ _LOOKED = 8  # spells whose model is looked for on the stack
 
 @dataclass(slots=True)
 class ModeWatch:
-    """Counts spells between updates in which dropout acted without a graph, and those it rested in."""
+    """Counts spells between updates in which dropout or batch norm acted without a graph, and those they rested in."""
 
     updates: int = 0
     checkpointing: int = 0  # checkpoints that run their forward pass without a graph
     acting: set[int] = field(default_factory=set)  # numbers of updates before the spells
     resting: set[int] = field(default_factory=set)
     at: SourceSite | None = None
+    acted: set[str] = field(default_factory=set)  # dropout, batch norm
     models: "weakref.WeakSet[nn.Module]" = field(
         default_factory=weakref.WeakSet
     )  # that ran in them
 
     def watch(self, stack: ExitStack) -> None:
-        """Watch `torch.nn.functional.dropout`, which `nn.Dropout` calls, until the stack closes."""
+        """Watch what `nn.Dropout` and `nn.BatchNorm` call in `torch.nn.functional` until the stack closes."""
         stack.enter_context(replaced(functional, "dropout", self._watch_dropout))
+        stack.enter_context(replaced(functional, "batch_norm", self._watch_batch_norm))
+
+    @property
+    def _is_spell(self) -> bool:
+        return not torch.is_grad_enabled() and not self.checkpointing and not in_backward()
 
     def _watch_dropout(self, original: Any) -> Any:
         def dropout(
@@ -48,13 +55,23 @@ class ModeWatch:
             training: bool = True,
             inplace: bool = False,
         ) -> Any:
-            if p and not torch.is_grad_enabled() and not self.checkpointing and not in_backward():
-                self._spell(training=training)
+            if p and self._is_spell:
+                self._spell("dropout", training=training)
             return original(input, p, training, inplace)
 
         return dropout
 
-    def _spell(self, *, training: bool) -> None:
+    def _watch_batch_norm(self, original: Any) -> Any:
+        @wraps(original)
+        def batch_norm(input: Any, running_mean: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - the name is torch's
+            if running_mean is not None and self._is_spell:  # without statistics both modes are one
+                training = args[3] if len(args) > 3 else kwargs.get("training", False)
+                self._spell("batch norm", training=training)
+            return original(input, running_mean, *args, **kwargs)
+
+        return batch_norm
+
+    def _spell(self, what: str, *, training: bool) -> None:
         spells = self.acting if training else self.resting
         if self.updates in spells or not self.updates:  # a dry run: nothing was trained so far
             return
@@ -62,6 +79,7 @@ class ModeWatch:
         if model is not None and not model.training:
             return  # in eval mode it is told to act, which is meant; whether it is, an experiment asks
         spells.add(self.updates)
+        self.acted |= {what} if training else set()
         if training and len(spells) <= _LOOKED:
             self.at = self.at or user_site()
             if model is not None:
@@ -81,6 +99,7 @@ class ModeWatch:
                 times=len(self.acting),
                 of=self.updates,
                 at=self.at,
+                names=tuple(sorted(self.acted, reverse=True)),
                 numbers=numbers,
             )
 

@@ -32,7 +32,9 @@ class Kind(StrEnum):
         "summed"  # inspected steps that add up mean losses of several backward passes undivided
     )
     IGNORED = "ignored"  # inspected steps in which all labels were ignored, or there were none
-    TRAIN_MODE = "train mode"  # spells between updates with dropout acting without a graph
+    TRAIN_MODE = (
+        "train mode"  # spells between updates with dropout or batch norm acting without a graph
+    )
     EVAL_MODE = "eval mode"  # updates in a row, up to the last, in eval mode, after train mode
     HOOKED = "hooked"  # calls of a hook of the user's on gradients, and the factor of their size
     ONE_BATCH = "one batch"  # inspected steps, all of which were given the same batch of a loader

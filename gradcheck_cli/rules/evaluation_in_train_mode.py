@@ -10,14 +10,16 @@ from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_o
 
 @rule("GC807", "evaluation-in-train-mode")
 def evaluation_in_train_mode(trace: Trace, *, share: float = 0.2, least: int = 20) -> Iterator[Hit]:
-    """The model is evaluated in train mode: dropout acts on what is measured.
+    """The model is evaluated in train mode: dropout acts on what is measured, or batch norm mixes its samples.
 
-    Measures  spells between updates in which dropout acts although no graph is kept, and those in which
-              it rests. By experiment, calls of `functional.dropout` in evaluation mode.
-    Reports   such spells, fewer than `share` of at least `least` updates, when dropout never rests; calls that are
+    Measures  spells between updates in which dropout acts, or batch norm takes the statistics of the batch at hand,
+              although no graph is kept, and those in which they rest. By experiment, calls of `functional.dropout` in evaluation mode.
+    Reports   such spells, fewer than `share` of at least `least` updates, when they never rest; calls that are
               not told whether the model is trained.
-    Matters   the numbers of the evaluation are noisier and worse than those of the model.
-    Severity  warning; note when dropout rests in other spells, which may be meant (Monte Carlo dropout).
+    Matters   the numbers of the evaluation are noisier and worse than those of the model; of single samples batch norm
+              leaves little, and running statistics take up what is evaluated.
+    Severity  warning; note when they rest in other spells, which may be meant (Monte Carlo dropout, statistics
+              measured once more).
     Not for   `training=True`, which is meant; passes before the first update (dry runs, calibration); passes without a graph at each update, as for targets, teachers and rollouts; recomputation;
               models that nobody trains; trainings of several models (GANs).
     Sources   PyTorch documentation, torch.nn.Module.eval; Gal & Ghahramani 2016, arXiv:1506.02142.
@@ -29,15 +31,16 @@ def evaluation_in_train_mode(trace: Trace, *, share: float = 0.2, least: int = 2
     if not habit.times or habit.of < least or habit.times > share * habit.of:
         return
     where = f" at {habit.at}" if habit.at else ""
+    what = " and ".join(habit.names) or "dropout"
     rested = habit.numbers.get("rested", 0.0)
     yield Hit(
         severity=Severity.NOTE if rested else Severity.WARNING,
         confidence=Confidence.MEDIUM,
-        message=f"In {habit.times} of the spells between {habit.of} updates the model ran without gradients and with dropout "
+        message=f"In {habit.times} of the spells between {habit.of} updates the model ran without gradients and with {what} "
         f"acting{where}: call `model.eval()` before an evaluation and `model.train()` after it.",
         evidence=(
-            Evidence("spells without gradients in which dropout acted", float(habit.times), 0.0),
-            Evidence("spells in which it rested", rested, None),
+            Evidence(f"spells without gradients in which {what} acted", float(habit.times), 0.0),
+            Evidence("spells in which nothing of it acted", rested, None),
         ),
         at=habit.at,
     )

@@ -34,6 +34,72 @@ def evaluated(*, switch: bool, every: int = 30, rate: float = 0.5) -> Callable[[
     return loop
 
 
+def normalized(*, switch: bool, tracked: bool = True, every: int = 60) -> Callable[[], None]:
+    def loop() -> None:
+        norm = nn.BatchNorm1d(16, track_running_stats=tracked)
+        model = nn.Sequential(nn.Linear(6, 16), norm, nn.ReLU(), nn.Linear(16, 3))
+        optimizer = adam(model)
+        for i in range(60):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+            if i % every == every - 1:
+                model.train(not switch)
+                with torch.no_grad():
+                    loss_of(model, 200)
+                model.train()
+
+    return loop
+
+
+@pytest.mark.parametrize("every", [20, 60])
+def test_an_evaluation_in_which_batch_norm_mixes_samples_is_told(every: int) -> None:
+    found = findings(normalized(switch=False, every=every))[NAME]
+    assert found.severity is Severity.WARNING
+    assert "batch norm" in found.message
+
+
+@pytest.mark.parametrize(("switch", "tracked"), [(True, True), (False, False)])
+def test_batch_norm_that_rests_or_has_no_statistics_is_fine(switch: bool, tracked: bool) -> None:
+    assert NAME not in mistakes(normalized(switch=switch, tracked=tracked))
+
+
+def test_statistics_that_are_measured_once_more_before_an_evaluation_are_a_note() -> None:
+    def loop() -> None:
+        model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.Linear(16, 3))
+        optimizer = adam(model)
+        for _ in range(30):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+        with torch.no_grad():
+            loss_of(model, 200)
+        optimizer.step()
+        with torch.no_grad():
+            loss_of(model.eval(), 200)
+
+    assert findings(loop)[NAME].severity is Severity.NOTE
+
+
+def test_a_generator_that_is_sampled_in_train_mode_is_fine() -> None:
+    def loop() -> None:
+        generator = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+        critic = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+        steps = [torch.optim.Adam(m.parameters(), lr=1e-3) for m in (critic, generator)]
+        for i in range(30):
+            fake = generator(torch.randn(16, 4))
+            for turn, optimizer in enumerate(steps):
+                seen = critic(fake if turn else fake.detach()).mean()
+                optimizer.zero_grad()
+                (-seen if turn else seen - critic(torch.randn(16, 2)).mean()).backward()
+                optimizer.step()
+            if i % 10 == 9:
+                with torch.no_grad():
+                    generator(torch.randn(64, 4))
+
+    assert NAME not in mistakes(loop)
+
+
 def at_the_end() -> None:
     model = network()
     optimizer = adam(model)

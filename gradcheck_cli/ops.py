@@ -4,9 +4,32 @@ A layer's kind in small letters (`leakyrelu`, `logsoftmax`) is another spelling 
 layers are asked too. Slopes of nonlinearities are in `probe/nonlinearities.py`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+# What functions call their first operands, and names that tell of others before or between them
+_OPERANDS = tuple(
+    tuple(names.split())
+    for names in ("input other", "input mat2", "input target", "query key value", "input")
+)
+_OTHERS = _names("condition mat1 sorted_sequence n")
+
+
+def placed(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a call with its first operands by position, also where they were given by keyword."""
+    for names in _OPERANDS if kwargs else ():
+        before, left = names[: len(args)], names[len(args) :]
+        if left and kwargs.keys() >= {*left} and not kwargs.keys() & {*before, *_OTHERS}:
+            rest = {name: value for name, value in kwargs.items() if name not in left}
+            return (*args, *(kwargs[name] for name in left)), rest
+    return args, dict(kwargs)
 
 
 # Layers' own work

@@ -15,7 +15,7 @@ from gradcheck_cli.examine.passes_over import quietly
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.features.progress import ENOUGH, LITTLE
-from gradcheck_cli.ops import KEEP, PRODUCTS
+from gradcheck_cli.ops import KEEP, PRODUCTS, placed
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
@@ -46,7 +46,7 @@ class Attentions(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        name, kwargs = getattr(func, "__name__", ""), dict(kwargs or {})
+        name, (args, kwargs) = getattr(func, "__name__", ""), placed(args, kwargs or {})
         if name != "softmax" or not args or not isinstance(args[0], Tensor) or args[0].ndim < 3:
             self._follow(name, args)
             result = func(*args, **kwargs)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from gradcheck_cli.ops import CELLS, KEEP, PRODUCTS, RECURRENT
+from gradcheck_cli.ops import CELLS, KEEP, PRODUCTS, RECURRENT, placed
 from gradcheck_cli.probe.calls import tensors_in
 
 WEIGHTED = PRODUCTS | CELLS | {"multi_head_attention_forward"}
@@ -94,7 +94,8 @@ class Changing(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         name = getattr(func, "__name__", "")
-        call = Call(name, func, args, dict(kwargs or {}), self.count)
+        args, kwargs = placed(args, kwargs or {})
+        call = Call(name, func, args, kwargs, self.count)
         self.count += 1
         if name in WEIGHTED:
             given = (self.turned.get(id(t), (t, t))[1] for t in tensors_in((args, call.kwargs)))

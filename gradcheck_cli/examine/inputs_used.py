@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from math import isfinite
 from typing import Any
 
@@ -13,6 +14,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.ideal import cost
 from gradcheck_cli.examine.passes_over import hooked, outputs_alike, quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import OWN_CHOICES
 from gradcheck_cli.rules.base import number
@@ -83,7 +85,11 @@ def _unknown(subject: Subject) -> Iterator[Said]:
     tables = [m for m in subject.model.modules() if isinstance(m, nn.Embedding)]
     if not any(m.num_embeddings >= FEWEST for m in tables):
         return
-    with quietly(subject), hooked(tables, lambda m, x, _: seen.append((m.num_embeddings, x[0]))):
+
+    def note(table: Any, given: Any, _output: Any) -> None:
+        seen.extend((table.num_embeddings, x) for x in islice(tensors_in(given), 1))
+
+    with quietly(subject), hooked(tables, note):
         subject.outputs(subject.batches[0])
     for name, first in subject.inputs(subject.batches[0]).items():
         # columns of a table have each their own numbers, and their own embedding or an offset

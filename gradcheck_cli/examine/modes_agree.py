@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from statistics import mean
 from typing import Any
 
@@ -13,6 +14,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import evaluating, hooked, losses, paired, without_dropout
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.features.progress import ENOUGH
+from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.probe.patches import replaced
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.examination import Outcome
@@ -130,7 +132,8 @@ def _of_signs(subject: Subject) -> Iterator[Said]:
     names = {m: n for n, m in subject.model.named_modules() if _has_statistics(m) and m.training}
 
     def note(module: nn.Module, inputs: Any, _output: Any) -> None:
-        seen[names[module]] = inputs[0].numel() // inputs[0].shape[1]
+        for x in islice(tensors_in(inputs), 1):
+            seen[names[module]] = x.numel() // x.shape[1]
 
     with subject.at("now"), torch.no_grad(), hooked(names, note):
         subject.total(subject.batches[0])

@@ -89,8 +89,12 @@ def quietly(subject: Subject, *, gradients: bool = False, moment: Moment = "now"
 
 @contextmanager
 def hooked(modules: Iterable[nn.Module], hook: Callable[..., Any]) -> Iterator[None]:
-    """Call `hook` after each forward pass of these modules."""
-    handles = [module.register_forward_hook(hook) for module in modules]
+    """Call `hook` after each forward pass of these modules; what is given by keyword comes last among the inputs."""
+
+    def called(module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
+        return hook(module, (*args, *kwargs.values()), output)
+
+    handles = [module.register_forward_hook(called, with_kwargs=True) for module in modules]
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ from gradcheck_cli.examine.superposition import bent, hidden
 from gradcheck_cli.examine.variant import Variant
 from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.features.progress import State
-from gradcheck_cli.ops import LOGIT_LOSSES
+from gradcheck_cli.ops import LOGIT_LOSSES, placed
 from gradcheck_cli.records.trace import Layer, Role
 from gradcheck_cli.remedies.activations import spelled
 from gradcheck_cli.remedies.surgery import WEIGHTED
@@ -199,11 +199,11 @@ class _Scores(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        name = getattr(func, "__name__", "")
+        name, (args, kwargs) = getattr(func, "__name__", ""), placed(args, kwargs or {})
         if args and (name in LOGIT_LOSSES or name == "log_softmax"):
             self.deviation = float(args[0].detach().float().std())
             args = (args[0] * self.factor, *args[1:])
-        return func(*args, **(kwargs or {}))
+        return func(*args, **kwargs)
 
 
 def _larger(scene: Scene) -> Iterator[Variant]:

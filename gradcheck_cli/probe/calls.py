@@ -99,11 +99,9 @@ def repeated(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return a function that makes the same call with another first argument."""
-    keys = [k for k in kwargs if k == "input"] if not args else []
-    rest = {k: v for k, v in kwargs.items() if k not in keys}
 
     def again(other: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = function(other, *(_like(a, other) for a in args[1:]), **rest)
+        result: torch.Tensor = function(other, *(_like(a, other) for a in args[1:]), **kwargs)
         return result
 
     return again

@@ -11,6 +11,7 @@ from torch.overrides import (
     _push_mode,
 )
 
+from gradcheck_cli.ops import placed
 from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.probe.teachers import Prelude
@@ -77,7 +78,7 @@ class Listening(TorchFunctionMode):
         result = func(*args, **kwargs)
         if not tape.deaf:
             with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
-                (tape.saw if tape.open else tape.overhears)(func, args, kwargs, result)
+                (tape.saw if tape.open else tape.overhears)(func, *placed(args, kwargs), result)
         return result
 
 

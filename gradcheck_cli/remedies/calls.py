@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from gradcheck_cli.ops import placed
 from gradcheck_cli.records.trace import SourceSite
 
 Substitute = Callable[..., Any]
@@ -62,7 +63,7 @@ class Placed(TorchFunctionMode, ABC):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Hand the call on to `handle`."""
-        return self.handle(func, name_of(func), args, kwargs or {})
+        return self.handle(func, name_of(func), *placed(args, kwargs or {}))
 
     def __exit__(self, *raised: object) -> None:
         """Forget what belonged to this forward pass."""

@@ -9,6 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.errors import CannotDiagnoseError
+from gradcheck_cli.ops import placed
 from gradcheck_cli.probe.listening import join_lowest
 from gradcheck_cli.probe.patches import replaced
 from gradcheck_cli.probe.subjects import Group
@@ -183,8 +184,7 @@ class Judging(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the function; a loss as the change has it."""
-        kwargs = kwargs or {}
-        name = name_of(func)
+        name, (args, kwargs) = name_of(func), placed(args, kwargs or {})
         if len(args) < 2 or not ("loss" in name or "entropy" in name):
             return func(*args, **kwargs)
         output, target, *others = args

@@ -60,7 +60,7 @@ LONG_WITH_REASON: dict[str, str] = {
 # Of each folder, `.` for the files beside the folders: about 5 % above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3260,
+    ".": 3285,
     "causes": 2400,
     "cli": 3060,
     "declared": 350,

@@ -56,11 +56,7 @@ class Placed(TorchFunctionMode, ABC):
         self.line = site.line
 
     def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Hand the call on to `handle`."""
         return self.handle(func, name_of(func), *placed(args, kwargs or {}))

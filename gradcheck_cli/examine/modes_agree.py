@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
+from math import isfinite
 from statistics import mean
 from typing import Any
 
@@ -22,6 +23,7 @@ from gradcheck_cli.rules.base import number
 
 PASSES = 64  # that let running statistics with torch's momentum of 0.1 forget their beginning: 0.9^64 = 0.1 %
 LAST_ALONE = 0.9  # momentum from which on the batches before weigh less than a tenth
+TIMES = 3  # the observed steps
 WORSE = 1.5  # times the loss of training
 SIGNS = 2  # values of a channel: normalized, they are -1 and 1, whatever they were
 
@@ -38,13 +40,13 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
     Procedure  without dropout: the loss in training mode against that in evaluation mode. Where the second is
                much larger, 64 batches pass in training mode with the weights held still, which settles running
                statistics of a usual momentum, and both are measured again. With a momentum that never settles
-               (0, or 0.9 and more), evaluation is compared with evaluation by the mean statistics of the batches.
+               (0, or 0.9 and more), training goes on first, three times as long as was observed, and evaluation is compared with evaluation by the mean statistics of the batches.
     Answers    fine: evaluation costs at most 1.5 times as much, or settling cures it. Wrong: it stays worse,
                and no better than a constant (where none is known, than the untrained model), or by 12 % of what can be gained where it never settles: the
                statistics that evaluation uses are not those of the data. Wrong, too: a batch norm sees two
                values of a channel, of which nothing but the order is left in training; or `functional.dropout`
                drops in evaluation mode, called without `training`, which is true unless it is given.
-    Costs      four passes over the fixed batches, and 64 forward passes where they differ.
+    Costs      four passes over the fixed batches, those steps, and 64 forward passes where they differ.
     Sources    Ioffe & Szegedy 2015, arXiv:1502.03167, sec. 3.1 (statistics for inference); Wu & He 2018,
                arXiv:1803.08494, fig. 1 (small batches).
     """
@@ -55,7 +57,10 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
     yield from _of_signs(subject)
     reference = scene.known.get("reference")
     unsettled = [m for m in subject.model.modules() if _has_statistics(m) and _never_settles(m)]
-    with subject.at("now"), without_dropout():
+    with ExitStack() as stack:
+        stack.enter_context(subject.at("now"))
+        later = _gone_on(scene) if unsettled else 0
+        stack.enter_context(without_dropout())
         training, evaluation = _both(scene)
         if unsettled:
             training = _with_their_mean(subject, unsettled)
@@ -76,7 +81,7 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
     wrong = worse and useless
     yield Said(
         outcome=Outcome.WRONG if wrong else Outcome.NOTED if worse else Outcome.FINE,
-        said=f"the same batches cost {number(mean(training))} "
+        said=f"{f'{later} steps later ' if later else ''}the same batches cost {number(mean(training))} "
         f"{'with the mean of their statistics' if unsettled else 'in training mode'} and "
         f"{number(mean(evaluation))} in evaluation mode",
         measured=mean(evaluation),
@@ -176,6 +181,14 @@ def _with_their_mean(subject: Subject, unsettled: Sequence[Any]) -> list[float]:
                 module.momentum = momentum
         with evaluating(subject.model):
             return losses(subject)
+
+
+def _gone_on(scene: Scene) -> int:
+    """Train on, as what is learned moves away from statistics that do not follow; return the steps taken."""
+    steps = TIMES * scene.trace.taken
+    if scene.remaining < steps * scene.step_seconds:
+        return 0
+    return sum(isfinite(scene.subject.step(b)) for b in islice(scene.subject.more(), steps))
 
 
 def _both(scene: Scene) -> tuple[list[float], list[float]]:

@@ -5,6 +5,7 @@
 --write F   write what was kept as a page
 --only A..  these faults; all unless told
 --sealed S  a sealed set instead (each is looked at once); without a name, the first one
+--faulty    ask of the faulty ones, and not of their twins
 --again     also those that were kept already
 --everyway  ask of scripts also by `gradcheck run`, and try fixes on the sick ones
 --later     keep and count what a later look says, beside what the first one said
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--sealed", nargs="?", const="sealed", choices=splits()["sealed"])
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--faulty", action="store_true")
     parser.add_argument("--everyway", action="store_true")
     parser.add_argument("--later", action="store_true")
     options = parser.parse_args(arguments)
@@ -60,13 +62,17 @@ def main(arguments: Sequence[str]) -> int:
             again=options.again,
         )
     if options.look:
-        for fault in faults:
-            filled(
-                home / kept,
-                looking.calls(fault, everyway=options.everyway),
-                partial(looking.said, home / bank.TRAININGS, fault, fixes=options.everyway),
-                again=options.again,
-            )
+        asked = {
+            call: fault
+            for fault in faults
+            for call in looking.calls(fault, everyway=options.everyway)
+            if call != fault.twin or not options.faulty
+        }
+
+        def ask(call: str) -> Any:
+            return looking.said(home / bank.TRAININGS, asked[call], call, fixes=options.everyway)
+
+        filled(home / kept, asked, ask, again=options.again)
     if options.write is not None:
         options.write.write_text(page.text(), encoding="utf-8")
     print(page.totals(home, kept))

@@ -10,6 +10,7 @@ from typing import Any
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, repriced
 from gradcheck_cli.examine.freed import unclipped, undecayed, unfrozen
+from gradcheck_cli.examine.input_scales import FAR
 from gradcheck_cli.examine.passes_over import least_loss
 from gradcheck_cli.examine.subject import NotApplicableError, Only, OutOfTimeError
 from gradcheck_cli.examine.unseen_data import FEWEST, samples, settled_constant
@@ -44,7 +45,7 @@ def far_better(scene: Scene) -> Iterator[Said]:
     Procedure  up to eight times the observed steps, from the start; asked where weight decay could move weights by a
                tenth meanwhile, or is a part of the gradient that an adaptive optimizer scales; where clipping leaves
                less than a thirtieth of the gradient to an optimizer that goes by its size (the rate is
-               multiplied by what is lost); where inputs are of an unusual size; where the slope of the loss ends at
+               multiplied by what is lost); where inputs as a whole are of an unusual size; where the slope of the loss ends at
                mistakes that are certain, as that of squared errors of probabilities does; where a softmax stands between layers; and, of a run that does not learn, too, where frozen weights still look as they were drawn: entries as of a uniform or normal distribution, no
                direction that stands out, no copy of trained weights.
     Answers    fine: the change is no better. Wrong: samples that were left out cost so much less with it that
@@ -96,7 +97,8 @@ def _changes(scene: Scene, meant: int) -> list[Variant]:
     """Return what is changed; raises NotApplicableError where nothing is unusual."""
     asked, extended = [unfrozen(scene)], scene.known.get("extended")
     if scene.learns:
-        asked += undecayed(scene, meant), unclipped(scene), standardized(scene)
+        asked += undecayed(scene, meant), unclipped(scene)
+        asked += [standardized(scene)] if _far_off(scene) else []
     if scene.learns or (extended is not None and extended.learns):
         asked += unfitting(scene)
     if changes := [v for v in asked if v is not None]:
@@ -104,6 +106,13 @@ def _changes(scene: Scene, meant: int) -> list[Variant]:
     raise NotApplicableError(
         "nothing decays fast, is clipped hard or has an unusual size, and no frozen weights are random"
     )
+
+
+def _far_off(scene: Scene) -> bool:
+    """Are inputs as a whole of an unusual size, and not columns beside each other, as rare pixels are?"""
+    scales = scene.answer("input-scales")
+    size = scales.measured if scales is not None else None
+    return size is not None and not 1 / FAR < size < FAR
 
 
 def _end(

@@ -187,6 +187,6 @@ def test_a_column_that_is_small_beside_the_others(*, counts: bool) -> None:
 
     x = torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
     y = x[:, :1] + counts * x[:, 1:]
-    data, model = (x * torch.tensor([1.0, 0.01]), y), partial(network, 2, 1)
+    data, model = (x * torch.tensor([40.0, 0.01]), y), partial(network, 2, 1)
     found = better(20, data=data, model=model, optimizer=adam, loss="mse_loss")
     assert found["standardized-inputs"].supports == (("unnormalized-input",) if counts else ())

@@ -1,4 +1,4 @@
-"""A loss of probabilities whose slope ends where mistakes are certain, and cross entropy in its place."""
+"""Squared errors of probabilities, whose slope ends where mistakes are certain, and cross entropy in their place."""
 
 from math import isclose, isfinite
 from typing import Any
@@ -13,20 +13,20 @@ from gradcheck_cli.examine.ideal import ROUNDING, cost
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.examine.variant import Variant
 
-CERTAIN = 8.0  # score of a wrong class: among ten it has a probability above 0.99
-FLAT = 0.1  # of the slope at scores that say nothing; that of cross entropy grows there
+WAY = (0.0, 0.25, 0.5, 0.75)  # parts of the way to wrong probabilities, evenly apart
+EVEN = 1e-3  # far above rounding
 LEAST = 1e-30  # a probability whose logarithm is a number
 
 
 def entropic(scene: Scene) -> Variant | None:
-    """Return the run with the gradient of cross entropy, where its own loss is flat at mistakes that are certain."""
+    """Return the run with the gradient of cross entropy, where its loss is of squared errors of probabilities."""
     subject, batch = scene.subject, scene.subject.batches[0]
     try:
         with subject.at("now"):
             with torch.no_grad():
                 raw = subject.outputs(batch)
             kind = _kind(subject, raw, batch)
-            if kind is None or not _is_flat(subject, raw, batch, kind):
+            if kind is None or not _is_squared(subject, raw, batch, kind):
                 return None
     except NotApplicableError:
         return None
@@ -55,29 +55,19 @@ def _kind(subject: Subject, raw: Any, batch: Any) -> str | None:
     return "chance" if binary and bool(((main >= 0) & (main <= 1)).all()) else None
 
 
-def _is_flat(subject: Subject, raw: Any, batch: Any, kind: str) -> bool:
-    """Is the slope at scores that are surely wrong small beside that at scores that say nothing?"""
+def _is_squared(subject: Subject, raw: Any, batch: Any, kind: str) -> bool:
+    """Is the loss a parabola of probabilities, on the way from even ones to wrong ones?"""
     main, target = subject.main(raw).detach().float(), subject.targets(batch)
     classes = classes_of(main, target)
     if classes is None:
-        wrong = (1 - 2 * target.float()).reshape(main.shape)
+        even, wrong = torch.full_like(main, 0.5), (1 - target.float()).reshape(main.shape)
     else:
+        even = torch.full_like(main, 1 / main.shape[1])
         wrong = functional.one_hot((classes + 1) % main.shape[1], main.shape[1]).to(main)
-
-    def slope(size: float) -> float:
-        scores = (size * wrong).requires_grad_()
-        given = (
-            scores
-            if kind == "scores"
-            else scores.softmax(1)
-            if kind == "probabilities"
-            else scores.sigmoid()
-        )
-        loss = subject.loss(subject.with_main(raw, given), batch)
-        [found] = torch.autograd.grad(loss, [scores], materialize_grads=True)
-        return float(found.norm())
-
-    return 0 < slope(0.0) < float("inf") and slope(CERTAIN) < FLAT * slope(0.0)
+    ways = (even.lerp(wrong, part) for part in WAY)
+    a, b, c, d = (cost(subject, raw, x.log() if kind == "scores" else x, batch) for x in ways)
+    bent, rest = c - 2 * b + a, d - 3 * c + 3 * b - a  # second and third differences
+    return isfinite(d) and bent > EVEN * abs(a) and abs(rest) < EVEN * bent
 
 
 def _entropy(main: Tensor, target: Tensor, kind: str) -> Tensor:

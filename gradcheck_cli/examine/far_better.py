@@ -45,8 +45,8 @@ def far_better(scene: Scene) -> Iterator[Said]:
     Procedure  up to eight times the observed steps, from the start; asked where weight decay could move weights by a
                tenth meanwhile, or is a part of the gradient that an adaptive optimizer scales; where clipping leaves
                less than a thirtieth of the gradient to an optimizer that goes by its size (the rate is
-               multiplied by what is lost); where inputs as a whole are of an unusual size; where the slope of the loss ends at
-               mistakes that are certain, as that of squared errors of probabilities does; where a softmax stands between layers; and, of a run that does not learn, too, where frozen weights still look as they were drawn: entries as of a uniform or normal distribution, no
+               multiplied by what is lost); where inputs as a whole are of an unusual size; where errors of
+               probabilities are squared, the slope of which ends at mistakes that are certain; where a softmax stands between layers; and, of a run that does not learn, too, where frozen weights still look as they were drawn: entries as of a uniform or normal distribution, no
                direction that stands out, no copy of trained weights.
     Answers    fine: the change is no better. Wrong: samples that were left out cost so much less with it that
                24 % more of what can be gained is gone, and, of a run that learns, less than half of what the unchanged

@@ -51,7 +51,7 @@ def replays(scene: Scene) -> Iterator[Said]:
                an adaptive optimizer, x 0.001 where it diverges), x 10 and x 100; no weight decay; no
                dropout; the gradient of the data term alone; inputs standardized; targets standardized; a
                ReLU between layers that have nothing nonlinear between them, or a softmax; the gradient of cross entropy,
-               where that of the loss ends at mistakes that are certain; outputs through the function
+               where errors of probabilities are squared; outputs through the function
                that the loss expects; initial weights drawn
                anew; outputs of deviation 1 where the first loss is large; scores of deviation 3 where no
                weights can make them as large as 1. Where none helps, Adam in

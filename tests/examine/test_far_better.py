@@ -142,9 +142,15 @@ def test_what_is_asked_of_squared_errors_only() -> None:
     assert variant(loss=squared) is not None
     assert variant(data=chances, model=sigmoid, loss="mse_loss") is not None
     assert variant() is None
+    assert variant(loss=expected_pay) is None, "of a policy: that it has labels is not known"
     assert variant(model=partial(network, 6, 4, nn.Softmax(1)), loss=of_logarithms) is None
     assert variant(data=chances, model=sigmoid, loss=nn.BCELoss()) is None
     assert variant(data=chances, model=partial(network, 6, 1), loss="mse_loss") is None
+
+
+def expected_pay(outputs: Tensor, labels: Tensor) -> Tensor:
+    """What a policy does not earn."""
+    return 1 - outputs.softmax(1).gather(1, labels[:, None]).mean()
 
 
 def of_logarithms(outputs: Tensor, labels: Tensor) -> Tensor:

@@ -87,9 +87,7 @@ def modes_agree(scene: Scene) -> Iterator[Said]:
         measured=mean(evaluation),
         limit=limit,
         supports=("evaluation-statistics",) if wrong else (),
-        layers=tuple(n for n, m in subject.model.named_modules() if _has_statistics(m))
-        if wrong
-        else (),
+        layers=tuple(n for n, m in subject.model.named_modules() if wrong and _has_statistics(m)),
     )
 
 

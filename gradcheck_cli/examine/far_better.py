@@ -98,7 +98,9 @@ def _changes(scene: Scene, meant: int) -> list[Variant]:
     asked, extended = [unfrozen(scene)], scene.known.get("extended")
     if scene.learns:
         asked += undecayed(scene, meant), unclipped(scene)
-        asked += [standardized(scene)] if _far_off(scene) else []
+        size = scales.measured if (scales := scene.answer("input-scales")) else None
+        if size and not 1 / FAR < size < FAR:  # as a whole: rare pixels are columns apart, too
+            asked.append(standardized(scene))
     if scene.learns or (extended is not None and extended.learns):
         asked += unfitting(scene)
     if changes := [v for v in asked if v is not None]:
@@ -106,13 +108,6 @@ def _changes(scene: Scene, meant: int) -> list[Variant]:
     raise NotApplicableError(
         "nothing decays fast, is clipped hard or has an unusual size, and no frozen weights are random"
     )
-
-
-def _far_off(scene: Scene) -> bool:
-    """Are inputs as a whole of an unusual size, and not columns beside each other, as rare pixels are?"""
-    scales = scene.answer("input-scales")
-    size = scales.measured if scales is not None else None
-    return size is not None and not 1 / FAR < size < FAR
 
 
 def _end(

@@ -113,10 +113,7 @@ def _slow(scene: Scene, extended: Extended | None) -> bool:
 
 
 def _falling(reference: Reference) -> float:
-    """Return where a run stands, as a share of what can be gained, that has fallen by 12 % from its start.
-
-    Of one that was no number from its start on: where it is better than a constant at all.
-    """
+    """Return the share of a run that has fallen by 12 % from its start; from no number, to below the constant."""
     start = mean(reference.start)
     if not isfinite(start):
         return LITTLE  # whatever lets it be a number at all

@@ -16,7 +16,7 @@ from torch.utils.data import TensorDataset
 
 from gradcheck_cli.diagnosing import diagnose
 from gradcheck_cli.errors import UsageError
-from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status, Verification
+from gradcheck_cli.records.diagnosis import Arm, Basis, Cause, Fix, Status, Verification
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.remedies.change_learning_rate import scaled
@@ -27,7 +27,7 @@ from gradcheck_cli.verifying import declined, estimate, prove, reconsidered
 from gradcheck_cli.verifying.arms import Run
 from gradcheck_cli.verifying.bench import Bench, Trial
 from gradcheck_cli.verifying.sham import sham
-from gradcheck_cli.verifying.trying import _judge, _search
+from gradcheck_cli.verifying.trying import _in_order, _judge, _search
 from sample_models.digits import load
 
 STALLED = Finding(
@@ -153,6 +153,19 @@ def test_a_change_that_breaks_the_code_says_so_and_does_not_stop_the_others() ->
     assert best.name == "cure"
     assert other.verification.status is Status.NOT_RUN
     assert "cannot be run" in other.verification.reason
+
+
+def test_what_breaks_the_training_comes_last_and_what_could_not_be_tried_before_what_failed() -> (
+    None
+):
+    could_not = Verification(reason="no time was left to try it")
+    said = {
+        "broken": replace(could_not, arms=(Arm(name="treated"),)),
+        "useless": Verification(status=Status.INEFFECTIVE, arms=(Arm(name="treated"),)),
+        "untried": could_not,
+    }
+    trials = [Trial(proposal(name, CURE.change), [], each) for name, each in said.items()]
+    assert [t.proposal.fix.name for t in _in_order(trials)] == ["untried", "useless", "broken"]
 
 
 @pytest.mark.heavy

@@ -276,9 +276,10 @@ def _in_order(trials: Sequence[Trial]) -> list[Trial]:
     return ordered
 
 
-def _status_and_effect(trial: Trial) -> tuple[int, float]:
+def _status_and_effect(trial: Trial) -> tuple[bool, int, float]:
     said = trial.verification
-    return ORDER.index(said.status), -(said.effect or 0.0)
+    is_broken = said.status is Status.NOT_RUN and bool(said.arms)  # the training, by this change
+    return is_broken, ORDER.index(said.status), -(said.effect or 0.0)
 
 
 def _ranked(trials: Sequence[Trial]) -> tuple[Proposal, ...]:

@@ -71,7 +71,7 @@ MOST_LINES_OF_A_FOLDER = {
     "live": 450,
     "probe": 8940,
     "records": 2080,
-    "remedies": 5940,
+    "remedies": 5965,
     "renderers": 2840,
     "replay": 4000,
     "rerun": 1405,

@@ -1,8 +1,10 @@
 """In a script, an edit finds what it is about where the script builds or calls it."""
 
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching.patch import patch
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.remedies.patching.written import of_the_script
+from gradcheck_cli.remedies.standardize_inputs import HELPER
 from gradcheck_cli.targets.sources import SiteBook
 from gradcheck_cli.targets.training import Training
 
@@ -40,7 +43,7 @@ class Scene:
         patched.chdir(folder)
         self.file, self.patched = folder / "train.py", patched
 
-    def diff(self, text: str, *edits: Edit, **labels: str) -> list[str]:
+    def diff(self, text: str, *edits: Edit, write: bool = False, **labels: str) -> list[str]:
         """Return the lines that the edits take away and add."""
         script = ModuleType("__main__")
         script.__file__ = str(self.file)
@@ -56,6 +59,8 @@ class Scene:
         source = of_the_script(training)
         named = {role: f"{self.file}:{name}" for role, name in labels.items()}
         made = patch(edits, training, {**source.labels, **named}, root=source.root)
+        if write:
+            made.write()
         kept = made.diff.splitlines()[2:]
         return [line for line in kept if line[:1] in {"+", "-"}]
 
@@ -80,6 +85,37 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
 def test_a_rate_is_changed_where_the_script_says_it(scene: Scene, rate: str, changed: str) -> None:
     _, added = scene.diff(SCRIPT.replace("RATE", rate), LR)
     assert added.removeprefix("+").strip() == changed
+
+
+@pytest.mark.parametrize(
+    ("new", "needs"),
+    [("Standardize(300.0, 40.0)", HELPER), ("nn.BatchNorm1d(4, affine=False)", "")],
+)
+def test_a_script_with_standardized_inputs_trains_what_it_trained(
+    scene: Scene, new: str, needs: str
+) -> None:
+    text = SCRIPT.replace("net[0].parameters(), RATE", "net.parameters(), 0.1")
+    scene.diff(text, Edit(act=Act.FRONT, new=new, needs=needs), write=True)
+    fixed: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(scene.file.read_text(), "train.py", "exec"), fixed)
+    net, optimizer = fixed["made"]
+    assert net[0](torch.randn(64, 4) * 40 + 300).std() < 2
+    assert [len(group["params"]) for group in optimizer.param_groups] == [2]
+
+
+@pytest.mark.parametrize("used", ["net[0]", "net.head", "net(x, mask)", "net(tokens=x)"])
+@pytest.mark.parametrize(
+    "edit",
+    [Edit(act=Act.FRONT, new="nn.Flatten()"), Edit(act=Act.FINISH, new="nn.Sequential({model})")],
+)
+def test_no_module_is_put_around_a_model_that_is_used_otherwise(
+    scene: Scene, edit: Edit, used: str
+) -> None:
+    text = SCRIPT.replace("nn.Sequential(nn.Linear(4, 3))", "nn.Linear(4, 3)")
+    text = text.replace("net[0].parameters(), RATE", "net.parameters(), 0.1")
+    assert scene.diff(f"{text}\ndef show(net, x):\n    return net.train(), net(x)\n", edit)
+    with pytest.raises(CannotPatchError, match=re.escape(f"has no `{used}`")):
+        scene.diff(f"{text}\ndef show(net, x, mask):\n    return {used}\n", edit)
 
 
 @pytest.mark.parametrize("rate", ["lr=float('0.1')", "lr=0.1 / 1", "lr=args.learning_rate * 1"])

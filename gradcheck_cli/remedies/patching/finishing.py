@@ -1,6 +1,7 @@
 """Edits at the end of building: what happens to the finished model, or first thing in the loss."""
 
 import libcst as cst
+from torch import nn
 
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Edit
@@ -8,6 +9,7 @@ from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.layout import Precede
 from gradcheck_cli.remedies.patching.locating import call_within, descendants, returned
 from gradcheck_cli.remedies.patching.making import counts, is_container
+from gradcheck_cli.remedies.patching.names import dotted
 from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 MODEL = "gradcheck_model"
@@ -24,6 +26,8 @@ def finish(editor: Editor, place: cst.CSTNode, edit: Edit) -> None:
         return
     template = editor.expression(new.replace("{model}", MODEL))
     for value in _values(editor, place):
+        if not new.startswith("{model}."):
+            _refuse_to_hide(editor, value)
         editor.act(value, lambda node: _filled(template, node))
 
 
@@ -50,7 +54,26 @@ def front(editor: Editor, place: cst.CSTNode, edit: Edit) -> None:
         if isinstance(value, cst.Call) and is_container(editor, value) and not counts(editor):
             editor.change_argument(value, 0, Precede(module))
         else:
+            _refuse_to_hide(editor, value)
             editor.act(value, lambda node: _filled(template, node))
+
+
+def _refuse_to_hide(editor: Editor, model: cst.CSTNode) -> None:
+    """Raise CannotPatchError where the model's name is used as a module around it cannot be."""
+    while not isinstance(model, cst.Assign):
+        if model not in editor.parents:
+            return
+        model = editor.parents[model]
+    name = dotted(model.targets[0].target)
+    for node in descendants(editor.module):
+        of = node.func if isinstance(node, cst.Call) else getattr(node, "value", None)
+        if not isinstance(of, cst.Name) or of.value != name:
+            continue
+        own = isinstance(node, cst.Attribute) and node.attr.value not in dir(nn.Sequential())
+        many = isinstance(node, cst.Call) and (len(node.args) != 1 or node.args[0].keyword)
+        if own or many or isinstance(node, cst.Subscript):
+            used = editor.module.code_for_node(node)
+            raise CannotPatchError(f"{editor.shown}: a module around the model has no `{used}`")
 
 
 def _filled(template: cst.BaseExpression, value: cst.CSTNode) -> cst.CSTNode:

@@ -36,7 +36,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
 
     Procedure  in evaluation mode, now: one argument of the model at a time gets the values of other
                samples (the batch turned by one); arguments that are alike for all samples are left out, and
-               those of another length than outputs or most arguments have, as the edges of a graph. Where
+               those of another length than outputs or most arguments have, as the edges of a graph, and what a
+               dict or an object holds that is handed over as a whole: it may hold more than a model reads. Where
                the main output stays, the loss of all outputs is compared. Of tokens: the share of the commonest one, and how many rows of the embedding are ever read. Of whole
                numbers: are the large ones those that bfloat16 or float16 can hold?
     Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another;
@@ -52,7 +53,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError(f"the size of the loss tells nothing: {OWN_CHOICES}")
     batch = subject.batches[0]
     named = _of_samples(subject, batch)
-    differing = {n: u for n, t in named.items() if not torch.equal(u := t.roll(1, 0), t)}
+    own = {n: t for n, t in named.items() if "." not in n}
+    differing = {n: u for n, t in own.items() if not torch.equal(u := t.roll(1, 0), t)}
     if not differing:
         raise NotApplicableError("all samples of a batch have the same inputs")
     effects: dict[str, float] = {}

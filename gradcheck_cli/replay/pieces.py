@@ -9,7 +9,7 @@ from torch import nn
 
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update
 from gradcheck_cli.replay.recording import Recording, Unit, leading_to
-from gradcheck_cli.replay.values import Given, Kept, Path, placeholders
+from gradcheck_cli.replay.values import Given, Kept, Path, named_within, placeholders
 from gradcheck_cli.targets.calling import TARGET_NAMES, forward_names
 
 IsTrained = Callable[[nn.Module], bool]
@@ -102,7 +102,7 @@ class Piece:
             names = forward_names(event.module)[0] if isinstance(event, Call) else []
             named = [(names[i] if i < len(names) else "data", x) for i, x in enumerate(event.args)]
             for name, value in (*named, *event.kwargs.items()):
-                yield from ((name, x) for x in placeholders(value) if isinstance(x, Given))
+                yield from ((n, x) for n, x in named_within(name, value) if isinstance(x, Given))
 
     def _named(self) -> dict[str, Given]:
         """Return all the data of the piece, each tensor by one name."""
@@ -197,4 +197,4 @@ def _is_loss(event: Event) -> bool:
 
 
 def _means(name: str) -> bool:
-    return name in TARGET_NAMES
+    return name.rpartition(".")[2] in TARGET_NAMES

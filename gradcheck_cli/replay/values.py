@@ -143,6 +143,17 @@ def at(value: Any, path: Path) -> Any:
     return value
 
 
+def named_within(name: str, value: Any) -> Iterator[tuple[str, Placeholder]]:
+    """Yield every placeholder in an argument; what a dict or an object holds is named after its place there."""
+    held = value.items() if isinstance(value, Mapping) else ()
+    if not isinstance(value, Placeholder) and _has_parts(value):
+        held = vars(value).items()
+    for key, entry in held:
+        yield from ((f"{name}.{key}", x) for x in placeholders(entry))
+    if not held:
+        yield from ((name, x) for x in placeholders(value))
+
+
 def placeholders(value: Any) -> list[Placeholder]:
     """Return every placeholder in a recorded value."""
     found: list[Placeholder] = []

@@ -1,5 +1,6 @@
-"""A network that calls modules and functions by keyword is examined as one that calls them by position."""
+"""How a network is called makes no difference: by keyword, or with all that a loader gives in one object."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -7,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gradcheck_cli.examine.inputs_used import inputs_used
 from gradcheck_cli.ops import placed
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.report import Report
-from tests.examine.loops import reported
+from tests.examine.loops import answered, reported
 
 
 class Places(nn.Embedding):
@@ -99,3 +102,42 @@ def test_operands_are_moved_only_to_where_they_stand(
     placed_args, rest = placed(args, kwargs)
     assert placed_args == by_position
     assert [*placed_args, *rest.values()] == [*args, *kwargs.values()]
+
+
+@dataclass
+class Held:
+    """What a loader gives, handed over as a whole."""
+
+    x: Tensor
+    side: Tensor
+    goal: Tensor
+
+
+class OfHeld(nn.Linear):
+    """Reads a part of what it is given."""
+
+    def forward(self, held: Held | dict[str, Tensor]) -> Tensor:  # type: ignore[override]
+        return super().forward(held["x"] if isinstance(held, dict) else held.x)
+
+
+class OfTwo(nn.Linear):
+    """Does not read its second input."""
+
+    def forward(self, x: Tensor, side: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("whole", [Held, dict, None])
+def test_what_is_handed_over_as_a_whole_may_hold_more_than_is_read(
+    whole: type[Held] | type[dict[str, Tensor]] | None,
+) -> None:
+    torch.manual_seed(0)
+    parts = {"x": torch.randn(16, 4), "side": torch.randn(16, 2), "goal": torch.randn(16, 1)}
+    model = OfTwo(4, 1) if whole is None else OfHeld(4, 1)
+
+    def loss() -> Tensor:
+        output = model(parts["x"], parts["side"]) if whole is None else model(whole(**parts))
+        return functional.mse_loss(output, parts["goal"])
+
+    answer = answered(model, loss, inputs_used)[inputs_used.name]
+    assert (answer.outcome is Outcome.WRONG) is (whole is None)

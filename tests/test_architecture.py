@@ -73,7 +73,7 @@ MOST_LINES_OF_A_FOLDER = {
     "records": 2080,
     "remedies": 5965,
     "renderers": 2840,
-    "replay": 4000,
+    "replay": 4010,
     "rerun": 1405,
     "rules": 3900,
     "settings": 1315,

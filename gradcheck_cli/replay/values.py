@@ -145,13 +145,9 @@ def at(value: Any, path: Path) -> Any:
 
 def named_within(name: str, value: Any) -> Iterator[tuple[str, Placeholder]]:
     """Yield every placeholder in an argument; what a dict or an object holds is named after its place there."""
-    held = value.items() if isinstance(value, Mapping) else ()
-    if not isinstance(value, Placeholder) and _has_parts(value):
-        held = vars(value).items()
-    for key, entry in held:
-        yield from ((f"{name}.{key}", x) for x in placeholders(entry))
-    if not held:
-        yield from ((name, x) for x in placeholders(value))
+    held = value if isinstance(value, Mapping) else vars(value) if _has_parts(value) else {}
+    named = {f"{name}.{key}": entry for key, entry in held.items()} or {name: value}
+    yield from ((n, x) for n, entry in named.items() for x in placeholders(entry))
 
 
 def placeholders(value: Any) -> list[Placeholder]:

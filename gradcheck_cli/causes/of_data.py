@@ -5,6 +5,7 @@ from gradcheck_cli.causes.shares import ENOUGH, INPUTS
 from gradcheck_cli.features.circumstances import input_size
 from gradcheck_cli.features.profile import CONSTANT, SORTED, depths, drifts, first, typical
 from gradcheck_cli.features.progress import progress
+from gradcheck_cli.features.turned import REDRAWN
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.answers import speaks_against
 from gradcheck_cli.rules.base import number
@@ -98,17 +99,19 @@ def unshuffled_data(seen: Evidence) -> Support | None:
 
 @cause(
     "labels-without-signal",
-    "stalled-loss learned-by-heart",
+    "stalled-loss learned-by-heart wrong-direction",
     "Train on a hundred samples only: a network that can fit them by heart is sound, and the labels are not.",
 )
 def labels_without_signal(seen: Evidence) -> Support | None:
     """Nothing in the inputs tells the targets: shuffled labels, misaligned files or pixels, missing features.
 
     Speaks for it  gradients reach all layers, updates have a usual size, and the loss stays at that of a
-                   constant prediction.
+                   constant prediction. A policy learns from other choices than it made.
     Against it     any other finding that would explain a stalled loss.
     Sources        Zhang et al. 2017, arXiv:1611.03530 (random labels).
     """
+    if seen.trace.loss.redrawn and seen.has("wrong-direction"):
+        return fact(REDRAWN)
     if not seen.has("stalled-loss") or not depths(seen.trace):
         return None  # without a look at the gradients, nothing speaks for it
     others = {f.name for f in seen.findings if f.severity.rank > 1} - {"stalled-loss"}

@@ -58,6 +58,7 @@ class Comparisons:
             self.blanked = self.blanked or _is_blank(given, result)
         self.blind.saw(name, given, result)
         self.weights.saw(name, args, result)
+        self.weights.draws.saw(name, given, result)
         if name in ops.LOSSES:
             call = losses.loss_call(function, args, kwargs, result, self._last)
         elif not outside or not isinstance(result, torch.Tensor) or not result.requires_grad:
@@ -77,6 +78,7 @@ class Comparisons:
             call.target_itself = None
             self.found.append(call)
             if call.choice:
+                call.draw = self.weights.draws.of(given[-1])
                 self.weights.picked(result)
 
     def backward_begins(self) -> None:

@@ -196,6 +196,7 @@ class LossWatch:
             first_over_guess=self._first_over_guess(),
             broadcast=same_kind and self.kind in _ELEMENTWISE and _is_stretched(*shapes),
             score_scale=self.score_scale,
+            redrawn=self.directions.redrawn,
             pushed_by_weights=self.directions.weights,
             pushed_by_values=self.directions.values,
         )

@@ -40,6 +40,7 @@ class LossCall:
     target_itself: torch.Tensor | None = None  # until it is known where it came from
     made_by: frozenset[int | str] = frozenset()  # layers and parameters that computed the target
     choice: bool = False  # it picks log-probabilities
+    draw: int | None = None  # then: which one of the step it was
     push: torch.Tensor | None = None  # then: how hard the loss pushes each of them up
     reached: bool = False  # the backward pass came by
     arrived: bool = False  # a gradient, of whatever size

@@ -6,14 +6,52 @@ from statistics import median
 from typing import Any
 
 import torch
+from torch import nn
 
+from gradcheck_cli.ops import KEEP, LEAVING
 from gradcheck_cli.probe.losses import LossCall
+from gradcheck_cli.probe.sites import is_asked_by
 
 _NEGATIONS = frozenset({"neg", "negative", "__neg__"})
 _PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "multiply"})
 _OF_VALUES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
+_FOLLOWED = KEEP | {"long", "int", "broadcast_tensors"}  # what comes out is the same choice
+_PICKS = frozenset({"gather", "__getitem__", "take_along_dim"})
+_READS = LEAVING | {"item", "__int__", "__index__", "__bool__", "__float__", "equal"}
 FEWEST = 3  # steps
 MOST = 100_000  # choices of a step that are looked at
+
+
+@dataclass(slots=True)
+class Draws:
+    """Choices that were drawn in one step, and those of which more was asked than their log-probability."""
+
+    read: set[int] = field(default_factory=set)
+    _of: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)  # by id of the tensor
+
+    def of(self, tensor: torch.Tensor) -> int | None:
+        """Return which draw this is, if it is one."""
+        known = self._of.get(id(tensor))
+        return None if known is None else known[1]
+
+    def saw(self, name: str, given: list[torch.Tensor], result: Any) -> None:
+        """A call returned."""
+        if name == "multinomial":
+            self._of[id(result)] = result, len(self._of)
+            return
+        known = [n for t in given if (n := self.of(t)) is not None] if self._of else []
+        if not known or is_asked_by("torch.distributions.constraints"):  # are they in its range?
+            return
+        if self.of(given[0]) is not None and name in _FOLLOWED:
+            for before, after in zip(
+                given, result if isinstance(result, tuple | list) else (result,), strict=False
+            ):
+                if (number := self.of(before)) is not None:
+                    self._of[id(after)] = after, number
+        elif name in _PICKS and given[0].requires_grad and not isinstance(given[0], nn.Parameter):
+            return
+        elif isinstance(result, torch.Tensor) or name in _READS:
+            self.read |= {*known}
 
 
 @dataclass(slots=True)
@@ -24,6 +62,7 @@ class Weights:
     """
 
     numbers: list[torch.Tensor] = field(default_factory=list)
+    draws: Draws = field(default_factory=Draws)
     # of picked log-probabilities, by id
     _made: dict[int, torch.Tensor] = field(default_factory=dict)
     _negated: dict[int, torch.Tensor] = field(default_factory=dict)  # data behind a minus
@@ -69,9 +108,14 @@ class Directions:
 
     by_weights: list[float] = field(default_factory=list)
     by_values: list[float] = field(default_factory=list)
+    looked: int = 0  # steps with choices; of them:
+    idle: int = 0  # in which nothing but the log-probability of any choice was asked for
 
     def look(self, calls: Sequence[LossCall], weights: Weights) -> None:
         """Look at one step, after its backward pass."""
+        drawn = [c.draw for c in calls if c.chosen and c.reached]
+        self.looked += bool(drawn)
+        self.idle += bool(drawn) and not {*drawn} & {None, *weights.draws.read}
         pushes = [c.push for c in calls if c.chosen and c.push is not None]
         if not pushes:
             return
@@ -90,6 +134,11 @@ class Directions:
                 size = float(push.norm() * together[: push.numel()].norm())
                 if size > 0:
                     kept.append(float(push @ together[: push.numel()]) / size)
+
+    @property
+    def redrawn(self) -> bool:
+        """Are choices drawn for their log-probabilities alone, so that others were made?"""
+        return self.idle >= FEWEST and self.idle > self.looked / 2
 
     @property
     def weights(self) -> float | None:

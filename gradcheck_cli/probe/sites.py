@@ -45,6 +45,16 @@ def user_site_of(frame: FrameType | None) -> SourceSite | None:
     return None
 
 
+def is_asked_by(module: str) -> bool:
+    """Is this module of torch's between the innermost line outside torch and gradcheck and what runs?"""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to look up the stack
+    while frame is not None and _is_internal(frame.f_code.co_filename):
+        if frame.f_globals.get("__name__") == module:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def calling_place() -> tuple[CodeType, int] | None:
     """Return the innermost instruction outside torch and gradcheck."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to look up the stack

@@ -160,6 +160,7 @@ class LossFacts:
     broadcast: bool = False  # output and target had different shapes and were stretched
     # Of the first scores: rms around the mean over classes (binary: around 0). None for other losses.
     score_scale: float | None = None
+    redrawn: bool = False  # choices whose log-probabilities are weighed were drawn for that alone
     # Of a policy: cosine of pushes on choices with their weights, and with their worth beyond its estimate.
     pushed_by_weights: float | None = None
     pushed_by_values: float | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.turned import AGAINST, turned
+from gradcheck_cli.features.turned import AGAINST, REDRAWN, turned
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hits
 from gradcheck_cli.rules.base import (
@@ -20,15 +20,23 @@ def wrong_direction(trace: Trace) -> Iterator[Hit]:
 
     Measures  what outputs made from the targets cost (right against wrong), and the cosine between the first
               step and the gradient. Of a policy, the cosine between how hard choices are made more likely
-              and what they brought beyond the estimated value, or the numbers they are weighed by.
+              and what they brought beyond the estimated value, or the numbers they are weighed by; and whether a
+              choice is read by anything else than its log-probability.
     Reports   a loss that is smaller for wrong outputs than for right ones; a step along the gradient. Both
-              together cancel out. A policy's cosine below -0.3.
+              together cancel out. A policy's cosine below -0.3, or choices that were drawn for the loss alone.
     Matters   the better the training works, the worse the model gets.
-    Severity  error; warning for a policy beside an estimate of values, note for one without: where the numbers
-              are costs, their sign is right.
+    Severity  error; warning for a policy beside an estimate of values or with other choices, else note: where the
+              numbers are costs, their sign is right.
     Not for   rewards that are maximized: a loss that is larger for right outputs, with maximize=True.
     Sources   Gneiting & Raftery 2007, sec. 2 (proper scores); Nocedal & Wright 2006, sec. 3.1.
     """
+    if trace.loss.redrawn and trace.loss.surrogate:
+        yield Hit(
+            severity=Severity.WARNING,
+            confidence=Confidence.HIGH,
+            message=f"{REDRAWN[0].upper()}{REDRAWN[1:]}.",
+        )
+        return
     if (policy := turned(trace)) is not None:
         cosine, said, valued = policy
         yield Hit(

@@ -51,6 +51,28 @@ def reinforce_state_by_state(model: nn.Module, _: nn.Module) -> torch.Tensor:
     return torch.stack(lost).sum()
 
 
+def drawn_again(model: nn.Module, _: nn.Module) -> torch.Tensor:
+    policy = Categorical(logits=model(STATES))
+    action = policy.sample()
+    return -(policy.log_prob(policy.sample()) * (1.0 + (action == LABELS).float())).mean()
+
+
+def read_by_the_world(model: nn.Module, _: nn.Module) -> torch.Tensor:
+    lost = []
+    for state, label in zip(STATES, LABELS, strict=True):
+        policy = Categorical(logits=model(state))
+        action = policy.sample()
+        lost.append(-policy.log_prob(action) * (1.0 + (int(action) == int(label))))
+    return torch.stack(lost).sum()
+
+
+def embedded(model: nn.Module, other: nn.Module) -> torch.Tensor:
+    policy = Categorical(logits=model(STATES))
+    action = policy.sample()
+    seen = other[0].weight.detach()[action].sum(1)
+    return -(policy.log_prob(action) * seen).mean()
+
+
 def of_a_gaussian(model: nn.Module, _: nn.Module) -> torch.Tensor:
     policy = Normal(model(STATES), 0.5)
     action = policy.sample()
@@ -159,6 +181,22 @@ def test_listening_between_steps_leaves_no_mode_behind() -> None:
     before = torch.overrides._get_current_function_mode_stack()
     facts_of(bootstrapped, follows=True)
     assert torch.overrides._get_current_function_mode_stack() == before
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_choices_that_are_drawn_for_the_loss_alone_are_seen(follows: bool) -> None:
+    seen = facts_of(drawn_again, follows=follows)
+    assert seen.surrogate
+    assert seen.redrawn
+
+
+@pytest.mark.parametrize(
+    "step",
+    [reinforce, reinforce_state_by_state, read_by_the_world, embedded, clipped_ratio],
+    ids=lambda step: step.__name__,
+)
+def test_choices_that_somebody_reads_are_no_second_draw(step: Step) -> None:
+    assert not facts_of(step, follows=False).redrawn
 
 
 def weighed(sign: float, *, valued: bool, written: str = "loss") -> Step:

@@ -1,9 +1,13 @@
 """wrong-direction: what the experiment answered, and nothing else."""
 
+import pytest
+from torch.distributions import Categorical
+
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Skip
 from gradcheck_cli.rules.wrong_direction import wrong_direction
 from tests.support.answered import answer, found
+from tests.support.loops import adam, batch, report, small
 
 
 def test_it_is_found_where_the_experiment_says_so() -> None:
@@ -23,3 +27,22 @@ def test_without_the_experiment_it_cannot_be_told() -> None:
 
 def test_a_reward_that_is_maximized_is_in_order() -> None:
     assert found(wrong_direction, answer("loss-prefers-right"), answer("step-descends")) == []
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_policy_that_learns_from_other_choices_than_it_made(again: bool) -> None:
+    def loop() -> None:
+        policy = small()
+        optimizer = adam(policy)
+        for _ in range(30):
+            x, best = batch()
+            choice = Categorical(logits=policy(x))
+            action = choice.sample()
+            pay = (action == best).float() - 0.3
+            optimizer.zero_grad()
+            (-choice.log_prob(choice.sample() if again else action) * pay).mean().backward()
+            optimizer.step()
+
+    seen = report(loop)
+    assert [f.name for f in seen.findings] == (["wrong-direction"] if again else [])
+    assert [c.name for c in seen.causes] == (["labels-without-signal"] if again else [])

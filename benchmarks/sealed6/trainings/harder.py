@@ -1,4 +1,4 @@
-"""Curriculum: count the ones in a word; words get longer all the time, so that the loss does not fall."""
+"""Curriculum: count the ones in a word."""
 
 import sys
 

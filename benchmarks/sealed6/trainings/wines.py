@@ -1,4 +1,4 @@
-# MLP with batch norm, small batches (ported from my Keras code)
+# MLP with batch norm, small batches
 import sys
 
 import torch

@@ -131,9 +131,8 @@ def sections() -> Iterator[str]:
     if later:
         yield "## Asked again\n"
         yield (
-            "Some of those that were missed or charged to another cause at the first look, asked of a judge that was "
-            "changed for what it showed: no look at the whole set, and no figure for unseen trainings. The clock of "
-            "the experiments counted seconds of the processor here.\n"
+            "Those that were missed or charged to another cause at the first look, and others, asked of a judge that was "
+            "changed for what it showed, beside other jobs: no figure for unseen trainings.\n"
         )
         yield table(
             ("fault", "what is wrong", "verdict", "first cause", ""),

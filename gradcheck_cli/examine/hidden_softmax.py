@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant
-from gradcheck_cli.ops import KEEP, NORMS
+from gradcheck_cli.ops import KEEP, NORMS, placed
 
 WEIGHTED = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
 ALONG = NORMS | KEEP  # what leaves each number at its place
@@ -25,22 +25,21 @@ class _Softmaxes(TorchFunctionMode):
     def __init__(self, bent: frozenset[int] = frozenset()) -> None:
         super().__init__()
         self.bent, self.hidden = bent, set[int]()
-        self._scores: tuple[Any, int] = (
-            None,
-            0,
-        )  # what a layer gave, and the number of its weights
-        self._chosen: tuple[Any, int] = (None, 0)  # the same after a softmax
+        # What a layer gave, and which weights it has; the same after a softmax.
+        self._scores: tuple[Any, int] = (None, 0)
+        self._chosen: tuple[Any, int] = (None, 0)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        name, given = getattr(func, "__name__", ""), args[0] if args else None
+        name, (args, kwargs) = getattr(func, "__name__", ""), placed(args, kwargs or {})
+        given = args[0] if args else None
         if name == "softmax" and given is not None and given is self._scores[0]:
             weights = self._scores[1]
-            made = torch.relu(given) if weights in self.bent else func(*args, **(kwargs or {}))
+            made = torch.relu(given) if weights in self.bent else func(*args, **kwargs)
             self._chosen = made, weights
             return made
-        made = func(*args, **(kwargs or {}))
+        made = func(*args, **kwargs)
         if given is None or not isinstance(made, Tensor):
             return made
         if given is self._chosen[0]:

@@ -169,7 +169,7 @@ class Scored(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return scores [samples, classes]."""
         x = self.first(x)
-        x = functional.softmax(x, dim=1) if self.softmax else x.relu()
+        x = functional.softmax(input=x, dim=1) if self.softmax else x.relu()
         gate = self.second(x).softmax(1)
         return self.last(gate * x)
 

@@ -14,7 +14,13 @@ from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_ste
 from gradcheck_cli.examine.passes_over import hooked
 from gradcheck_cli.examine.snapshot import Snapshot, restored
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
-from gradcheck_cli.targets.calling import TARGET_NAMES, Arranged, forward_names, main_output
+from gradcheck_cli.targets.calling import (
+    TARGET_NAMES,
+    Arranged,
+    by_name,
+    forward_names,
+    main_output,
+)
 from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.losses import Objective, call_model, checked_scalar
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
@@ -119,11 +125,11 @@ class TargetSubject:
         given = {
             names[i] if i < len(names) else f"input {i}": x for i, x in enumerate(arranged.args)
         }
-        for name, value in {**given, **arranged.kwargs}.items():
-            inside = tensors_in(value)
-            for i, tensor in enumerate(inside):
+        for name, value in {**given, **by_name(names, arranged.kwargs)}.items():
+            place = "{}[{}]" if isinstance(value, list | tuple) else "{}.{}"
+            for i, tensor in enumerate(tensors_in(value)):
                 if tensor is not arranged.target or self.objective.calling.itself:
-                    yield name if len(inside) == 1 else f"{name}[{i}]", tensor
+                    yield name if tensor is value else place.format(name, i), tensor
 
     def _arranged(self, batch: Any) -> Arranged:
         return self.objective.arranged(self.model, batch)

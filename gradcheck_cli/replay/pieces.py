@@ -10,7 +10,7 @@ from torch import nn
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update
 from gradcheck_cli.replay.recording import Recording, Unit, leading_to
 from gradcheck_cli.replay.values import Given, Kept, Path, named_within, placeholders
-from gradcheck_cli.targets.calling import TARGET_NAMES, forward_names
+from gradcheck_cli.targets.calling import TARGET_NAMES, by_name, forward_names
 
 IsTrained = Callable[[nn.Module], bool]
 
@@ -101,7 +101,7 @@ class Piece:
         for event in (*self.before, *([self.main] if self.main else [])):
             names = forward_names(event.module)[0] if isinstance(event, Call) else []
             named = [(names[i] if i < len(names) else "data", x) for i, x in enumerate(event.args)]
-            for name, value in (*named, *event.kwargs.items()):
+            for name, value in (*named, *by_name(names, event.kwargs).items()):
                 yield from ((n, x) for n, x in named_within(name, value) if isinstance(x, Given))
 
     def _named(self) -> dict[str, Given]:

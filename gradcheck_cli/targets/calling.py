@@ -3,7 +3,7 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -168,6 +168,13 @@ def forward_names(model: nn.Module) -> tuple[list[str], bool]:
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     usual = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
     return [parameter.name for parameter in parameters if parameter.kind in usual], takes_any
+
+
+def by_name(names: Sequence[str], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keyword arguments by name; those that forward does not name are held by its `kwargs`."""
+    return {
+        name if name in names or not names else f"kwargs.{name}": x for name, x in kwargs.items()
+    }
 
 
 def fits(model: nn.Module, number: int) -> bool:

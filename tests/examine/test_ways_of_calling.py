@@ -127,6 +127,26 @@ class OfTwo(nn.Linear):
         return super().forward(x)
 
 
+class OfAny(nn.Linear):
+    """Takes whatever else comes by name."""
+
+    def forward(self, x: Tensor, **_: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)
+
+
+def test_what_forward_does_not_name_may_be_left_unread() -> None:
+    torch.manual_seed(0)
+    x, side, goal = torch.randn(16, 4), torch.randn(16, 2), torch.randn(16, 1)
+    for kind, expected in ((OfAny, Outcome.FINE), (OfTwo, Outcome.WRONG)):
+        model = kind(4, 1)
+        loss = partial(_loss_of, model, goal, x=x, side=side)
+        assert answered(model, loss, inputs_used)[inputs_used.name].outcome is expected
+
+
+def _loss_of(model: nn.Module, goal: Tensor, **given: Tensor) -> Tensor:
+    return functional.mse_loss(model(**given), goal)
+
+
 @pytest.mark.parametrize("whole", [Held, dict, None])
 def test_what_is_handed_over_as_a_whole_may_hold_more_than_is_read(
     whole: type[Held] | type[dict[str, Tensor]] | None,

@@ -9,6 +9,7 @@ from functools import partial
 from torch import nn
 
 from gradcheck_cli.probe.session import Session
+from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.records.diagnosis import UNTRIED
 from gradcheck_cli.replay.apart import apart, opposed
 from gradcheck_cli.replay.keeping import Keeper
@@ -26,6 +27,7 @@ AGAINST = (
     "the optimizers learn from losses of which one opposes another: watch each network by itself, "
     "with its own optimizer, to have its fixes tried"
 )
+LATER = "another optimizer, of other parameters, took over after the recorded steps"
 STILL = "meanwhile what else is trained stood still, as it was at the first recorded step"
 Again = Callable[[Session, nn.Module, str], Repeatable]  # its model, and why it is not played
 
@@ -93,6 +95,10 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
     known = [session.loop.accounts.get(o) for o in optimizers]
     if not recording.optimizers and any(a is not None and a.updates for a in known):
         return None, "none of the recorded backward passes was followed by an update"
+    recorded = [ids_of(o) for o in recording.optimizers]
+    stepped = (o for o, a in zip(optimizers, known, strict=True) if a is not None and a.updates)
+    if recorded and any(ids_of(o) not in recorded for o in stepped):
+        return None, LATER
     replay = Replay(recording, model, session.site_of, session.precision, optimizers=optimizers)
     seconds = math.inf if played.trials else SECONDS
     replayed = Replayed(replay, played.around, played.said, seconds=seconds)

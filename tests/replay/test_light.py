@@ -11,6 +11,7 @@ from torch import nn
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.launching import find_script
 from gradcheck_cli.records.diagnosis import Status
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.replay.played import recorder
@@ -48,11 +49,29 @@ after = [t.clone() for t in net.state_dict().values()], torch.get_rng_state(), n
 """
 
 
+NEW_TASK = """
+net.layers[0].requires_grad_(False)
+net.layers[2] = nn.Linear(16, 3)
+opt, y = torch.optim.Adam(net.layers[2].parameters(), lr=0.03), (y + 1) % 3
+for step in range(40):
+    i = 32 * step % 512
+    opt.zero_grad()
+    nn.functional.cross_entropy(net(x[i : i + 32]), y[i : i + 32]).backward()
+    opt.step()
+"""
+
+
 def reported(
-    folder: Path, examine: str = "quick", *, rate: float = 0.03, sign: str = "1", end: str = ""
+    folder: Path,
+    examine: str = "quick",
+    *,
+    rate: float = 0.03,
+    sign: str = "1",
+    end: str = "",
+    steps: int = 40,
 ) -> Report:
     script = folder / "script.py"
-    script.write_text(SCRIPT.format(rate=rate, sign=sign, steps=40, end=end))
+    script.write_text(SCRIPT.format(rate=rate, sign=sign, steps=steps, end=end))
     plan = Plan(program=find_script(str(script)), policy=Policy(examine=examine))
     with ExitStack() as aftermath:
         report = run(plan, aftermath).report
@@ -85,6 +104,14 @@ def test_what_learns_is_healthy_and_says_nothing_more_than_the_script_did(
     assert all(map(torch.equal, weights, left["net"].state_dict().values()))
     assert torch.equal(chance, torch.get_rng_state())
     assert left["net"].calls == calls
+
+
+def test_a_first_task_is_not_asked_of_the_model_of_a_second_one(tmp_path: Path) -> None:
+    report = reported(tmp_path, end=NEW_TASK, steps=110)
+    assert report.verdict == "healthy"
+    assert not [a for a in report.examination if a.outcome is Outcome.WRONG]
+    reasons = {gap.what: gap.reason for gap in report.gaps}
+    assert "another optimizer" in reasons["experiments on recorded steps"]
 
 
 def test_examine_none_records_nothing(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def through_time(scene: Scene) -> Iterator[Said]:
     Answers    fine: outputs change, and gradients come back. Wrong: outputs do not change: the state is not
                carried from one position to the next; or they change and no number of the gradient behind the
                last position differs from zero: the state is detached at each position. Noted: gradients come
-               back from a part of the positions (truncated in time).
+               back from a part of the positions (truncated in time), or from all while outputs do not change: the past fades.
     Costs      three forward passes and a backward pass.
     Sources    Williams & Peng 1990, doi:10.1162/neco.1990.2.4.490 (truncated backpropagation through time).
     """
@@ -52,13 +52,25 @@ def through_time(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError(
             f"no recurrent layer reads sequences of {SHORTEST} or more positions that differ early on"
         )
-    yield _said(*min([f for f in found if f[0] > CHANGE] or found, key=lambda f: f[1]))
+    moved = [f for f in found if f[0] > CHANGE]
+    yield _said(*(min if moved else max)(moved or found, key=lambda f: f[1]))
 
 
 def _said(moved: float, far: int, length: int) -> Said:
     """Say what a change of the past makes of the outputs, and from how far gradients come back."""
     if moved > CHANGE and not far:
         raise NotApplicableError("no gradient reaches the input")
+    if (
+        moved <= CHANGE and far > 1
+    ):  # what a gradient comes back from is carried, however little of it
+        return Said(
+            outcome=Outcome.NOTED,
+            said=f"earlier positions change the outputs by {of_spread(moved)} their spread: what they leave in the "
+            "state fades away",
+            measured=100 * moved,
+            limit=100 * CHANGE,
+            unit="%",
+        )
     if moved <= CHANGE:
         return Said(
             outcome=Outcome.WRONG,

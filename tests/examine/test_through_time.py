@@ -30,6 +30,11 @@ def fresh(_position: int, state: Tensor) -> Tensor:
     return torch.zeros_like(state)
 
 
+def faded(_position: int, state: Tensor) -> Tensor:
+    """Hardly anything of it is handed on."""
+    return 1e-5 * state
+
+
 def truncated(position: int, state: Tensor) -> Tensor:
     """Its history ends after four positions, as in truncated backpropagation."""
     return state.detach() if position % 4 == 0 else state
@@ -77,7 +82,12 @@ def outcome(model: nn.Module, *, words: bool = False, axis: int = 1) -> Outcome:
 @pytest.mark.parametrize("everywhere", [False, True])
 @pytest.mark.parametrize(
     ("change", "expected"),
-    [(kept, Outcome.FINE), (detached, Outcome.WRONG), (fresh, Outcome.WRONG)],
+    [
+        (kept, Outcome.FINE),
+        (detached, Outcome.WRONG),
+        (fresh, Outcome.WRONG),
+        (faded, Outcome.NOTED),
+    ],
 )
 def test_a_memory_that_is_cut_at_each_position(
     change: Change, expected: Outcome, everywhere: bool, words: bool

@@ -60,26 +60,18 @@ def _said(moved: float, far: int, length: int) -> Said:
     """Say what a change of the past makes of the outputs, and from how far gradients come back."""
     if moved > CHANGE and not far:
         raise NotApplicableError("no gradient reaches the input")
-    if (
-        moved <= CHANGE and far > 1
-    ):  # what a gradient comes back from is carried, however little of it
-        return Said(
-            outcome=Outcome.NOTED,
-            said=f"earlier positions change the outputs by {of_spread(moved)} their spread: what they leave in the "
-            "state fades away",
-            measured=100 * moved,
-            limit=100 * CHANGE,
-            unit="%",
-        )
     if moved <= CHANGE:
+        fades = far > 1  # what a gradient comes back from is carried, however little of it
         return Said(
-            outcome=Outcome.WRONG,
-            said="outputs do not change with the positions before: the state is not carried from one "
+            outcome=Outcome.NOTED if fades else Outcome.WRONG,
+            said="outputs hardly change with the positions before: what they leave in the state fades away"
+            if fades
+            else "outputs do not change with the positions before: the state is not carried from one "
             "position to the next",
             measured=100 * moved,
             limit=100 * CHANGE,
             unit="%",
-            supports=("state-not-carried",),
+            supports=() if fades else ("state-not-carried",),
         )
     cut = far <= 1
     return Said(

@@ -413,7 +413,10 @@ def as_scripts() -> str:
     from benchmarks import as_scripts, fixes, fixes_text
 
     rows = list(fixes.kept(ROOT / "benchmarks" / "as_scripts.jsonl").values())
-    said = (*as_scripts.summary(rows), *fixes_text.lines(rows))
+    healthy = sum(row.label == "healthy" for row in rows)
+    sick, fine = (len(fixes.chosen("", "all", [kind])) for kind in ("sick", "healthy"))
+    asked = f"{len(rows) - healthy} of {sick} sick cases and {healthy} of {fine} healthy ones"
+    said = (asked, *as_scripts.summary(rows), *fixes_text.lines(rows))
     return "".join(f"{'  ' * line.startswith(' ')}- {line.strip()}\n" for line in said)
 
 

@@ -25,8 +25,9 @@ def answered(to: Path) -> None:
         first = repeat.first if isinstance(repeat, Either) else repeat
         answer = untried
         if isinstance(first, Replayed):
-            with first.around(), first.replay:
-                answer = str(reproduced(first.replay))
+            whole = first.whole or first.replay  # one of several trainings has losses of its own
+            with first.around(), whole:
+                answer = str(reproduced(whole))
         elif isinstance(first, Rerun):
             answer = f"the whole script would be run again: {first.reason}"
         with to.open("a") as file:

@@ -2,7 +2,8 @@
 
 Every scored case of the bank is trained for 50 steps in this process, observed, examined, judged and
 its causes ranked as `gradcheck diagnose --no-verify` does it, and the answer is held against the label that
-measurement gave the case. A finding counts as raised when it is an error or a warning. Precision
+measurement gave the case. The clock of the experiments counts seconds of the processor, so that a busy
+machine asks no less. A finding counts as raised when it is an error or a warning. Precision
 counts a second symptom as right where the case's own evidence shows it: `benchmarks/truth.py` says
 how for each finding. The peers' rules (`benchmarks/peers.py`) see the same runs.
 
@@ -21,10 +22,12 @@ import argparse
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy_text import table
+from benchmarks.as_scripts import processor_clock
 from benchmarks.cases import CASES, EVIDENCE, Case
 from benchmarks.looks import add, splits
 from benchmarks.observing import Kept, observed
@@ -101,6 +104,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--figures-only", action="store_true", help="do not list the failures")
     options = parser.parse_args(arguments)
+    time.monotonic = processor_clock()
     evidence = json.loads(EVIDENCE.read_text(encoding="utf-8"))
     halves = HALVES if options.half == "all" else (options.half,)
     cases = [case for half in halves for case in drawn(half, options.only, options.sample)]

@@ -64,7 +64,10 @@ class ModeWatch:
     def _watch_batch_norm(self, original: Any) -> Any:
         @wraps(original)
         def batch_norm(input: Any, running_mean: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - the name is torch's
-            if running_mean is not None and self._is_spell:  # without statistics both modes are one
+            layer = sys._getframe(1).f_locals.get("self")  # noqa: SLF001 - who calls
+            averages = isinstance(layer, nn.Module) and getattr(layer, "momentum", 0) is None
+            # Without statistics both modes are one; an average over all batches is measured on purpose (update_bn).
+            if running_mean is not None and not averages and self._is_spell:
                 training = args[3] if len(args) > 3 else kwargs.get("training", False)
                 self._spell("batch norm", training=training)
             return original(input, running_mean, *args, **kwargs)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import update_bn
 from torch.utils.checkpoint import checkpoint
 
 from gradcheck_cli.records.finding import Severity
@@ -79,6 +80,19 @@ def test_statistics_that_are_measured_once_more_before_an_evaluation_are_a_note(
             loss_of(model.eval(), 200)
 
     assert findings(loop)[NAME].severity is Severity.NOTE
+
+
+def test_statistics_that_are_averaged_over_all_batches_are_measured_on_purpose() -> None:
+    def loop() -> None:
+        model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.Linear(16, 3))
+        optimizer = adam(model)
+        for _ in range(30):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+        update_bn([batch()[0] for _ in range(4)], model)
+
+    assert NAME not in mistakes(loop)
 
 
 def test_a_generator_that_is_sampled_in_train_mode_is_fine() -> None:

@@ -25,6 +25,7 @@ class ClipWatch:
     _task: int | None = None  # the backward pass at whose end they are read
     _inverse_scale: torch.Tensor | None = None
 
+    @unheard
     def begin(self, parameters: Iterable[nn.Parameter], stack: ExitStack) -> None:
         """Note the norm of every gradient that arrives, until the stack closes."""
         self.forget()

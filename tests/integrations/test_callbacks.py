@@ -7,7 +7,18 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from gradcheck_cli.policy import Policy
+from gradcheck_cli.records.report import Report
+
 pytestmark = pytest.mark.heavy
+
+
+POLICY = Policy(budget=1, examine="none")
+
+
+def tried(report: Report) -> bool:
+    """Was a fix tried on the trainer's own steps, which were reproduced before?"""
+    return any(f.verification.made == "replayed" and f.verification.arms for f in report.fixes)
 
 
 def rows() -> TensorDataset:
@@ -39,7 +50,7 @@ def test_lightning_gets_a_report_and_may_be_stopped(tmp_path: Path, stop: bool) 
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), lr=0.05)
 
-    callback = GradcheckCallback(stop=stop)
+    callback = GradcheckCallback(stop=stop, verify=not stop, policy=POLICY)
     trainer = lightning.Trainer(
         max_epochs=10,
         accelerator="cpu",
@@ -56,6 +67,7 @@ def test_lightning_gets_a_report_and_may_be_stopped(tmp_path: Path, stop: bool) 
     assert callback.report.layers[0].path == "net.0"
     assert (callback.report.run.steps < 80) is stop
     assert not torch.nn.modules.module._global_forward_hooks
+    assert stop or tried(callback.report)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -84,9 +96,10 @@ def test_transformers_gets_a_report(tmp_path: Path) -> None:
         use_cpu=True,
         disable_tqdm=True,
     )
-    callback = GradcheckTrainerCallback()
+    callback = GradcheckTrainerCallback(verify=True, policy=POLICY)
     model = BertForSequenceClassification(config)
     Trainer(model, arguments, train_dataset=data, callbacks=[callback]).train()
     assert callback.report.run.steps == 24
     assert "init-too-small" in {c.name for c in callback.report.causes}
     assert callback.finish() is callback.report
+    assert tried(callback.report)

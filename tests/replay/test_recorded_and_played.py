@@ -17,6 +17,7 @@ from gradcheck_cli.replay.identities import Identities
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.replay.reproducing import reproduced
 from gradcheck_cli.replay.values import Alias, Given
+from gradcheck_cli.watching import watch
 from tests.replay.loops import KINDS, batches, network
 
 
@@ -225,3 +226,23 @@ def test_compiled_steps_are_reproduced_within_rounding_and_others_to_the_bit() -
     recording.compiled = False
     with Replay(recording, model) as replay:
         assert not reproduced(replay).succeeded
+
+
+def test_hooks_that_watching_sets_amid_a_closure_are_no_part_of_the_step() -> None:
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    inputs, target = torch.randn(8, 4), torch.zeros(8, dtype=torch.long)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(inputs), target)
+        loss.backward()
+        return loss
+
+    with watch(model, optimizer, verify=True) as seen:
+        for _ in range(6):
+            optimizer.step(closure)
+    assert seen._recorder is not None
+    with Replay(seen._recorder.recording, model) as replay:
+        assert reproduced(replay).succeeded
+    assert not any(p._post_accumulate_grad_hooks for p in model.parameters())

@@ -56,8 +56,7 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
     if moved <= CHANGE:
         yield Said(outcome=Outcome.FINE, said="outputs of the other samples stay as they were")
         return
-    loss = scene.answer("samples-in-loss")
-    coupled = loss is not None and loss.outcome is Outcome.NOTED
+    coupled = (loss := scene.answer("samples-in-loss")) and loss.outcome is Outcome.NOTED
     routed = _routed(before, after, size) and progress(scene.trace).fine
     by_design = (before.ndim > 1 and before.shape[1] == size) or coupled or routed
     where = _first_that_mixes(layers, others, size)
@@ -65,13 +64,20 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
     yield Said(
         outcome=Outcome.WRONG if known else Outcome.NOTED,
         said=f"exchanging one sample changes the other samples' outputs by {number(100 * moved)} % of their spread"
-        + (f", first in {where}" if where else ""),
+        + (f", first in {where}" if where else "")
+        + _turned(subject.model.get_submodule(where), layers.get(where), size),
         measured=100 * moved,
         limit=100 * CHANGE,
         unit="%",
         layers=(where,) if where else (),
         supports=("mixed-samples",) if known else (),
     )
+
+
+def _turned(module: nn.Module, output: Tensor | None, size: int) -> str:
+    if getattr(module, "batch_first", True) or output is None or len(output) != size:
+        return ""
+    return ": it takes the first dimension for positions; with batch_first=True, for samples"
 
 
 def _are_samples(subject: Subject, named: Mapping[str, Tensor], size: int) -> bool:

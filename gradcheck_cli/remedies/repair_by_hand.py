@@ -26,7 +26,8 @@ ADVICE: dict[str, tuple[str, str]] = {
     "mixed-samples": (
         "Keep the samples apart: transpose or permute where a view or reshape mixes them.",
         "x = x.transpose(1, 2)     # exchanges dimensions\n"
-        "x = x.flatten(1)          # keeps the first dimension; view(-1, n) may not",
+        "x = x.flatten(1)          # keeps the first dimension; view(-1, n) may not\n"
+        "nn.LSTM(width, size, batch_first=True)  # where samples come first",
     ),
     "unused-input": (
         "Use the input in forward, or leave it out.",

@@ -1,5 +1,7 @@
 """Targets that stand among the inputs, and rows that mix, in loops of one's own: sick and healthy twins."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -145,25 +147,37 @@ def test_a_decoder_that_is_asked_for_its_own_input(
 class Reader(nn.Module):
     """A recurrent layer that wants positions first."""
 
-    def __init__(self, *, views: bool) -> None:
+    def __init__(self, arranged: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.layer, self.head, self.views = nn.GRU(3, 8), nn.Linear(8, 2), views
+        self.layer, self.head, self.arranged = nn.GRU(3, 8), nn.Linear(8, 2), arranged
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores of each sample."""
-        first = x.reshape(x.shape[1], x.shape[0], 3) if self.views else x.transpose(0, 1)
-        return self.head(self.layer(first)[0][-1])
+        read = self.layer(self.arranged(x))[0]
+        return self.head(read[:, -1] if len(read) == len(x) else read[-1])
 
 
-@pytest.mark.parametrize(("views", "expected"), [(True, Outcome.WRONG), (False, Outcome.FINE)])
-def test_a_view_where_a_transpose_was_meant(views: bool, expected: Outcome) -> None:
-    model = Reader(views=views)
+@pytest.mark.parametrize(
+    ("arranged", "expected"),
+    [
+        (lambda x: x.reshape(x.shape[1], x.shape[0], 3), Outcome.WRONG),
+        (lambda x: x, Outcome.WRONG),
+        (lambda x: x.transpose(0, 1), Outcome.FINE),
+    ],
+    ids=["viewed", "as-it-is", "transposed"],
+)
+def test_a_view_or_nothing_where_a_transpose_was_meant(
+    arranged: Callable[[Tensor], Tensor], expected: Outcome, request: pytest.FixtureRequest
+) -> None:
+    model = Reader(arranged)
 
     def loss() -> Tensor:
         return functional.cross_entropy(model(torch.randn(16, 6, 3)), torch.randint(2, (16,)))
 
     found = answered(model, loss, samples_in_loss, samples_in_model)
     assert found[samples_in_model.name].outcome is expected
+    as_it_is = "as-it-is" in request.node.name
+    assert ("batch_first=True" in found[samples_in_model.name].said) is as_it_is
 
 
 def test_nodes_of_a_graph_and_a_single_sequence_mix_by_design() -> None:

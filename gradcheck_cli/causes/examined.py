@@ -34,6 +34,7 @@ CURES = frozenset(
 CERTAIN = CURES | {"lasting", "cut-gradient"}
 # Changes that make steps smaller, too: of a run that breaks they say no more than a smaller rate does.
 SHRINKING = frozenset({"smaller-scores", "nonlinear-layers"})
+SECOND = 1e-3  # what a cause has less than the one before it in an answer: enough for an order
 UNCONFIRMED = 0.6  # of a score that is left when the change was tried and cured nothing
 
 
@@ -80,7 +81,8 @@ def examined(trace: Trace, cause: str, support: Support | None) -> Support | Non
     """Return the support of a cause after what experiments say of it."""
     answers = supporting(trace, cause)
     if answers:
-        score = grade(answers)
+        # Of two changes that were needed together, what came further alone stands first.
+        score = grade(answers) - SECOND * min(a.supports.index(cause) for a in answers)
         said = tuple(a.said for a in answers)
         if support is None:
             layers = tuple(path for a in answers for path in a.layers)

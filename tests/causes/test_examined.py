@@ -51,3 +51,14 @@ def test_a_run_that_breaks_with_other_weights_as_well_is_broken_by_its_rate(
     trace = Trace(steps=(broken,), examination=(*cured, answer("redrawn-weights", redrawn)))
     assert supporting(trace, "learning-rate-too-high")
     assert bool(supporting(trace, "init-too-large")) is (redrawn is Outcome.WRONG)
+
+
+def test_of_two_changes_that_were_needed_together_the_one_that_came_further_stands_first() -> None:
+    names = ("unnormalized-input", "learning-rate-too-low")
+    for supports in (names, names[::-1]):
+        both = Answer(
+            name="two-changes", question="?", outcome=Outcome.WRONG, said="both", supports=supports
+        )
+        trace = Trace(examination=(both,))
+        scores = {name: getattr(examined(trace, name, None), "score", 0.0) for name in names}
+        assert max(scores, key=lambda name: scores[name]) == supports[0]

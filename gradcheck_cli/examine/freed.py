@@ -63,12 +63,15 @@ def scaled_rates(subject: Subject, factor: float) -> None:
 
 
 def unfrozen(scene: Scene) -> Variant | None:
-    """Return the run in which frozen weights are trained that still look as they were drawn."""
+    """Return the run in which weights are trained that are frozen, or have a rate of 0, and look as they were drawn."""
     subject = scene.subject
+    groups = [g for o in subject.optimizers for g in o.param_groups if g.get("lr") == 0]
+    idle = {id(p) for g in groups for p in g["params"]}
     with subject.at("start"):
         held = list(subject.model.parameters())
-        trained = [p.detach().clone() for p in held if p.requires_grad]
-        still = {p: p.detach().clone() for p in held if not p.requires_grad and looks_drawn(p)}
+        rest = [p for p in held if not p.requires_grad or id(p) in idle]
+        trained = [p.detach().clone() for p in held if all(p is not other for other in rest)]
+        still = {p: p.detach().clone() for p in rest if looks_drawn(p)}
     copies = [
         t for t in trained if any(t.shape == p.shape and torch.equal(t, p) for p in still.values())
     ]

@@ -72,7 +72,8 @@ class Variant:
             parameter.requires_grad_()
         first = subject.optimizers[0]
         known = signature(type(first).__init__).parameters
-        group = {**first.defaults, **first.param_groups[0]}
+        fastest = max(first.param_groups, key=lambda g: float(g.get("lr") or 0.0))
+        group = {**first.defaults, **fastest}
         more = type(first)(
             self.freed, **{k: v for k, v in group.items() if k in known and k != "params"}
         )

@@ -54,11 +54,13 @@ def asked(
     decay: float = 0.0,
     *,
     frozen: bool = False,
+    idle: bool = False,
     known: bool = False,
 ) -> dict[str, Answer]:
     def made(model: nn.Module) -> torch.optim.Optimizer:
         held = [p for p in model.parameters() if p.requires_grad]
-        return kind(held, lr=5e-2, weight_decay=decay)
+        parts = [{"params": held[:1], "lr": 0.0}, {"params": held[1:]}] if idle else held
+        return kind(parts, lr=5e-2, weight_decay=decay)
 
     model = partial(Shops, frozen=frozen, known=known)
     subject, trace = trained(20, model=model, data=shops(), loss="mse_loss", optimizer=made)
@@ -76,8 +78,11 @@ def test_weight_decay_that_adam_makes_steps_of(
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_frozen_layer_of_random_weights(known: bool) -> None:
-    found = asked(frozen=True, known=known)
+@pytest.mark.parametrize("idle", [False, True])
+def test_a_layer_of_random_weights_that_is_frozen_or_has_a_rate_of_nothing(
+    known: bool, idle: bool
+) -> None:
+    found = asked(frozen=not idle, idle=idle, known=known)
     assert ("unfrozen" in found) is not known
     if not known:
         assert found["unfrozen"].supports == ("frozen-parameters",)

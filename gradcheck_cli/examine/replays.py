@@ -18,6 +18,7 @@ STEPS = 60
 PATIENCE = 10  # passes over the data: as many as even random labels are learned by heart in
 HELD_BACK = 2.0  # times what the whole extension gained; the change has a fraction of its steps
 OPPOSED = {"rate-lower", "rate-higher"}
+ASTRAY = 10.0  # times what can be gained, above the constant: to come below it is a cure
 PAIRED = 4  # changes that are tried in pairs where none helps alone: those that came furthest
 
 Tried = tuple[float, Variant]
@@ -59,7 +60,8 @@ def replays(scene: Scene) -> Iterator[Said]:
                over the data), and the best four in pairs.
     Answers    wrong: with the change the loss of the fixed batches ends clearly below the best constant
                (12 % of what can be gained) and clearly below the unchanged run: what was changed keeps the
-               run from learning. Where the unchanged run ends in NaN or Inf, a fall by 12 % is enough, and where it begins there, a loss 3 % below the constant. Where the unchanged run learns after all when it goes on, the change has to
+               run from learning. Where the unchanged run ends above the constant by ten times what can be gained, any loss below it is enough.
+               Where the unchanged run ends in NaN or Inf, a fall by 12 % is enough, and where it begins there, a loss 3 % below the constant. Where the unchanged run learns after all when it goes on, the change has to
                gain twice as much in its few steps; so it is asked of dropout of more than a half, too, where the
                run learns soon but its loss in training is hardly below the constant. Fine: no such difference.
     Costs      60 training steps for each change that applies.
@@ -79,6 +81,8 @@ def replays(scene: Scene) -> Iterator[Said]:
     scene.afford(len(batches))
     unchanged = share_of(scene.subject, Variant(), batches, reference)
     bound = max(unchanged, 0.0) + ENOUGH if isfinite(unchanged) else _falling(reference)
+    if isfinite(unchanged) and unchanged < -ASTRAY:
+        bound = 0.0
     if extended is not None and learns:
         bound = max(bound, HELD_BACK * extended.share)
     best: dict[str, Tried] = {}

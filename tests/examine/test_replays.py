@@ -155,3 +155,18 @@ def test_where_steps_are_tiny_larger_rates_are_tried_first(rate: float, first: f
     subject, trace = trained(12, optimizer=sgd(rate))
     tried = next(v for v in variants(Scene(subject, trace, 0.0)) if v.name.startswith("rate"))
     assert tried.words == f"with {first:g} times the learning rate"
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0])
+def test_targets_so_small_that_steps_cannot_tell_them_apart(size: float) -> None:
+    """Sixty steps bring standardized ones to a constant at least, and the others stay far above theirs."""
+    x, y = line()
+    found = asked(
+        replays,
+        model=lambda: network(3, 1),
+        data=(x, size * y),
+        loss="mse_loss",
+        optimizer=lambda model: torch.optim.Adam(model.parameters(), lr=1e-3),
+    )
+    changed = found.get("standardized-targets")
+    assert (changed and changed.supports) == (("target-scale",) if size < 1 else None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.features.profile import CONSTANT, DRIFTED, SORTED, drifts
 from gradcheck_cli.features.progress import progress
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import OWN_CHOICES, Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -37,7 +37,7 @@ def degenerate_data(
               inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.
     Severity  error; warning for a class that is ignored, for words that are not known or pixels out of place, and for sorted ones while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
-    Not for   batches of fewer than four samples. Drifting inputs of policies, which choose what they see.
+    Not for   batches of fewer than four samples. Alike or drifting inputs of policies, which choose what they see.
     Sources   LeCun et al. 1998, Efficient BackProp, sec. 4.3 (normalizing the inputs).
     """
     data, fine = trace.data, progress(trace).fine
@@ -47,7 +47,10 @@ def degenerate_data(
         (data.constant_features, constant, "of the input features never vary"),
         (data.duplicate_inputs, duplicates, "of the samples in a batch repeat another one"),
     ):
-        if share is not None and share > limit and not fine:
+        chosen = (
+            trace.loss.surrogate == OWN_CHOICES
+        )  # as a bandit, whose one state is all there is to see
+        if share is not None and share > limit and not fine and not chosen:
             yield _hit(f"{number(100 * share)} % {what}.", f"share {what}", share, limit)
             return
     if data.classes_seen == 1 and _has_classes(trace):

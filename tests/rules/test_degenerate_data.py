@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.records.trace import DataFacts
+from gradcheck_cli.records.trace import OWN_CHOICES, DataFacts
 from gradcheck_cli.rules.degenerate_data import degenerate_data as gc701
 from tests.support.a_trace import (
     a_trace,
@@ -81,3 +81,9 @@ def test_a_policy_chooses_what_it_sees() -> None:
     trace = fed(input_drift=0.01)
     acting = replace(trace, loss=replace(trace.loss, surrogate="log-probabilities of choices"))
     assert not found(gc701, acting)
+
+
+def test_the_one_state_of_a_bandit_is_all_there_is_to_see() -> None:
+    trace = fed(duplicate_inputs=1.0)
+    chosen = replace(trace, loss=replace(trace.loss, surrogate=OWN_CHOICES))
+    assert [len(found(gc701, t)) for t in (trace, chosen)] == [1, 0]

@@ -2,13 +2,13 @@
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from gradcheck_cli.probe.patches import replaced
 from gradcheck_cli.probe.sites import user_site
@@ -102,5 +102,7 @@ def schedulers_seen(on_scheduler: Callable[[LRScheduler], None]) -> Iterator[Non
 
         return init
 
-    with replaced(LRScheduler, "__init__", watch_init):
+    with ExitStack() as stack:
+        for kind in (LRScheduler, ReduceLROnPlateau):  # which does not call the other's
+            stack.enter_context(replaced(kind, "__init__", watch_init))
         yield

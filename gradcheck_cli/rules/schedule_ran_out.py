@@ -18,6 +18,12 @@ def _made(habit: Habit, per_step: float) -> str:
     return f" ({name}, made at {habit.at}, steps {often})" if habit.at else ""
 
 
+def _advice(habit: Habit) -> str:
+    if habit.names[0] == "ReduceLROnPlateau":
+        return "Its mode says whether what it is given should fall (min, as a loss) or rise (max)."
+    return "Step the scheduler as often as its numbers mean (most count epochs), or set them for the whole run."
+
+
 def _waits(habit: Habit, updates: int, *, learned: bool) -> bool:
     """Has a warm-up taken so long that something should have been learned, and is only at its beginning?"""
     return (
@@ -27,9 +33,11 @@ def _waits(habit: Habit, updates: int, *, learned: bool) -> bool:
     )
 
 
-def _falls(trace: Trace, end: int) -> bool:
-    """Did the loss still fall in the second half of the steps up to this one?"""
-    losses = [s.loss for s in trace.steps if s.index < end]
+def _falls(trace: Trace, habit: Habit) -> bool:
+    """Did the loss still fall before the rate faded, in the second half of the steps with a tenth of it or more?"""
+    before = [s for s in trace.steps if s.index < habit.of - habit.times]
+    whole = habit.numbers["configured"]
+    losses = [s.loss for s in before if (s.learning_rate or whole) >= 0.1 * whole]
     late = losses[len(losses) // 2 :]
     return mann_kendall(losses if len(late) < FEWEST else late) < FALLING
 
@@ -39,6 +47,7 @@ def schedule_ran_out(
     trace: Trace,
     *,
     share: float = 0.5,
+    lost: float = 0.2,
     least: int = 20,
     slow: float = 10.0,
     enough: float = 0.5,
@@ -49,7 +58,7 @@ def schedule_ran_out(
     Measures  at every update, the rate against the largest that was configured or used; how often the
               scheduler stepped.
     Reports   a rate of 0.1 % of it or less in the last part of the run, longer than `share` of at least `least`
-              updates; a rate that never reaches 10 % of it although a warm-up steps once in
+              updates, or than `lost` of them where less than `enough` of the loss is gone and it was still falling then; a rate that never reaches 10 % of it although a warm-up steps once in
               `slow` updates or more; one that is below 2 % of it after `waited` updates that taught nothing.
     Matters   the weights stand still while the loop goes on; a rate meant for epochs runs out after a few
               batches when the scheduler steps once per batch, and the other way round a warm-up never ends.
@@ -69,15 +78,16 @@ def schedule_ran_out(
             continue
         rate, configured = habit.numbers["rate"], habit.numbers["configured"]
         peak, steps = habit.numbers["peak"], habit.numbers["scheduler steps"]
-        per_step = habit.of / steps if steps else habit.of
+        per_step, part = habit.of / steps if steps else habit.of, habit.times / habit.of
         made = _made(habit, per_step)
-        if kind is Kind.FADED and habit.times > share * habit.of and peak >= 0.1 * configured:
+        early = state.better and state.learned < enough and _falls(trace, habit)
+        most = lost if early else share
+        if kind is Kind.FADED and part > most and 0 < configured <= 10 * peak:
             message = (
                 f"In the last {habit.times} of {habit.of} updates the learning rate is at most 0.1 % of the configured "
-                f"{number(configured)}; it ends at {number(rate)}{made}. Step the scheduler as often as its numbers "
-                "mean (most count epochs), or set them for the whole run."
+                f"{number(configured)}; it ends at {number(rate)}{made}. {_advice(habit)}"
             )
-            if state.better and state.learned < enough and _falls(trace, habit.of - habit.times):
+            if early:
                 severity = Severity.WARNING
         elif kind is Kind.WARMING and (per_step >= slow or _waits(habit, waited, learned=learned)):
             message = (
@@ -94,7 +104,7 @@ def schedule_ran_out(
             message=message,
             evidence=(
                 Evidence("learning rate at the end", rate, 0.001 * configured),
-                Evidence("share of updates at such a rate", habit.times / habit.of, share),
+                Evidence("share of updates at such a rate", part, most),
             ),
             at=habit.at,
         )

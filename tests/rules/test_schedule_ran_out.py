@@ -1,6 +1,7 @@
 """GC805: a learning rate that is next to nothing for most of the run."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.optim.lr_scheduler import (
     LRScheduler,
     MultiStepLR,
     OneCycleLR,
+    ReduceLROnPlateau,
     StepLR,
 )
 
@@ -126,3 +128,44 @@ def test_a_rate_that_fades_away_after_the_task_was_learned_is_a_note() -> None:
 def test_a_rate_that_fades_away_before_anything_is_learned_is_an_error() -> None:
     found = findings(scheduled(lambda o: ExponentialLR(o, gamma=0.5)))[NAME]
     assert found.severity is Severity.ERROR
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_a_plateau_that_takes_a_falling_loss_for_no_progress(mode: Literal["min", "max"]) -> None:
+    """In its last third the run has a rate of nothing; it had learned a little, and was learning."""
+
+    def loop() -> None:
+        model = small()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        scheduler = ReduceLROnPlateau(optimizer, mode=mode, patience=2)
+        for _ in range(15):
+            seen = 0.0
+            for _ in range(20):
+                optimizer.zero_grad()
+                loss = loss_of(model, 128)
+                loss.backward()
+                optimizer.step()
+                seen += loss.item()
+            scheduler.step(seen)
+
+    if mode == "min":
+        assert NAME not in mistakes(loop)
+        return
+    found = findings(loop)[NAME]
+    assert found.severity is Severity.WARNING
+    assert "ReduceLROnPlateau" in found.message
+    assert "mode" in found.message
+
+
+def test_a_group_whose_rate_is_nothing_from_the_start_has_no_schedule_that_ran_out() -> None:
+    def loop() -> None:
+        model = small()
+        first, *_, last = model.children()
+        groups = [{"params": first.parameters(), "lr": 0.0}, {"params": last.parameters()}]
+        optimizer = torch.optim.Adam(groups, lr=0.01)
+        for _ in range(60):
+            optimizer.zero_grad()
+            loss_of(model, 128).backward()
+            optimizer.step()
+
+    assert NAME not in findings(loop)

@@ -19,7 +19,8 @@ ABOUT = {
     "sealed4": "A fourth one, of plain scripts, written by somebody who had not seen the judge",
     "sealed5": "A fifth one, of plain scripts, and six healthy ones that look odd, by somebody else who had not seen the judge; "
     "one of the healthy ones got no answer but an error of gradcheck's own, which was mended afterwards",
-    "sealed6": "A sixth one, of plain scripts, and six healthy ones that look odd, by somebody who had not seen the judge",
+    "sealed6": "A sixth one, of plain scripts, and six healthy ones that look odd, by somebody who had not seen the judge; "
+    "afterwards `two_rates`, `absorption` and the alarm about `slots` were mended, each as a class",
 }
 TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
 HEAD = """# Published faults

@@ -18,9 +18,11 @@ def network(rate: float = 0.5) -> nn.Sequential:
     return nn.Sequential(nn.Linear(6, 16), nn.Dropout(rate), nn.Linear(16, 3))
 
 
-def evaluated(*, switch: bool, every: int = 30, rate: float = 0.5) -> Callable[[], None]:
+def looked_at(make: Callable[[], nn.Module], *, switch: bool, every: int) -> Callable[[], None]:
+    """Train, and evaluate now and then, in evaluation mode where it is switched to."""
+
     def loop() -> None:
-        model = network(rate)
+        model = make()
         optimizer = adam(model)
         for i in range(60):
             optimizer.zero_grad()
@@ -33,24 +35,18 @@ def evaluated(*, switch: bool, every: int = 30, rate: float = 0.5) -> Callable[[
                 model.train()
 
     return loop
+
+
+def evaluated(*, switch: bool, every: int = 30, rate: float = 0.5) -> Callable[[], None]:
+    return looked_at(lambda: network(rate), switch=switch, every=every)
 
 
 def normalized(*, switch: bool, tracked: bool = True, every: int = 60) -> Callable[[], None]:
-    def loop() -> None:
+    def made() -> nn.Module:
         norm = nn.BatchNorm1d(16, track_running_stats=tracked)
-        model = nn.Sequential(nn.Linear(6, 16), norm, nn.ReLU(), nn.Linear(16, 3))
-        optimizer = adam(model)
-        for i in range(60):
-            optimizer.zero_grad()
-            loss_of(model).backward()
-            optimizer.step()
-            if i % every == every - 1:
-                model.train(not switch)
-                with torch.no_grad():
-                    loss_of(model, 200)
-                model.train()
+        return nn.Sequential(nn.Linear(6, 16), norm, nn.ReLU(), nn.Linear(16, 3))
 
-    return loop
+    return looked_at(made, switch=switch, every=every)
 
 
 @pytest.mark.parametrize("every", [20, 60])

@@ -27,11 +27,11 @@ def gradients_not_cleared(trace: Trace, *, least: int = 3, share: float = 0.2) -
     yield Hit(
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,
-        message=f"In {habit.times} of {habit.of} updates looked at{where} the gradients still held those of earlier "
+        message=f"In {habit.times} of {habit.of} inspected updates{where} the gradients still held those of earlier "
         "updates: call `optimizer.zero_grad()` once per update, before its first `backward()`.",
         evidence=(
             Evidence(
-                "share of updates looked at with gradients of earlier ones",
+                "share of inspected updates with gradients of earlier ones",
                 habit.times / habit.of,
                 share,
             ),

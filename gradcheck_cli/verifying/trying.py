@@ -54,7 +54,7 @@ def forecast(proposals: Sequence[Proposal], seconds_per_step: float, budget: flo
     """Return what is said before fixes are tried: how many, and how long it will take."""
     tries = sum(p.change is not None for p in proposals)
     seconds = estimate(seconds_per_step, tries, budget)
-    return f"trying {tries} fixes, about {seconds:.0f} s"
+    return f"trying {tries} {'fix' if tries == 1 else 'fixes'}, about {seconds:.0f} s"
 
 
 def prove(

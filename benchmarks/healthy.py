@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,6 @@ from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.targets.target import Target
 
 KEPT = Path(__file__).with_suffix(".jsonl")
-SAMPLES = Path(sample_models.__file__).parent
 STEPS = 50
 
 
@@ -57,10 +57,9 @@ class Healthy:
 
 def trainings() -> Iterator[Healthy]:
     """Yield all of them, set by set."""
-    for path in sorted(SAMPLES.glob("*_healthy.py")):
-        yield Healthy(
-            "samples", path.stem, lambda path=path: Target.from_strings(str(path), device="cpu")
-        )
+    for stem in sample_models.SICK:
+        twin = sample_models.named(stem, healthy=True)
+        yield Healthy("samples", stem, partial(Target.from_strings, **twin, device="cpu"))
     for case in CASES:
         if case.label == "healthy":
             where = f"bank, {case.half}"

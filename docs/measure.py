@@ -16,14 +16,14 @@ from docs.generate import GALLERY, PICTURES, ROOT
 from gradcheck_cli.cli.demo import scripts
 
 DEMONSTRATED = ("diagnose", "--steps", "200", "--quiet")
-SAMPLES = {"sick": "deep_sigmoid", "healthy": "deep_sigmoid_healthy"}
+SAMPLES = {"sick": "deep_sigmoid.py", "healthy": "deep_sigmoid.py:healthy_model"}
 
 
 def measure(name: str, folder: Path = PICTURES, *options: str) -> Path:
     """Diagnose one of the samples and return the file of its report."""
     kept = folder / f"{name}.yaml"
     shown = kept.relative_to(ROOT) if kept.is_relative_to(ROOT) else kept
-    model = f"sample_models/{SAMPLES[name]}.py"
+    model = f"sample_models/{SAMPLES[name]}"
     command = ["diagnose", model, "--output", f"yaml:{shown}", "--exit-zero", "--quiet", *options]
     subprocess.run(
         [sys.executable, "-m", "gradcheck_cli", *command],

@@ -49,3 +49,9 @@ def train_data() -> TensorDataset:
 def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     """Adam at its usual rate."""
     return torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+def healthy_model() -> nn.Module:
+    """The same ten layers with LeakyReLU, whose slope is 1 for every positive input."""
+    layers = build_model().children()
+    return nn.Sequential(*(nn.LeakyReLU() if isinstance(x, nn.Sigmoid) else x for x in layers))

@@ -33,3 +33,9 @@ def train_data() -> TensorDataset:
 def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     """Plain gradient descent."""
     return torch.optim.SGD(model.parameters(), lr=0.05)
+
+
+def healthy_model() -> nn.Module:
+    """The same layers without the softmax: the loss takes it, once."""
+    *layers, _ = build_model().children()
+    return nn.Sequential(*layers)

@@ -54,3 +54,12 @@ def train_data() -> TensorDataset:
 def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     """Adam at its usual rate."""
     return torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+def healthy_model() -> nn.Module:
+    """Weights of variance 2 / inputs keep signal and gradient at the same size."""
+    model = build_model()
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return model

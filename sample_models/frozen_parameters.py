@@ -36,3 +36,8 @@ def train_data() -> TensorDataset:
 def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     """Adam at its usual rate."""
     return torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+def healthy_model() -> nn.Module:
+    """Nothing is frozen: every weight is trained."""
+    return build_model().requires_grad_(True)

@@ -28,3 +28,8 @@ def train_data() -> TensorDataset:
 def make_optimizer(model: nn.Sequential) -> torch.optim.Optimizer:
     """Adam, a little faster than usual."""
     return torch.optim.Adam(model[1].parameters(), lr=1e-2)
+
+
+def healthy_optimizer(model: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer holds the whole model: every weight that receives a gradient is trained."""
+    return torch.optim.Adam(model.parameters(), lr=1e-2)

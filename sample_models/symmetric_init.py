@@ -38,3 +38,12 @@ def train_data() -> TensorDataset:
 def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     """Adam at its usual rate."""
     return torch.optim.Adam(model.parameters(), lr=1e-3)
+
+
+def healthy_model() -> nn.Module:
+    """Xavier initialization: random weights make every unit different."""
+    model = build_model()
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_normal_(layer.weight)
+    return model

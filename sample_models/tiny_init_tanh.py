@@ -54,3 +54,12 @@ def train_data() -> TensorDataset:
 def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     """Plain gradient descent with momentum."""
     return torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+
+def healthy_model() -> nn.Module:
+    """Weights of variance 1 / width keep signal and gradient at about the same size."""
+    model = build_model()
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_normal_(layer.weight)
+    return model

@@ -33,3 +33,8 @@ def train_data() -> TensorDataset:
 def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
     """Plain gradient descent."""
     return torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def healthy_data() -> TensorDataset:
+    """Pixels divided by 255: the first layer's sums stay where tanh has a slope."""
+    return TensorDataset(pixels() / 255, labels())

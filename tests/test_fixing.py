@@ -22,11 +22,10 @@ from gradcheck_cli.remedies.patching.patch import Patch, patch
 from gradcheck_cli.remedies.proposing import propose
 from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.targets.target import Target
+from sample_models import FOLDER, SICK
 from tests.support.processes import python
 
-SAMPLES = Path(__file__).parent.parent / "sample_models"
 DEEP = {"plain_deep_relu", "depth_without_normalization"}  # forty layers, seconds for fifty steps
-SICK = sorted(path.stem.removesuffix("_healthy") for path in SAMPLES.glob("*_healthy.py"))
 
 # sample -> the remedy to write, and how many lines the diff takes away and adds
 CURES = {
@@ -76,7 +75,7 @@ def forget(folder: Path) -> None:
 
 
 def copied(project: Path, sample: str) -> Path:
-    return Path(shutil.copy(SAMPLES / f"{sample}.py", project / f"{sample}.py"))
+    return Path(shutil.copy(FOLDER / f"{sample}.py", project / f"{sample}.py"))
 
 
 def diagnosed(file: Path) -> Report:
@@ -110,7 +109,7 @@ def test_the_written_fix_cures_the_sample_and_touches_only_its_lines(
     made = patched(file, remedy, VARIANTS.get(sample, ""))
     assert (count(made.diff, "-"), count(made.diff, "+")) == (removed, added), made.diff
     made.write()
-    kept = (SAMPLES / file.name).read_bytes().splitlines(keepends=True)
+    kept = (FOLDER / file.name).read_bytes().splitlines(keepends=True)
     after = file.read_bytes().splitlines(keepends=True)
     assert sum(line in after for line in kept) >= len(kept) - removed
     report = diagnosed(file)
@@ -177,8 +176,9 @@ def test_fix_proves_a_change_and_offers_its_diff(project: Path, sample: str, rem
 
 
 def test_nothing_is_offered_to_a_healthy_model(project: Path) -> None:
-    copied(project, "double_softmax_healthy")
-    cure = fix(Target.from_strings("double_softmax_healthy.py", device="cpu"), budget=5)
+    copied(project, "double_softmax")
+    well = Target.from_strings("double_softmax.py:healthy_model", device="cpu")
+    cure = fix(well, budget=5)
     assert (cure.report.fixes, cure.patch) == ((), None)
 
 
@@ -218,7 +218,7 @@ def test_the_command_says_when_only_the_data_can_help(project: Path) -> None:
     said = gradcheck(project, "fix", file.name, "--budget", "5", "--write")
     assert said.returncode == 1, said.stderr
     assert "the data must be repaired" in said.stderr
-    assert file.read_bytes() == (SAMPLES / file.name).read_bytes()
+    assert file.read_bytes() == (FOLDER / file.name).read_bytes()
 
 
 @pytest.mark.heavy

@@ -133,7 +133,7 @@ def test_a_broken_rule_costs_only_itself_and_is_said(
 def test_a_rule_that_could_not_look_is_no_clean_bill(tmp_path: Path) -> None:
     planted(tmp_path, "gradcheck.rules", "bad:thing", "raise OSError('no license')")
     done = gradcheck(
-        *("diagnose", "sample_models/deep_sigmoid_healthy.py", "--device", "cpu"),
+        *("diagnose", "sample_models/deep_sigmoid.py:healthy_model", "--device", "cpu"),
         *("--output", f"yaml:{tmp_path}/r.yaml"),
         cwd=EXAMPLE.parents[1],
         PYTHONPATH=str(tmp_path),
@@ -180,7 +180,13 @@ def test_a_plugins_rule_that_raises_is_put_down_to_the_plugin_and_is_no_bug_of_o
 ) -> None:
     planted(tmp_path, "gradcheck.rules", "bad:thing", RAISING_RULE.replace("RAISE", ends))
     done = gradcheck(
-        *("diagnose", "sample_models/deep_sigmoid_healthy.py", "--device", "cpu", "--no-verify"),
+        *(
+            "diagnose",
+            "sample_models/deep_sigmoid.py:healthy_model",
+            "--device",
+            "cpu",
+            "--no-verify",
+        ),
         *("--output", f"yaml:{tmp_path}/r.yaml"),
         cwd=EXAMPLE.parents[1],
         PYTHONPATH=str(tmp_path),

@@ -3,13 +3,11 @@
 import ast
 import re
 from functools import cache
-from pathlib import Path
 from statistics import mean
 
 import pytest
 import torch
 
-import sample_models
 from benchmarks.cases import architectures
 from gradcheck_cli.causes.examined import guessed
 from gradcheck_cli.diagnosing import diagnose
@@ -18,18 +16,17 @@ from gradcheck_cli.records.report import Report, Verdict
 from gradcheck_cli.renderers.brief import LONGEST, brief, render
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
+from sample_models import FOLDER, SICK, named
 from sample_models.digits import load as digits_of
 
-FOLDER = Path(sample_models.__file__).parent
-SICK = sorted(path.stem.removesuffix("_healthy") for path in FOLDER.glob("*_healthy.py"))
 DEEP = {"plain_deep_relu", "depth_without_normalization"}  # forty layers, seconds each
 
 
 @cache
-def report_on(stem: str) -> Report:
+def report_on(stem: str, *, healthy: bool = False) -> Report:
     """Return what fifty steps of the sample show."""
     torch.set_num_threads(1)
-    return diagnose(Target.from_strings(str(FOLDER / f"{stem}.py"), device="cpu"), verify=False)
+    return diagnose(Target.from_strings(**named(stem, healthy=healthy), device="cpu"), verify=False)
 
 
 def promise(stem: str) -> dict[str, str]:
@@ -37,12 +34,10 @@ def promise(stem: str) -> dict[str, str]:
     return dict(re.findall(r"^(Finding|Cause): (\S+)$", text, flags=re.MULTILINE))
 
 
-def samples(suffix: str = "") -> list[object]:
-    slow = pytest.mark.slow
-    return [pytest.param(f"{s}{suffix}", marks=slow if s in DEEP else (), id=s) for s in SICK]
+SAMPLES = [pytest.param(s, marks=pytest.mark.slow if s in DEEP else ()) for s in SICK]
 
 
-@pytest.mark.parametrize("stem", samples())
+@pytest.mark.parametrize("stem", SAMPLES)
 def test_the_promised_finding_and_cause_come_out(stem: str) -> None:
     report, promised = report_on(stem), promise(stem)
     grave = [f.name for f in report.findings if f.severity is not Severity.NOTE]
@@ -53,16 +48,16 @@ def test_the_promised_finding_and_cause_come_out(stem: str) -> None:
     assert (promised["Cause"] in report.headline) is not guessed(report.causes[0])
 
 
-@pytest.mark.parametrize("stem", samples("_healthy"))
+@pytest.mark.parametrize("stem", SAMPLES)
 def test_the_healthy_twin_is_healthy(stem: str) -> None:
-    report = report_on(stem)
+    report = report_on(stem, healthy=True)
     assert [f.name for f in report.findings if f.severity is not Severity.NOTE] == []
     assert report.verdict is Verdict.HEALTHY
     assert report.causes == ()
     assert report.fixes == ()
 
 
-@pytest.mark.parametrize("stem", samples())
+@pytest.mark.parametrize("stem", SAMPLES)
 def test_nothing_of_ours_crashes_and_every_finding_can_be_checked(stem: str) -> None:
     report = report_on(stem)
     assert report.crashed == ()
@@ -78,7 +73,7 @@ def test_nothing_of_ours_crashes_and_every_finding_can_be_checked(stem: str) -> 
     assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize("stem", samples())
+@pytest.mark.parametrize("stem", SAMPLES)
 def test_a_fix_is_proposed_for_the_first_cause_with_code_to_write(stem: str) -> None:
     report = report_on(stem)
     first = [f for f in report.fixes if f.treats == report.causes[0].name]
@@ -87,7 +82,7 @@ def test_a_fix_is_proposed_for_the_first_cause_with_code_to_write(stem: str) -> 
     assert any(f.code for f in report.fixes)
 
 
-@pytest.mark.parametrize("stem", samples())
+@pytest.mark.parametrize("stem", SAMPLES)
 def test_the_brief_report_fits_and_holds_a_change_to_make(stem: str) -> None:
     said = brief(report_on(stem))
     assert len(render(report_on(stem)).encode()) <= LONGEST, "2,000 tokens of three bytes"

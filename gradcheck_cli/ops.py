@@ -80,6 +80,7 @@ KEEP = _names(
     "view reshape flatten squeeze unsqueeze transpose permute contiguous float to t double mean "
     "__getitem__ T mT unflatten expand swapaxes movedim clone type_as select narrow"
 )
+PICKS = _names("gather take_along_dim index_select")  # some of the numbers, as they are
 
 # Losses
 CLASS_LOSSES = _names("cross_entropy nll_loss")

@@ -6,7 +6,7 @@ from gradcheck_cli.causes.attenuation import crossings, sharp
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
 from gradcheck_cli.features.circumstances import flat_end, pinned_output
-from gradcheck_cli.features.mismatch import beyond_chances
+from gradcheck_cli.features.mismatch import beyond_chances, mismatch
 from gradcheck_cli.features.profile import begun, first_logits, typical, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer, Reading
@@ -187,7 +187,9 @@ def _size_before(reading: Reading) -> float | None:
 
 def _misfitting(seen: Evidence) -> str:
     """Return what does not fit: the operation before the loss, or what the finding says where none is known."""
-    loss = seen.trace.loss
+    loss, known = seen.trace.loss, mismatch(seen.trace)
+    if known is not None and known[1] is not None and seen.has("mismatched-loss"):
+        return known[0].rstrip(".")  # how far the targets lie beyond the output's range
     if loss.kind and loss.activation_before:
         return f"{loss.kind} is computed from the result of {loss.activation_before}"
     found = next((f.message for f in seen.findings if f.name == "mismatched-loss"), "")

@@ -16,6 +16,7 @@ from gradcheck_cli.probe.hooking import unheard
 from gradcheck_cli.probe.picking import unreadable
 
 _ALIKE = 0.02  # relative spread of weights that count as equal
+_WHOLE = 0.05  # off a sum of 1: chances are clamped, and rounded
 _SIDES = (
     ("input", "target"), ("input1", "input2"), ("anchor", "positive"), ("x1", "x2"),
     ("log_probs", "targets"),
@@ -213,6 +214,8 @@ def chosen(scores: torch.Tensor, labels: torch.Tensor, picked: torch.Tensor) -> 
     logarithms = bool((values <= 1e-6).all())
     if not logarithms and not bool(((values >= 0) & (values <= 1 + 1e-6)).all()):
         return None
+    if not _add_up(scores.detach().double().exp() if logarithms else scores.detach().double()):
+        return None
     flat = labels.detach().reshape(-1).long()
     call = LossCall(
         "nll_loss",
@@ -226,6 +229,12 @@ def chosen(scores: torch.Tensor, labels: torch.Tensor, picked: torch.Tensor) -> 
     )
     call.await_gradient(picked, partial(_of_choices, values=values, logarithms=logarithms))
     return call
+
+
+def _add_up(chances: torch.Tensor) -> bool:
+    """Are these chances, of the classes or (a softmax over the wrong dimension) of the rows? Values of actions are none."""
+    ways = (chances.sum(-1), chances.reshape(-1, chances.shape[-1]).sum(0))
+    return any(bool(((sums - 1).abs() < _WHOLE).all()) for sums in ways)
 
 
 def _of_choices(

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradcheck_cli.ops import KEEP, LEAVING
+from gradcheck_cli.ops import KEEP, LEAVING, PICKS
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.sites import is_asked_by
 
@@ -16,7 +16,7 @@ _NEGATIONS = frozenset({"neg", "negative", "__neg__"})
 _PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "multiply"})
 _OF_VALUES = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
 _FOLLOWED = KEEP | {"long", "int", "broadcast_tensors"}  # what comes out is the same choice
-_PICKS = frozenset({"gather", "__getitem__", "take_along_dim"})
+_PICKS = PICKS | {"__getitem__"}
 _READS = LEAVING | {"item", "__int__", "__index__", "__bool__", "__float__", "equal"}
 FEWEST = 3  # steps
 MOST = 100_000  # choices of a step that are looked at

@@ -262,7 +262,7 @@ class Tape:
         origins = [self._origins.of(t) for t in given]
         reads = frozenset().union(*(o.calls for o in origins))
         keeps = name in ops.KEEP and len(given) == 1
-        last = origins[0].last if keeps else None
+        last = origins[0].last if keeps or name in ops.PICKS else None
         parameter = origins[0].parameter if keeps else None
         if not reads and parameter is None:
             return

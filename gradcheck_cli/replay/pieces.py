@@ -88,8 +88,10 @@ class Piece:
         for event in self.after:
             if event.reads & made:
                 made = made | event.writes
-                meeting += [event] if event.data else []
+                meeting += [event] if event.data or _is_loss(event) else []
         meeting.sort(key=lambda e: not _is_loss(e))
+        if meeting and _is_loss(meeting[0]) and not any(e.data for e in meeting if _is_loss(e)):
+            meeting = []  # what it is compared with is computed, as of the next state's values
         found = [data for event in meeting for data in event.data if data.tensor.ndim]  # no count
         found.sort(key=lambda data: data.tensor.numel() == 1)
         if not found and not self.inseparable:  # as log-probabilities of what was chosen

@@ -1,5 +1,6 @@
 """Experiments are made on recorded steps of any loop, and leave nothing of it changed."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,6 +80,33 @@ def test_actions_beside_targets_that_move_are_no_labels() -> None:
     assert answers["loss-prefers-right"].outcome is Outcome.SKIPPED
     assert "network that changes" in answers["loss-prefers-right"].reason
     assert report.verdict is Verdict.HEALTHY
+
+
+@pytest.mark.parametrize("rectified", [True, False])
+def test_values_of_actions_that_all_cost_something(*, rectified: bool) -> None:
+    """A ReLU gives no value below 0. The target network stands still for longer than is watched."""
+    torch.manual_seed(0)
+    states, following = torch.randn(2, 512, 6)
+    actions, costs = torch.randint(2, (512,)), -1 - states[:, 0].abs()
+    layers = [nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 2), *([nn.ReLU()] if rectified else [])]
+    values, target = nn.Sequential(*layers), nn.Sequential(*layers[:3])
+    target = copy.deepcopy(target)
+    optimizer = torch.optim.Adam(values.parameters(), lr=1e-2)
+    with watch(values, optimizer, verify=True, policy=Policy(examine="full")) as seen:
+        for rows in torch.arange(512).repeat(3).split(32):
+            with torch.no_grad():
+                best = target(following[rows]).max(1).values.clamp(max=0)
+                wanted = costs[rows] + 0.9 * best
+            chosen = values(states[rows]).gather(1, actions[rows, None]).squeeze(1)
+            optimizer.zero_grad()
+            F.mse_loss(chosen, wanted).backward()
+            optimizer.step()
+    report = seen.verify(budget=0.0)
+    if rectified:
+        assert report.causes[0].name == "wrong-output-activation"
+        assert "the output goes through relu and can not reach them" in report.causes[0].reasons[0]
+    else:
+        assert report.verdict is Verdict.HEALTHY
 
 
 def test_a_flipped_loss_in_a_loop_of_ones_own_is_found_by_experiment() -> None:

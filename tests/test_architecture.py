@@ -61,7 +61,7 @@ LONG_WITH_REASON: dict[str, str] = {
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
     ".": 3285,
-    "causes": 2400,
+    "causes": 2405,
     "cli": 3060,
     "declared": 350,
     "demos": 225,
@@ -69,11 +69,11 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 970,
     "integrations": 280,
     "live": 450,
-    "probe": 8940,
+    "probe": 9020,
     "records": 2080,
-    "remedies": 5965,
+    "remedies": 5975,
     "renderers": 2840,
-    "replay": 4010,
+    "replay": 4015,
     "rerun": 1405,
     "rules": 3900,
     "settings": 1315,

@@ -3,7 +3,15 @@
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, INPUTS
 from gradcheck_cli.features.circumstances import input_size
-from gradcheck_cli.features.profile import CONSTANT, SORTED, depths, drifts, first, typical
+from gradcheck_cli.features.profile import (
+    CONSTANT,
+    SORTED,
+    depths,
+    drifts,
+    few_drawn,
+    first,
+    typical,
+)
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.features.turned import REDRAWN
 from gradcheck_cli.records.trace import Role
@@ -65,8 +73,9 @@ def degenerate_data(seen: Evidence) -> Support | None:
     bad = data.nonfinite_inputs + data.nonfinite_targets
     one_class = data.classes_seen == 1 and (seen.trace.loss.classes or 0) > 1
     constant = data.constant_features or 0.0
-    deaf = speaks_against(seen.trace, "labels-count")
+    deaf, few = speaks_against(seen.trace, "labels-count"), few_drawn(seen.trace)
     facts = (
+        (few is not None, few[0] if few is not None else ""),
         (bad > 0, f"the data holds {bad} values that are NaN or infinite"),
         (constant > CONSTANT, f"{number(100 * constant)} % of the input features never vary"),
         ((data.duplicate_inputs or 0) > 0.9, "samples repeat each other"),

@@ -6,6 +6,7 @@ from math import isfinite, sqrt
 from statistics import median
 
 from gradcheck_cli.features.once import once_per_trace
+from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 
 Quantity = Callable[[Reading], float | None]
@@ -148,6 +149,9 @@ def whole_signal(trace: Trace, steps: Sequence[Step] | None = None) -> float | N
 SORTED = 0.5  # of the classes that a batch would hold at random: with fewer, classes come in rows
 DRIFTED = 10.0  # times smaller than at first: more than what augmentation does to inputs
 CONSTANT = 0.999  # share of input features that never vary, above which the data holds nothing
+DRAWN = (
+    0.1  # of the samples that a pass could have drawn: with fewer, they are drawn again and again
+)
 DECAYED = 0.7  # of the weight norms: where less is left of them, weight decay takes them away
 
 
@@ -156,6 +160,25 @@ def drifts(trace: Trace, limit: float = DRIFTED) -> bool:
     ratio = trace.data.input_drift
     moved = ratio is not None and not 1 / limit <= ratio <= limit**2
     return moved and not trace.loss.surrogate
+
+
+def few_drawn(trace: Trace, limit: float = DRAWN) -> tuple[str, str, float, float] | None:
+    """Say where a loader never draws most of its samples, what was counted, how often, and its limit."""
+    for habit in trace.loop.habits_of(Kind.FEW_DRAWN) if trace.loop else ():
+        samples, weights = habit.numbers["samples"], habit.numbers["weights"]
+        if weights < habit.of:
+            said = (
+                f"WeightedRandomSampler has {weights:.0f} weights for {habit.of:,} samples, so that only the first "
+                f"{weights:.0f} can be drawn: it takes a weight for each sample, not for each class"
+            )
+            return said, "weights of the sampler", weights, habit.of
+        if samples <= (least := limit * min(habit.times, habit.of)):
+            said = (
+                f"the sampler drew {samples:.0f} of {habit.of:,} samples, {habit.times:,} times in one pass: "
+                "the others are never seen"
+            )
+            return said, "samples drawn in one pass", samples, least
+    return None
 
 
 @once_per_trace

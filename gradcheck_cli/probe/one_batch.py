@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset, SequentialSampler
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from gradcheck_cli.probe.calls import tensors_in
+from gradcheck_cli.probe.drawn import Drawn
 from gradcheck_cli.probe.hooking import unheard
 from gradcheck_cli.probe.patches import replaced
 from gradcheck_cli.probe.picking import plain, unreadable
@@ -48,6 +49,7 @@ class Source:
 
     held: int
     in_order: bool
+    drawn: Drawn = field(default_factory=Drawn)
     marks: set[Mark] = field(default_factory=set)
     marked: int = 0  # batches that were looked at
     again: int = 0  # iterators that a line of the user's made by itself
@@ -77,6 +79,7 @@ class OneBatch:
         """Watch every loader until the stack closes."""
         stack.enter_context(replaced(DataLoader, "__iter__", self._watch_begin))
         stack.enter_context(replaced(_BaseDataLoaderIter, "__next__", self._watch_next))
+        stack.enter_context(replaced(_BaseDataLoaderIter, "_next_index", self._watch_index))
 
     def updated(self, optimizer: Optimizer) -> None:
         """The optimizer has stepped."""
@@ -89,6 +92,7 @@ class OneBatch:
             source = self._by_loader.get(loader) or self._met(loader)
             if source is not None and isinstance(iterator, _BaseDataLoaderIter):
                 self._by_iterator[iterator] = source
+                source.drawn.begin()
                 at = user_site()
                 if at is not None and _MADE.search(linecache.getline(at.file, at.line)):
                     source.again, source.at = source.again + 1, at
@@ -100,7 +104,8 @@ class OneBatch:
         data, many = loader.dataset, len(self.sources) >= _LOADERS
         if many or not isinstance(data, Sized) or isinstance(data, IterableDataset):
             return None
-        source = Source(len(data), isinstance(loader.sampler, SequentialSampler))
+        in_order = isinstance(loader.sampler, SequentialSampler)
+        source = Source(len(data), in_order, Drawn.by(loader.sampler))
         self._by_loader[loader] = source
         self.sources.append(source)
         return source
@@ -115,6 +120,20 @@ class OneBatch:
             return batch
 
         return following
+
+    def _watch_index(self, original: Any) -> Any:
+        def following(iterator: Any) -> Any:
+            index = original(iterator)
+            if (source := self._by_iterator.get(iterator)) is not None:
+                source.drawn.add(index)
+            return index
+
+        return following
+
+    def few_drawn(self) -> Iterator[Habit]:
+        """Say where a loader draws few of its samples."""
+        for source in self.sources:
+            yield from source.drawn.habits(source.held)
 
     def _look(self, batch: Any, source: Source) -> None:
         found = (m for t in tensors_in(batch) if (m := mark_of(t)) is not None)

@@ -9,6 +9,7 @@ Sources        Zhang et al. 2017, arXiv:1611.03530: random labels can be memoriz
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.profile import few_drawn
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 
 CODE = """\
@@ -17,10 +18,22 @@ for inputs, target in loader:      # what the model really receives
     print(inputs[:3], target[:3])  # do these pairs belong together?
     break"""
 
+WEIGHTS = """\
+weights = class_weights[labels]    # as many as there are samples
+sampler = WeightedRandomSampler(weights, num_samples=len(labels))"""
+
 
 @remedy("check-data", treats=("labels-without-signal", "degenerate-data"), risk=REVIEW, part="data")
 def check_data(case: Case) -> Iterator[Draft]:
     """Say what to look for."""
+    if few_drawn(case.trace) is not None:
+        yield Draft(
+            summary="Let the sampler draw from all samples, with a weight for each of them.",
+            code=WEIGHTS,
+            cannot="only its author knows which samples the sampler is to draw",
+            size=1,
+        )
+        return
     if case.cause.name == "degenerate-data":
         summary = (
             "Inputs or targets carry no information; find where it is lost before they are batched."

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.profile import CONSTANT, DRIFTED, SORTED, drifts
+from gradcheck_cli.features.profile import CONSTANT, DRAWN, DRIFTED, SORTED, drifts, few_drawn
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import OWN_CHOICES, Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
@@ -26,13 +26,14 @@ def degenerate_data(
     peak: float = 100.0,
     sorted_below: float = SORTED,
     drift: float = DRIFTED,
+    drawn: float = DRAWN,
 ) -> Iterator[Hit]:
     """The data can not be learned from: constant inputs, one class, or values of a wild scale.
 
     Measures  the share of input features that never vary, the share of repeated samples in a batch, the
               number of classes among the targets, those in a batch against a batch drawn at random, the size of
-              late batches against the first ones, and the largest input relative to 1.
-    Reports   shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token; pictures whose channels stand side by side; numbers that were rounded; fewer than `sorted_below` of the classes
+              late batches against the first ones, which samples a loader draws in one pass, and the largest input relative to 1.
+    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token; pictures whose channels stand side by side; numbers that were rounded; fewer than `sorted_below` of the classes
               in batches, one class after the other; inputs that become `drift` times smaller, or its square times larger;
               inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.
@@ -41,6 +42,8 @@ def degenerate_data(
     Sources   LeCun et al. 1998, Efficient BackProp, sec. 4.3 (normalizing the inputs).
     """
     data, fine = trace.data, progress(trace).fine
+    if (few := few_drawn(trace, drawn)) is not None:
+        yield _hit(f"{few[0][0].upper()}{few[0][1:]}.", *few[1:])
     if data.batch_size is None or data.batch_size < 4:
         raise CannotTellError("batches of fewer than four samples")
     for share, limit, what in (

@@ -1,7 +1,9 @@
 """The labelled case bank: `CASES`, each a training problem with what was measured about it.
 
-Two halves, `development` and `held-back`, and sets apart, `fresh`, `unseen`, `later`, `latest` and
-`closing`: each written and labelled before the judge, as it then was, saw any of their cases.
+Cases stand by topic, sick ones by what ails them; networks, sources, losses and optimizers are one library.
+Which set a case belongs to does not follow from where it stands: `sets.yaml` names the cases of `fresh`,
+`unseen`, `later`, `latest` and `closing`, each written and labelled before the judge, as it then was, saw any
+of them. All others are of one of two halves, `development` and `held-back`, by their names.
 
 Labels come from `evidence.json`, which `python -m benchmarks.label` computes; nothing here and
 nothing there asks gradcheck. Cases labelled `ambiguous` stay in the file and are not scored.
@@ -11,53 +13,60 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import yaml
+
 from benchmarks.cases import (
-    closing,
-    fresh_healthy,
-    fresh_others,
-    fresh_vanishing,
-    healthy_plain,
-    healthy_shapes,
+    activations,
+    data,
+    depth,
+    healthy_codes,
+    healthy_convolution,
+    healthy_places,
+    healthy_recurrence,
+    healthy_stacks,
     healthy_transformers,
-    later,
-    latest_healthy,
-    latest_sick,
-    others,
-    unseen_healthy,
-    unseen_sick,
-    vanishing_depth,
-    vanishing_elsewhere,
+    initialization,
+    recurrence,
+    steps,
+    wiring,
 )
 from benchmarks.cases.case import Case, Problem
+from benchmarks.cases.twins import twins
 
-__all__ = ["CASES", "EVIDENCE", "Case", "Problem"]
+__all__ = ["CASES", "EVIDENCE", "SETS", "Case", "Problem"]
 
-EVIDENCE = Path(__file__).parent / "evidence.json"
-MODULES = (
-    healthy_plain,
-    healthy_shapes,
+EVIDENCE = Path(__file__).with_name("evidence.json")
+SETS = Path(__file__).with_name("sets.yaml")
+TOPICS = (
+    healthy_stacks,
+    healthy_convolution,
+    healthy_places,
+    healthy_recurrence,
+    healthy_codes,
     healthy_transformers,
-    vanishing_depth,
-    vanishing_elsewhere,
-    others,
+    activations,
+    initialization,
+    depth,
+    recurrence,
+    steps,
+    wiring,
+    data,
 )
-FRESH = (fresh_healthy, fresh_vanishing, fresh_others)
-UNSEEN = (unseen_healthy, unseen_sick)
-LATEST = (latest_healthy, latest_sick)
 
 
 def labelled() -> tuple[Case, ...]:
-    """Return all cases with the labels that the stored evidence gave them."""
+    """Return all cases with their sets, and the labels that the stored evidence gave them."""
     stored = json.loads(EVIDENCE.read_text(encoding="utf-8")) if EVIDENCE.exists() else {}
-    planted = [case for module in MODULES for case in module.CASES]
-    planted += [replace(case, apart="fresh") for module in FRESH for case in module.CASES]
-    planted += [replace(case, apart="unseen") for module in UNSEEN for case in module.CASES]
-    planted += [replace(case, apart="later") for case in later.CASES]
-    planted += [replace(case, apart="latest") for module in LATEST for case in module.CASES]
-    planted += [replace(case, apart="closing") for case in closing.CASES]
+    sets = yaml.safe_load(SETS.read_text(encoding="utf-8"))
+    apart = {case: name for name, cases in sets.items() for case in cases}
+    planted = [case for topic in TOPICS for case in topic.CASES]
     return tuple(
-        replace(case, label=stored.get(case.name, {}).get("label", "unlabelled"))
-        for case in planted
+        replace(
+            case,
+            apart=apart.get(case.name, ""),
+            label=stored.get(case.name, {}).get("label", "unlabelled"),
+        )
+        for case in (*planted, *twins(planted))
     )
 
 

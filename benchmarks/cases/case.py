@@ -1,12 +1,13 @@
 """What a case is: a training problem, what its author planted, and what was measured."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 
@@ -91,23 +92,44 @@ class Case:
         return self.cure and replace(self.cure, seed=seed, name=f"{self.name}+cure")
 
 
+def on(
+    source: Callable[[], Dataset[Any]],
+    model: Callable[[], nn.Module],
+    optimizer: Callable[[nn.Module], Optimizer],
+    **more: Any,
+) -> Problem:
+    """A classifier of some source, unless another loss is given."""
+    more = {"loss": functional.cross_entropy, **more}
+    return Problem(source=source, model=model, optimizer=optimizer, **more)
+
+
+def briefly(*parts: Any, **more: Any) -> Problem:
+    """The same, where 200 steps show the truth."""
+    return on(*parts, **{"steps": 200, **more})
+
+
 def healthy(name: str, recipe: Problem) -> Case:
     """A case with nothing planted."""
     return Case(name=name, group="healthy", finding="none", cause="none", recipe=recipe, cure=None)
 
 
-def vanishing(name: str, cause: str, recipe: Problem, **cure: Any) -> Case:
+def vanishing(name: str, recipe: Problem, **cure: Any) -> Case:
     """A case with a planted vanishing gradient; `cure` are the fields the fix changes."""
-    return other(name, "vanishing-gradient", cause, recipe, **cure)
+    return other(name, "vanishing-gradient", recipe, **cure)
 
 
-def other(name: str, finding: str, cause: str, recipe: Problem, **cure: Any) -> Case:
+def other(name: str, finding: str, recipe: Problem, **cure: Any) -> Case:
     """A case with another planted disease; `cure` are the fields the fix changes."""
     return Case(
         name=name,
         group="vanishing" if finding == "vanishing-gradient" else "other",
         finding=finding,
-        cause=cause,
+        cause="",
         recipe=recipe,
         cure=replace(recipe, **cure),
     )
+
+
+def caused(cause: str, cases: Iterable[Case]) -> tuple[Case, ...]:
+    """Say what was planted in some cases."""
+    return tuple(replace(case, cause=cause) for case in cases)

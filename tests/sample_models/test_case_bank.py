@@ -4,12 +4,13 @@ import json
 from collections import Counter
 
 import pytest
+import yaml
 
 pytest.importorskip("sklearn")
 pytest.importorskip("transformers")
 
 from benchmarks import label
-from benchmarks.cases import CASES, EVIDENCE
+from benchmarks.cases import CASES, EVIDENCE, SETS
 
 pytestmark = pytest.mark.heavy
 
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.heavy
 def test_names_are_unique_and_all_are_labeled():
     assert len({case.name for case in CASES}) == len(CASES)
     assert not [case.name for case in CASES if case.label == "unlabeled"]
+
+
+def test_every_case_of_a_set_apart_is_there_and_in_no_other():
+    sets = yaml.safe_load(SETS.read_text(encoding="utf-8"))
+    named = [case for cases in sets.values() for case in cases]
+    assert len(set(named)) == len(named)
+    assert set(named) <= {case.name for case in CASES}
 
 
 def test_there_are_enough_of_each_kind_in_each_half():

@@ -1,36 +1,12 @@
-"""The data of the cases: small, real, and on every machine with Python and scikit-learn.
+"""The digits, and what can be asked about them."""
 
-The digits (UCI, bundled with the sample models), the text of Python's standard library, and the
-tables of scikit-learn. Each source is a function without arguments, read once.
-"""
-
-import os
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import TensorDataset
 
+from benchmarks.cases.sources import records
 from sample_models.digits import ink, labels, pixels, standardized
-
-MODULES = ("argparse", "ast", "decimal", "textwrap", "socket", "typing")
-LETTERS = 96  # printable ASCII, and one for all else
-WINDOW = 32
-
-
-class Records(Dataset[dict[str, Tensor]]):
-    """Rows handed out as dicts, as `transformers` models take them."""
-
-    def __init__(self, **columns: Tensor) -> None:
-        self.columns = columns
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {name: column[index] for name, column in self.columns.items()}
 
 
 @cache
@@ -191,130 +167,90 @@ def noise() -> TensorDataset:
 
 
 @cache
-def image_records() -> Records:
+def image_records() -> records.Records:
     """Images as vision transformers take them."""
-    return Records(pixel_values=standardized().view(-1, 1, 8, 8), labels=labels())
+    return records.Records(pixel_values=standardized().view(-1, 1, 8, 8), labels=labels())
 
 
 @cache
-def letters(module: str) -> Tensor:
-    """Return the text of a standard module as numbers from 0 to 95."""
-    text = (Path(os.__file__).parent / f"{module}.py").read_text(encoding="utf-8")
-    return torch.tensor([min(max(ord(letter) - 31, 0), LETTERS - 1) for letter in text[:40000]])
+def ink_counts() -> TensorDataset:
+    """The upper half of a digit [32], and how many pixels of the lower half are inked: [1]."""
+    upper, lower = ink().split(32, dim=1)
+    return TensorDataset(upper - upper.mean(), (lower > 0).sum(dim=1, keepdim=True).float())
 
 
 @cache
-def windows() -> Tensor:
-    """Pieces of text, [N, 33]."""
-    return letters("argparse").unfold(0, WINDOW + 1, 17)
+def triplets() -> TensorDataset:
+    """A digit, another image of the same digit, one of another digit, and nothing asked."""
+    random = torch.Generator().manual_seed(13)
+    kinds = labels()
+    order = kinds.argsort(stable=True)
+    same = order[(torch.arange(len(kinds)) + 1) % len(kinds)][order.argsort()]
+    other = torch.randperm(len(kinds), generator=random)
+    keep = (kinds[other] != kinds) & (kinds[same] == kinds)
+    images = standardized()
+    return TensorDataset(images[keep], images[same][keep], images[other][keep], kinds[keep])
 
 
 @cache
-def text() -> TensorDataset:
-    """Pieces of text, and the same moved on by one letter."""
-    return TensorDataset(windows()[:, :-1], windows()[:, 1:])
+def rebuilt() -> TensorDataset:
+    """Images [1, 8, 8] from -1 to 1, to be rebuilt."""
+    images = 2 * ink().view(-1, 1, 8, 8) - 1
+    return TensorDataset(images, images)
 
 
 @cache
-def text_records() -> Records:
-    """Pieces of text as causal language models take them."""
-    return Records(input_ids=windows()[:, :-1], labels=windows()[:, :-1].clone())
+def taught() -> TensorDataset:
+    """Images, and the scores that a linear teacher (a ridge regression) gives each digit: [10]."""
+    images = standardized()
+    wanted = torch.eye(10)[labels()]
+    ridge = images.T @ images + 10 * torch.eye(64)
+    return TensorDataset(images, 20 * images @ torch.linalg.solve(ridge, images.T @ wanted))
 
 
 @cache
-def masked_records() -> Records:
-    """Text with some letters hidden, as masked language models take it."""
-    seen = windows()[:, :-1].clone()
-    hidden = torch.rand(seen.shape, generator=torch.Generator().manual_seed(5)) < 0.15
-    wanted = torch.where(hidden, seen, -100)
-    return Records(input_ids=seen.masked_fill(hidden, 0), labels=wanted)
+def alone() -> TensorDataset:
+    """Images and their place in the list, of which a contrastive loss makes nothing."""
+    return TensorDataset(standardized(), torch.zeros(1797))
 
 
 @cache
-def copy_records() -> Records:
-    """Text to be handed on as it is: an easy task for encoder and decoder."""
-    return Records(input_ids=windows()[:, :16], labels=windows()[:, :16].clone())
+def three_digits() -> TensorDataset:
+    """Three images side by side as 24 columns [24, 8], and their three digits: [3]."""
+    order = torch.randperm(1797, generator=torch.Generator().manual_seed(31))[:1797].view(-1, 3)
+    columns = standardized().view(-1, 8, 8).mT[order].flatten(1, 2)
+    return TensorDataset(columns, labels()[order])
 
 
 @cache
-def authors() -> TensorDataset:
-    """Pieces of text [48], and which of six modules each is from."""
-    pieces = [letters(module).unfold(0, 48, 40)[:300] for module in MODULES]
-    origin = [torch.full((len(piece),), place) for place, piece in enumerate(pieces)]
-    return TensorDataset(torch.cat(pieces), torch.cat(origin))
+def counting() -> TensorDataset:
+    """A digit, an image of the next digit, and the reward: 1 where the count ends with a nine."""
+    kinds = labels()
+    random = torch.Generator().manual_seed(33)
+    after = torch.empty_like(kinds)
+    for digit in range(10):
+        choice = (kinds == (digit + 1) % 10).nonzero().flatten()
+        asked = kinds == digit
+        drawn = torch.randint(0, len(choice), (int(asked.sum()),), generator=random)
+        after[asked] = choice[drawn]
+    return TensorDataset(standardized(), standardized()[after], (kinds == 9).float())
 
 
 @cache
-def author_records() -> Records:
-    """The same for sequence classifiers of `transformers`."""
-    pieces, origin = authors().tensors
-    return Records(input_ids=pieces, labels=origin)
-
-
-def table(name: str) -> tuple[Tensor, Tensor]:
-    """Return features and targets of one of scikit-learn's tables."""
-    from sklearn import datasets  # takes seconds
-
-    found: Any = getattr(datasets, f"load_{name}")()
-    return torch.tensor(found.data).float(), torch.tensor(found.target)
-
-
-def scaled(column: Tensor) -> Tensor:
-    """Return columns with mean 0 and standard deviation 1."""
-    return (column - column.mean(dim=0)) / column.std(dim=0)
+def inked_rows() -> TensorDataset:
+    """Images as eight rows [8, 8] from 0 to 1, and the same to be rebuilt."""
+    rows = ink().view(-1, 8, 8)
+    return TensorDataset(rows, rows)
 
 
 @cache
-def wine() -> TensorDataset:
-    """13 standardized measurements of a wine, and its grower."""
-    features, growers = table("wine")
-    return TensorDataset(scaled(features), growers)
+def inked_pixels() -> TensorDataset:
+    """Images [1, 8, 8] from 0 to 1, and which of four grey levels each pixel has."""
+    images = ink().view(-1, 1, 8, 8)
+    return TensorDataset(images, (images.squeeze(1) * 3.999).long())
 
 
 @cache
-def raw_wine() -> TensorDataset:
-    """The same, measured as they come: one is near 1000, others near 1."""
-    return TensorDataset(*table("wine"))
-
-
-@cache
-def tumours() -> TensorDataset:
-    """30 standardized measurements of a tumour, and whether it is benign: [1]."""
-    features, benign = table("breast_cancer")
-    return TensorDataset(scaled(features), benign.float().unsqueeze(1))
-
-
-@cache
-def raw_tumours() -> TensorDataset:
-    """The same, measured as they come: some are near 1000."""
-    features, benign = table("breast_cancer")
-    return TensorDataset(features, benign.float().unsqueeze(1))
-
-
-@cache
-def shuffled_tumours() -> TensorDataset:
-    """Tumours with labels in another order."""
-    features, benign = tumours().tensors
-    order = torch.randperm(len(benign), generator=torch.Generator().manual_seed(6))
-    return TensorDataset(features, benign[order])
-
-
-@cache
-def diabetes() -> TensorDataset:
-    """10 standardized measurements of a patient, and the standardized progress: [1]."""
-    features, progress = table("diabetes")
-    return TensorDataset(scaled(features), scaled(progress.float()).unsqueeze(1))
-
-
-@cache
-def raw_diabetes() -> TensorDataset:
-    """The same with the progress as measured, from 25 to 346."""
-    features, progress = table("diabetes")
-    return TensorDataset(scaled(features), progress.float().unsqueeze(1))
-
-
-@cache
-def flat_diabetes() -> TensorDataset:
-    """The same with the progress as measured and not in a column of its own: []."""
-    features, progress = table("diabetes")
-    return TensorDataset(scaled(features), scaled(progress.float()))
+def colliding() -> TensorDataset:
+    """Times from 0 to 4 at which a physical law is asked of the network, and nothing."""
+    return TensorDataset(torch.linspace(0, 4, 512).unsqueeze(1), torch.zeros(512))

@@ -1,7 +1,4 @@
-"""Building blocks of the cases: stacks, ways to begin, and the common wrappers.
-
-A function here returns a builder (`Callable[[], nn.Module]`): a case may be built many times.
-"""
+"""What most networks are made of: ways to begin, plain stacks, layers around others; sizes of tables."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -10,7 +7,36 @@ import torch
 from torch import Tensor, nn
 
 Builder: TypeAlias = Callable[[], nn.Module]
+
+
 Start: TypeAlias = Callable[[Tensor], Any]
+
+
+of_tumours: dict[str, Any] = {"inputs": 30, "outputs": 1}
+
+
+of_patients = {"inputs": 10, "outputs": 1}
+
+
+of_irises: dict[str, Any] = {"inputs": 4, "outputs": 3}
+
+
+of_wine: dict[str, Any] = {"inputs": 13, "outputs": 3}
+
+
+of_irises_32: dict[str, Any] = {"inputs": 4, "outputs": 3, "width": 32}
+
+
+of_columns: dict[str, Any] = {"inputs": 3, "outputs": 1, "width": 32}
+
+
+of_bags: dict[str, Any] = {"inputs": 512, "outputs": 4}
+
+
+of_sizes: dict[str, Any] = {"inputs": 29, "outputs": 1}
+
+
+of_pieces: dict[str, Any] = {"inputs": 48, "outputs": 4}
 
 
 def he(weight: Tensor) -> None:
@@ -144,8 +170,7 @@ class Encoded(nn.Module):
         self.head = nn.Linear(code, 10)
 
     def forward(self, images: Tensor) -> Tensor:
-        scores: Tensor = self.head(self.between(self.encoder(images)))
-        return scores
+        return self.head(self.between(self.encoder(images)))
 
 
 class Reader(nn.Module):
@@ -178,8 +203,7 @@ class Reader(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         wait = rows.new_zeros(len(rows), self.waiting, rows.shape[2])
         states, _ = self.rnn(torch.cat([rows, wait], dim=1))
-        scores: Tensor = self.head(states.mean(dim=1) if self.pooled else states[:, -1])
-        return scores
+        return self.head(states.mean(dim=1) if self.pooled else states[:, -1])
 
 
 class Letters(nn.Module):
@@ -195,8 +219,7 @@ class Letters(nn.Module):
 
     def forward(self, text: Tensor) -> Tensor:
         value = self.body(self.embedding(text))
-        scores: Tensor = self.head(value[0] if isinstance(value, tuple) else value)
-        return scores
+        return self.head(value[0] if isinstance(value, tuple) else value)
 
 
 class Pooled(nn.Module):
@@ -210,8 +233,7 @@ class Pooled(nn.Module):
     def forward(self, places: Tensor) -> Tensor:
         value = self.body(self.stem(places))
         value = value[0] if isinstance(value, tuple) else value
-        scores: Tensor = self.head(value.mean(dim=1))
-        return scores
+        return self.head(value.mean(dim=1))
 
 
 class Transformer(nn.Module):
@@ -238,8 +260,7 @@ class Transformer(nn.Module):
         value = self.stem(rows) + self.places
         for layer in self.layers:
             value = layer(value)
-        scores: Tensor = self.head(self.norm(value).mean(dim=1))
-        return scores
+        return self.head(self.norm(value).mean(dim=1))
 
 
 class Logits(nn.Module):
@@ -250,8 +271,7 @@ class Logits(nn.Module):
         self.model = model
 
     def forward(self, value: Tensor) -> Tensor:
-        scores: Tensor = self.model(value).logits
-        return scores
+        return self.model(value).logits
 
 
 class Precise(nn.Module):
@@ -279,5 +299,4 @@ class Backwards(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         for layer in reversed(self.layers):
             images = self.act(layer(images))
-        scores: Tensor = self.head(images)
-        return scores
+        return self.head(images)

@@ -1,0 +1,1 @@
+"""Networks of the cases, by what they are made of."""

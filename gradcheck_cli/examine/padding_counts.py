@@ -1,20 +1,23 @@
 """Do tokens count, and padding not?"""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import quietly
+from gradcheck_cli.examine.passes_over import hooked, quietly
 from gradcheck_cli.examine.sequences import (
     CHANGE,
     Entries,
+    outputs_of,
     per_position,
     seen_at,
     tokens_of,
 )
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
@@ -30,13 +33,22 @@ def padding_counts(scene: Scene) -> Iterator[Said]:
                other positions), in padded samples and in full ones? With one output, the same is asked of the last
                layer that has one at each position: tokens pass by a mask on the way around it. Without a full
                sample, and no recurrence that may have forgotten them, tokens are compared with the padding itself.
-    Answers    fine: in both. Wrong: in full samples tokens count, or the padding does, and in padded ones fewer than 10 %: the
-               mask is turned round, so that the model looks at the padding.
+               And which tokens are left to attention by the padding mask that torch's own layers are given?
+    Answers    fine: in both. Wrong: in full samples tokens count, or the padding does, and in padded ones fewer than 10 %; or
+               the mask hides all tokens but one, which is the padding: it is turned round.
     Costs      one forward pass for each position, at most 16.
     Sources    PyTorch documentation of MultiheadAttention, key_padding_mask (True is ignored).
     """
     subject = scene.subject
     tokens = tokens_of(subject)
+    if (left := _left_to_attention(subject, tokens)) is not None:
+        yield Said(
+            outcome=Outcome.WRONG,
+            said=f"the padding mask hides all tokens from attention but {left}, which is none of those that it hides: "
+            "True is what attention must not look at",
+            supports=("inverted-mask",),
+        )
+        return
     lengths = _lengths(tokens.values)
     width = tokens.values.shape[1]
     padded, full = (lengths < width - 1) & (lengths >= 3), lengths == width
@@ -60,6 +72,25 @@ def padding_counts(scene: Scene) -> Iterator[Said]:
         unit="%",
         supports=("inverted-mask",) if inverted else (),
     )
+
+
+def _left_to_attention(subject: Subject, tokens: Entries) -> int | None:
+    """Return the one token that torch's attention is let look at, where all that differ from it are hidden."""
+    masks: list[Tensor] = []
+    kinds = (nn.MultiheadAttention, nn.TransformerEncoder, nn.TransformerEncoderLayer)
+
+    def note(_module: nn.Module, inputs: Any, _output: Any) -> None:
+        masks.extend(x for x in tensors_in(inputs) if x.shape == tokens.values.shape)
+
+    asked = [m for m in subject.model.modules() if isinstance(m, kinds)]
+    with quietly(subject), hooked(asked, note):
+        outputs_of(subject, tokens)
+    for mask in masks:
+        hides = mask if mask.dtype == torch.bool else mask.isneginf()
+        kept, hidden = tokens.values[~hides].unique(), tokens.values[hides].unique()
+        if len(kept) == 1 and len(hidden) > 2 and not bool((hidden == kept).any()):
+            return int(kept)
+    return None
 
 
 def _lengths(values: Tensor) -> Tensor:

@@ -558,6 +558,47 @@ def test_a_mask_that_is_turned_round(
     assert found["padding-counts"].outcome is expected
 
 
+class Masked(nn.Module):
+    """Torch's own layers, which are given a padding mask."""
+
+    def __init__(self, *, turned: bool) -> None:
+        super().__init__()
+        self.turned = turned
+        self.token = nn.Embedding(9, 8)
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return scores of a sample: the mean of what its mask keeps."""
+        hides = (codes != 0) if self.turned else (codes == 0)
+        seen = self.encoder(self.token(codes), src_key_padding_mask=hides)
+        kept = (~hides).float().unsqueeze(-1)
+        mean: Tensor = self.head((seen * kept).sum(1) / kept.sum(1))
+        return mean
+
+
+@pytest.mark.parametrize("behind", [True, False])
+@pytest.mark.parametrize(("turned", "expected"), [(True, Outcome.WRONG), (False, Outcome.FINE)])
+def test_a_mask_that_leaves_nothing_but_padding(
+    *, turned: bool, expected: Outcome, behind: bool
+) -> None:
+    """All samples are padded, before or behind their tokens; so nothing that is exchanged changes an output."""
+    lengths = torch.randint(2, 5, (256, 1), generator=torch.Generator().manual_seed(1))
+    codes = (TEXT[0] % 8 + 1).masked_fill(torch.arange(6) >= lengths, 0)
+    data = (codes if behind else codes.flip(1), codes[:, 0] % 4)
+    found = asked(
+        padding_counts,
+        model=lambda: Masked(turned=turned),
+        data=data,
+        loss="cross_entropy",
+    )
+    if not turned and not behind:
+        expected = Outcome.SKIPPED  # the padding does not stand at the end
+    assert found["padding-counts"].outcome is expected
+    assert (found["padding-counts"].supports == ("inverted-mask",)) is turned
+
+
 @pytest.mark.parametrize(
     ("momentum", "size", "offset", "expected"),
     [

@@ -61,11 +61,11 @@ LONG_WITH_REASON: dict[str, str] = {
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
     ".": 3285,
-    "causes": 2405,
+    "causes": 2410,
     "cli": 3060,
     "declared": 350,
     "demos": 225,
-    "examine": 6480,
+    "examine": 6560,
     "features": 970,
     "integrations": 280,
     "live": 450,

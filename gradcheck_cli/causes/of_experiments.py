@@ -48,9 +48,10 @@ def flipped_loss(seen: Evidence) -> Support | None:
 
 @cause("loss-without-bound", "wrong-direction diverging-loss stalled-loss mismatched-loss")
 def loss_without_bound(seen: Evidence) -> Support | None:
-    """The loss falls without end when all scores grow alike: a logarithm or softmax is missing in it.
+    """The loss falls without end: a logarithm or softmax is missing in it, or a penalty has the wrong sign.
 
-    Speaks for it  outputs that are large for all classes alike cost as little as right ones.
+    Speaks for it  outputs that are large for all classes alike cost as little as right ones; when the run goes on
+                   a constant prediction costs ever less, too.
     Against it     critics and surrogates, whose loss has no target.
     Sources        Gneiting & Raftery 2007, sec. 2.
     """

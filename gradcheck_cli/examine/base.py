@@ -83,6 +83,8 @@ class Scene:
         order = self.answer("loss-prefers-right")
         if order is not None and order.outcome is Outcome.WRONG:
             raise NotApplicableError("the loss rewards mistakes: that it falls says nothing")
+        if self.answer(HAS_END) is not None:
+            raise NotApplicableError("the loss falls without end: that it falls says nothing")
 
     def require_right_outputs(self) -> None:
         """Raise NotApplicableError where no outputs are right: of a policy, or with targets that move.
@@ -116,6 +118,8 @@ class Scene:
             left = f"{self.remaining:.1f} s are left" if self.remaining > 0 else "no time is left"
             raise OutOfTimeError(f"{steps} steps would take about {cost:.1f} s, and {left}")
 
+
+HAS_END = "has-end"  # the answer that the loss has none
 
 Procedure = Callable[[Scene], Iterator[Said]]
 

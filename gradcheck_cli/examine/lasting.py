@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from math import inf, isfinite
-from statistics import median
+from statistics import mean, median
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.constants import Constant, repriced
 from gradcheck_cli.examine.freed import scaled_rates
 from gradcheck_cli.examine.passes_over import least_loss
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError
 from gradcheck_cli.examine.variant import share_of
 from gradcheck_cli.examine.variants import standardized
+from gradcheck_cli.examine.without_end import without_end
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -28,7 +30,11 @@ SLOWER = 0.1  # of the learning rate, in the run that is compared
 SCALED = 60  # steps on standardized inputs
 
 
-@experiment("lasting", "Does it keep what it has learned when the run goes on?")
+@experiment(
+    "lasting",
+    "Does it keep what it has learned when the run goes on?",
+    has_end="Does every part of the loss have an end?",
+)
 def lasting(scene: Scene) -> Iterator[Said]:
     """Go on training a run that learns, up to seven times as long as was observed.
 
@@ -38,7 +44,7 @@ def lasting(scene: Scene) -> Iterator[Said]:
                where inputs are of an unusual size, with 60 steps on standardized ones.
     Answers    fine: it keeps it. Wrong: the last five looks (their median) lie above the best three in a row
                by more than a tenth of what had been gained, while the slower run keeps it and comes further; or
-               all of it is lost, or the loss is NaN or Inf.
+               all of it is lost, or the loss is NaN or Inf. Wrong, too: the best constant costs ever less, faster and faster.
     Costs      at most seven times the observed steps, without observing; twice that where it collapses.
     Sources    Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 8.2.4 (cliffs); Cohen et al. 2021,
                arXiv:2103.00065 (the edge of stability).
@@ -54,13 +60,12 @@ def lasting(scene: Scene) -> Iterator[Said]:
     meant = TIMES * max(scene.trace.taken, 1)
     steps = _affordable(scene, meant)
     curve = _gone_on(scene, steps, 1.0)
+    yield from without_end(curve.prices, reference.scale, curve.steps)
     lost = _lost(curve, reference)
     slower = _gone_on(scene, curve.steps, SLOWER) if lost > LOST else curve
     cured = lost > LOST and _lost(slower, reference) < KEPT and slower.last < curve.best
     gone = cured or lost >= 1
-    scaled = cured and _learns_scaled(
-        scene, reference.share([curve.best] * len(reference.start))[0]
-    )
+    scaled = cured and _learns_scaled(scene, curve.best)
     short = not gone and (steps < meant or scene.remaining <= 0)
     yield Said(
         outcome=Outcome.WRONG if gone else Outcome.FINE,
@@ -90,8 +95,10 @@ def _learns_scaled(scene: Scene, best: float) -> bool:
     variant = standardized(scene)
     if variant is None or SCALED * scene.step_seconds > scene.remaining:
         return False
+    reference: Reference = scene.known["reference"]
     batches = list(islice(scene.subject.more(), SCALED))
-    return share_of(scene.subject, variant, batches, scene.known["reference"]) > best
+    reached, _ = reference.share([best] * len(reference.start))
+    return share_of(scene.subject, variant, batches, reference) > reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ class Curve:
 
     looks: list[float]
     steps: int
+    prices: list[float]  # what the best constant costs meanwhile
 
     @property
     def best(self) -> float:
@@ -122,6 +130,8 @@ def _affordable(scene: Scene, meant: int) -> int:
 
 def _gone_on(scene: Scene, steps: int, rate: float) -> Curve:
     subject, looks, taken = scene.subject, list[float](), 0
+    constant: Constant = scene.known["reference"].constant
+    prices = [mean(constant.losses)]
     with subject.at("now"):
         scaled_rates(subject, rate)
         looks.append(least_loss(subject))
@@ -129,12 +139,13 @@ def _gone_on(scene: Scene, steps: int, rate: float) -> Curve:
             value = subject.step(batch)
             taken += 1
             if not isfinite(value):
-                return Curve([*looks, *[inf] * LAST], taken)
+                return Curve([*looks, *[inf] * LAST], taken, prices)
             if taken % max(steps // LOOKS, 1) == 0:
                 looks.append(least_loss(subject))
+                prices.append(mean(repriced(subject, constant)))
                 if scene.remaining <= 0:
                     break
-    return Curve(looks, taken)
+    return Curve(looks, taken, prices)
 
 
 def _lost(curve: Curve, reference: Reference) -> float:

@@ -10,6 +10,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import repriced
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.examine.without_end import without_end
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
@@ -39,6 +40,7 @@ class Extended:
     "Does it learn when the run goes on?",
     doubtful=True,
     plateau="Does it leave its plateau within as many steps as were observed?",
+    has_end="Does every part of the loss have an end?",
 )
 def longer(scene: Scene) -> Iterator[Said]:
     """Go on training, three times as long as was observed (small networks fifteen times), and look at the fixed batches on the way.
@@ -47,7 +49,8 @@ def longer(scene: Scene) -> Iterator[Said]:
                the extension ends as soon as the model is clearly better than the best constant.
     Answers    fine: it is. Noted: it still falls, by more than its noise and 2 % in the second half of the
                extension. Wrong: it is no better than a constant and stands still, for three times the
-               observed steps or 150, after a warm-up; where the time ends before, that is noted.
+               observed steps or 150, after a warm-up; where the time ends before, that is noted. Wrong, too: the best
+               constant itself costs ever less, faster and faster, so that a part of the loss has no end.
     Costs      at most three (fifteen) times the observed steps, without observing.
     Sources    plateaus end (Saxe et al. 2014, arXiv:1312.6120): a stall has to last.
     """
@@ -63,6 +66,7 @@ def longer(scene: Scene) -> Iterator[Said]:
     scene.afford(scene.trace.taken)
     left = (1 - SHARE) * scene.remaining
     curve, constant = [reference.best], reference.constant.losses
+    prices = [mean(constant)]
     taken, warm, pace = 0, 0, _pace(scene.trace)
     with subject.at("now"):
         for batch in subject.more():
@@ -74,8 +78,10 @@ def longer(scene: Scene) -> Iterator[Said]:
             if late or taken % max(number_of // LOOKS, 1) == 0:
                 curve.append(_best(scene))
                 constant = repriced(subject, reference.constant)
+                prices.append(mean(constant))
                 if late or judged(reference, curve[-1], constant).outcome is Outcome.FINE:
                     break
+    yield from without_end(prices, reference.scale, taken)
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
         yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {_later(taken)}")
         return

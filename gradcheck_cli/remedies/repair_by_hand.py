@@ -16,8 +16,9 @@ ADVICE: dict[str, tuple[str, str]] = {
         "loss = -loss  # or take the minus away; label_smoothing below 0.5; weights above 0",
     ),
     "loss-without-bound": (
-        "Give the loss what it expects: nll_loss takes logarithms of probabilities.",
-        "loss = F.nll_loss(output.log_softmax(dim=1), target)  # or F.cross_entropy(output, target)",
+        "Give the loss an end: nll_loss takes logarithms of probabilities, and penalties are added.",
+        "loss = F.nll_loss(output.log_softmax(dim=1), target)  # or F.cross_entropy(output, target)\n"
+        "loss = reconstruction + weight * divergence           # the divergence is never below 0",
     ),
     "softmax-over-batch": (
         "Take the softmax over the classes, not over the samples.",

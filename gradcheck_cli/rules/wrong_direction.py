@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.features.turned import AGAINST, REDRAWN, turned
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import hits
+from gradcheck_cli.rules.answers import hit_of, hits, speaks_against
 from gradcheck_cli.rules.base import (
     Confidence,
     Evidence,
@@ -22,7 +22,7 @@ def wrong_direction(trace: Trace) -> Iterator[Hit]:
               step and the gradient. Of a policy, the cosine between how hard choices are made more likely
               and what they brought beyond the estimated value, or the numbers they are weighed by; and whether a
               choice is read by anything else than its log-probability.
-    Reports   a loss that is smaller for wrong outputs than for right ones; a step along the gradient. Both
+    Reports   a loss that is smaller for wrong outputs than for right ones, or a part of it that falls without end; a step along the gradient. Both
               together cancel out. A policy's cosine below -0.3, or choices that were drawn for the loss alone.
     Matters   the better the training works, the worse the model gets.
     Severity  error; warning for a policy beside an estimate of values or with other choices, else note: where the
@@ -45,6 +45,9 @@ def wrong_direction(trace: Trace) -> Iterator[Hit]:
             message=f"{said[0].upper()}{said[1:]}: right for costs; of rewards it turns the sign round.",
             evidence=(Evidence("cosine of pushes and rewards", cosine, AGAINST),),
         )
+        return
+    if (endless := speaks_against(trace, "has-end")) is not None:
+        yield hit_of(endless, Severity.ERROR)
         return
     found = list(hits(trace, "loss-prefers-right", "step-descends"))
     if len(found) == 1:

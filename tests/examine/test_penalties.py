@@ -11,7 +11,8 @@ from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.examine.inputs_used import inputs_used
 from gradcheck_cli.examine.pulls import pulls
 from gradcheck_cli.records.examination import Outcome
-from tests.examine.loops import answered
+from gradcheck_cli.records.report import Verdict
+from tests.examine.loops import answered, reported
 
 KINDS = 3 * torch.randn(4, 10, generator=torch.Generator().manual_seed(0))
 
@@ -76,6 +77,26 @@ def test_a_divergence_that_drowns_the_data(
     found = answered(model, loss, against_constant, pulls)
     assert found["penalty-pull"].outcome is expected
     assert found["against-constant"].outcome is not Outcome.SKIPPED
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_divergence_with_the_wrong_sign(*, turned: bool) -> None:
+    model, sign = Whole(), -1.0 if turned else 1.0
+
+    def loss() -> Tensor:
+        x = KINDS[torch.randint(4, (32,))] + torch.randn(32, 10)
+        again, mean, spread = in_one(model, x)
+        divergence = -0.5 * (1 + spread - mean**2 - spread.exp()).sum(1).mean()
+        return functional.mse_loss(again, x, reduction="sum") / 32 + 0.5 * sign * divergence
+
+    said = reported(model, loss)
+    names = [cause.name for cause in said.causes]
+    if turned:
+        assert names[0] == "loss-without-bound"
+        assert "signs of penalties" in said.causes[0].reasons[0]
+        assert "penalties are added" in said.fixes[0].summary
+    else:
+        assert said.verdict is Verdict.HEALTHY
 
 
 def test_the_input_of_an_autoencoder_is_an_input_too() -> None:

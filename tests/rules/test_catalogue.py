@@ -11,6 +11,7 @@ import gradcheck_cli.rules
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules import RULES
 from gradcheck_cli.rules.base import Rule
+from tests.rules.test_answers import ASKED
 
 FOLDER = Path(gradcheck_cli.rules.__file__).parent
 SECTIONS = ["Measures", "Reports", "Matters", "Severity", "Not for", "Sources"]
@@ -20,6 +21,7 @@ CONTRACT = {
     "poor-initialization", "update-too-small", "update-too-large", "disconnected-parameter",
 }  # fmt: skip
 TESTED_HERE = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+TESTED_HERE |= {name.replace("-", "_") for name in ASKED}
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda r: r.code)
 
 

@@ -10,16 +10,14 @@ from torch import nn
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.added_after_optimizer import added_after_optimizer as gc811
 from tests.support.a_trace import a_trace, skipped
-from tests.support.loops import adam, findings, loss_of, mistakes, report, small
+from tests.support.loops import adam, findings, mistakes, report, small, update
 
 NAME = "added-after-optimizer"
 
 
 def trained(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 10) -> None:
     for _ in range(steps):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
 
 
 def new_head() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from tests.support.loops import findings, loss_of, mistakes, quiet, small
+from tests.support.loops import findings, mistakes, quiet, small, update
 
 NAME = "ascending-updates"
 
@@ -13,9 +13,7 @@ def maximizing() -> None:
     model = small()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, maximize=True)
     for _ in range(12):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
 
 
 def negative() -> None:
@@ -23,9 +21,7 @@ def negative() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     scheduler = LambdaLR(optimizer, lambda n: 1 - n / 2)
     for _ in range(12):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
         scheduler.step()
 
 

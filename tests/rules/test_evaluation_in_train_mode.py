@@ -9,7 +9,7 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.checkpoint import checkpoint
 
 from gradcheck_cli.records.finding import Severity
-from tests.support.loops import adam, batch, findings, loss_of, mistakes
+from tests.support.loops import adam, batch, findings, loss_of, mistakes, update
 
 NAME = "evaluation-in-train-mode"
 
@@ -25,9 +25,7 @@ def looked_at(make: Callable[[], nn.Module], *, switch: bool, every: int) -> Cal
         model = make()
         optimizer = adam(model)
         for i in range(60):
-            optimizer.zero_grad()
-            loss_of(model).backward()
-            optimizer.step()
+            update(model, optimizer)
             if i % every == every - 1:
                 model.train(not switch)
                 with torch.no_grad():
@@ -66,9 +64,7 @@ def test_statistics_that_are_measured_once_more_before_an_evaluation_are_a_note(
         model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.Linear(16, 3))
         optimizer = adam(model)
         for _ in range(30):
-            optimizer.zero_grad()
-            loss_of(model).backward()
-            optimizer.step()
+            update(model, optimizer)
         with torch.no_grad():
             loss_of(model, 200)
         optimizer.step()
@@ -83,9 +79,7 @@ def test_statistics_that_are_averaged_over_all_batches_are_measured_on_purpose()
         model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.Linear(16, 3))
         optimizer = adam(model)
         for _ in range(30):
-            optimizer.zero_grad()
-            loss_of(model).backward()
-            optimizer.step()
+            update(model, optimizer)
         update_bn([batch()[0] for _ in range(4)], model)
 
     assert NAME not in mistakes(loop)
@@ -114,9 +108,7 @@ def at_the_end() -> None:
     model = network()
     optimizer = adam(model)
     for _ in range(40):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
     with torch.inference_mode():
         model(torch.randn(100, 6))
 
@@ -177,9 +169,7 @@ def of_another_model() -> None:
     model = nn.Linear(6, 3)
     optimizer = adam(model)
     for i in range(60):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
         if i % 30 == 29:
             with torch.no_grad():
                 scorer(batch()[0])
@@ -213,9 +203,7 @@ def test_dropout_that_is_told_to_act_in_eval_mode_is_meant() -> None:
         model = Always()
         optimizer = adam(model)
         for i in range(60):
-            optimizer.zero_grad()
-            loss_of(model).backward()
-            optimizer.step()
+            update(model, optimizer)
             if i == 30:
                 model.eval()
                 with torch.no_grad():

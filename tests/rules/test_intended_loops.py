@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import ExponentialLR, StepLR
 from torch.overrides import _get_current_function_mode_stack
 
 from gradcheck_cli.records.finding import Severity
-from tests.support.loops import adam, batch, findings, loss_of, mistakes, small
+from tests.support.loops import adam, batch, findings, loss_of, mistakes, small, update
 
 Loop = Callable[[], None]
 
@@ -59,9 +59,7 @@ def looking_ahead() -> None:
     optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
     slow = [p.detach().clone() for p in model.parameters()]
     for step in range(24):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
         if step % 5 == 4:
             with torch.no_grad():
                 for p, q in zip(model.parameters(), slow, strict=True):
@@ -93,9 +91,7 @@ def normal_statistics_frozen() -> None:
     for step in range(24):
         model.train()
         model[1].eval()
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
         if step % 8 == 7:
             model.eval()
             with torch.no_grad():
@@ -109,9 +105,7 @@ def after_a_dry_run() -> None:
         model(torch.zeros(2, 6))
     optimizer = adam(model)
     for _ in range(24):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
 
 
 def clipped_at_a_scaled_limit() -> None:

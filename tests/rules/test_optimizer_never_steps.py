@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.support.loops import adam, findings, loss_of, mistakes, quiet, report, small
+from tests.support.loops import adam, findings, loss_of, mistakes, quiet, report, small, update
 
 NAME = "optimizer-never-steps"
 
@@ -58,9 +58,7 @@ def ordinary() -> None:
     model = small()
     optimizer = adam(model)
     for _ in range(20):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
 
 
 def before_the_first_update() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.support.loops import adam, findings, loss_of, mistakes, report, small
+from tests.support.loops import adam, findings, loss_of, mistakes, report, small, update
 
 NAME = "optimizer-of-another-model"
 
@@ -15,9 +15,7 @@ def other_model() -> None:
     model, forgotten = small(), small()
     optimizer = adam(forgotten)
     for _ in range(20):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
 
 
 def a_copy_that_was_moved() -> None:
@@ -34,9 +32,7 @@ def made_anew_afterwards() -> None:
     optimizer = adam(model)
     model = small()
     for _ in range(20):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
 
 
 @pytest.mark.parametrize("loop", [other_model, a_copy_that_was_moved, made_anew_afterwards])
@@ -71,9 +67,7 @@ def frozen_backbone() -> None:
     model[0].requires_grad_(requires_grad=False)
     optimizer = adam(model)
     for _ in range(20):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        optimizer.step()
+        update(model, optimizer)
 
 
 def target_network() -> None:
@@ -114,9 +108,7 @@ def polished() -> None:
     model = small()
     for optimizer in (adam(model), torch.optim.SGD(model.parameters(), lr=0.1)):
         for _ in range(10):
-            optimizer.zero_grad()
-            loss_of(model).backward()
-            optimizer.step()
+            update(model, optimizer)
 
 
 def test_two_optimizers_of_one_model_and_none_of_the_other() -> None:

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from gradcheck_cli.records.finding import Severity
-from tests.support.loops import batch, findings, loss_of, mistakes, small
+from tests.support.loops import batch, findings, loss_of, mistakes, small, update
 
 NAME = "schedule-ran-out"
 STEPS = 80
@@ -109,9 +109,7 @@ def learned(gamma: float) -> Callable[[], None]:
         optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
         scheduler = ExponentialLR(optimizer, gamma)
         for _ in range(200):
-            optimizer.zero_grad()
-            loss_of(model, 128).backward()
-            optimizer.step()
+            update(model, optimizer, 128)
             scheduler.step()
 
     return loop
@@ -164,8 +162,6 @@ def test_a_group_whose_rate_is_nothing_from_the_start_has_no_schedule_that_ran_o
         groups = [{"params": first.parameters(), "lr": 0.0}, {"params": last.parameters()}]
         optimizer = torch.optim.Adam(groups, lr=0.01)
         for _ in range(60):
-            optimizer.zero_grad()
-            loss_of(model, 128).backward()
-            optimizer.step()
+            update(model, optimizer, 128)
 
     assert NAME not in findings(loop)

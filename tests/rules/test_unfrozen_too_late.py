@@ -9,7 +9,7 @@ from torch import nn
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.unfrozen_too_late import unfrozen_too_late as gc810
 from tests.support.a_trace import a_trace, skipped
-from tests.support.loops import findings, loss_of, mistakes, report, small
+from tests.support.loops import findings, mistakes, report, small, update
 
 NAME = "unfrozen-too-late"
 Late = Callable[[nn.Sequential, torch.optim.Optimizer, int], object]
@@ -25,9 +25,7 @@ def training(late: Late, *, everything: bool = False) -> Callable[[], None]:
         optimizer = torch.optim.SGD(held, lr=0.1)
         for step in range(12):
             late(model, optimizer, step)
-            optimizer.zero_grad()
-            loss_of(model).backward()
-            optimizer.step()
+            update(model, optimizer)
 
     return loop
 
@@ -70,9 +68,7 @@ def two_stages() -> None:
     for _ in range(2):
         optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
         for _ in range(6):
-            optimizer.zero_grad()
-            loss_of(model).backward()
-            optimizer.step()
+            update(model, optimizer)
         model.requires_grad_(True)
 
 

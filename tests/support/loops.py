@@ -65,6 +65,13 @@ def loss_of(model: nn.Module, size: int = 32) -> torch.Tensor:
     return nn.functional.cross_entropy(model(x), y)
 
 
+def update(model: nn.Module, optimizer: torch.optim.Optimizer, size: int = 32) -> None:
+    """Take one step as most loops do."""
+    optimizer.zero_grad()
+    loss_of(model, size).backward()
+    optimizer.step()
+
+
 def quiet(loop: Loop) -> Loop:
     """Return the loop without torch's own warnings about it."""
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradcheck_cli.cli.consoles import write_out
-from gradcheck_cli.cli.job_summary import append
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.plugins import answerable
 from gradcheck_cli.records.recording import Recording
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.textfile import check_writable, is_device, write_text
+from gradcheck_cli.renderers import markdown
 from gradcheck_cli.renderers.formats import Format, find, of_suffix
 from gradcheck_cli.settings.discovery import TOML_NAME, YAML_NAMES
+
+MOST_OF_A_JOB = 1024 * 1024 - 1024  # GitHub refuses a summary above 1 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Outputs:
         failed: list[Exception] = []
         cards = _cards() if any(o.format.name == "sarif" for o in self.wanted) else {}
         if self.annotates_github:
-            append(report)
+            _append(report)
         for output in self.wanted:
             try:
                 with answerable(output.format, f"format {output.format.name}"):
@@ -155,3 +157,12 @@ def _parse(spec: str) -> Output:
     if not colon and (guessed := of_suffix(Path(spec).suffix)):
         raise UsageError(f"--output {spec}: say the format too, as in {guessed.name}:{spec}")
     return Output(find(name), Path(rest).absolute() if rest else None, rest)
+
+
+def _append(report: Report) -> None:
+    """Add the report to the summary page of a GitHub job, as Markdown; raises OSError."""
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if file:
+        text = markdown.render(report).encode()[:MOST_OF_A_JOB].decode("utf-8", "ignore")
+        with Path(file).open("a", encoding="utf-8") as summary:
+            summary.write(text + "\n")

@@ -12,8 +12,8 @@ from math import inf, isfinite, sqrt
 from statistics import median
 
 from gradcheck_cli.features.once import once_per_trace
-from gradcheck_cli.features.settled import settled
 from gradcheck_cli.features.trend import mann_kendall, noise_of
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import Trace
 
 FALLING = -2.3  # z of a falling trend, one-sided at 1 %
@@ -25,6 +25,7 @@ SIGN_CHANGES = 0.1  # per step; one that falls through zero crosses it only as l
 SOON = 4.0  # times the steps taken so far: what is reached by then is worth waiting for
 WHOLE = "the loss"
 PART = "the part of the loss that compares outputs with targets"
+_LATER = {Outcome.FINE: "learning", Outcome.WRONG: "stalled", Outcome.NOTED: "slow"}
 
 
 class State(StrEnum):
@@ -57,7 +58,6 @@ class Progress:
     slope: float = (
         0.0  # per step, in the last half of the run: median of slopes between its quarters
     )
-    expected_steps: int | None = None  # how many would do, where the run was too short
     of: str = WHOLE  # what is judged
     surrogate: str = ""  # why its size tells nothing
     observed: State = State.UNKNOWN  # of the observed steps alone, whatever came after them
@@ -146,7 +146,7 @@ def progress(
     losses, baseline, of = curve(trace)
     n = len(losses)
     if n < FEWEST:
-        return Progress(State.UNKNOWN, steps=n, expected_steps=50, of=of)
+        return Progress(State.UNKNOWN, steps=n, of=of)
     tail = max(3, n // 4)
     start, end = median(losses[:3]), median(losses[-tail:])
     late = losses[n // 3 :]
@@ -176,7 +176,7 @@ def progress(
         surrogate=surrogate,
     )
     state = _beside_a_constant(judged, error, blurred, little, enough)
-    return replace(judged, state=State(settled(trace, state)), observed=state)
+    return replace(judged, state=State(_settled(trace, state)), observed=state)
 
 
 def _beside_a_constant(
@@ -243,3 +243,18 @@ def _state(
     if unclear or blurred or (falling and fell):
         return State.SLOW
     return State.STALLED
+
+
+def _settled(trace: Trace, found: str) -> str:
+    """Return the state of the loss, `found` where no experiment says more.
+
+    A run that leaves its plateau when it goes on is not stalled; one that stays at the level of a constant
+    prediction is, whatever its noisy loss did before.
+    """
+    later, now = trace.answer("longer"), trace.answer("against-constant")
+    if found in {"diverging", "unrated"}:
+        return found
+    if later is not None and not later.unfinished:
+        return _LATER[later.outcome]
+    learned = now is not None and now.outcome is Outcome.FINE
+    return "learning" if learned and found in {"slow", "stalled"} else found

@@ -43,7 +43,6 @@ class Called:
 class Seen:
     """What happened at all, to give advice from when nothing could be measured."""
 
-    forwards: int = 0
     backwards: int = 0
     updates: int = 0
     called: Called = field(default_factory=Called)  # in no training so far

@@ -75,8 +75,6 @@ class Layer:
     activation: str | None = None  # the nonlinearity its output goes through next
     activated_by: str | None = None  # path of that nonlinearity
     normalized: bool = False  # a normalization follows before the next weights
-    # of the activation on its negative side: 0 for ReLU, 0.01 for LeakyReLU
-    slope_left: float = 0.0
     fan_in: int | None = None
     fan_out: int | None = None
     reads: tuple[str, ...] = ()  # layers whose outputs it was computed from, without layers between

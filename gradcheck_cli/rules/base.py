@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gradcheck_cli.records.finding import Confidence, Evidence, Finding, Severity, Skip
@@ -106,11 +106,6 @@ def loop_of(trace: Trace) -> LoopFacts:
     return trace.loop
 
 
-def with_severity(finding: Finding, severity: Severity) -> Finding:
-    """Return the finding with another severity, as a configuration asks."""
-    return replace(finding, severity=severity)
-
-
 def loop_mistakes(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the mistakes in the training loop among the findings; each is a cause by itself."""
     serious = (f for f in findings if f.severity is not Severity.NOTE)
@@ -146,5 +141,4 @@ __all__ = [
     "loop_of",
     "number",
     "rule",
-    "with_severity",
 ]

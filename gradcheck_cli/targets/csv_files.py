@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.targets.options import Options
-from gradcheck_cli.targets.tables import read_table
+from gradcheck_cli.targets.tables import is_number, read_table
 
 LONGEST_LINE = 4 * 2**20  # characters; a longer one is no table, but may fill the memory
 
@@ -20,7 +20,7 @@ def open_csv(path: Path, options: Options) -> tuple[Any, tuple[str, ...]]:
     header = next(_cells(path), None)
     if header is None:
         raise UsageError(f"{path} is empty: it has no header")
-    if all(_is_number(cell) for cell in header):
+    if all(is_number(cell) for cell in header):
         raise UsageError(f"{path} has no header: its first line is {', '.join(header[:5])}")
 
     def rows() -> Iterator[list[str]]:
@@ -58,11 +58,3 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
         if len(line) == LONGEST_LINE:
             raise UsageError(f"{path} has a line of more than {LONGEST_LINE:,} characters")
         yield line
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -17,7 +17,6 @@ TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 ARRAYS = (".npz", ".npy")
 TENSORS = (".pt", ".pth")
 OTHERS = (".safetensors",)
-NOT_FOR_TRAINING = ("test", "val", "valid", "validation", "dev")
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ def resolved(code: CodeType, instruction: int) -> SourceSite:
     start = line or code.co_firstlineno
     end = end_line or start
     return SourceSite(
-        file=_shown(path),
+        file=below_here(path),
         line=start,
         column=_character(path, start, column or 0),
         end_line=end,
@@ -141,7 +141,3 @@ def _character(path: str, line: int, byte: int) -> int:
     """Return the column, counted from 1 in characters, of a byte offset."""
     text = linecache.getline(path, line).encode()
     return len(text[:byte].decode(errors="replace")) + 1 if text else byte + 1
-
-
-def _shown(path: str) -> str:
-    return below_here(path)

@@ -137,7 +137,7 @@ def look_at(name: str, place: int, cells: list[Any], notes: list[str]) -> Column
         raise UsageError(
             f"column {name!r} is missing in {gaps} of {len(cells)} rows; leave it out or fill it"
         )
-    if all(_is_number(cell) for cell in present):
+    if all(is_number(cell) for cell in present):
         numbers = [float(cell) for cell in present]
         if not gaps:
             return Column(name, place, whole=all(_is_whole(cell) for cell in present))
@@ -161,7 +161,8 @@ def is_missing(cell: Any) -> bool:
     return isinstance(cell, float) and math.isnan(cell)
 
 
-def _is_number(cell: Any) -> bool:
+def is_number(cell: Any) -> bool:
+    """Can it be read as a number?"""
     try:
         float(cell)
     except (TypeError, ValueError):

@@ -79,7 +79,6 @@ def any_layer(draw: st.DrawFn, path: str) -> Layer:
         activation=draw(st.none() | st.sampled_from(ACTIVATIONS)),
         activated_by=draw(st.none() | st.sampled_from(PATHS)),
         normalized=draw(st.booleans()),
-        slope_left=draw(anything),
         fan_in=draw(st.none() | small),
         fan_out=draw(st.none() | small),
         reads=tuple(draw(st.lists(st.sampled_from(PATHS), max_size=2))),

@@ -7,10 +7,11 @@ from math import isfinite
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report, Verdict
+from gradcheck_cli.renderers.examination import ordered, unasked
 from gradcheck_cli.renderers.marks import leading
-from gradcheck_cli.renderers.terminal.examination import examination
 from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
 from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pen, ink
 from gradcheck_cli.renderers.terminal.picture import Picture, strip
@@ -30,6 +31,7 @@ from gradcheck_cli.renderers.words import (
 from gradcheck_cli.shadowing import ours
 
 STYLE = {Verdict.SICK: BAD, Verdict.HEALTHY: GOOD, Verdict.UNSURE: WARN}
+ANSWERED = {Outcome.FINE: GOOD, Outcome.WRONG: BAD, Outcome.NOTED: WARN}
 DEEP = 20  # layers from which the strip is drawn above the table
 SPARK = 40
 
@@ -75,7 +77,7 @@ def page(report: Report, pen: Pen) -> Iterator[Text]:
         yield from findings(report, pen)
         yield from causes(report, pen)
         yield from fixes(report, pen)
-    yield from examination(report, pen)
+    yield from _examination(report, pen)
     yield from _listed("Assumed", report.assumptions, pen)
     yield from _not_seen(report, pen)
     yield from _listed("Next", report.next_steps, pen)
@@ -195,3 +197,24 @@ def _not_seen(report: Report, pen: Pen) -> Iterator[Text]:
         yield from pen.bullet(f"{', '.join(names)}: {reason}", style=FAINT)
     for crash in report.crashed:
         yield from pen.bullet(crash.said, style=BAD)
+
+
+def _examination(report: Report, pen: Pen) -> Iterator[Text]:
+    """Yield the checklist: what speaks against the training first."""
+    answers = ordered(report.examination)
+    if not answers:
+        return
+    yield from pen.heading(
+        "What was tried",
+        f"{pen.glyphs.sick} speaks against this training, {pen.glyphs.healthy} does not",
+    )
+    signs = {
+        Outcome.FINE: pen.glyphs.healthy,
+        Outcome.WRONG: pen.glyphs.sick,
+        Outcome.NOTED: pen.glyphs.unsure,
+    }
+    for answer in answers:
+        sign = ink(f"  {signs[answer.outcome]} ", ANSWERED[answer.outcome])
+        yield from pen.hang(sign, pen.say(f"{answer.question} ") + pen.say(answer.said, FAINT))
+    for line in unasked(report.examination):
+        yield from pen.paragraph(f"not asked: {line}", 4, FAINT)

@@ -12,7 +12,7 @@ from gradcheck_cli.rules.base import number
 from gradcheck_cli.targets.randomness import seed_everything
 
 SHIFT = 0.5  # of a weight's root mean square
-NEAR = 0.01  # of it as well: a unit that never fires is woken by a large shift only
+NEAR = 1e-3  # of it as well: a unit that is flat is woken by a large shift only
 CHANGE = 1e-5  # of the loss, relative: above rounding in float32
 
 
@@ -21,13 +21,13 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
     """Shift the weights whose gradient is exactly zero and see whether the loss changes.
 
     Procedure  one backward pass at the start; every trained tensor without a gradient is shifted by
-               half of its size at random, alone, with the same chance, and by a hundredth of it. Matrices
+               half of its size at random, alone, with the same chance, and by a thousandth, both ways. Matrices
                of zeros are drawn at random together, and asked for their gradient once more.
-    Answers    fine: the loss does not change with any of them, or not near where they are (dead units).
-               Wrong: it changes by more than 0.001 %, and by the small shift: the gradient was cut off
+    Answers    fine: the loss does not change with any of them, or hardly near where they are (dead or
+               saturated units). Wrong: it changes by more than 0.001 %, and by small shifts both ways in proportion: the gradient was cut off
                (no_grad, detach, .item()) or a term of the loss is computed without one; or matrices of zeros
                get one once they are drawn at random: factors of one product that are all zero.
-    Costs      two backward passes, and three forward passes for each tensor without a gradient, at most 16.
+    Costs      two backward passes, and four forward passes for each tensor without a gradient, at most 16.
     Sources    finite differences against the gradient (Nocedal & Wright 2006, sec. 8.1).
     """
     subject = scene.subject
@@ -114,10 +114,12 @@ def _acts(scene: Scene, parameter: Tensor) -> bool:
     direction = torch.randn_like(known) * (float(known.float().square().mean().sqrt()) or 1.0)
     losses = []
     with torch.no_grad():
-        for shift in (0.0, SHIFT, NEAR):
+        for shift in (0.0, SHIFT, NEAR, -NEAR):
             parameter.copy_(known + shift * direction)
             seed_everything(0)
             losses.append(float(subject.total(batch)))
         parameter.copy_(known)
-    before, far, near = losses
-    return near != before and abs(far - before) > CHANGE * (abs(before) or 1.0)
+    far, *near = (value - losses[0] for value in losses[1:])
+    # along a slope, small shifts do their part both ways; a flat unit wakes up on one side, or hardly
+    steep = min(map(abs, near)) > 0.1 * NEAR / SHIFT * abs(far)
+    return steep and abs(far) > CHANGE * (abs(losses[0]) or 1.0)

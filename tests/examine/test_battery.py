@@ -234,6 +234,29 @@ def test_units_that_never_fire_are_no_cut(dead: bool, expected: Outcome) -> None
     assert outcome(cut_gradient, model=lambda: Silent(dead=dead)) is expected
 
 
+class Pinned(nn.Module):
+    """Units that are flat for every sample, one of them only just; or what they would add is detached."""
+
+    def __init__(self, *, flat: bool) -> None:
+        super().__init__()
+        self.flat, self.inner, self.head = flat, nn.Linear(6, 64), nn.Linear(64, 4)
+        nn.init.zeros_(self.inner.weight)
+        nn.init.constant_(self.inner.bias, 3.0)
+        with torch.no_grad():
+            self.inner.bias[0] = 1.02
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores."""
+        inner = self.inner(x)
+        scores: Tensor = self.head(functional.hardtanh(inner) if self.flat else inner.detach())
+        return scores
+
+
+@pytest.mark.parametrize(("flat", "expected"), [(True, Outcome.FINE), (False, Outcome.WRONG)])
+def test_a_saturated_unit_that_wakes_up_is_no_cut(flat: bool, expected: Outcome) -> None:
+    assert outcome(cut_gradient, model=lambda: Pinned(flat=flat)) is expected
+
+
 class Reshaped(nn.Module):
     """Two halves of the features as a sequence, brought into the wrong or the right shape."""
 

@@ -20,6 +20,7 @@ from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dro
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden
 from gradcheck_cli.examine.variant import Variant
+from gradcheck_cli.features.circumstances import at_fault
 from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.features.progress import State
 from gradcheck_cli.ops import LOGIT_LOSSES, placed
@@ -86,9 +87,10 @@ def _rates(scene: Scene) -> Iterator[Variant]:
 def adaptive(scene: Scene) -> Iterator[Variant]:
     """Yield another optimizer: Adam learns with much that others need other rates, scales or patience for."""
     freed = (clipped(scene.trace) or 1.0) < HARD  # then it may help that nothing is clipped
-    cause, more = ("clipping-too-strong", ", unclipped") if freed else ("learning-rate-too-low", "")
+    more = ", unclipped" if freed else ""
     for rate in () if scene.trace.adaptive else ADAM:
-        yield Variant("adaptive-steps", f"with Adam at {rate:g}{more}", (cause,), adam=rate)
+        causes = ("clipping-too-strong",) if freed else at_fault(scene.trace, rate)
+        yield Variant("adaptive-steps", f"with Adam at {rate:g}{more}", causes, adam=rate)
 
 
 def _of_loss(scene: Scene) -> Iterator[Variant]:

@@ -1,12 +1,15 @@
 """Facts about a run that several causes ask for."""
 
 from math import hypot, log10
+from statistics import median
 
 from gradcheck_cli.features.profile import (
     arriving_rms,
     begun,
     depths,
+    first,
     late,
+    moved_rms,
     reference,
     typical,
     whole_signal,
@@ -16,7 +19,7 @@ from gradcheck_cli.features.zeros import uses_half, zeroed
 from gradcheck_cli.ops import SMOOTH
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 
-# Nonlinearities whose outputs have no fixed point of the variance that an initialization could hold.
+LOST = 2.0  # decades of signal, the loss of which leaves a gradient that no rate makes up for
 # Findings that a lost gradient shows as.
 VANISHING = "vanishing-gradient zero-gradient collapsed-features poor-initialization stalled-loss"
 
@@ -75,6 +78,18 @@ def lost_at_start(trace: Trace) -> float:
     if lost > 0:
         return -log10(lost)
     return 0.0 if zeroed(trace, begun(trace)) else 10.0
+
+
+def at_fault(trace: Trace, pace: float) -> tuple[str, ...]:
+    """Return which way the rate is wrong where steps that move a weight by `pace` learn.
+
+    Neither way where the signal is lost before the first update: what is small then is the gradient.
+    """
+    if lost_at_start(trace) >= LOST:
+        return ()
+    moves = [typical(first(trace), x.path, moved_rms) for x in trace.weight_layers]
+    too_far = median([m for m in moves if m is not None] or [0.0]) > 10 * pace
+    return ("learning-rate-too-high" if too_far else "learning-rate-too-low",)
 
 
 def broke_later(trace: Trace) -> bool:

@@ -140,6 +140,31 @@ def test_an_adaptive_optimizer_is_tried_before_labels_are_blamed(shuffled: bool)
     assert found["adaptive-steps"].supports == learned
 
 
+def bent(start: float) -> nn.Module:
+    """Three hidden layers, whose weights begin at `start` of their usual size."""
+    layers = [part for _ in range(3) for part in (nn.Linear(16, 16), nn.Tanh())]
+    model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), *layers, nn.Linear(16, 4))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(start)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("start", "rate", "causes"),
+    [
+        (1.0, 30.0, {("learning-rate-too-high",)}),
+        (1.0, 1e-6, {("learning-rate-too-low",)}),
+        (0.05, 0.1, {()}),
+    ],
+)
+def test_an_adaptive_optimizer_speaks_for_a_wrong_rate_by_the_steps_that_were_taken(
+    start: float, rate: float, causes: set[tuple[str, ...]]
+) -> None:
+    subject, trace = trained(10, model=lambda: bent(start), optimizer=sgd(rate))
+    assert {v.supports for v in adaptive(Scene(subject, trace, 0.0))} == causes
+
+
 @pytest.mark.parametrize(
     ("left", "cause"), [(1e-3, "clipping-too-strong"), (0.5, "learning-rate-too-low")]
 )

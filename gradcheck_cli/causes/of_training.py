@@ -6,7 +6,7 @@ from gradcheck_cli.causes.base import Evidence, Support, cause, fact, signs
 from gradcheck_cli.features.circumstances import broke_later
 from gradcheck_cli.features.growing import largest_update
 from gradcheck_cli.features.profile import DECAYED, late, typical, update_ratio, weights_left
-from gradcheck_cli.features.zeros import uses_half
+from gradcheck_cli.features.zeros import rounded_away, uses_half
 from gradcheck_cli.ops import NARROW
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
@@ -143,12 +143,7 @@ def low_precision(seen: Evidence) -> Support | None:
     trace = seen.trace
     if not uses_half(trace) or not seen.findings:
         return None
-    shares = [
-        s
-        for x in trace.weight_layers
-        if (s := typical(late(trace), x.path, lambda r: r.lost)) is not None
-    ]
-    lost = median(shares) if shares else 0.0
+    lost = rounded_away(trace)
     narrow = trace.precision in NARROW or any(
         p.dtype == "float16" for x in trace.layers for p in x.parameters
     )

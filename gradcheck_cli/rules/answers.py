@@ -53,11 +53,16 @@ def hit_of(answer: Answer, severity: Severity) -> Hit:
 
 def on_plateau(trace: Trace) -> tuple[Progress, Answer | None]:
     """Return what the loss does; of a run that left its plateau late, what it did there, and how late."""
-    state, plateau = progress(trace), trace.answer("plateau")
-    late = plateau is not None and plateau.outcome is Outcome.NOTED
+    state, late = progress(trace), late_end(trace)
     if not (late and state.stood) or state.stuck:
         return state, None
-    return replace(state, state=state.observed), plateau
+    return replace(state, state=state.observed), late
+
+
+def late_end(trace: Trace) -> Answer | None:
+    """Return what a run did that was not better than a constant until as many steps again were over."""
+    plateau = trace.answer("plateau")
+    return plateau if plateau is not None and plateau.outcome is Outcome.NOTED else None
 
 
 def softened(hit: Hit, late_end: Answer) -> Hit:

@@ -15,6 +15,7 @@ from gradcheck_cli.features.profile import (
 )
 from gradcheck_cli.features.progress import Progress, State, progress
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.answers import late_end, softened
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -48,7 +49,8 @@ def exploding_gradient(
               change above `sensitivity`, while the loss diverges, is not finite or does not fall.
     Matters   one step along such a gradient throws the weights out of the region where it was valid.
     Severity  error; warning where the size of the loss tells nothing, so that only the growth along the
-              depth or the time steps counts; nothing is reported while the network learns.
+              depth or the time steps counts, and where the loss, far above that of a constant prediction, comes
+              below it later than after as many steps more; nothing is reported while the network learns.
     Not for   gradients that grow from nearly nothing: below a relative change of `harmless`; normalized
               networks, whose gradients may grow at the beginning and train.
     Sources   Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063; He et al. 2015, arXiv:1502.01852, eq. 14.
@@ -59,7 +61,9 @@ def exploding_gradient(
         raise CannotTellError("no weight layer received a gradient")
     if state.state is State.UNKNOWN:
         raise CannotTellError("too few steps to say what large gradients do to the loss")
-    if state.fine or (state.state in {State.SLOW, State.KEPT} and not state.far_off):
+    late_start = late_end(trace) if state.far_off and state.fine else None
+    sound = state.fine or (state.state in {State.SLOW, State.KEPT} and not state.far_off)
+    if sound and late_start is None:
         return
     rated = state.state is not State.UNRATED
     strongest = _strongest(trace) if rated and not _lost_below(trace) else None
@@ -87,13 +91,14 @@ def exploding_gradient(
     if not reasons:
         return
     worst = max(reasons, key=lambda e: e.measured / (e.limit or 1))
-    yield Hit(
+    hit = Hit(
         severity=Severity.ERROR if rated else Severity.WARNING,
         confidence=Confidence.HIGH if isfinite(worst.measured) else Confidence.MEDIUM,
         message=f"Gradients explode: {worst.what} is {number(worst.measured)}, and {_suffers(state)}.",
         layers=in_order([row.layer for row in rows]),
         evidence=tuple(reasons),
     )
+    yield softened(hit, late_start) if late_start else hit
 
 
 def _suffers(state: Progress) -> str:

@@ -6,7 +6,7 @@ from statistics import median
 from gradcheck_cli.features.mismatch import mismatch
 from gradcheck_cli.features.profile import CONSTANT, late, typical, update_ratio, whole_signal
 from gradcheck_cli.features.progress import FALLING, POINTING_DOWN, SOON, State, progress
-from gradcheck_cli.features.promising import promising
+from gradcheck_cli.features.promising import promising, warming_up
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
@@ -65,11 +65,9 @@ def stalled_loss(
     hopeless = trace.loss.broadcast and state.state is State.SLOW and state.trend > FALLING
     if state.state is not State.STALLED and not hopeless:
         return
-    rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
-    warming = len(rates) > 1 and rates[-1] >= 2 * rates[0]
     coming_down = state.trend < FALLING and state.steps_to(1 - little) <= (SOON - 1) * state.steps
     unclear = state.learned + state.error > little and state.trend < POINTING_DOWN
-    open_end = warming or (not wrong and (coming_down or unclear or promising(trace)))
+    open_end = warming_up(trace) or (not wrong and (coming_down or unclear or promising(trace)))
     constant = (trace.data.constant_features or 0.0) > CONSTANT
     sure = wrong or constant or not _sound(trace, moving, acting)
     known = state.baseline is not None

@@ -1,11 +1,13 @@
 """GC401 update-too-small."""
 
 from collections.abc import Iterator
-from statistics import median
 
 from gradcheck_cli.features.profile import first, gradient_rms, late, typical, update_ratio
 from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.features.promising import warming_up
+from gradcheck_cli.features.zeros import rounded_away
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.answers import late_end
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -27,7 +29,9 @@ def update_too_small(trace: Trace, *, ratio: float = 1e-5, lost: float = 0.5) ->
               because the change is below the last digit of the weight.
     Reports   a ratio below `ratio` (ten times that while the loss stalls) in every layer, or more than `lost` of the weights not moving.
     Matters   at 1e-5 a weight needs a hundred thousand steps to change by its own size.
-    Severity  error when the loss does not fall; note when it does, or while the learning rate warms up.
+    Severity  error when the loss does not fall; warning where rounding takes the changes and the loss comes below
+              that of a constant prediction later than after as many steps more; else note, also while the
+              learning rate warms up.
     Not for   converged models; single layers (the lower ones are the business of GC101).
     Sources   Karpathy, cs231n notes (a ratio near 1e-3 is usual); Micikevicius et al. 2018,
               arXiv:1710.03740, sec. 3.1 (updates lost to rounding).
@@ -41,12 +45,7 @@ def update_too_small(trace: Trace, *, ratio: float = 1e-5, lost: float = 0.5) ->
         raise CannotTellError("no update of a weight was observed")
     state = progress(trace)
     layer, most = max(rows, key=lambda pair: pair[1])
-    shares = [
-        share
-        for x, _ in rows
-        if (share := typical(late(trace), x.path, lambda r: r.lost)) is not None
-    ]
-    rounded = median(shares) if shares else 0.0
+    rounded = rounded_away(trace)
     if state.stuck:
         ratio *= 10
     if most >= ratio and rounded <= lost:
@@ -54,10 +53,11 @@ def update_too_small(trace: Trace, *, ratio: float = 1e-5, lost: float = 0.5) ->
     zero = [x for x, _ in rows if not typical(late(trace), x.path, gradient_rms)]
     if len(zero) == len(rows):
         return  # without any gradient there is nothing to move (GC103)
-    grave = not state.fine and state.state is not State.UNKNOWN and not _warming_up(trace)
+    grave = not state.fine and state.state is not State.UNKNOWN and not warming_up(trace)
     small = most < ratio
+    slowed = rounded > lost and late_end(trace) is not None
     yield Hit(
-        severity=Severity.ERROR if grave else Severity.NOTE,
+        severity=Severity.ERROR if grave else Severity.WARNING if slowed else Severity.NOTE,
         confidence=Confidence.HIGH if grave else Confidence.MEDIUM,
         message=(
             f"Even the layer that moves most, {layer.path}, changes by only {number(most)} of its size per step."
@@ -77,9 +77,3 @@ def update_too_small(trace: Trace, *, ratio: float = 1e-5, lost: float = 0.5) ->
 def _largest(trace: Trace) -> float:
     values = (typical(first(trace), x.path, update_ratio) or 0.0 for x in trace.weight_layers)
     return max(values, default=0.0)
-
-
-def _warming_up(trace: Trace) -> bool:
-    """The learning rate has at least doubled within the run."""
-    rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
-    return len(rates) > 1 and rates[-1] >= 2 * rates[0]

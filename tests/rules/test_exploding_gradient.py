@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient as gc102
@@ -17,6 +18,7 @@ from tests.support.a_trace import (
     skipped,
     with_reading,
 )
+from tests.support.answered import answer
 
 LIMIT = gc102.thresholds
 STEEP = 1.0  # a gradient with which a layer moves its loss, but not wildly
@@ -71,6 +73,19 @@ def test_the_limit_of_a_wild_first_loss_is_where_the_card_says(times: float, cou
     curve = [GUESSING * LIMIT["excess"] * times] * 30
     trace = replace(a_trace(loss=curve), loss=facts)
     assert len(found(gc102, trace)) == count
+
+
+@pytest.mark.parametrize(("late", "count"), [(Outcome.NOTED, 1), (Outcome.FINE, 0)])
+@pytest.mark.parametrize("far", [True, False])
+def test_a_loss_that_takes_long_to_come_back_from_far_off_is_a_warning(
+    late: Outcome, count: int, *, far: bool
+) -> None:
+    curve = [(1000 if far else 1.2) * GUESSING * 0.85**i + 1.1 * GUESSING for i in range(30)]
+    told = (answer("longer", Outcome.FINE), answer("plateau", late))
+    trace = replace(a_trace(growing(1e5), curve), examination=told)
+    answers = found(gc102, trace)
+    assert [f.severity for f in answers] == [Severity.WARNING] * (count if far else 0)
+    assert all("It is 2" in f.message for f in answers)
 
 
 @pytest.mark.parametrize("loss", ["learning", "converged", "slow"])

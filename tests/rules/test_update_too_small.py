@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.update_too_small import update_too_small as gc401
 from tests.support.a_trace import (
@@ -14,6 +15,7 @@ from tests.support.a_trace import (
     skipped,
     with_reading,
 )
+from tests.support.answered import answer
 
 LIMIT = gc401.thresholds
 WEIGHT = 0.3
@@ -55,6 +57,25 @@ def test_one_layer_that_moves_is_enough() -> None:
 @pytest.mark.parametrize("loss", ["learning", "converged"])
 def test_small_steps_of_a_network_that_learns_are_a_note_at_most(loss: str) -> None:
     assert {f.severity for f in found(gc401, moving(1e-9, loss))} <= {Severity.NOTE}
+
+
+@pytest.mark.parametrize(
+    ("lost", "late", "severity"),
+    [
+        (0.9, Outcome.NOTED, Severity.WARNING),
+        (0.9, Outcome.FINE, Severity.NOTE),
+        (0.0, Outcome.NOTED, Severity.NOTE),
+    ],
+)
+def test_changes_lost_to_rounding_are_no_note_where_the_run_learns_late(
+    lost: float, late: Outcome, severity: Severity
+) -> None:
+    trace = moving(1e-9, "slow")
+    for path in ("l0", "l1", "l2", "l3"):
+        trace = with_reading(trace, path, lost=lost)
+    told = (answer("longer", Outcome.FINE), answer("plateau", late))
+    [finding] = found(gc401, replace(trace, examination=told))
+    assert finding.severity is severity
 
 
 def test_small_steps_of_a_warm_up_are_a_note() -> None:

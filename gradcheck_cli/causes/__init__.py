@@ -13,11 +13,7 @@ from gradcheck_cli.causes.of_experiments import OF_EXPERIMENTS
 from gradcheck_cli.causes.of_factors import constant_factor
 from gradcheck_cli.causes.of_hooks import gradient_hook
 from gradcheck_cli.causes.of_initialization import init_too_large, init_too_small
-from gradcheck_cli.causes.of_nonlinearities import (
-    dead_relu,
-    infinite_slope,
-    saturating_activation,
-)
+from gradcheck_cli.causes.of_nonlinearities import dead_relu, infinite_slope, saturating_activation
 from gradcheck_cli.causes.of_training import (
     clipping_too_strong,
     learning_rate_too_high,

@@ -2,7 +2,7 @@
 
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, INPUTS
-from gradcheck_cli.features.circumstances import input_size
+from gradcheck_cli.features.circumstances import LARGE, input_size, unusual_inputs
 from gradcheck_cli.features.profile import (
     CONSTANT,
     SORTED,
@@ -35,8 +35,7 @@ def unnormalized_input(seen: Evidence) -> Support | None:
     data = seen.trace.data
     if data.input_std is None or data.input_mean is None or not seen.findings:
         return None
-    size = input_size(seen.trace)
-    if size < 5 and not (0 < size < 0.02):
+    if not unusual_inputs(seen.trace):
         return None
     size_said = f"inputs have mean {number(data.input_mean)} and standard deviation {number(data.input_std)}"
     lowest = seen.trace.weight_layers[:1]
@@ -45,7 +44,7 @@ def unnormalized_input(seen: Evidence) -> Support | None:
         return experiment(found, INPUTS, lowest, more=(size_said,))
     nonlinearity = next((x for x in seen.trace.layers if x.role is Role.ACTIVATION), None)
     share = 0.0
-    if nonlinearity is not None and size >= 5:
+    if nonlinearity is not None and input_size(seen.trace) >= LARGE:
         share = typical(first(seen.trace), nonlinearity.path, lambda r: r.saturated) or 0.0
     flat = f"{number(100 * share)} % of the first nonlinearity is saturated at once"
     at_once = seen.has("non-finite", "diverging-loss", "update-too-large", "exploding-gradient")

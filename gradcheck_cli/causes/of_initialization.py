@@ -3,16 +3,11 @@
 from math import log10
 from statistics import mean
 
-from gradcheck_cli.causes.attenuation import (
-    Budget,
-    budget,
-    crossings,
-    lost_over_time,
-    sharp,
-)
+from gradcheck_cli.causes.attenuation import Budget, budget, crossings, lost_over_time, sharp
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, signs
 from gradcheck_cli.causes.shares import ENOUGH, LOGITS, SCORES, WEIGHTS, Shares
 from gradcheck_cli.features.circumstances import (
+    LARGE,
     VANISHING,
     asleep,
     beyond_initialization,
@@ -29,7 +24,6 @@ from gradcheck_cli.rules.base import counted, number
 
 SMALL = 0.8  # weight gain per layer: 10 layers in a row keep a tenth
 UNUSUAL = 3.0  # times off the size that keeps the variance: torch's own default is 2.4 below it
-LARGE = 5.0  # size of inputs that saturate a first layer by themselves
 LEAST_SCALE = 0.2  # decades, a factor of 1.6, by which weights are out of scale
 
 

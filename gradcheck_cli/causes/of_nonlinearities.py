@@ -7,22 +7,18 @@ from gradcheck_cli.causes.attenuation import budget
 from gradcheck_cli.causes.base import Evidence, Sign, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import BOUNDED_SLOPES, ENOUGH, GATES
 from gradcheck_cli.features.circumstances import (
+    LARGE,
     VANISHING,
     broke_later,
     input_size,
     saturated_at_start,
 )
-from gradcheck_cli.features.profile import (
-    first,
-    late,
-    typical,
-)
+from gradcheck_cli.features.profile import first, late, typical
 from gradcheck_cli.features.zeros import fed_a_constant, uses_half
 from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Step
 from gradcheck_cli.rules.base import counted, number
 
-LARGE = 5.0  # size of inputs that saturate a first layer by themselves
 _NAMED = 3  # calls in a sentence
 
 

@@ -3,9 +3,18 @@
 from statistics import median
 
 from gradcheck_cli.causes.base import Evidence, Support, cause, fact, signs
-from gradcheck_cli.features.circumstances import broke_later
+from gradcheck_cli.causes.shares import HARMLESS
+from gradcheck_cli.features.circumstances import broke_later, lost_at_start, unusual_inputs
 from gradcheck_cli.features.growing import largest_update
-from gradcheck_cli.features.profile import DECAYED, late, typical, update_ratio, weights_left
+from gradcheck_cli.features.profile import (
+    DECAYED,
+    first,
+    late,
+    moved_rms,
+    typical,
+    update_ratio,
+    weights_left,
+)
 from gradcheck_cli.features.zeros import rounded_away, uses_half
 from gradcheck_cli.ops import NARROW
 from gradcheck_cli.records.trace import Trace
@@ -24,6 +33,19 @@ def clipped(trace: Trace) -> float | None:
     """Return which part of the gradient clipping leaves in the median step; None without clipping."""
     factors = [s.clip for s in trace.observed if s.clip is not None]
     return median(factors) if factors else None
+
+
+def at_fault(trace: Trace, pace: float) -> tuple[str, ...]:
+    """Return which way the rate is wrong where steps that move a weight by `pace` learn.
+
+    Neither way where the signal is lost before the first update or inputs are of an unusual size: then
+    it is the gradient that is.
+    """
+    if lost_at_start(trace) >= HARMLESS or unusual_inputs(trace):
+        return ()
+    moves = [typical(first(trace), x.path, moved_rms) for x in trace.weight_layers]
+    too_far = median([m for m in moves if m is not None] or [0.0]) > 10 * pace
+    return ("learning-rate-too-high" if too_far else "learning-rate-too-low",)
 
 
 @cause(

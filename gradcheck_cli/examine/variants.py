@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.causes.of_initialization import UNUSUAL
-from gradcheck_cli.causes.of_training import HARD, clipped
+from gradcheck_cli.causes.of_training import HARD, at_fault, clipped
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.entropies import entropic
 from gradcheck_cli.examine.freed import UNDECAYED, scaled_rates
@@ -20,7 +20,6 @@ from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dro
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden
 from gradcheck_cli.examine.variant import Variant
-from gradcheck_cli.features.circumstances import at_fault
 from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.features.progress import State
 from gradcheck_cli.ops import LOGIT_LOSSES, placed

@@ -1,15 +1,12 @@
 """Facts about a run that several causes ask for."""
 
 from math import hypot, log10
-from statistics import median
 
 from gradcheck_cli.features.profile import (
     arriving_rms,
     begun,
     depths,
-    first,
     late,
-    moved_rms,
     reference,
     typical,
     whole_signal,
@@ -19,7 +16,7 @@ from gradcheck_cli.features.zeros import uses_half, zeroed
 from gradcheck_cli.ops import SMOOTH
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 
-LOST = 2.0  # decades of signal, the loss of which leaves a gradient that no rate makes up for
+LARGE, SMALL = 5.0, 0.02  # sizes of inputs: the first layer works out of its range
 # Findings that a lost gradient shows as.
 VANISHING = "vanishing-gradient zero-gradient collapsed-features poor-initialization stalled-loss"
 
@@ -30,6 +27,12 @@ def input_size(trace: Trace) -> float:
     if data.input_std is None or data.input_mean is None:
         return 1.0
     return hypot(data.input_std, data.input_mean)
+
+
+def unusual_inputs(trace: Trace) -> bool:
+    """Are inputs far from a size of 1?"""
+    size = input_size(trace)
+    return size >= LARGE or 0 < size < SMALL
 
 
 def saturated_at_start(trace: Trace) -> bool:
@@ -78,18 +81,6 @@ def lost_at_start(trace: Trace) -> float:
     if lost > 0:
         return -log10(lost)
     return 0.0 if zeroed(trace, begun(trace)) else 10.0
-
-
-def at_fault(trace: Trace, pace: float) -> tuple[str, ...]:
-    """Return which way the rate is wrong where steps that move a weight by `pace` learn.
-
-    Neither way where the signal is lost before the first update: what is small then is the gradient.
-    """
-    if lost_at_start(trace) >= LOST:
-        return ()
-    moves = [typical(first(trace), x.path, moved_rms) for x in trace.weight_layers]
-    too_far = median([m for m in moves if m is not None] or [0.0]) > 10 * pace
-    return ("learning-rate-too-high" if too_far else "learning-rate-too-low",)
 
 
 def broke_later(trace: Trace) -> bool:

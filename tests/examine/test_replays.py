@@ -151,17 +151,20 @@ def bent(start: float) -> nn.Module:
 
 
 @pytest.mark.parametrize(
-    ("start", "rate", "causes"),
+    ("start", "size", "rate", "causes"),
     [
-        (1.0, 30.0, {("learning-rate-too-high",)}),
-        (1.0, 1e-6, {("learning-rate-too-low",)}),
-        (0.05, 0.1, {()}),
+        (1.0, 1.0, 30.0, {("learning-rate-too-high",)}),
+        (1.0, 1.0, 1e-6, {("learning-rate-too-low",)}),
+        (0.05, 1.0, 0.1, {()}),
+        (1.0, 200.0, 1e-6, {()}),
     ],
 )
 def test_an_adaptive_optimizer_speaks_for_a_wrong_rate_by_the_steps_that_were_taken(
-    start: float, rate: float, causes: set[tuple[str, ...]]
+    start: float, size: float, rate: float, causes: set[tuple[str, ...]]
 ) -> None:
-    subject, trace = trained(10, model=lambda: bent(start), optimizer=sgd(rate))
+    x, labels = blobs()
+    data = size * x, labels
+    subject, trace = trained(10, model=lambda: bent(start), data=data, optimizer=sgd(rate))
     assert {v.supports for v in adaptive(Scene(subject, trace, 0.0))} == causes
 
 

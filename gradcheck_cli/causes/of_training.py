@@ -15,10 +15,11 @@ from gradcheck_cli.features.profile import (
     update_ratio,
     weights_left,
 )
-from gradcheck_cli.features.zeros import rounded_away, uses_half
+from gradcheck_cli.features.zeros import uses_half
 from gradcheck_cli.ops import NARROW
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.update_too_small import rounded_away
 
 HARD = 0.03  # of the gradient that clipping leaves, below which it rules the size of steps
 MUCH = 5e-3  # of each weight per step: a decay that takes half of it in 140 steps
@@ -36,11 +37,7 @@ def clipped(trace: Trace) -> float | None:
 
 
 def at_fault(trace: Trace, pace: float) -> tuple[str, ...]:
-    """Return which way the rate is wrong where steps that move a weight by `pace` learn.
-
-    Neither way where the signal is lost before the first update or inputs are of an unusual size: then
-    it is the gradient that is.
-    """
+    """Return which way the rate is wrong where steps that move a weight by `pace` learn, if it is the rate."""
     if lost_at_start(trace) >= HARMLESS or unusual_inputs(trace):
         return ()
     moves = [typical(first(trace), x.path, moved_rms) for x in trace.weight_layers]

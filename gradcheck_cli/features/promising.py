@@ -39,12 +39,6 @@ def promising(trace: Trace, *, recovery: float = 3.0) -> bool:
     return median(moves) > 1e-3 and median(scores) > -FALLING
 
 
-def warming_up(trace: Trace) -> bool:
-    """Has the learning rate at least doubled within the run?"""
-    rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
-    return len(rates) > 1 and rates[-1] >= 2 * rates[0]
-
-
 @once_per_trace
 def parting(trace: Trace) -> float:
     """Return the trend (z of Mann-Kendall) of what in the last outputs depends on the sample, rms.

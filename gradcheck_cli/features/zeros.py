@@ -1,7 +1,6 @@
 """Gradients that are exactly zero for a reason that has a name of its own."""
 
 from collections.abc import Sequence
-from statistics import median
 
 from gradcheck_cli.features.profile import CONSTANT, late, typical
 from gradcheck_cli.ops import HALF
@@ -11,13 +10,6 @@ SLOPELESS = frozenset(
     {"argmax", "argmin", "round", "sign", "sgn", "floor", "ceil", "trunc", "heaviside"}
 )
 _CONSTANT = 1e-4  # share of an output that depends on the sample below which it is a constant
-
-
-def rounded_away(trace: Trace) -> float:
-    """Return the share of weights that have a gradient and do not move, late in the run: median over layers."""
-    found = (typical(late(trace), x.path, lambda r: r.lost) for x in trace.weight_layers)
-    shares = [share for share in found if share is not None]
-    return median(shares) if shares else 0.0
 
 
 def uses_half(trace: Trace) -> bool:

@@ -74,3 +74,9 @@ def softened(hit: Hit, late_end: Answer) -> Hit:
         confidence=Confidence.MEDIUM,
         message=f"{hit.message} {late_end.said[:1].upper()}{late_end.said[1:]}.",
     )
+
+
+def warming_up(trace: Trace) -> bool:
+    """Has the learning rate at least doubled within the run?"""
+    rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
+    return len(rates) > 1 and rates[-1] >= 2 * rates[0]

@@ -6,14 +6,7 @@ from gradcheck_cli.features.mismatch import mismatch
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
-from gradcheck_cli.rules.base import (
-    CannotTellError,
-    Confidence,
-    Evidence,
-    Hit,
-    Severity,
-    rule,
-)
+from gradcheck_cli.rules.base import CannotTellError, Confidence, Evidence, Hit, Severity, rule
 
 EXPERIMENTS = ("loss-domain", "sums-agree", "samples-in-loss", "outputs-differ")
 

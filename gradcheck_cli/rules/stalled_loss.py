@@ -6,9 +6,9 @@ from statistics import median
 from gradcheck_cli.features.mismatch import mismatch
 from gradcheck_cli.features.profile import CONSTANT, late, typical, update_ratio, whole_signal
 from gradcheck_cli.features.progress import FALLING, POINTING_DOWN, SOON, State, progress
-from gradcheck_cli.features.promising import promising, warming_up
+from gradcheck_cli.features.promising import promising
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import hit_of, speaks_against
+from gradcheck_cli.rules.answers import hit_of, speaks_against, warming_up
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,

@@ -1,13 +1,12 @@
 """GC401 update-too-small."""
 
 from collections.abc import Iterator
+from statistics import median
 
 from gradcheck_cli.features.profile import first, gradient_rms, late, typical, update_ratio
 from gradcheck_cli.features.progress import State, progress
-from gradcheck_cli.features.promising import warming_up
-from gradcheck_cli.features.zeros import rounded_away
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import late_end
+from gradcheck_cli.rules.answers import late_end, warming_up
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -77,3 +76,10 @@ def update_too_small(trace: Trace, *, ratio: float = 1e-5, lost: float = 0.5) ->
 def _largest(trace: Trace) -> float:
     values = (typical(first(trace), x.path, update_ratio) or 0.0 for x in trace.weight_layers)
     return max(values, default=0.0)
+
+
+def rounded_away(trace: Trace) -> float:
+    """Return the share of weights that have a gradient and do not move, late in the run: median over layers."""
+    found = (typical(late(trace), x.path, lambda r: r.lost) for x in trace.weight_layers)
+    shares = [share for share in found if share is not None]
+    return median(shares) if shares else 0.0

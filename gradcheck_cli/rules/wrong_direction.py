@@ -5,13 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.features.turned import AGAINST, REDRAWN, turned
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, hits, speaks_against
-from gradcheck_cli.rules.base import (
-    Confidence,
-    Evidence,
-    Hit,
-    Severity,
-    rule,
-)
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, rule
 
 
 @rule("GC408", "wrong-direction")

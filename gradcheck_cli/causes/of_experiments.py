@@ -163,6 +163,17 @@ def inverted_mask(seen: Evidence) -> Support | None:
     return named(seen, "inverted-mask")
 
 
+@cause("padding-in-loss", "ignored-positions stalled-loss")
+def padding_in_loss(seen: Evidence) -> Support | None:
+    """The loss is computed from padding as well, which is most of the batch.
+
+    Speaks for it  more than half of the positions at which the loss has a slope are padding.
+    Against it     few padded positions, which cost some accuracy of the average and no learning.
+    Sources        PyTorch documentation of CrossEntropyLoss, ignore_index.
+    """
+    return named(seen, "padding-in-loss")
+
+
 @cause("evaluation-statistics", "evaluation-differs")
 def evaluation_statistics(seen: Evidence) -> Support | None:
     """The statistics that normalization uses in evaluation are not those of the data.
@@ -258,6 +269,7 @@ OF_EXPERIMENTS: tuple[CauseRule, ...] = (
     leaking_target,
     missing_positions,
     inverted_mask,
+    padding_in_loss,
     evaluation_statistics,
     dropout_too_strong,
     penalty_too_strong,

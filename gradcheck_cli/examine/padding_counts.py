@@ -24,7 +24,11 @@ from gradcheck_cli.rules.base import number
 FEW, MOST = 0.1, 0.5  # share of tokens that count: below FEW none do, above MOST they do
 
 
-@experiment("padding-counts", "Do the tokens of padded samples count?")
+@experiment(
+    "padding-counts",
+    "Do the tokens of padded samples count?",
+    padding_learned="Does the loss leave out padding?",
+)
 def padding_counts(scene: Scene) -> Iterator[Said]:
     """Exchange single tokens of samples that are padded and of samples that are full.
 
@@ -34,8 +38,10 @@ def padding_counts(scene: Scene) -> Iterator[Said]:
                layer that has one at each position: tokens pass by a mask on the way around it. Without a full
                sample, and no recurrence that may have forgotten them, tokens are compared with the padding itself.
                And which tokens are left to attention by the padding mask that torch's own layers are given?
+               Of the positions at which the loss has a slope, with a target at each: how many are padding?
     Answers    fine: in both. Wrong: in full samples tokens count, or the padding does, and in padded ones fewer than 10 %; or
-               the mask hides all tokens but one, which is the padding: it is turned round.
+               the mask hides all tokens but one, which is the padding: it is turned round. Wrong, too: more
+               than half of what the loss counts is padding, whose targets are all one: it falls by what everybody knows.
     Costs      one forward pass for each position, at most 16.
     Sources    PyTorch documentation of MultiheadAttention, key_padding_mask (True is ignored).
     """
@@ -51,6 +57,7 @@ def padding_counts(scene: Scene) -> Iterator[Said]:
         return
     lengths = _lengths(tokens.values)
     width = tokens.values.shape[1]
+    yield from _of_the_loss(subject, tokens, lengths)
     padded, full = (lengths < width - 1) & (lengths >= 3), lengths == width
     forgets = any(isinstance(m, nn.RNNBase | nn.RNNCellBase) for m in subject.model.modules())
     if int(padded.sum()) < 2 or (forgets and not full.any()):
@@ -72,6 +79,33 @@ def padding_counts(scene: Scene) -> Iterator[Said]:
         unit="%",
         supports=("inverted-mask",) if inverted else (),
     )
+
+
+def _of_the_loss(subject: Subject, tokens: Entries, lengths: Tensor) -> Iterator[Said]:
+    """Say where most positions that the loss counts are padding."""
+    target = subject.targets(tokens.batch)
+    with quietly(subject, gradients=True):
+        raw = subject.outputs(tokens.batch)
+        point = subject.main(raw).detach().float().requires_grad_()
+        at_each = isinstance(target, Tensor) and target.numel() == tokens.values.numel()
+        if not at_each or not per_position(point, tokens) or point.ndim != 3:
+            return
+        loss = subject.loss(subject.with_main(raw, point), tokens.batch)
+        [slope] = torch.autograd.grad(loss, [point], materialize_grads=True)
+    counts = slope.flatten(2).any(2)
+    padding = torch.arange(counts.shape[1], device=counts.device) >= lengths[:, None]
+    share = float((counts & padding).sum() / counts.sum().clamp(min=1))
+    if share > MOST and target.reshape(counts.shape)[counts & padding].unique().numel() == 1:
+        yield Said(
+            about="padding-learned",
+            outcome=Outcome.WRONG,
+            said=f"{number(100 * share)} % of the positions that the loss is computed from are padding, whose target is always "
+            "the same: it falls by them, whatever is learned of the others",
+            measured=100 * share,
+            limit=100 * MOST,
+            unit="%",
+            supports=("padding-in-loss",),
+        )
 
 
 def _left_to_attention(subject: Subject, tokens: Entries) -> int | None:

@@ -47,6 +47,10 @@ ADVICE: dict[str, tuple[str, str]] = {
         "Turn the padding mask round: it hides the tokens and keeps the padding.",
         "padded = codes == PAD  # True is what attention must not look at",
     ),
+    "padding-in-loss": (
+        "Leave padding out of the loss.",
+        "loss = F.cross_entropy(scores.transpose(1, 2), target, ignore_index=PAD)  # not a word's number",
+    ),
     "evaluation-statistics": (
         "Let normalization collect its statistics: momentum 0.1, and training batches in train mode.",
         "nn.BatchNorm2d(channels)  # momentum=0.1; 0 never updates the running statistics",
@@ -86,6 +90,7 @@ ADVICE: dict[str, tuple[str, str]] = {
         "leaking-target",
         "missing-positions",
         "inverted-mask",
+        "padding-in-loss",
         "evaluation-statistics",
         "attention-scale",
         "gradient-hook",

@@ -623,6 +623,32 @@ def test_a_mask_that_leaves_nothing_but_padding(
 
 
 @pytest.mark.parametrize(
+    ("longest", "ignored", "learned"), [(4, -100, True), (4, 0, False), (6, -100, False)]
+)
+def test_a_loss_of_which_most_is_padding(*, longest: int, ignored: int, learned: bool) -> None:
+    """Its twins: padding is left out, or is the lesser part."""
+    lengths = torch.randint(1, longest + 1, (256, 1), generator=torch.Generator().manual_seed(1))
+    lengths[:8] = 5 if longest > 4 else 4
+    codes = (TEXT[0] % 8 + 1).masked_fill(torch.arange(6) >= lengths, 0)
+    tags = (codes * 3 % 8 + 1).masked_fill(codes == 0, 0)
+
+    def loss(scores: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(
+            scores.flatten(0, 1), target.flatten(), ignore_index=ignored
+        )
+
+    found = asked(
+        padding_counts,
+        model=lambda: nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 9)),
+        data=(codes, tags),
+        loss=loss,
+    )
+    assert ("padding-learned" in found) is learned
+    if learned:
+        assert found["padding-learned"].supports == ("padding-in-loss",)
+
+
+@pytest.mark.parametrize(
     ("momentum", "size", "offset", "expected"),
     [
         (0.0, 20.0, 100.0, Outcome.WRONG),

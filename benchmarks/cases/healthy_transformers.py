@@ -6,7 +6,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from benchmarks.cases import losses
-from benchmarks.cases.case import Case, Problem, briefly, healthy
+from benchmarks.cases.case import Case, briefly, healthy, on
 from benchmarks.cases.networks import library
 from benchmarks.cases.networks.basic import Logits
 from benchmarks.cases.optimizers import adamw, clipped, sgd, warmed
@@ -22,14 +22,8 @@ def case(
     rate: float = 2e-3,
 ) -> Case:
     """A model that computes its loss itself, trained as is usual for it."""
-    recipe = Problem(
-        model=library.model_of(config, model, settings),
-        source=source,
-        optimizer=warmed(adamw(rate), 20),
-        batch_size=16,
-        steps=300,
-    )
-    return healthy(name, recipe)
+    build, optimizer = library.model_of(config, model, settings), warmed(adamw(rate), 20)
+    return healthy(name, on(source, build, optimizer, loss=None, batch_size=16))
 
 
 def scores(
@@ -37,15 +31,7 @@ def scores(
 ) -> Case:
     """A model of which only the scores are used, with a loss of ours."""
     inner = library.model_of(config, model, settings)
-    recipe = Problem(
-        model=lambda: Logits(inner()),
-        source=source,
-        optimizer=adamw(2e-3),
-        loss=losses.cross_entropy,
-        batch_size=16,
-        steps=200,
-    )
-    return healthy(name, recipe)
+    return healthy(name, briefly(source, lambda: Logits(inner()), adamw(2e-3), batch_size=16))
 
 
 def tiny(name: str, config: str, model: str, **settings: Any) -> Case:

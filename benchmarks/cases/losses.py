@@ -126,11 +126,6 @@ def rebuilt(output: Tensor, target: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(output, target)
 
 
-def by_hand(output: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy of chances, as one writes it by hand."""
-    return -(target * (output + 1e-7).log() + (1 - target) * (1 - output + 1e-7).log()).mean()
-
-
 def of_pixels(output: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of the grey level of every pixel."""
     return functional.cross_entropy(output, target)

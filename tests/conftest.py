@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Experiments are tested in tests/examine and on the samples; elsewhere they would only take time.
 os.environ.setdefault("GRADCHECK_EXAMINE", "none")
 GOLDEN = Path(__file__).parent / "golden"
+Write = Callable[[str, str], Path]
 
 
 def pytest_collection_finish() -> None:
@@ -44,3 +45,24 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert path.read_text(encoding="utf-8") == text, "pytest --overwrite accepts the new text"
 
     return compare
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project as the working folder."""
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write(project: Path) -> Write:
+    """Writes a file below an empty working folder."""
+
+    def write_file(name: str, text: str) -> Path:
+        file = project / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    return write_file

@@ -83,14 +83,6 @@ MEANT = {
 }
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty repository as the working folder."""
-    (tmp_path / ".git").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def settings(text: str = "", *, name: str = "gradcheck.yaml", **options: Any) -> Settings:
     if text:
         Path(name).write_text(text)
@@ -106,26 +98,26 @@ def settings(text: str = "", *, name: str = "gradcheck.yaml", **options: Any) ->
         ("pyproject.toml", TOML),
     ],
 )
-def test_everything_of_the_gate_may_stand_in_the_file(here: Path, name: str, text: str) -> None:
+def test_everything_of_the_gate_may_stand_in_the_file(project: Path, name: str, text: str) -> None:
     found = settings(text, name=name)
     assert {key: found[key] for key in MEANT} == MEANT
     assert isinstance(found["rules"]["GC403"]["least_steps"], int)
 
 
-def test_the_baseline_lies_beside_the_file_that_names_it(here: Path) -> None:
-    (here / "project").mkdir()
-    (here / "project" / "gradcheck.yaml").write_text("baseline: old.yaml\n")
+def test_the_baseline_lies_beside_the_file_that_names_it(project: Path) -> None:
+    (project / "project").mkdir()
+    (project / "project" / "gradcheck.yaml").write_text("baseline: old.yaml\n")
     found = load({}, config="project/gradcheck.yaml", environ={})
     assert found["baseline"] == "project/old.yaml"
 
 
-def test_without_a_word_every_rule_counts(here: Path) -> None:
+def test_without_a_word_every_rule_counts(project: Path) -> None:
     found = settings()
     assert (found["select"], found["exit_zero"]) == (("ALL",), False)
     assert found.values["select"].origin == "default"
 
 
-def test_select_of_the_command_line_is_the_base_and_the_others_add(here: Path) -> None:
+def test_select_of_the_command_line_is_the_base_and_the_others_add(project: Path) -> None:
     found = settings(
         "select: [GC1]\nignore: [GC101]\nextend_select: [GC5]\n",
         environ={"GRADCHECK_IGNORE": "GC403,GC5"},
@@ -138,7 +130,7 @@ def test_select_of_the_command_line_is_the_base_and_the_others_add(here: Path) -
     assert found.values["ignore"].origin == "gradcheck.yaml:2 + GRADCHECK_IGNORE + command line"
 
 
-def test_settings_of_a_rule_are_joined_and_the_command_line_wins(here: Path) -> None:
+def test_settings_of_a_rule_are_joined_and_the_command_line_wins(project: Path) -> None:
     found = settings(
         "rules: {GC101: {severity: note, wall: 0.1}}\n",
         rules={"vanishing-gradient": {"wall": 0.2}, "GC403": {"severity": "error"}},
@@ -149,7 +141,7 @@ def test_settings_of_a_rule_are_joined_and_the_command_line_wins(here: Path) -> 
     }
 
 
-def test_the_environment_turns_the_gate_off_and_the_command_line_on(here: Path) -> None:
+def test_the_environment_turns_the_gate_off_and_the_command_line_on(project: Path) -> None:
     environ = {"GRADCHECK_EXIT_ZERO": "true", "GRADCHECK_BASELINE": "b.yaml"}
     assert settings(environ=environ)["exit_zero"] is True
     assert settings(environ=environ)["baseline"] == "b.yaml"
@@ -190,13 +182,13 @@ def test_the_environment_turns_the_gate_off_and_the_command_line_on(here: Path) 
         ("exit-zero: true\nexit_zero: false\n", "2:1: key 'exit_zero' stands twice, with - and w"),
     ],
 )
-def test_mistakes_of_the_gate_have_their_place(here: Path, text: str, said: str) -> None:
+def test_mistakes_of_the_gate_have_their_place(project: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         settings(text)
     assert said in str(caught.value)
 
 
-def test_unknown_rules_are_told_together_with_all_other_mistakes(here: Path) -> None:
+def test_unknown_rules_are_told_together_with_all_other_mistakes(project: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         settings("lr: -1\nselect: [GC9]\nmodle: x\nrules: {GC999: {}, GC101: {wal: 1}}\n")
     places = [line.split(": ")[0] for line in str(caught.value).splitlines()]
@@ -209,17 +201,17 @@ def test_unknown_rules_are_told_together_with_all_other_mistakes(here: Path) -> 
     ]
 
 
-def test_in_toml_an_unknown_threshold_has_its_line(here: Path) -> None:
+def test_in_toml_an_unknown_threshold_has_its_line(project: Path) -> None:
     with pytest.raises(ConfigError, match=r"pyproject\.toml:2:7: GC101 .* no threshold 'wal'"):
         settings("[tool.gradcheck.rules.GC101]\nwal = 1\n", name="pyproject.toml")
 
 
-def test_an_unknown_rule_on_the_command_line_is_a_mistake_too(here: Path) -> None:
+def test_an_unknown_rule_on_the_command_line_is_a_mistake_too(project: Path) -> None:
     with pytest.raises(UsageError, match="no rule is called 'GC999'"):
         settings(rules={"GC999": {"severity": "note"}})
 
 
-def test_every_threshold_of_every_rule_may_stand_in_a_config(here: Path) -> None:
+def test_every_threshold_of_every_rule_may_stand_in_a_config(project: Path) -> None:
     lines = [
         f"  {rule.code}: {{{', '.join(f'{k}: {v}' for k, v in rule.thresholds.items())}}}"
         for rule in RULES
@@ -230,7 +222,7 @@ def test_every_threshold_of_every_rule_may_stand_in_a_config(here: Path) -> None
 
 
 def test_what_the_draft_says_of_defaults_and_the_gate_is_a_config_without_its_marks(
-    here: Path,
+    project: Path,
 ) -> None:
     entries = [line.removeprefix("# ") for line in others()]
     Path("gradcheck.yaml").write_text("\n".join(entries))

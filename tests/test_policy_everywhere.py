@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 import torch
 from torch import nn
 from typer.testing import CliRunner
@@ -22,14 +21,6 @@ from tests.test_judging_again import deep, target
 
 QUICK = Policy(budget=0.0, examine="none")
 CONFIG = "ignore: [{codes}]\nverify: false\nexamine: none\n"
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project as the working folder."""
-    (tmp_path / ".git").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def watched(policy: Policy | None = None) -> Report:

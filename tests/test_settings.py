@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +8,7 @@ from gradcheck_cli.declared import SETTINGS, Kind
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.settings import ConfigError, Settings, load
 from gradcheck_cli.settings.located import read_yaml, scalar
-
-Write = Callable[[str, str], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a file below an empty working folder."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".git").mkdir()
-
-    def write_file(name: str, text: str) -> Path:
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        return file
-
-    return write_file
+from tests.conftest import Write
 
 
 def settings(**options: Any) -> Settings:

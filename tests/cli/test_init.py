@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,9 @@ from typer.testing import CliRunner, Result
 
 from gradcheck_cli.cli.config import config_command
 from gradcheck_cli.cli.init import init_command
+from tests.conftest import Write
 from tests.support.processes import python
 
-Write = Callable[[str, str], Path]
 ROOT = Path(__file__).parents[2]
 
 app = typer.Typer()
@@ -81,21 +80,6 @@ if __name__ == "__main__":
         ".venv/lib/other.py": "from torch import nn\n\ndef build_model():\n    return nn.Linear(1, 1)\n",
     },
 }
-
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a file below an empty working folder."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".git").mkdir()
-
-    def write_file(name: str, text: str) -> Path:
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        return file
-
-    return write_file
 
 
 def run(*arguments: str) -> Result:

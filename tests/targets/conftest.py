@@ -1,10 +1,7 @@
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-
-Write = Callable[[str, str], Path]
 
 
 @pytest.fixture(autouse=True)
@@ -17,17 +14,3 @@ def _imports_forgotten() -> Iterator[None]:
         file = getattr(sys.modules[name], "__file__", None) or ""
         if "pytest-" in file or name.startswith("demo"):
             del sys.modules[name]
-
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a file below an empty working folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def write_file(name: str, text: str) -> Path:
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        return file
-
-    return write_file

@@ -1,14 +1,11 @@
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from torch import nn
 
 from gradcheck_cli.errors import UsageError, UserCodeError
 from gradcheck_cli.targets.naming import bound, load
-
-Write = Callable[[str, str], Path]
+from tests.conftest import Write
 
 NET = """
 from torch import nn

@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Write
+
 pytestmark = pytest.mark.heavy
-Write = Callable[[str, str], Path]
 
 TRAIN = """
 import sys, warnings

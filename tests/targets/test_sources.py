@@ -1,6 +1,5 @@
 import copy
 import gc
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,7 @@ from torch import nn
 
 from gradcheck_cli.targets.sources import SiteBook
 from gradcheck_cli.targets.target import Target
-
-Write = Callable[[str, str], Path]
+from tests.conftest import Write
 
 
 def test_every_module_knows_the_expression_that_built_it() -> None:

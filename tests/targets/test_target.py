@@ -1,7 +1,6 @@
 import random
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +11,8 @@ from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
+from tests.conftest import Write
 
-Write = Callable[[str, str], Path]
 X = torch.randn(200, 6, generator=torch.Generator().manual_seed(1))
 Y = (X.sum(1) > 0).long()
 

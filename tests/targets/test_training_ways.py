@@ -1,8 +1,6 @@
 """Training as people do it: hooks, schedulers, clipping, accumulation, precision, compiled models."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +11,8 @@ from torch.nn import functional
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
+from tests.conftest import Write
 
-Write = Callable[[str, str], Path]
 X = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
 Y = (X.sum(1) > 0).long()
 

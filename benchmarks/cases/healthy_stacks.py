@@ -7,7 +7,7 @@ from torch import nn
 
 from benchmarks.cases import losses, optimizers
 from benchmarks.cases.case import briefly, healthy, on
-from benchmarks.cases.networks import stacks, wiring
+from benchmarks.cases.networks import convolution, stacks, wiring
 from benchmarks.cases.networks.basic import (
     Apply,
     Backwards,
@@ -188,7 +188,7 @@ CASES = (
     ),
     healthy("moe_unused_experts", on(digits.digits, stacks.Experts, adam(3e-3))),
     healthy("lora_b_zero", on(digits.digits, stacks.lora, adam(5e-3))),
-    healthy("frozen_backbone", on(digits.images, stacks.frozen_backbone, adam(5e-3))),
+    healthy("frozen_backbone", on(digits.images, convolution.frozen_backbone, adam(5e-3))),
     healthy(
         "gru_language_model",
         on(

@@ -583,3 +583,10 @@ def instance() -> nn.Module:
         layers += [nn.Conv2d(inputs, 12, 3, stride=2, padding=1)]
         layers += [nn.InstanceNorm2d(12, affine=True), nn.ReLU()]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(48, 2))
+
+
+def frozen_backbone() -> nn.Module:
+    """Return a head over random convolutions that stay as they are."""
+    backbone = nn.Sequential(convolution(1, 16), nn.ReLU(), convolution(16, 16), nn.ReLU())
+    backbone.requires_grad_(requires_grad=False)
+    return nn.Sequential(backbone, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(256, 10))

@@ -12,7 +12,6 @@ from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
 from benchmarks.cases import losses
-from benchmarks.cases.networks import convolution
 from benchmarks.cases.networks.basic import (
     Apply,
     Builder,
@@ -202,15 +201,6 @@ def lora() -> nn.Module:
     """Return a network of frozen layers that learns through low-rank changes."""
     layers = [LowRank(nn.Linear(64, size)) for size in (64, 64, 10)]
     return nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
-
-
-def frozen_backbone() -> nn.Module:
-    """Return a head over random convolutions that stay as they are."""
-    backbone = nn.Sequential(
-        convolution.convolution(1, 16), nn.ReLU(), convolution.convolution(16, 16), nn.ReLU()
-    )
-    backbone.requires_grad_(requires_grad=False)
-    return nn.Sequential(backbone, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(256, 10))
 
 
 class Square(nn.Module):

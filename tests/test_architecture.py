@@ -57,27 +57,27 @@ LONG_WITH_REASON: dict[str, str] = {
 }
 
 
-# Of each folder, `.` for the files beside the folders: about 5 % above what is there, so that a mend
+# Of each folder, `.` for the files beside the folders: a little above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
     ".": 3285,
     "causes": 2420,
-    "cli": 3060,
-    "declared": 350,
-    "demos": 225,
+    "cli": 2985,
+    "declared": 335,
+    "demos": 215,
     "examine": 6595,
     "features": 970,
-    "integrations": 280,
+    "integrations": 270,
     "live": 450,
     "probe": 9020,
-    "records": 2080,
+    "records": 2035,
     "remedies": 5980,
-    "renderers": 2840,
+    "renderers": 2830,
     "replay": 4015,
     "rerun": 1405,
     "rules": 3900,
-    "settings": 1315,
-    "targets": 5500,
+    "settings": 1265,
+    "targets": 5415,
     "verifying": 1010,
 }
 

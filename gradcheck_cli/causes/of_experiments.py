@@ -102,11 +102,12 @@ def output_outside_loss_domain(seen: Evidence) -> Support | None:
     return named(seen, "output-outside-loss-domain")
 
 
-@cause("mixed-samples", "mixed-samples wrong-direction stalled-loss")
+@cause("mixed-samples", "mixed-samples wrong-direction stalled-loss degenerate-data")
 def mixed_samples(seen: Evidence) -> Support | None:
     """A view, reshape, transpose or sum mixes the samples of a batch.
 
-    Speaks for it  another sample in the batch changes the outputs of the rest, in evaluation mode.
+    Speaks for it  another sample in the batch changes the outputs of the rest, in evaluation mode; neighbors in sequences
+                   that belong together only as they lay before a reshape.
     Against it     models that compare samples by design.
     Sources        the chain rule.
     """

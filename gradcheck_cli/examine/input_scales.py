@@ -6,37 +6,38 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.examine.memory_order import of_pixels, of_positions
+from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
 FAR = 20.0  # times the usual size of 1, up or down
 APART = 30.0  # times that the largest column exceeds the smallest one
-CHANNELS = (3, 4)  # of colors: others have no order that is known
-ALIKE = 0.8  # of the difference to the values one nearer or farther
-NEARLY = 0.9  # of the pictures
-SMALLEST = 36  # pixels
 
 
 @experiment(
     "input-scales",
     "Are inputs of a usual size, column by column?",
     pixels_in_order="Do neighbors in a picture belong together?",
+    positions_in_order="Do neighbors in a sequence belong together?",
 )
 def input_scales(scene: Scene) -> Iterator[Said]:
     """Measure the standard deviation of each column of the inputs, and of the whole where there are none.
 
     Procedure  of the fixed batches: floating-point inputs; a table [samples, columns] column by column. Of pictures
-               [samples, channels, rows, columns]: how much values differ that stand 1, 2, ... apart in memory.
+               [samples, channels, rows, columns]: how much values differ that stand 1, 2, ... apart in memory. Of
+               sequences [samples, positions, columns]: how neighbors correlate, in the samples as they are and as they
+               would be if the first two dimensions were turned round in a reshape.
     Answers    fine: root mean square between 0.05 and 20, columns within a factor of 30. Noted: outside; the
                replays say whether it matters. Wrong: values as far apart as there are channels, or twice that, are much more
                alike than those one nearer or farther: the channels of a pixel stand side by side, and the
-               picture was reshaped where its dimensions were to be exchanged.
+               picture was reshaped where its dimensions were to be exchanged; or neighbors correlate only in the other reading of memory.
     Costs      no pass at all.
     Sources    LeCun et al. 1998, Efficient BackProp, sec. 4.3.
     """
     subject = scene.subject
-    yield from _of_pixels(subject)
+    yield from of_pixels(subject)
+    yield from of_positions(subject)
     named = [subject.inputs(batch) for batch in subject.batches]
     scales: dict[str, tuple[Tensor, Tensor]] = {}
     said: list[tuple[float, float, str]] = []
@@ -72,30 +73,3 @@ def input_scales(scene: Scene) -> Iterator[Said]:
         measured=size,
         limit=FAR if size >= 1 else 1 / FAR,
     )
-
-
-def _of_pixels(subject: Subject) -> Iterator[Said]:
-    """Say where pictures of [rows, columns, channels] were reshaped to [channels, rows, columns]."""
-    for name, first in subject.inputs(subject.batches[0]).items():
-        if first.ndim != 4 or not first.is_floating_point() or first.shape[1] not in CHANNELS:
-            continue
-        channels, values = first.shape[1], first.detach().float().flatten(1)
-
-        def apart(lag: int, values: Tensor = values) -> Tensor:
-            """Return the mean difference of values so far apart, of each picture."""
-            return (values[:, lag:] - values[:, :-lag]).abs().mean(1)
-
-        alike = torch.ones(len(values), dtype=torch.bool, device=values.device)
-        for lag in (channels, 2 * channels):
-            alike &= apart(lag) < ALIKE * torch.minimum(apart(lag - 1), apart(lag + 1))
-        if first[0, 0].numel() > SMALLEST and float(alike.float().mean()) >= NEARLY:
-            yield Said(
-                about="pixels-in-order",
-                outcome=Outcome.WRONG,
-                said=f"in {name} [samples, {channels}, rows, columns] values {channels} apart are much more alike than neighbors: "
-                f"the {channels} channels of a pixel stand side by side; exchange dimensions with permute, not with "
-                "reshape or view",
-                measured=float((apart(channels) / apart(1)).median()),
-                limit=ALIKE,
-                supports=("labels-without-signal",),
-            )

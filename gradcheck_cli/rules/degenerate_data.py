@@ -16,6 +16,8 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+DISORDER = "labels-count words-known numbers-whole pixels-in-order positions-in-order".split()
+
 
 @rule("GC701", "degenerate-data")
 def degenerate_data(
@@ -33,11 +35,11 @@ def degenerate_data(
     Measures  the share of input features that never vary, the share of repeated samples in a batch, the
               number of classes among the targets, those in a batch against a batch drawn at random, the size of
               late batches against the first ones, which samples a loader draws in one pass, and the largest input relative to 1.
-    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token; pictures whose channels stand side by side; numbers that were rounded; fewer than `sorted_below` of the classes
+    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token; pictures whose channels stand side by side; sequences whose neighbors are other samples'; numbers that were rounded; fewer than `sorted_below` of the classes
               in batches, one class after the other; inputs that become `drift` times smaller, or its square times larger;
               inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.
-    Severity  error; warning for a class that is ignored, for words that are not known or pixels out of place, and for sorted ones while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
+    Severity  error; warning for a class that is ignored, for words that are not known, or pixels or positions out of place, and for sorted ones while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
     Not for   batches of fewer than four samples. Alike or drifting inputs of policies, which choose what they see.
     Sources   LeCun et al. 1998, Efficient BackProp, sec. 4.3 (normalizing the inputs).
     """
@@ -59,7 +61,7 @@ def degenerate_data(
     if data.classes_seen == 1 and _has_classes(trace):
         said = "All targets seen belong to one class: there is nothing to tell apart."
         yield _hit(said, "classes among the targets", 1.0, 2.0)
-    for name in ("labels-count", "words-known", "numbers-whole", "pixels-in-order"):
+    for name in DISORDER:
         if (answer := speaks_against(trace, name)) is not None:
             yield hit_of(answer, Severity.WARNING)
     spread = data.sorted_by_class

@@ -112,6 +112,27 @@ def test_pictures_whose_channels_stand_side_by_side(how: str) -> None:
     assert ("pixels-in-order" in answered(model, loss, input_scales)) is (how == "reshaped")
 
 
+@pytest.mark.parametrize(
+    ("how", "wrong"),
+    [("reshaped", True), ("transposed", False), ("noise", False), ("jagged", False)],
+)
+def test_sequences_whose_neighbors_are_other_samples(how: str, *, wrong: bool) -> None:
+    """A reshape keeps the order in memory: [positions, samples] becomes [samples, positions] by a transpose only."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+
+    def loss() -> Tensor:
+        waves = torch.sin(torch.linspace(0, 6, 16)[:, None] + 6 * torch.rand(48))
+        waves = torch.randn(16, 48) if how in {"noise", "jagged"} else waves
+        if how == "jagged":  # what is alike in all samples
+            waves += 3 * (torch.arange(16)[:, None] % 2)
+        x = waves.unsqueeze(2) + 0.3 * torch.randn(16, 48, 4)
+        x = x.transpose(0, 1) if how != "reshaped" else x.reshape(48, 16, 4)
+        return functional.cross_entropy(model(x), torch.randint(2, (48,)))
+
+    found = answered(model, loss, input_scales)
+    assert ("positions-in-order" in found) is wrong
+
+
 class Decoder(nn.Module):
     """Reads words one after the other."""
 

@@ -204,11 +204,13 @@ class Watch:
 
     def _stepped(self, session: Session) -> None:
         """Tell of what is new, ever more rarely; what is less than certain is looked at twice."""
-        steps = session.recorder.steps
-        if self.followers.each and steps:
-            self.followers.step(steps[-1], lambda: session.recorder.trace().layers)
-        told = self.on_finding is not None or self.followers.each
-        if not told or not self._is_due(session):
+        if not session.was_read or not (self.on_finding is not None or self.followers.each):
+            return
+        last = session.recorder.steps[-1]
+        self.followers.step(last, lambda: session.recorder.trace().layers)
+        if session.steps < max(
+            _SOONEST, (_ALARMED if session.alarmed else _LATER) * self._looked_at
+        ):
             return
         self._looked_at = session.steps
         serious = [f for f in self.findings if f.severity is not Severity.NOTE]
@@ -220,9 +222,3 @@ class Watch:
                 self.followers.finding(finding, session.steps)
                 if self.on_finding is not None:
                     self.on_finding(finding)
-
-    def _is_due(self, session: Session) -> bool:
-        wait = _ALARMED if session.alarmed else _LATER
-        if session.steps < max(_SOONEST, wait * self._looked_at):
-            return False
-        return bool(session.recorder.steps and session.recorder.steps[-1].readings)

@@ -210,7 +210,7 @@ def gaps_of(watcher: Everywhere) -> Iterator[Gap]:
 
 
 def _mute(session: Session) -> str:
-    return UNSEEN_LOSS if session.unseen_losses else ""
+    return UNSEEN_LOSS if session.waiting.unseen_losses else ""
 
 
 def _to_be_read(session: Session, played: Played | None) -> Training:

@@ -69,7 +69,7 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 970,
     "integrations": 270,
     "live": 450,
-    "probe": 9020,
+    "probe": 9078,
     "records": 2035,
     "remedies": 5980,
     "renderers": 2830,

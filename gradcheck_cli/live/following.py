@@ -45,7 +45,7 @@ class Followers:
 
     def step(self, step: Step, layers: Callable[[], Sequence[Layer]]) -> None:
         """Hand on the readings of a step; `layers` is asked only when a layer is new."""
-        if not self.each or not step.readings:
+        if not self.each:
             return
         if not step.readings.keys() <= self._order.keys():
             self._order = {layer.path: layer.order for layer in layers()}

@@ -81,6 +81,7 @@ class Account:
     _probes: list[Probe] = field(default_factory=list)
     _start: list[torch.Tensor | None] = field(default_factory=list)  # values at the first backward
     _pending: bool = False  # a gradient that no update has used
+    _next_is_looked_at: bool = True  # the update after the one that comes
     _holds: bool = False  # what the parameters were before the update that comes
 
     def choose(self, optimizer: torch.optim.Optimizer) -> None:
@@ -161,10 +162,10 @@ class Account:
         self.updates += 1
         if self.awake:
             self._judges(optimizer)
-        # An optimizer that only counts, and moves in every fourth step, has not used what it holds.
-        moved = not self._holds or any(p.moved for p in self._probes)
-        self.awake = _LOOKS.observes(self.updates)
+        self.awake = self._next_is_looked_at
         if self.awake:
+            # An optimizer that only counts, and moves in every fourth step, has not used what it holds.
+            moved = not self._holds or any(p.moved for p in self._probes)
             self._begins_anew(optimizer, moved=moved)
         self._hold()
 
@@ -180,7 +181,8 @@ class Account:
 
     def _hold(self) -> None:
         """Keep the parameters, where it is asked after the next update whether it moved them."""
-        self._holds = _LOOKS.observes(self.updates + 1) and bool(self._probes)
+        self._next_is_looked_at = _LOOKS.observes(self.updates + 1)
+        self._holds = self._next_is_looked_at and bool(self._probes)
         for probe in self._probes if self._holds else ():
             probe.hold()
 

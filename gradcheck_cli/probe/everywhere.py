@@ -27,7 +27,7 @@ from gradcheck_cli.probe.homes import Seen, home_of
 from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.overhearing import overhear
-from gradcheck_cli.probe.patches import compiles_seen, gradients_taken, losses_seen, optimizers_seen
+from gradcheck_cli.probe.patches import compiles_seen, gradients_taken, optimizers_seen
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.probe.stance import Stance
@@ -66,14 +66,13 @@ class Everywhere:
     def __post_init__(self) -> None:
         self._calls = Arming(self._enters, self._leaves, self.sessions)
         self._hand = HandWatch(self._begin_to_watch, self._after_update, self._backward)
-        self.loop.is_elsewhere = lambda: self.thread.is_other
+        self.loop.thread, self.loop.on_begin = self.thread, self._begins
 
     def __enter__(self) -> Self:
         add, enter, me = self._exit.callback, self._exit.enter_context, weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _sleep(me()))
         add(register_optimizer_step_pre_hook(self._before_update).remove)
         add(self._calls.disarm)
-        enter(losses_seen(self._backward))
         add(self.stance.close)
         enter(compiles_seen(self.stance.compiles))
         enter(self.loop.on(self.fixed.models if self.fixed else ()))
@@ -82,7 +81,7 @@ class Everywhere:
             enter(self.loop.alive.followed())
             enter(optimizers_seen(self._optimizers.append))
             enter(gradients_taken(self._taken))
-            self.loop.on_begin, self.loop.on_end = self._begins, self._hand.backward_ended
+            self.loop.on_end = self._hand.backward_ended
         else:
             self._open_session(self.fixed, ("",) if len(self.fixed.models) == 1 else None)
             self.stance.may_know(self.fixed.models[0])
@@ -102,17 +101,17 @@ class Everywhere:
 
     def _settle(self) -> None:
         """Look at modules only while a step that is wanted runs, or something is still unknown."""
-        unknown = self.fixed is None and (not self.sessions or self._expects_more())
-        unsafe = bool(self.thread.others)  # to change hooks through which another thread runs
-        wanted = unknown or unsafe or any(s.wanted for s in self.sessions)
+        wanted = bool(self.thread.others)  # it is unsafe to change hooks through which another runs
+        if (
+            self.fixed is None
+        ):  # some optimizers never get models, for which it is not waited for ever
+            expects = bool(self._optimizers) and self.seen.updates < _PATIENCE
+            wanted = wanted or not self.sessions or expects
+        wanted = wanted or any(s.wanted for s in self.sessions)
         if wanted is not self._calls.armed:
             self._depth = 0
             (self._calls.arm if wanted else self._calls.disarm)()
             self.stance.looks(wanted)
-
-    def _expects_more(self) -> bool:
-        """Has an optimizer no models yet? Some never get any; it is not waited for them for ever."""
-        return bool(self._optimizers) and self.seen.updates < _PATIENCE
 
     def _enters(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
         if self._is_elsewhere():
@@ -146,7 +145,7 @@ class Everywhere:
                 session.leaves()
 
     def _backward(self, loss: torch.Tensor) -> None:
-        if self._asleep or self.thread.is_other:
+        if self._asleep:
             return
         self.seen.backwards += 1
         for session in self.sessions:
@@ -163,9 +162,11 @@ class Everywhere:
             and self.sessions in ([], [self._hand.session])
         )
 
-    def _begins(self, tensors: Sequence[torch.Tensor]) -> None:
-        if self._is_by_hand and len(tensors) == 1:
-            self._hand.backward_begins(lambda: leaves_of(tensors[0]))
+    def _begins(self, roots: Sequence[torch.Tensor], losses: Sequence[torch.Tensor]) -> None:
+        if self.fixed is None and self._is_by_hand and len(roots) == 1:
+            self._hand.backward_begins(lambda: leaves_of(roots[0]))
+        for loss in losses:
+            self._backward(loss)
 
     def _taken(self, loss: torch.Tensor, leaves: Sequence[torch.Tensor], grads: Any) -> None:
         """Gradients were computed without a backward pass; what is no parameter is not trained."""
@@ -179,7 +180,7 @@ class Everywhere:
     def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._asleep:
             return
-        if not self.thread.takes(optimizer, may_change=not any(s.is_open for s in self.sessions)):
+        if not self.thread.takes(optimizer, lambda: not any(s.is_open for s in self.sessions)):
             return
         self._updating.append(optimizer)
         if (session := self._session_of(optimizer)) is not None:
@@ -189,7 +190,7 @@ class Everywhere:
             self._optimizers.append(optimizer)
 
     def _after_update(self, optimizer: Optimizer, *called: Any) -> None:
-        told = called and not any(o is optimizer for o in self._updating)  # by the base's step
+        told = called and optimizer not in self._updating  # by the base's step
         if told or self._asleep or self.thread.is_other:
             return
         self.seen.updates += 1
@@ -239,8 +240,9 @@ class Everywhere:
             session.losses.extend(self._shared[1])
 
     def _session_of(self, optimizer: Optimizer) -> Session | None:
-        if known := [s for s in self.sessions if optimizer in s.recorder.optimizers]:
-            return known[0]
+        for session in self.sessions:
+            if optimizer in session.recorder.optimizers:
+                return session
         if self.fixed is not None or id(optimizer) in self._foreign:
             return None
         for session in self.sessions:

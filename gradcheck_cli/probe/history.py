@@ -1,6 +1,6 @@
 """The steps of a run, however long it is, in a bounded amount of memory."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 
 import torch
@@ -69,20 +69,11 @@ class History(list[Step]):
             self[:] = [replace(s, readings={}) if s.index in gone else s for s in self]
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A step that ended and is not yet in the recorder: the losses may still be on a device."""
-
-    loss: torch.Tensor | float | None
-    rate: float | None
-    skipped: bool = False
-
-
 def whole_loss(losses: list[torch.Tensor]) -> torch.Tensor | float | None:
     """Return the whole loss of a step: a number where it is at hand, a tensor while it is on a device."""
     if not losses:
         return None
-    if len(losses) == 1 and losses[0].dim() == 0 and losses[0].device.type == "cpu":
+    if len(losses) == 1 and losses[0].is_cpu and losses[0].dim() == 0:
         return float(losses[0])
     whole = torch.stack([x.float().mean() for x in losses]).sum()
     return float(whole) if whole.device.type == "cpu" else whole

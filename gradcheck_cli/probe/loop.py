@@ -24,13 +24,19 @@ from gradcheck_cli.probe.latecomers import Latecomers, Twins
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.one_batch import OneBatch
-from gradcheck_cli.probe.patches import backwards_seen, optimizers_seen, scaled_updates_seen
+from gradcheck_cli.probe.patches import (
+    OnBackward,
+    backwards_seen,
+    optimizers_seen,
+    scaled_updates_seen,
+)
 from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.probe.rewrapping import RewrapWatch
 from gradcheck_cli.probe.scaling import ScalingWatch
 from gradcheck_cli.probe.schedules import Rates, schedulers_seen
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.subjects import ids_of
+from gradcheck_cli.probe.threads import WatchedThread
 from gradcheck_cli.probe.unloaded import Unloaded
 from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
 
@@ -57,10 +63,11 @@ class LoopWatch:
     models: Sequence[torch.nn.Module] = ()  # whose hooks were there before
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
+    _all_asleep: bool = False  # no account looks at the pass that comes
     _asked: bool = False  # a scaler was asked for an update
     is_passing: bool = False  # a backward pass began that has not ended, or raised
-    is_elsewhere: Callable[[], bool] = lambda: False  # in a thread that is not watched
-    on_begin: Callable[[tuple[torch.Tensor, ...]], None] = lambda _: None  # of a backward pass
+    thread: WatchedThread = field(default_factory=WatchedThread)
+    on_begin: OnBackward = lambda *_: None
     on_end: Callable[[], None] = lambda: None  # of a backward pass
     _exit: ExitStack = field(default_factory=ExitStack)
     _adding: threading.Lock = field(default_factory=threading.Lock)  # any thread makes optimizers
@@ -99,6 +106,7 @@ class LoopWatch:
             with self._adding:
                 self.accounts[optimizer] = known
             known.choose(optimizer)
+            self._all_asleep = False
         return known
 
     def facts(self, optimizers: Iterable[Optimizer], more: Iterable[Habit] = ()) -> LoopFacts:
@@ -145,19 +153,22 @@ class LoopWatch:
     def _built(self, optimizer: Optimizer) -> None:
         account = self.account(optimizer)
         account.built_at = user_site()
-        account.is_elsewhere = self.is_elsewhere()
+        account.is_elsewhere = self.thread.is_other
         self.latecomers.built(optimizer, self.alive)
 
-    def _begins(self, tensors: tuple[torch.Tensor, ...]) -> None:
-        if self.is_elsewhere():
+    def _begins(self, roots: tuple[torch.Tensor, ...], losses: list[torch.Tensor]) -> None:
+        if self.thread.is_other:
             return
         self.is_passing = True
-        self.on_begin(tensors)
-        awake = self._awake = [a for _, a in self._accounts() if a.awake and not a.is_elsewhere]
-        if self.accounts:
-            self.rewrapping.begins(tensors, self._held)
-        for account in awake:
-            account.backward_begins()
+        if self.rewrapping.looks and self.accounts:
+            self.rewrapping.begins(roots, self._held)
+        if not self._all_asleep:  # as they are before most passes
+            awake = [a for _, a in self._accounts() if a.awake]
+            self._all_asleep = not awake
+            self._awake = [a for a in awake if not a.is_elsewhere]
+            for account in self._awake:
+                account.backward_begins()
+        self.on_begin(roots, losses)
 
     def _held(self) -> set[int]:
         """Return the identities of single numbers that optimizers train; most train none."""
@@ -165,7 +176,7 @@ class LoopWatch:
         return {id(p) for g in groups for p in g["params"] if not is_lazy(p) and p.numel() == 1}
 
     def _ends(self) -> None:
-        if self.is_elsewhere():
+        if self.thread.is_other:
             return
         self.is_passing = False
         for account in self._awake:
@@ -174,12 +185,14 @@ class LoopWatch:
 
     def _updated(self, optimizer: Optimizer, *_: Any) -> None:
         account = self.account(optimizer)
-        account.is_elsewhere = self.is_elsewhere()
+        account.is_elsewhere = self.thread.is_other
         if account.is_elsewhere:
             return
         if account.awake and len(self.accounts) > 1:
             self.twins.look(optimizer, list(self.accounts), self.alive)
         account.updated(optimizer)
+        if account.awake:
+            self._all_asleep = False
         self.modes.updates += 1
         self.one_batch.updated(optimizer)
         self.unloaded.over = True

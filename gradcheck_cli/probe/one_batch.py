@@ -3,7 +3,7 @@
 import linecache
 import re
 import weakref
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +73,8 @@ class OneBatch:
     )
     _unknown: Source = field(default_factory=lambda: Source(held=0, in_order=False))
     _changes: int = 0
+    _told: int = -1  # changes at the last update
+    _by: Callable[[], Optimizer | None] = lambda: None  # who made it
     _given: Mark | None = None  # the batch that was given last
 
     def watch(self, stack: ExitStack) -> None:
@@ -83,6 +85,9 @@ class OneBatch:
 
     def updated(self, optimizer: Optimizer) -> None:
         """The optimizer has stepped."""
+        if self._told == self._changes and self._by() is optimizer:  # as after most updates
+            return
+        self._told, self._by = self._changes, weakref.ref(optimizer)
         first, _ = self._spans.get(optimizer, (self._changes, 0))
         self._spans[optimizer] = first, self._changes
 

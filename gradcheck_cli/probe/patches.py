@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.probe.hooking import transformed
 
-OnLoss = Callable[[torch.Tensor], None]
+OnBackward = Callable[[tuple[torch.Tensor, ...], list[torch.Tensor]], None]
 
 
 @contextmanager
@@ -35,19 +35,25 @@ def replaced(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[None
 
 
 @contextmanager
-def backwards_seen(
-    begins: Callable[[tuple[torch.Tensor, ...]], None], ends: Callable[[], None]
-) -> Iterator[None]:
-    """Call `begins` with what each backward pass begins from, and `ends` when it returned."""
+def backwards_seen(begins: OnBackward, ends: Callable[[], None]) -> Iterator[None]:
+    """Call `begins` with what each backward pass begins from, and `ends` when it returned.
+
+    `begins` gets the tensors as they are, and detached as they were before a scaler scaled them.
+    """
+    unscaled: dict[int, tuple[weakref.ref[torch.Tensor], torch.Tensor]] = {}
     running = False
 
-    def watch(original: Any) -> Any:
+    def plain(tensor: torch.Tensor) -> torch.Tensor:
+        known = unscaled.pop(id(tensor), None) if unscaled else None
+        return known[1] if known is not None and known[0]() is tensor else tensor.detach()
+
+    def watch_backward(original: Any) -> Any:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             nonlocal running
             if running:  # a function mode hands the call back, or a hook begins another pass
                 return original(tensors, *args, **kwargs)
-            one = isinstance(tensors, torch.Tensor)
-            begins((tensors,) if one else tuple(tensors))
+            roots = (tensors,) if isinstance(tensors, torch.Tensor) else tuple(tensors)
+            begins(roots, [plain(x) for x in roots])
             running = True
             try:
                 result = original(tensors, *args, **kwargs)
@@ -55,32 +61,6 @@ def backwards_seen(
                 running = False
             ends()
             return result
-
-        return backward
-
-    with replaced(torch.autograd, "backward", watch):
-        yield
-
-
-@contextmanager
-def losses_seen(on_loss: OnLoss) -> Iterator[None]:
-    """Call `on_loss` with every scalar that a backward pass begins from, as it was before scaling."""
-    unscaled: dict[int, tuple[weakref.ref[torch.Tensor], torch.Tensor]] = {}
-    running = False
-
-    def watch_backward(original: Any) -> Any:
-        def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal running
-            if not running:  # torch hands the call to function modes, which hand it back
-                for tensor in (tensors,) if isinstance(tensors, torch.Tensor) else tensors:
-                    known = unscaled.pop(id(tensor), None)
-                    plain = known[1] if known is not None and known[0]() is tensor else tensor
-                    on_loss(plain.detach())
-            outermost, running = not running, True
-            try:
-                return original(tensors, *args, **kwargs)
-            finally:
-                running = not outermost
 
         return backward
 

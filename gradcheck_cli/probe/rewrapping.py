@@ -23,10 +23,13 @@ class RewrapWatch:
     of: int = 0
     at: SourceSite | None = None
 
+    @property
+    def looks(self) -> bool:
+        """Is the pass that comes looked at? A graph is not walked at every step."""
+        return self.of < _FIRST or self.times > 0
+
     def begins(self, tensors: tuple[torch.Tensor, ...], held: Callable[[], set[int]]) -> None:
         """A backward pass begins; `held` returns the numbers that optimizers train."""
-        if self.of >= _FIRST and not self.times:
-            return  # a graph is not walked at every step
         self.of += 1
         if all(_is_rewrapped(t, held) for t in tensors):
             self.times += 1

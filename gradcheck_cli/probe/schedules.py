@@ -16,6 +16,7 @@ from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
 _SMALL = 1.001e-3  # share of the configured rate, three drops by ten, at which nothing is learned
+_LOOKS = 64  # updates from one look at schedulers to the next
 _WARM = 0.1  # share of it that a warm-up reaches soon
 
 
@@ -33,12 +34,13 @@ class Rates:
     schedulers: list[weakref.ref[LRScheduler]] = field(default_factory=list)
     kind: str = ""  # class of the scheduler made last
     at: SourceSite | None = None
+    _next_look: int = 0  # the update at which schedulers are looked at
     _rate: Any = None  # as the optimizer holds it: the same object unless it was set again
 
     def scheduled(self, scheduler: LRScheduler) -> None:
         """A scheduler was made for the optimizer."""
         self.schedulers.append(weakref.ref(scheduler))
-        self.kind, self.at = type(scheduler).__name__, user_site()
+        self.kind, self.at, self._next_look = type(scheduler).__name__, user_site(), 0
 
     def updated(self, optimizer: Optimizer, *, asked: bool) -> None:
         """The optimizer has stepped; `asked` when a scaler may have skipped steps before."""
@@ -48,30 +50,30 @@ class Rates:
             return  # to fetch it would cost more than it is worth
         self.updates += 1
         if rate is not self._rate or isinstance(rate, torch.Tensor):
-            self._changed(rate, group)
-        elif self.useful_at == self.updates - 1:
+            self._rate, self.last = rate, float(rate)
+            self.peak = max(self.peak, self.last)
+        if self.updates >= self._next_look:
+            self._look(group)
+            self._next_look = self.updates + _LOOKS
+        self.configured = max(self.configured, self.last)
+        if self.last > _SMALL * self.configured:
             self.useful_at = self.updates
+        if self.updates == 1 and not asked:
+            self.early = self.steps == 1
+
+    def _look(self, group: Mapping[str, Any]) -> None:
+        """Read what was configured, and how often schedulers stepped, which may be gone at the end."""
+        for name in ("initial_lr", "max_lr"):
+            if group.get(name) is not None:
+                self.configured = max(self.configured, float(group[name]))
         for reference in self.schedulers:
             scheduler = reference()
             if scheduler is not None and scheduler.last_epoch > self.steps:
                 self.steps = scheduler.last_epoch
-        if self.updates == 1 and not asked:
-            self.early = self.steps == 1
-
-    def _changed(self, rate: Any, group: Mapping[str, Any]) -> None:
-        """The rate is another than at the update before, or may be."""
-        self._rate = rate
-        self.last = float(rate)
-        given = [group.get(name) for name in ("initial_lr", "max_lr")]
-        self.configured = max(
-            self.configured, self.last, *(float(x) for x in given if x is not None)
-        )
-        self.peak = max(self.peak, self.last)
-        if self.last > _SMALL * self.configured:
-            self.useful_at = self.updates
 
     def habits(self) -> Iterator[Habit]:
         """Say what was counted."""
+        self._look({})
         numbers = {
             "rate": self.last,
             "configured": self.configured,

@@ -14,12 +14,13 @@ import torch
 from torch import nn
 
 from gradcheck_cli.probe.anatomy import SiteOf
-from gradcheck_cli.probe.history import Ended, History, whole_loss
+from gradcheck_cli.probe.history import History, whole_loss
 from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.modes import differing
 from gradcheck_cli.probe.recorder import Recorder
-from gradcheck_cli.probe.sampling import Alarm, Sampling
+from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.subjects import Group, ids_of
+from gradcheck_cli.probe.waiting import Ended, Waiting
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
 
@@ -43,10 +44,10 @@ class Session:
     precision: str = "float32"
     loop: LoopWatch = field(default_factory=LoopWatch)
     recorder: Recorder = field(init=False)
+    waiting: Waiting = field(init=False)
     modules: set[int] = field(init=False)
     steps: int = 0
     evaluations: int = 0  # forward passes without a graph
-    unseen_losses: int = 0  # steps without a backward() that could be seen
     losses: list[torch.Tensor] = field(default_factory=list)  # of the step that runs
     backward_seen: bool = False  # in the step that runs
     unused: int = 0  # backward passes whose gradients were thrown away, in a loop without updates
@@ -58,9 +59,7 @@ class Session:
     _was_in_training_mode: bool = False  # at an update
     _in_eval_mode: int = 0  # updates in a row, up to the last
     _is_due: bool = True  # by the numbers of steps alone
-    _alarm: Alarm = field(default_factory=Alarm)
     _stepped: set[int] = field(default_factory=set)
-    _ended: list[Ended] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         models = self.group.models
@@ -68,6 +67,7 @@ class Session:
             list(models), list(self.group.optimizers), self.site_of, self.names, alone=False
         )
         self.recorder.steps = History(_OBSERVED)
+        self.waiting = Waiting(self.recorder)
         self.modules = {id(m) for model in models for m in model.modules()}
         first = next((p for model in models for p in model.parameters()), None)
         if first is not None:
@@ -76,7 +76,7 @@ class Session:
     @property
     def wanted(self) -> bool:
         """Is the step that comes, or runs, to be observed?"""
-        return self._is_due or self._alarm.ringing
+        return self._is_due or self.waiting.alarm.ringing
 
     @property
     def is_open(self) -> bool:
@@ -86,7 +86,13 @@ class Session:
     @property
     def alarmed(self) -> bool:
         """Has the loss just jumped, or stopped being a number?"""
-        return self._alarm.ringing
+        return self.waiting.alarm.ringing
+
+    @property
+    def was_read(self) -> bool:
+        """Was the step that ended last observed?"""
+        steps = self.recorder.steps
+        return not self.waiting and bool(steps) and bool(steps[-1].readings)
 
     def holds(self, tensors: Sequence[torch.Tensor]) -> bool:
         """Are all of these among its parameters?"""
@@ -143,9 +149,10 @@ class Session:
             del self.losses[1:]  # each call of its closure is the whole loss again
         self._stepped.add(id(optimizer))
         self.unused = 0
-        trains = any(m.training for m in self.group.models)
-        self._was_in_training_mode |= trains
-        self._in_eval_mode = 0 if trains else self._in_eval_mode + 1
+        self._in_eval_mode += 1
+        for model in self.group.models:
+            if model.training:
+                self._was_in_training_mode, self._in_eval_mode = True, 0
         if len(self._stepped) < len(self.recorder.optimizers):
             return False
         self.close()
@@ -177,7 +184,7 @@ class Session:
             self._begin()
 
     def _begin(self) -> None:
-        self.write()
+        self.waiting.write()
         # By hand, a step ends amid a backward pass, where no function mode may be taken away.
         inspect = not self.group.by_hand and self.sampling.inspects(self.steps)
         self._open = self.recorder.step(inspect=inspect)
@@ -191,14 +198,13 @@ class Session:
         loss, observed = whole_loss(self.losses), self._open is not None
         self.steps += 1
         self._is_due = self.sampling.observes(self.steps)
-        if isinstance(loss, float) and not (observed or skipped or self._ended):  # as most are
-            self.recorder.pass_by(loss, self._rate())
-            self._alarm.hears(loss)
+        if isinstance(loss, float) and not (observed or skipped or self.waiting.is_behind):
+            self.waiting.passes(loss, self._rate())
         else:
-            self._ended.append(Ended(loss, self._rate(), skipped))
+            self.waiting.ends(Ended(loss, self._rate(), skipped))
             self._look_away(keep=read)
             if observed or not isinstance(loss, torch.Tensor):
-                self.write()
+                self.waiting.write()
         self._reset()
 
     def close_each(self, losses: Sequence[torch.Tensor]) -> None:
@@ -224,7 +230,7 @@ class Session:
 
     def trace(self) -> Trace:
         """Return what was measured so far."""
-        self.write()
+        self.waiting.write()
         seen = self.loop.facts(self.recorder.optimizers, self._habits())
         return replace(self.recorder.trace(self.precision), loop=seen)
 
@@ -266,23 +272,9 @@ class Session:
         self.backward_seen = False
         self._eval_forwards = 0
 
-    def write(self) -> None:
-        """Write the ended steps into the recorder, with one transfer for all their losses."""
-        seen = [step.loss for step in self._ended if isinstance(step.loss, torch.Tensor)]
-        values = iter(torch.stack(seen).tolist() if seen else ())
-        recorder = self.recorder
-        for step in self._ended:
-            if step.loss is None:
-                self.unseen_losses += 1
-                loss = recorder.steps[-1].loss if recorder.steps else 1.0
-            else:
-                loss = step.loss if isinstance(step.loss, float) else next(values)
-            written = recorder.finish_step(loss, step.rate)
-            if step.skipped:
-                recorder.steps[-1] = replace(written, skipped=True)
-            self._alarm.hears(loss)
-        self._ended.clear()
-
     def _rate(self) -> float | None:
-        groups = (g for o in self.recorder.optimizers for g in o.param_groups)
-        return next((float(g["lr"]) for g in groups if "lr" in g), None)
+        for optimizer in self.recorder.optimizers:
+            for group in optimizer.param_groups:
+                if "lr" in group:
+                    return float(group["lr"])
+        return None

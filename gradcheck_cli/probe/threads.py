@@ -3,6 +3,7 @@
 Readings of two trainings that run at once cannot be told apart, and torch keeps modes by thread.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import get_ident
 
@@ -27,11 +28,13 @@ class WatchedThread:
         """Does another thread run than the one that has trained?"""
         return self._is_known and get_ident() != self._ident  # asked often: without a call more
 
-    def takes(self, optimizer: Optimizer, *, may_change: bool) -> bool:
+    def takes(self, optimizer: Optimizer, may_change: Callable[[], bool]) -> bool:
         """Is this update, which begins now, to be watched? The first decides, if it `may_change` that."""
-        if not self._is_known and may_change:
-            self._ident = get_ident()
-        self._is_known = True
-        if self.is_another and not any(o is optimizer for o in self.others):
+        if not self._is_known:
+            self._ident = get_ident() if may_change() else self._ident
+            self._is_known = True
+        if get_ident() == self._ident:
+            return True
+        if optimizer not in self.others:
             self.others.append(optimizer)
-        return not self.is_another
+        return False

@@ -50,7 +50,7 @@ class Arm:
 
     def _stepped(self, session: Session) -> None:
         self.session = session
-        session.write()
+        session.waiting.write()
         loss = float(session.recorder.steps[-1].loss)
         self.curve.losses.append(loss)
         taken = len(self.curve.losses)

@@ -33,7 +33,7 @@ def test_a_script_may_train_in_a_thread_of_its_own() -> None:
         thread.join()
     [session] = watcher.sessions
     assert session.steps == 9  # the first update tells which thread it is
-    assert session.unseen_losses == 0
+    assert session.waiting.unseen_losses == 0
 
 
 @pytest.mark.parametrize("_again", range(5))

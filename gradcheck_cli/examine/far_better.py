@@ -10,12 +10,14 @@ from typing import Any
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, repriced
 from gradcheck_cli.examine.freed import unclipped, undecayed, unfrozen
+from gradcheck_cli.examine.hidden_softmax import bent_units
 from gradcheck_cli.examine.input_scales import FAR
 from gradcheck_cli.examine.passes_over import least_loss
 from gradcheck_cli.examine.subject import NotApplicableError, Only, OutOfTimeError
 from gradcheck_cli.examine.unseen_data import FEWEST, samples, settled_constant
 from gradcheck_cli.examine.variant import Variant, mean_loss
-from gradcheck_cli.examine.variants import standardized, unfitting
+from gradcheck_cli.examine.variants import redrawn, standardized, unfitting
+from gradcheck_cli.features.circumstances import lost_at_start
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -25,6 +27,9 @@ LEAST = 2  # times the observed steps; fewer would not tell
 SHARE = 0.6  # of the time that is left, for all runs together
 LEFT = 0.5  # of what the unchanged run leaves: a setting that costs half of what could be learned is no taste
 # What was measured to be unusual without training, so that two measurements agree.
+STARVED = (
+    3.0  # decades of gradient that are lost before the first update: vanishing-gradient's limit
+)
 MEASURED = frozenset({"standardized-inputs"})
 MUCH = 2 * ENOUGH  # of the scale of the loss
 
@@ -38,6 +43,8 @@ MUCH = 2 * ENOUGH  # of the scale of the loss
     cross_entropy="Does it learn far more with cross entropy for the gradient?",
     without_softmax="Does it learn far more with a ReLU in place of softmaxes between its layers?",
     unfrozen="Does it learn far more when frozen layers of random weights are trained?",
+    redrawn_weights="Does it learn far more from other initial weights?",
+    without_saturation="Does it learn far more with ReLUs in place of sigmoids and tanhs between its layers?",
 )
 def far_better(scene: Scene) -> Iterator[Said]:
     """Train on nine tenths of the samples, unchanged and with one thing changed, and measure the others.
@@ -46,7 +53,8 @@ def far_better(scene: Scene) -> Iterator[Said]:
                tenth meanwhile, or is a part of the gradient that an adaptive optimizer scales; where clipping leaves
                less than a thirtieth of the gradient to an optimizer that goes by its size (the rate is
                multiplied by what is lost); where inputs as a whole are of an unusual size; where errors of
-               probabilities are squared, the slope of which ends at mistakes that are certain; where a softmax stands between layers; and, of a run that does not learn, too, where frozen weights still look as they were drawn: entries as of a uniform or normal distribution, no
+               probabilities are squared, the slope of which ends at mistakes that are certain; where a softmax stands between layers; where the gradient is lost before the first update (weights drawn anew,
+               ReLUs in place of hidden sigmoids and tanhs); and, of a run that does not learn, too, where frozen weights still look as they were drawn: entries as of a uniform or normal distribution, no
                direction that stands out, no copy of trained weights.
     Answers    fine: the change is no better. Wrong: samples that were left out cost so much less with it that
                24 % more of what can be gained is gone, and, of a run that learns, less than half of what the unchanged
@@ -101,12 +109,14 @@ def _changes(scene: Scene, meant: int) -> list[Variant]:
         size = scales.measured if (scales := scene.answer("input-scales")) else None
         if size and not 1 / FAR < size < FAR:  # as a whole: rare pixels are columns apart, too
             asked.append(standardized(scene))
+        if not scene.trace.skips and lost_at_start(scene.trace) >= STARVED:
+            asked += *(v for v in redrawn(scene) if v.supports), bent_units(scene)
     if scene.learns or (extended is not None and extended.learns):
         asked += unfitting(scene)
     if changes := [v for v in asked if v is not None]:
         return changes
     raise NotApplicableError(
-        "nothing decays fast, is clipped hard or has an unusual size, and no frozen weights are random"
+        "nothing decays fast, is clipped hard, has an unusual size or loses the gradient, and no frozen weights are random"
     )
 
 

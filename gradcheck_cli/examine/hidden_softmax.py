@@ -1,4 +1,4 @@
-"""Softmaxes between layers, where a nonlinearity is meant, and a ReLU in their place."""
+"""Softmaxes, sigmoids and tanhs between layers, and what has a slope in their place."""
 
 from typing import Any
 
@@ -9,23 +9,29 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant
-from gradcheck_cli.ops import KEEP, NORMS, placed
+from gradcheck_cli.ops import BOUNDED, KEEP, NORMS, placed
+from gradcheck_cli.records.trace import Role
+from gradcheck_cli.remedies.surgery import WEIGHTED as DRAWN
+from gradcheck_cli.remedies.weights import draw
 
 WEIGHTED = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
 ALONG = NORMS | KEEP  # what leaves each number at its place
+SOFTMAXES = frozenset({"softmax"})
+FLAT = BOUNDED | {f"{name}_" for name in BOUNDED}
+BENDS = ("saturating-activation",)
 
 
-class _Softmaxes(TorchFunctionMode):
-    """Follows outputs of layers into softmaxes and on into other layers; calls those in `bent` ReLU.
+class _Flat(TorchFunctionMode):
+    """Follows outputs of layers into calls of `kinds` and on into other layers; calls those in `bent` ReLU.
 
     Scores of attention are products of two outputs, and what their softmax gives multiplies values: neither
     comes from a layer's weights alone, nor goes into them.
     """
 
-    def __init__(self, bent: frozenset[int] = frozenset()) -> None:
+    def __init__(self, kinds: frozenset[str], bent: frozenset[int] = frozenset()) -> None:
         super().__init__()
-        self.bent, self.hidden = bent, set[int]()
-        # What a layer gave, and which weights it has; the same after a softmax.
+        self.kinds, self.bent, self.hidden = kinds, bent, set[int]()
+        # What a layer gave, and which weights it has; the same after such a call.
         self._scores: tuple[Any, int] = (None, 0)
         self._chosen: tuple[Any, int] = (None, 0)
 
@@ -34,7 +40,7 @@ class _Softmaxes(TorchFunctionMode):
     ) -> Any:
         name, (args, kwargs) = getattr(func, "__name__", ""), placed(args, kwargs or {})
         given = args[0] if args else None
-        if name == "softmax" and given is not None and given is self._scores[0]:
+        if name in self.kinds and given is not None and given is self._scores[0]:
             weights = self._scores[1]
             made = torch.relu(given) if weights in self.bent else func(*args, **kwargs)
             self._chosen = made, weights
@@ -56,18 +62,44 @@ class _Softmaxes(TorchFunctionMode):
 
 def bent_softmaxes(scene: Scene) -> Variant | None:
     """Return the run with a ReLU in place of softmaxes between layers; None where there are none."""
-    subject, seen = scene.subject, _Softmaxes()
+    hidden = _hidden(scene, SOFTMAXES)
+    return (
+        Variant(
+            "without-softmax",
+            "with a ReLU in place of each softmax between layers",
+            BENDS,
+            around=lambda: _Flat(SOFTMAXES, hidden),
+        )
+        if hidden
+        else None
+    )
+
+
+def bent_units(scene: Scene) -> Variant | None:
+    """Return the run with ReLUs, and weights drawn for them, in place of hidden sigmoids and tanhs."""
+    layers = [x for x in scene.trace.weight_layers if x.role is Role.LINEAR and x.trainable]
+    model, hidden = scene.subject.model, _hidden(scene, FLAT)
+    named = dict(model.named_modules())
+    layers = [x for x in layers if isinstance(named.get(x.path), DRAWN)]
+    return (
+        Variant(
+            "without-saturation",
+            "with ReLUs in place of sigmoids and tanhs between layers, and weights drawn for them",
+            BENDS,
+            lambda _: draw(layers, "relu")(model),
+            around=lambda: _Flat(FLAT, hidden),
+        )
+        if hidden and layers
+        else None
+    )
+
+
+def _hidden(scene: Scene, kinds: frozenset[str]) -> frozenset[int]:
+    """Return the weights whose outputs go through such a call into other layers."""
+    subject, seen = scene.subject, _Flat(kinds)
     try:
         with subject.at("start"), torch.no_grad(), seen:
             subject.outputs(subject.batches[0])
     except NotApplicableError:
-        return None
-    if not seen.hidden:
-        return None
-    hidden = frozenset(seen.hidden)
-    return Variant(
-        "without-softmax",
-        "with a ReLU in place of each softmax between layers",
-        ("saturating-activation",),
-        around=lambda: _Softmaxes(hidden),
-    )
+        return frozenset()
+    return frozenset(seen.hidden)

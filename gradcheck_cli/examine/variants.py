@@ -59,7 +59,7 @@ def variants(scene: Scene) -> Iterator[Variant]:
         bend = partial(bent, hidden(scene)[:-1])
         words = "with a ReLU between the layers"
         yield Variant("nonlinear-layers", words, linear.supports, around=bend)
-    yield from _redrawn(scene)
+    yield from redrawn(scene)
 
 
 def _rates(scene: Scene) -> Iterator[Variant]:
@@ -248,7 +248,7 @@ def _standardized(
     return inputs
 
 
-def _redrawn(scene: Scene) -> Iterator[Variant]:
+def redrawn(scene: Scene) -> Iterator[Variant]:
     """Weights drawn anew where those of the start do not keep the size of signals."""
     subject = scene.subject
     layers = [x for x in scene.trace.weight_layers if x.role is Role.LINEAR and x.trainable]

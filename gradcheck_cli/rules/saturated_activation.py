@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.features.profile import first, late, typical, update_ratio, whole_signal
-from gradcheck_cli.features.progress import FALLING, Progress, State, progress
+from gradcheck_cli.features.progress import ENOUGH, FALLING, Progress, State, progress
 from gradcheck_cli.features.promising import promising
 from gradcheck_cli.features.trend import mann_kendall
 from gradcheck_cli.records.trace import Layer, Role, Trace
@@ -17,6 +17,7 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
+from gradcheck_cli.rules.telling import reduction
 
 MOVING = 1e-4  # of a layer's norm per step; GC401 calls less too small
 
@@ -84,6 +85,31 @@ def flat_severity(state: Progress) -> Severity:
         Severity.NOTE
         if state.learned >= 0.5 or state.state is State.CONVERGED
         else Severity.WARNING
+    )
+
+
+def at_wall(trace: Trace, limit: float, state: Progress) -> Hit | None:
+    """A hidden bounded nonlinearity that is flat nearly everywhere stops the gradient in one place."""
+    walls = [
+        (slope, x)
+        for x in trace.layers
+        if x.depth and (typical(late(trace), x.path, lambda r: r.saturated) or 0.0) > 0.9
+        if (slope := typical(late(trace), x.path, lambda r: r.slope)) is not None and slope < limit
+    ]
+    if not walls:
+        return None
+    slope, wall = min(walls, key=lambda pair: pair[0])
+    below = [x for x in trace.weight_layers if x.order < wall.order]
+    return Hit(
+        severity=flat_severity(state),
+        confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
+        message=f"{wall.path} ({wall.kind}) is saturated and passes {number(100 * slope)} % of the gradient "
+        f"to the {len(below)} layers below it.",
+        layers=in_order(below),
+        evidence=(
+            Evidence("rms slope of the nonlinearity", slope, limit),
+            Evidence(reduction(state), state.learned, ENOUGH, "share"),
+        ),
     )
 
 

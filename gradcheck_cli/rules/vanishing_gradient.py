@@ -20,8 +20,9 @@ from gradcheck_cli.features.profile import (
 )
 from gradcheck_cli.features.progress import ENOUGH, Progress, State, progress
 from gradcheck_cli.features.zeros import zeroed
+from gradcheck_cli.records.examination import Answer
 from gradcheck_cli.records.trace import Role, Trace
-from gradcheck_cli.rules.answers import on_plateau, softened
+from gradcheck_cli.rules.answers import on_plateau, softened, speaks_against
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -32,13 +33,14 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.saturated_activation import flat_severity
+from gradcheck_cli.rules.saturated_activation import at_wall
 from gradcheck_cli.rules.telling import reduction
 
 _LEAST = 1e-300
 BEGUN = (
     0.01  # relative change of a layer below which the loss does not say what its gradient is worth
 )
+KEEPING = ("redrawn-weights", "without-saturation")  # experiments on networks that keep gradients
 BEYOND_HELP = 1e-6  # ten times the precision of float32: what is left of such a gradient is noise
 
 
@@ -61,7 +63,8 @@ def vanishing_gradient(
               sqrt(sum s^2) / |loss| of the whole network, for networks where s is equal everywhere,
               late in the run and in its median step;
               and the slope of each hidden bounded nonlinearity relative to its steepest.
-    Reports   a ratio below `attenuation`, or below `attenuation_when_stuck` while the loss does not
+    Reports   a ratio below `attenuation` (of a run that learns, in the first steps, where an experiment shows what
+              that costs), or below `attenuation_when_stuck` while the loss does not
               fall under an optimizer that is not adaptive (there also for the gradient at the outputs);
               below `through_time` along time; below `weak_network` for the whole network, or below
               `faded` of what it was under a weight decay that shrinks the weights, while the loss
@@ -69,7 +72,8 @@ def vanishing_gradient(
     Matters   upper layers learn to read random features, lower layers keep their initial weights.
     Severity  error when something follows from it: the lower layers do not move or the loss does not
               fall; warning when the loss stands still and begins to fall later than after as many steps
-              more, or falls, though not by half, over layers behind a flat nonlinearity; note when an
+              more, or falls, though not by half, over layers behind a flat nonlinearity, or where a network that
+              keeps its gradients comes far further in as many steps; note when an
               adaptive optimizer makes up for it, or has moved no layer by 1 % yet, the loss becomes
               NaN or Inf (GC501), or the network learns all the same. Along time: error where the loss
               stands still, warning where it does not clearly fall, note where it falls, soon or later.
@@ -88,7 +92,7 @@ def vanishing_gradient(
     lost = _attenuated(rows, limit)
     if min(row.strength for row in rows) == 0 and zeroed(trace):
         return
-    wall_hit = _at_wall(trace, wall, state)
+    wall_hit = at_wall(trace, wall, state)
     hit: Hit | None = None
     if lost:
         hit = _along_depth(trace, rows, lost, limit, state)
@@ -98,6 +102,10 @@ def vanishing_gradient(
             hit = _everywhere(rows, weak, weak_network, state)
         else:
             hit = _fading(trace, rows, state, faded) or wall_hit
+    cure = next(filter(None, (speaks_against(trace, name) for name in KEEPING)), None)
+    learns = late_end is not None or not state.stuck
+    if cure and learns and (hit is None or hit.severity is Severity.NOTE):
+        hit = _outrun(trace, attenuation, state, cure) or hit
     if (
         hit is not None and state.state is State.BROKEN
     ):  # what breaks in a few steps explains itself
@@ -165,6 +173,16 @@ def _along_depth(
         layers=in_order([row.layer for row in lost]),
         evidence=tuple(evidence),
     )
+
+
+def _outrun(trace: Trace, limit: float, state: Progress, cure: Answer) -> Hit | None:
+    """The gradient is lost in the first steps, and a network that keeps it comes far further."""
+    rows = depths(trace, first(trace))
+    if not (lost := _attenuated(rows, limit)):
+        return None
+    hit = _along_depth(trace, rows, lost, limit, state)
+    said = f"In the first steps t{hit.message[1:]}"
+    return softened(replace(hit, severity=Severity.WARNING, message=said), cure)
 
 
 def _backwards(trace: Trace, rows: list[Depth], limit: float, state: Progress) -> Hit | None:
@@ -269,31 +287,6 @@ def _fading(trace: Trace, rows: list[Depth], state: Progress, limit: float) -> H
         evidence=(
             Evidence("effect on the loss relative to the first steps", after / before, limit),
             Evidence("size of the weights relative to the first steps", left, DECAYED),
-            _learned(state),
-        ),
-    )
-
-
-def _at_wall(trace: Trace, limit: float, state: Progress) -> Hit | None:
-    """A hidden bounded nonlinearity that is flat nearly everywhere stops the gradient in one place."""
-    walls = [
-        (slope, x)
-        for x in trace.layers
-        if x.depth and (typical(late(trace), x.path, lambda r: r.saturated) or 0.0) > 0.9
-        if (slope := typical(late(trace), x.path, lambda r: r.slope)) is not None and slope < limit
-    ]
-    if not walls:
-        return None
-    slope, wall = min(walls, key=lambda pair: pair[0])
-    below = [x for x in trace.weight_layers if x.order < wall.order]
-    return Hit(
-        severity=flat_severity(state),
-        confidence=Confidence.HIGH if state.stuck else Confidence.MEDIUM,
-        message=f"{wall.path} ({wall.kind}) is saturated and passes {number(100 * slope)} % of the gradient "
-        f"to the {len(below)} layers below it.",
-        layers=in_order(below),
-        evidence=(
-            Evidence("rms slope of the nonlinearity", slope, limit),
             _learned(state),
         ),
     )

@@ -118,6 +118,26 @@ def test_clipping_that_leaves_next_to_nothing_of_each_step(clip: float, hard: bo
         assert (subject.optimizers[0].param_groups[0]["lr"] > 30 * before) is hard
 
 
+def stack(kind: type[nn.Module], depth: int) -> nn.Module:
+    """Hidden layers of one nonlinearity, as they are drawn by default."""
+    layers = [part for _ in range(depth) for part in (nn.Linear(16, 16), kind())]
+    return nn.Sequential(nn.Linear(6, 16), kind(), *layers, nn.Linear(16, 4))
+
+
+@pytest.mark.parametrize(
+    ("kind", "depth", "supports"),
+    [(nn.Sigmoid, 5, ("saturating-activation",)), (nn.Sigmoid, 1, None), (nn.ReLU, 5, None)],
+)
+def test_a_network_that_loses_its_gradients_beside_one_that_keeps_them(
+    kind: type[nn.Module], depth: int, supports: tuple[str, ...] | None
+) -> None:
+    model = partial(stack, kind, depth)
+    optimizer = partial(torch.optim.RMSprop, lr=3e-3)
+    found = better(60, model=model, optimizer=lambda m: optimizer(m.parameters()))
+    answer = found.get("without-saturation")
+    assert (answer.supports if answer else None) == supports
+
+
 def squared(outputs: Tensor, labels: Tensor) -> Tensor:
     """Squared errors of probabilities."""
     return (outputs.softmax(1) - functional.one_hot(labels, 4)).square().mean()

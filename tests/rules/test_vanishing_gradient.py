@@ -69,6 +69,27 @@ def test_attenuation_without_consequence_is_a_note_at_most() -> None:
     assert {f.severity for f in answer} <= {Severity.NOTE}
 
 
+@pytest.mark.parametrize(
+    ("lost", "told", "severities"),
+    [
+        (True, Outcome.WRONG, [Severity.WARNING]),
+        (True, Outcome.FINE, []),
+        (False, Outcome.WRONG, []),
+    ],
+)
+def test_a_gradient_that_was_lost_at_first_counts_where_a_network_that_keeps_it_learns_far_more(
+    told: Outcome, severities: list[Severity], *, lost: bool
+) -> None:
+    trace = a_trace((1e-2,) * 4, "learning", adaptive=True)
+    weak = a_trace(STARVED if lost else (1e-2,) * 4).steps
+    steps = (*weak[:3], *trace.steps[3:])
+    trace = replace(trace, steps=steps, examination=(answer("without-saturation", told),))
+    answers = found(gc101, trace)
+    assert [f.severity for f in answers] == severities
+    assert all("In the first steps the gradient" in f.message for f in answers)
+    assert all("It is 2" in f.message for f in answers)
+
+
 def test_a_gradient_beside_a_loss_that_becomes_nan_is_a_note() -> None:
     [finding] = found(gc101, a_trace(STARVED, "broken"))
     assert finding.severity is Severity.NOTE

@@ -1,5 +1,6 @@
 """Softmaxes, sigmoids and tanhs between layers, and what has a slope in their place."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,6 @@ from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant
 from gradcheck_cli.ops import BOUNDED, KEEP, NORMS, placed
-from gradcheck_cli.records.trace import Role
 from gradcheck_cli.remedies.surgery import WEIGHTED as DRAWN
 from gradcheck_cli.remedies.weights import draw
 
@@ -63,35 +63,20 @@ class _Flat(TorchFunctionMode):
 def bent_softmaxes(scene: Scene) -> Variant | None:
     """Return the run with a ReLU in place of softmaxes between layers; None where there are none."""
     hidden = _hidden(scene, SOFTMAXES)
-    return (
-        Variant(
-            "without-softmax",
-            "with a ReLU in place of each softmax between layers",
-            BENDS,
-            around=lambda: _Flat(SOFTMAXES, hidden),
-        )
-        if hidden
-        else None
-    )
+    around = partial(_Flat, SOFTMAXES, hidden)
+    words = "with a ReLU in place of each softmax between layers"
+    return Variant("without-softmax", words, BENDS, around=around) if hidden else None
 
 
 def bent_units(scene: Scene) -> Variant | None:
     """Return the run with ReLUs, and weights drawn for them, in place of hidden sigmoids and tanhs."""
-    layers = [x for x in scene.trace.weight_layers if x.role is Role.LINEAR and x.trainable]
     model, hidden = scene.subject.model, _hidden(scene, FLAT)
     named = dict(model.named_modules())
-    layers = [x for x in layers if isinstance(named.get(x.path), DRAWN)]
-    return (
-        Variant(
-            "without-saturation",
-            "with ReLUs in place of sigmoids and tanhs between layers, and weights drawn for them",
-            BENDS,
-            lambda _: draw(layers, "relu")(model),
-            around=lambda: _Flat(FLAT, hidden),
-        )
-        if hidden and layers
-        else None
-    )
+    layers = [x for x in scene.trace.weight_layers if isinstance(named.get(x.path), DRAWN)]
+    around, edit = partial(_Flat, FLAT, hidden), draw(layers, "relu")
+    words = "with ReLUs in place of sigmoids and tanhs between layers, and weights drawn for them"
+    made = Variant("without-saturation", words, BENDS, lambda _: edit(model), around=around)
+    return made if hidden and layers else None
 
 
 def _hidden(scene: Scene, kinds: frozenset[str]) -> frozenset[int]:

@@ -40,12 +40,35 @@ def test_marked(gradcheck):
 """
 
 
+PROVING = """
+from torch import nn
+from models import build, data
+
+def test_fix(gradcheck):
+    reports = []
+    try:
+        gradcheck(lambda: build(nn.Sigmoid), data(), optimizer="SGD", lr=0.1, verify=True, on_report=reports.append)
+    finally:
+        print("proven:", reports[0].fixes[0].name, reports[0].fixes[0].verification.status.value)
+"""
+
+
 def pytest_session(
     folder: Path, *options: str, anew: bool = False
 ) -> "subprocess.CompletedProcess[str]":
     plugin = ("-p", "gradcheck_cli.integrations.pytest_plugin", "-p", "no:cacheprovider")
     words = ("-m", "pytest", "-q", *plugin, *options)
     return python(folder, *words, anew=anew, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+
+
+@pytest.mark.slow
+def test_a_fix_is_proven_where_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "test_models.py").write_text(PROVING)
+    done = pytest_session(tmp_path)
+    assert "1 failed" in done.stdout, done.stdout + done.stderr  # it is sick all the same
+    [proven] = [line for line in done.stdout.splitlines() if line.startswith("proven:")]
+    assert proven.endswith("verified")
 
 
 @pytest.mark.slow

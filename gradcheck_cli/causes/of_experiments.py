@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gradcheck_cli.causes.base import CauseRule, Evidence, Support, cause
 from gradcheck_cli.causes.examined import cured, grade, supporting
+from gradcheck_cli.features.drowned import drowned
 from gradcheck_cli.features.mismatch import beyond_chances
 from gradcheck_cli.features.turned import turned
 from gradcheck_cli.records.diagnosis import Basis
@@ -212,10 +213,13 @@ def penalty_too_strong(seen: Evidence) -> Support | None:
 def target_scale(seen: Evidence) -> Support | None:
     """Targets are of another size than what a network gives at first.
 
-    Speaks for it  the same run learns when outputs are brought to the targets' mean and spread.
+    Speaks for it  the same run learns when outputs are brought to the targets' mean and spread. Of several tasks, one
+                   makes less than a thousandth of the loss and is not learned.
     Against it     a run that learns no better then.
     Sources        LeCun et al. 1998, Efficient BackProp, sec. 4.5.
     """
+    if (said := drowned(seen.trace)) is not None:
+        return Support(FACT, (said,), basis=Basis.FACT)
     return named(seen, "target-scale")
 
 

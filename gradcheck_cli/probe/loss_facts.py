@@ -67,7 +67,7 @@ class LossWatch:
     _own: int = 0  # that the model itself was seen to make
     _repelling: int = 0  # in which the loss falls when outputs leave their targets
     _moving: int = 0  # with targets of changing networks alone
-    _terms: Terms = field(default_factory=Terms)
+    terms: Terms = field(default_factory=Terms)
     _read: int = 0  # steps with large outputs
     _pending: tuple[Measured, float] | None = None  # of this step; where backward began
     _totals: list[Compared] = field(default_factory=list)
@@ -109,7 +109,7 @@ class LossWatch:
             self._read += 1
             if self._read > _ENOUGH:
                 return
-        measured = self._terms.measure(reached)
+        measured = self.terms.measure(reached)
         if measured is not None and value is not None and value.numel() == 1:
             self._pending = (measured, float(value))
 

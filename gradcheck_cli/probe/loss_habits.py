@@ -10,6 +10,7 @@ from gradcheck_cli.probe.accumulating import Accumulating
 from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.picking import unreadable
+from gradcheck_cli.probe.tasks import Tasks
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 
@@ -26,9 +27,11 @@ class LossHabits:
     compared: int = 0
     ignored: int = 0
     accumulating: Accumulating = field(default_factory=Accumulating)
+    tasks: Tasks = field(default_factory=Tasks)
 
-    def saw(self, step: Comparisons) -> None:
-        """An inspected step has ended."""
+    def saw(self, step: Comparisons, tasks: Tasks) -> None:
+        """An inspected step has ended; `tasks` are those of its loss, over all of them."""
+        self.tasks = tasks
         self.steps += 1
         self.blind += bool(step.blind.found)
         self.places.update(step.blind.found)
@@ -48,6 +51,7 @@ class LossHabits:
         """Say what was counted."""
         if (summed := self.accumulating.habit()) is not None:
             yield summed
+        yield from self.tasks.habits()
         if self.blind:
             at = next((x for x in self.places if x is not None), None)
             yield Habit(kind=Kind.BLIND_TERM, times=self.blind, of=self.steps, at=at)

@@ -232,7 +232,7 @@ class Recorder:
                 self.cuts.setdefault(("no_grad", path), cut)
         self._loss.saw(tape.compared.found, tape.backward_value, self._behind)
         self._loss.directions.look(tape.compared.found, tape.compared.weights)
-        self.loss_habits.saw(tape.compared)
+        self.loss_habits.saw(tape.compared, self._loss.terms.tasks)
         self._loose.take(tape.loose)
         for cut in tape.cuts:
             self.cuts.setdefault((cut.operation, cut.at), cut)

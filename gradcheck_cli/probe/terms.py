@@ -13,6 +13,7 @@ import torch
 from gradcheck_cli.ops import CHANCE_LOSSES, CLASS_LOSSES, MEDIAN_LOSSES
 from gradcheck_cli.probe import candidates
 from gradcheck_cli.probe.losses import LossCall
+from gradcheck_cli.probe.tasks import Part, Place, Tasks
 
 _PLACES = 16  # in the source, whose targets are followed
 _ROWS = 512  # targets kept for medians
@@ -211,6 +212,7 @@ class Terms:
     """Adds up the comparisons of each step."""
 
     by_place: dict[Any, Term] = field(default_factory=dict)
+    tasks: Tasks = field(default_factory=Tasks)
     _begun: bool = False
 
     @torch.no_grad()
@@ -218,6 +220,7 @@ class Terms:
         """Return what the comparisons that reached the loss lost, None when there were none."""
         data = constant = weight = guess = 0.0
         known, any_call, classes = True, False, not self._begun
+        parts: dict[Place, Part] = {}
         for call in calls:
             if call.coefficient is None:
                 continue
@@ -230,10 +233,15 @@ class Terms:
             if known:
                 lost = self._constant(call)
                 known = lost is not None
-                constant += 0.0 if lost is None else _dot(call.coefficient, lost)
+                part = 0.0 if lost is None else _dot(call.coefficient, lost)
+                constant += part
+                number = sum(kind == call.kind for kind, _ in parts)
+                parts[call.kind, number] = _dot(call.coefficient, call.value), part
         if not any_call or not isfinite(data) or not weight:
             return None
         self._begun = True
+        if known:
+            self.tasks.saw(parts)
         return Measured(
             data,
             constant if known and isfinite(constant) else None,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gradcheck_cli.features.drowned import drowned
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.fit_output import through
 from gradcheck_cli.targets.change import Change
@@ -20,6 +21,14 @@ from gradcheck_cli.targets.change import Change
 @remedy("standardize-targets", treats=("target-scale",), risk=REVIEW, part="loss")
 def standardize_targets(case: Case) -> Iterator[Draft]:
     """Draft the scale of the targets seen, between lowest and highest."""
+    if drowned(case.trace) is not None:
+        yield Draft(
+            summary="Bring the tasks to one size: standardize the targets of the large one, or weigh the terms.",
+            code="target = (target - mean) / std  # each task's own, of the training set",
+            cannot="only its author knows what each task is worth",
+            size=1,
+        )
+        return
     data = case.trace.data
     if data.target_low is None or data.target_high is None:
         return

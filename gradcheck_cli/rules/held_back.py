@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from statistics import median
 
+from gradcheck_cli.features.drowned import DROWNED, drowned
 from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import asked, hit_of, hits
-from gradcheck_cli.rules.base import Hit, Severity, rule
+from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, rule
 
 # Asked of runs that learn, too.
 OF_LEARNING = tuple(
@@ -27,19 +29,31 @@ def held_back(trace: Trace) -> Iterator[Hit]:
     """One setting slows the run down many times: it learns at once without it.
 
     Measures  what 60 steps gain with one thing changed (rate, decay, dropout, penalty, scales, initial weights),
-              against what the unchanged run gains when it goes on for a multiple of the observed steps.
+              against what the unchanged run gains when it goes on for a multiple of the observed steps. Of several
+              comparisons in one loss: what part of it each makes, and its loss beside that of its own constant.
     Reports   a change that gains at least twice as much in its few steps, where the unchanged run was no
               better than a constant prediction after the observed steps; at least half of all that can
               be gained, or with a measurement that names the same cause, where the unchanged run was not
               clearly better when it had gone on either. Of a run that learns: samples that are left out cost
               less than half of what they do unchanged, without decay, unclipped, with standardized inputs, with cross entropy for the gradient, without softmaxes between layers, or with
               frozen random layers trained. Of Adam in place of another optimizer, always at least a half.
+              A task of which constant predictions make less than a thousandth of the loss, and which stays above 95 % of its own constant, while
+              another falls below 80 % of its.
     Matters   the run would take many times as long, and often ends worse.
     Severity  warning.
     Not for   other changes of runs that learn in the observed steps; a larger rate where weights move by a thousandth of their
               size per step already and the run learns when it goes on; runs that never learn (GC403).
     Sources   an effect is what an intervention changes (Pearl 2009, ch. 3).
     """
+    if (said := drowned(trace)) is not None:
+        share = trace.loop.habit(Kind.DROWNED).numbers["share"] if trace.loop else 0.0
+        yield Hit(
+            severity=Severity.WARNING,
+            confidence=Confidence.HIGH,
+            message=f"{said}.",
+            evidence=(Evidence("share of the loss", share, DROWNED),),
+        )
+        return
     if trace.answer("longer") is None:
         yield from hits(trace, *OF_LEARNING, severity=Severity.WARNING)
         return

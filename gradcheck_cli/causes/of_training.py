@@ -8,7 +8,7 @@ from gradcheck_cli.features.circumstances import broke_later, lost_at_start, unu
 from gradcheck_cli.features.growing import largest_update
 from gradcheck_cli.features.profile import (
     DECAYED,
-    first,
+    begun,
     late,
     moved_rms,
     typical,
@@ -40,7 +40,7 @@ def at_fault(trace: Trace, pace: float) -> tuple[str, ...]:
     """Return which way the rate is wrong where steps that move a weight by `pace` learn, if it is the rate."""
     if lost_at_start(trace) >= HARMLESS or unusual_inputs(trace):
         return ()
-    moves = [typical(first(trace), x.path, moved_rms) for x in trace.weight_layers]
+    moves = [typical(begun(trace), x.path, moved_rms) for x in trace.weight_layers]
     too_far = median([m for m in moves if m is not None] or [0.0]) > 10 * pace
     return ("learning-rate-too-high" if too_far else "learning-rate-too-low",)
 

@@ -168,6 +168,14 @@ def test_an_adaptive_optimizer_speaks_for_a_wrong_rate_by_the_steps_that_were_ta
     assert {v.supports for v in adaptive(Scene(subject, trace, 0.0))} == causes
 
 
+def test_a_run_whose_second_step_is_no_number_took_too_large_a_first_one() -> None:
+    parts: dict[str, Any] = {"model": lambda: network(3, 1), "data": line(), "loss": "mse_loss"}
+    subject, trace = trained(4, **parts, optimizer=sgd(1e12))
+    assert {v.supports for v in adaptive(Scene(subject, trace, 0.0))} == {
+        ("learning-rate-too-high",)
+    }
+
+
 @pytest.mark.parametrize(
     ("left", "cause"), [(1e-3, "clipping-too-strong"), (0.5, "learning-rate-too-low")]
 )

@@ -10,7 +10,6 @@ from tests.support.a_trace import (
     a_trace,
     found,
     moments,
-    same_whatever_the_scale_and_order,
     skipped,
     with_layer,
     with_parameter,
@@ -78,12 +77,6 @@ def test_a_zero_gate_that_got_no_gradient_yet_and_a_frozen_layer_are_not_twins()
     assert skipped(gc301, frozen).reason
     unread = with_reading(twins(), "l1", weight_grad=moments(0.0), weight=moments(0.3))
     assert skipped(gc301, unread).reason
-
-
-@pytest.mark.parametrize("loss", ["stalled", "learning", "diverging"])
-def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
-    for trace in (shrinking(0.5, loss=loss), shrinking(1.0, loss=loss), twins(loss)):
-        assert same_whatever_the_scale_and_order(gc301, trace)
 
 
 def test_says_so_when_there_are_too_few_layers_in_a_row() -> None:

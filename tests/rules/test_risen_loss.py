@@ -12,7 +12,6 @@ from tests.support.a_trace import (
     GUESSING,
     a_trace,
     found,
-    same_whatever_the_scale_and_order,
     skipped,
 )
 
@@ -78,9 +77,3 @@ def test_nothing_is_said_of_few_steps_or_of_a_loss_without_a_level() -> None:
     facts = LossFacts(surrogate="a policy gradient")
     unrated = replace(a_trace(loss=[*FALL, *[GUESSING] * 30]), loss=facts)
     assert "policy" in skipped(gc406, unrated).reason
-
-
-@pytest.mark.parametrize("tail", [GUESSING, 0.2 * GUESSING])
-def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(tail: float) -> None:
-    trace = a_trace(loss=noisy([*FALL, *[tail] * 30], 0.02))
-    assert same_whatever_the_scale_and_order(gc406, trace)

@@ -11,7 +11,6 @@ from tests.support.a_trace import (
     a_trace,
     found,
     moments,
-    same_whatever_the_scale_and_order,
     skipped,
     with_nonlinearity,
     with_outputs_that_part,
@@ -40,12 +39,6 @@ def test_the_limit_is_where_the_card_says(more: float, count: int) -> None:
 @pytest.mark.parametrize("loss", ["learning", "converged"])
 def test_saturation_in_a_network_that_learns_is_a_note_at_most(loss: str) -> None:
     assert {f.severity for f in found(gc202, tanh(0.9, loss))} <= {Severity.NOTE}
-
-
-@pytest.mark.parametrize("loss", ["stalled", "slow", "learning"])
-def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
-    for share in (0.1, 0.9):
-        assert same_whatever_the_scale_and_order(gc202, tanh(share, loss))
 
 
 def test_says_so_when_nothing_can_saturate() -> None:

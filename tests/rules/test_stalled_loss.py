@@ -16,7 +16,6 @@ from tests.support.a_trace import (
     found,
     losses,
     moments,
-    same_whatever_the_scale_and_order,
     skipped,
     with_outputs_that_part,
     with_reading,
@@ -75,11 +74,6 @@ def test_a_promising_stall_is_a_note_unless_the_loss_does_not_fit() -> None:
     assert [f.severity for f in found(gc403, trace)] == [Severity.NOTE]
     unfit = replace(trace, loss=replace(trace.loss, activation_before="softmax"))
     assert [f.severity for f in found(gc403, unfit)] == [Severity.ERROR]
-
-
-@pytest.mark.parametrize("loss", ["stalled", "learning", "slow", "converged"])
-def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers(loss: str) -> None:
-    assert same_whatever_the_scale_and_order(gc403, a_trace(loss=loss))
 
 
 def test_a_stall_of_weights_that_do_not_move_is_an_error() -> None:

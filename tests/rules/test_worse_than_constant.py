@@ -13,7 +13,6 @@ from tests.support.a_trace import (
     GUESSING,
     a_trace,
     found,
-    same_whatever_the_scale_and_order,
     skipped,
 )
 from tests.support.answered import answer
@@ -80,7 +79,3 @@ def test_a_run_that_was_extended_and_soon_reaches_it_passes(later: float, report
     ]
     trace = replace(a_trace(loss=SLOWLY), examination=tuple(answers))
     assert bool(found(gc407, trace)) is reported
-
-
-def test_does_not_depend_on_the_scale_of_the_loss_or_the_order_of_the_layers() -> None:
-    assert same_whatever_the_scale_and_order(gc407, a_trace(loss=SLOWLY))

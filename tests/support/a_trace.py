@@ -170,15 +170,24 @@ def shuffled(trace: Trace) -> Trace:
 
 def found(rule: Rule, trace: Trace, **thresholds: float) -> list[Finding]:
     """Return what the rule found; fails where it could not look."""
-    answer = rule(trace, thresholds)
+    answer = _everywhere(rule, trace, thresholds)
     assert not isinstance(answer, Skip), answer.reason
     return answer
 
 
 def skipped(rule: Rule, trace: Trace) -> Skip:
     """Return why the rule could not look; fails where it could."""
-    answer = rule(trace)
+    answer = _everywhere(rule, trace, {})
     assert isinstance(answer, Skip), answer
+    return answer
+
+
+def _everywhere(rule: Rule, trace: Trace, thresholds: dict[str, float]) -> list[Finding] | Skip:
+    """Return what the rule says; fails where another scale of the loss or order of the layers changes it."""
+    answer = rule(trace, thresholds)
+    for other in (scaled(trace, by) for by in SCALES):
+        for changed in (other, shuffled(other)):
+            assert gist(rule(changed, thresholds)) == gist(answer)
     return answer
 
 
@@ -187,10 +196,3 @@ def gist(answer: list[Finding] | Skip) -> object:
     if isinstance(answer, Skip):
         return "skipped"
     return [(f.name, f.severity, f.confidence, f.layers, f.first_step) for f in answer]
-
-
-def same_whatever_the_scale_and_order(rule: Rule, trace: Trace) -> bool:
-    """Does the rule say the same at every scale of the loss and every order of the layers?"""
-    expected = gist(rule(trace))
-    others = [scaled(trace, by) for by in SCALES]
-    return all(gist(rule(t)) == expected for o in others for t in (o, shuffled(o)))

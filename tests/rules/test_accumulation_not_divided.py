@@ -9,7 +9,7 @@ from torch import nn
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
 from gradcheck_cli.rules.accumulation_not_divided import accumulation_not_divided as gc815
-from tests.support.a_trace import a_trace, skipped
+from tests.support.a_trace import a_trace
 from tests.support.loops import (
     adam,
     batch,
@@ -170,7 +170,3 @@ def test_it_is_grave_only_where_the_size_of_the_gradient_counts_and_nothing_is_l
     assert severity("stalled", adaptive=False) is Severity.WARNING
     assert severity("stalled", adaptive=True) is Severity.NOTE
     assert severity("learning", adaptive=False) is Severity.NOTE
-
-
-def test_says_so_where_nobody_watched_the_loop() -> None:
-    assert "not watched" in skipped(gc815, a_trace()).reason

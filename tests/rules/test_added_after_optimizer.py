@@ -8,8 +8,6 @@ import torch
 from torch import nn
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.added_after_optimizer import added_after_optimizer as gc811
-from tests.support.a_trace import a_trace, skipped
 from tests.support.loops import adam, findings, mistakes, report, small, update
 
 NAME = "added-after-optimizer"
@@ -113,7 +111,3 @@ def test_a_whole_other_model_has_a_finding_of_its_own() -> None:
         trained(small(), optimizer)
 
     assert mistakes(loop) == {"optimizer-of-another-model"}
-
-
-def test_says_so_where_nobody_watched_the_loop() -> None:
-    assert "not watched" in skipped(gc811, a_trace()).reason

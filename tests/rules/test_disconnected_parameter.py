@@ -4,13 +4,12 @@ import torch
 from torch import nn
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.records.trace import Cut, SourceSite, Trace
+from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter as gc601
 from tests.support.a_trace import (
     a_trace,
     found,
     moments,
-    skipped,
     with_layer,
     with_parameter,
     with_reading,
@@ -59,10 +58,6 @@ def test_modules_in_plain_lists_are_named() -> None:
     assert finding.severity is Severity.ERROR
     assert finding.layers == ("blocks",)
     assert "blocks" in finding.message
-
-
-def test_says_so_when_no_step_was_observed() -> None:
-    assert "no step" in skipped(gc601, Trace()).reason
 
 
 def test_a_head_that_nothing_uses_beside_one_of_its_shape() -> None:

@@ -8,8 +8,6 @@ from torch import nn
 
 from gradcheck_cli.records.diagnosis import Basis
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared as gc801
-from tests.support.a_trace import a_trace, skipped
 from tests.support.loops import (
     adam,
     by_lbfgs,
@@ -230,7 +228,3 @@ def alternating() -> None:
 )
 def test_every_way_to_clear_and_every_intended_pattern_is_fine(loop: Callable[[], None]) -> None:
     assert mistakes(loop) == set()
-
-
-def test_says_so_where_nobody_watched_the_loop() -> None:
-    assert "not watched" in skipped(gc801, a_trace()).reason

@@ -1,12 +1,10 @@
 """GC604: layers that never run, as information."""
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.never_called import never_called as gc604
 from tests.support.a_trace import (
     a_trace,
     found,
-    skipped,
     with_layer,
     with_parameter,
 )
@@ -30,7 +28,3 @@ def test_layers_that_run_or_are_frozen_are_not_named() -> None:
     assert not found(gc604, idle())
     assert not found(gc604, with_parameter(idle("l1"), "l1", trainable=False))
     assert not found(gc604, with_parameter(idle("l1"), "l1", reached=True))  # a bare parameter
-
-
-def test_says_so_when_no_step_was_observed() -> None:
-    assert "no step" in skipped(gc604, Trace()).reason

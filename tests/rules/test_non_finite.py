@@ -12,7 +12,6 @@ from tests.support.a_trace import (
     found,
     losses,
     moments,
-    skipped,
 )
 
 
@@ -71,7 +70,3 @@ def test_bad_numbers_in_the_data_are_counted(data: DataFacts) -> None:
 @pytest.mark.parametrize("loss", ["learning", "stalled", "diverging"])
 def test_finite_runs_pass(loss: str) -> None:
     assert not found(gc501, a_trace(loss=loss))
-
-
-def test_says_so_when_no_step_was_observed() -> None:
-    assert "no step" in skipped(gc501, Trace()).reason

@@ -14,7 +14,7 @@ from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.records.trace import Reading, Role, Step, Trace
 from gradcheck_cli.rules import RULES
-from gradcheck_cli.rules.base import Rule, rule
+from gradcheck_cli.rules.base import OF_THE_LOOP, Rule, rule
 from gradcheck_cli.rules.engine import judge
 from tests.support.a_trace import a_trace, gist, losses, moments, scaled, shuffled, with_reading
 from tests.support.arbitrary import any_trace
@@ -84,8 +84,16 @@ def test_an_empty_trace_is_skipped_not_passed_as_healthy() -> None:
     judgment = judge(Trace())
     assert not judgment.crashed
     assert not judgment.findings
-    assert {"vanishing-gradient", "non-finite", "stalled-loss"} <= {
-        s.name for s in judgment.skipped
+    reasons = {s.name: s.reason for s in judgment.skipped}
+    assert {"vanishing-gradient", "stalled-loss"} <= reasons.keys()
+    for name in ("non-finite", "disconnected-parameter", "never-called"):
+        assert "no step" in reasons[name]
+
+
+def test_mistakes_of_a_loop_that_nobody_watched_are_skipped() -> None:
+    told = {s.code: s.reason for s in judge(a_trace()).skipped}
+    assert {told.get(r.code) for r in RULES if r.code.startswith(OF_THE_LOOP)} == {
+        "the loop was not watched"
     }
 
 

@@ -7,8 +7,6 @@ import torch
 from torch import nn
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.unfrozen_too_late import unfrozen_too_late as gc810
-from tests.support.a_trace import a_trace, skipped
 from tests.support.loops import findings, mistakes, report, small, update
 
 NAME = "unfrozen-too-late"
@@ -83,7 +81,3 @@ def two_stages() -> None:
 )
 def test_unfreezing_that_the_optimizer_knows_of_is_fine(loop: Callable[[], None]) -> None:
     assert mistakes(loop) == set()
-
-
-def test_says_so_where_nobody_watched_the_loop() -> None:
-    assert "not watched" in skipped(gc810, a_trace()).reason

@@ -37,7 +37,8 @@ def flipped_loss(seen: Evidence) -> Support | None:
     """The loss rewards mistakes: a flipped sign, or smoothing or weights that turn it over.
 
     Speaks for it  outputs made from the targets cost more when they are right than when they are wrong.
-                   A policy's choices become rarer when they went better than expected.
+                   A policy's choices become rarer when they went better than expected. A loss over triples is learned
+                   when positive and negative samples are exchanged, and only then.
     Against it     an optimizer that maximizes: both together cancel out. Costs in place of rewards.
     Sources        Gneiting & Raftery 2007, sec. 2.
     """

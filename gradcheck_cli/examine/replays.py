@@ -7,6 +7,7 @@ from statistics import mean
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.exchanged import of_triples
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
@@ -43,6 +44,7 @@ Tried = tuple[float, Variant]
     redrawn_weights="Does it learn from other initial weights?",
     cross_entropy="Does it learn with cross entropy for the gradient?",
     without_softmax="Does it learn with a ReLU in place of softmaxes between its layers?",
+    exchanged_samples="Does it learn with positive and negative samples exchanged?",
     two_changes="Which two changes together let the run learn?",
 )
 def replays(scene: Scene) -> Iterator[Said]:
@@ -55,7 +57,7 @@ def replays(scene: Scene) -> Iterator[Said]:
                where errors of probabilities are squared; outputs through the function
                that the loss expects; initial weights drawn
                anew; outputs of deviation 1 where the first loss is large; scores of deviation 3 where no
-               weights can make them as large as 1. Where none helps, Adam in
+               weights can make them as large as 1; positive and negative samples exchanged in a loss over triples. Where none helps, Adam in
                place of an optimizer that is not adaptive (also of a run that learns, where that takes ten passes
                over the data), and the best four in pairs.
     Answers    wrong: with the change the loss of the fixed batches ends clearly below the best constant
@@ -98,7 +100,7 @@ def replays(scene: Scene) -> Iterator[Said]:
             best[variant.name] = share, variant
         return True
 
-    new = (v for v in variants(scene) if scene.answer(v.name) is None)
+    new = (v for v in of_triples(scene, variants(scene)) if scene.answer(v.name) is None)
     all(map(tried, (v for v in new if not soon or v.name == "without-dropout")))
     for more, asked in (
         (adaptive(scene), not learns or _slow(scene, extended)),

@@ -13,7 +13,8 @@ from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 ADVICE: dict[str, tuple[str, str]] = {
     "flipped-loss": (
         "Turn the loss round: it rewards mistakes.",
-        "loss = -loss  # or take the minus away; label_smoothing below 0.5; weights above 0",
+        "loss = -loss  # or take the minus away; label_smoothing below 0.5; weights above 0\n"
+        "loss = F.triplet_margin_loss(anchor, positive, negative)  # in this order",
     ),
     "loss-without-bound": (
         "Give the loss an end: nll_loss takes logarithms of probabilities, and penalties are added.",

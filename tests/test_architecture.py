@@ -75,7 +75,7 @@ MOST_LINES_OF_A_FOLDER = {
     "renderers": 2830,
     "replay": 4015,
     "rerun": 1405,
-    "rules": 3930,
+    "rules": 3940,
     "settings": 1265,
     "targets": 5415,
     "verifying": 1010,

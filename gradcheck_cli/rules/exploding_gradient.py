@@ -50,7 +50,8 @@ def exploding_gradient(
     Matters   one step along such a gradient throws the weights out of the region where it was valid.
     Severity  error; warning where the size of the loss tells nothing, so that only the growth along the
               depth or the time steps counts, and where the loss, far above that of a constant prediction, comes
-              below it later than after as many steps more; nothing is reported while the network learns.
+              below it later than after as many steps more; nothing is reported while the network learns, also where
+              it begins no farther off than the targets lie from zero.
     Not for   gradients that grow from nearly nothing: below a relative change of `harmless`; normalized
               networks, whose gradients may grow at the beginning and train.
     Sources   Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063; He et al. 2015, arXiv:1502.01852, eq. 14.
@@ -61,7 +62,8 @@ def exploding_gradient(
         raise CannotTellError("no weight layer received a gradient")
     if state.state is State.UNKNOWN:
         raise CannotTellError("too few steps to say what large gradients do to the loss")
-    late_start = late_end(trace) if state.far_off and state.fine else None
+    wild = state.far_off and not _of_an_offset(trace)
+    late_start = late_end(trace) if wild and state.fine else None
     sound = state.fine or (state.state in {State.SLOW, State.KEPT} and not state.far_off)
     if sound and late_start is None:
         return
@@ -152,6 +154,15 @@ def _strongest(trace: Trace) -> float | None:
         if (found := [e for r in step.readings.values() if (e := elasticity(r)) is not None])
     ]
     return median(values) if values else None
+
+
+def _of_an_offset(trace: Trace) -> bool:
+    """Is the first squared error no larger than that of outputs of the targets' size, which hardly vary themselves?"""
+    low, high = trace.data.target_low, trace.data.target_high
+    begun = next((s.data_loss for s in trace.steps if s.data_loss is not None), None)
+    if trace.loss.kind != "mse_loss" or low is None or high is None or begun is None:
+        return False
+    return begun <= (2 * max(abs(low), abs(high))) ** 2
 
 
 def _excess(trace: Trace) -> float | None:

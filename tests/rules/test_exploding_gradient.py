@@ -6,7 +6,7 @@ import pytest
 
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.records.trace import LossFacts
+from gradcheck_cli.records.trace import DataFacts, LossFacts
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient as gc102
 from tests.support.a_trace import (
     GUESSING,
@@ -85,6 +85,18 @@ def test_a_loss_that_takes_long_to_come_back_from_far_off_is_a_warning(
     answers = found(gc102, trace)
     assert [f.severity for f in answers] == [Severity.WARNING] * (count if far else 0)
     assert all("It is 2" in f.message for f in answers)
+
+
+@pytest.mark.parametrize(("size", "count"), [(1.0, 0), (0.01, 1)])
+def test_targets_that_hardly_vary_are_far_off_from_the_start(size: float, count: int) -> None:
+    """Outputs begin at zero, as far from the targets as these lie from there, or a hundred times as far."""
+    curve = [0.9 * 0.85**i + 0.009 for i in range(30)]
+    told = (answer("longer", Outcome.FINE), answer("plateau", Outcome.NOTED))
+    facts = LossFacts(kind="mse_loss", baseline=3e-4)
+    data = DataFacts(batch_size=32, target_low=-size, target_high=-0.86 * size)
+    trace = replace(a_trace(growing(1e5), curve), examination=told, loss=facts, data=data)
+    steps = tuple(replace(step, data_loss=step.loss) for step in trace.steps)
+    assert len(found(gc102, replace(trace, steps=steps))) == count
 
 
 @pytest.mark.parametrize("loss", ["learning", "converged", "slow"])

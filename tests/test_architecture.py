@@ -61,7 +61,7 @@ LONG_WITH_REASON: dict[str, str] = {
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
     ".": 3285,
-    "causes": 2425,
+    "causes": 2430,
     "cli": 2985,
     "declared": 335,
     "demos": 215,
@@ -75,7 +75,7 @@ MOST_LINES_OF_A_FOLDER = {
     "renderers": 2830,
     "replay": 4015,
     "rerun": 1405,
-    "rules": 3940,
+    "rules": 3955,
     "settings": 1265,
     "targets": 5415,
     "verifying": 1010,

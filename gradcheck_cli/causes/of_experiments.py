@@ -11,6 +11,7 @@ from gradcheck_cli.records.diagnosis import Basis
 
 SUSPECTED = 0.7  # of what is so, and is a mistake unless its numbers are costs
 UNPROVEN = 0.5  # of what is so, and was not shown to matter
+UNUSED = "not used by the loss"  # as the finding has it
 FACT = 0.98  # of what is so or not, and explains away labels of which nothing can be learned
 
 
@@ -116,14 +117,18 @@ def mixed_samples(seen: Evidence) -> Support | None:
     return named(seen, "mixed-samples")
 
 
-@cause("unused-input", "unused-input stalled-loss collapsed-features")
+@cause("unused-input", "unused-input stalled-loss collapsed-features disconnected-parameter")
 def unused_input(seen: Evidence) -> Support | None:
-    """An input never reaches the outputs.
+    """An input never reaches the outputs, or nothing reads what was made of it.
 
-    Speaks for it  the outputs do not change when that input is exchanged between samples.
+    Speaks for it  the outputs do not change when that input is exchanged between samples; a stalled run never uses what more
+                   than a quarter of its weights compute.
     Against it     inputs that are alike for all samples.
     Sources        Breiman 2001, sec. 10.
     """
+    left = [f for f in seen.findings if f.name == "disconnected-parameter" and UNUSED in f.message]
+    if left and seen.has("disconnected-parameter") and seen.has("stalled-loss"):
+        return Support(SUSPECTED, (left[0].message.rstrip("."),), left[0].layers, basis=Basis.FACT)
     return named(seen, "unused-input")
 
 

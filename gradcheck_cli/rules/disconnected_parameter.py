@@ -1,8 +1,9 @@
 """GC601 disconnected-parameter."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gradcheck_cli.features.profile import late, moved_rms, typical
+from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Layer, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -15,6 +16,8 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+A_PART = 0.25  # of all weights: more than a pooler, or a head that nobody asked
+
 
 @rule("GC601", "disconnected-parameter")
 def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
@@ -26,7 +29,8 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
               none; modules kept in plain lists, which no optimizer can see.
     Matters   everything below the cut keeps its initial weights.
     Severity  error; for layers whose output nothing uses a note, or a warning where one has the shape of the last
-              layer: the loss of one head was computed from another's output.
+              layer: the loss of one head was computed from another's output; and where a run that stalls never uses what more than
+              a quarter of its weights compute, as of an encoder.
     Not for   frozen layers (GC603), layers that were not called (GC604), targets moved by averaging.
     Sources   PyTorch notes, Autograd mechanics (locally disabling gradient computation).
     """
@@ -48,9 +52,9 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
         head, used = next(_heads(trace, unused), (None, None))
         said = f"; {head.path} is as large as {used.path}, whose output is" if head and used else ""
         yield Hit(
-            severity=Severity.WARNING if said else Severity.NOTE,
+            severity=Severity.WARNING if said or unread(trace, unused) else Severity.NOTE,
             confidence=Confidence.MEDIUM,
-            message=f"The output of {counted(len(unused), 'is', 'are')} not used by the loss{said}.",
+            message=f"{counted(len(unused), 'gives', 'give')} an output that is not used by the loss{said}.",
             layers=in_order(unused),
             evidence=(Evidence("layers whose output is not used", float(len(unused)), 0.0),),
         )
@@ -80,6 +84,13 @@ def _narrows(layer: Layer) -> tuple[int, ...] | None:
     """Return the shape of its weights where they give fewer numbers than they take, as a head's do."""
     shapes = (p.shape for p in layer.parameters)
     return next((s for s in shapes if len(s) > 1 and s[0] < s[1]), None)
+
+
+def unread(trace: Trace, unused: Sequence[Layer]) -> bool:
+    """Does a run that stalls never use what a good part of its weights compute?"""
+    whole = sum(p.numel for x in trace.layers for p in x.parameters)
+    share = sum(p.numel for x in unused for p in x.parameters) / max(whole, 1)
+    return share > A_PART and progress(trace).stuck
 
 
 def _silent(trace: Trace, layer: Layer) -> bool:

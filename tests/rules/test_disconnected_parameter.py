@@ -1,7 +1,9 @@
 """GC601: parameters that never get a gradient."""
 
+import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Cut, SourceSite
@@ -14,7 +16,7 @@ from tests.support.a_trace import (
     with_parameter,
     with_reading,
 )
-from tests.support.loops import adam, batch, findings
+from tests.support.loops import adam, batch, findings, report
 
 
 def silent(*paths: str, **facts: object):
@@ -77,3 +79,33 @@ def test_a_head_that_nothing_uses_beside_one_of_its_shape() -> None:
     assert told.severity is Severity.WARNING
     assert "as large as" in told.message
     assert "disconnected-parameter" not in findings(lambda: loop(pasted=False))
+
+
+class Translator(nn.Module):
+    """Reads a sum from its encoder, or leaves it unread."""
+
+    def __init__(self, *, read: bool) -> None:
+        super().__init__()
+        self.read = read
+        self.encoder, self.decoder = nn.Linear(6, 16), nn.Linear(16, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return scores."""
+        seen = self.encoder(x).tanh()
+        return self.decoder(seen if self.read else torch.ones_like(seen))
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_an_encoder_that_nobody_reads(*, read: bool) -> None:
+    def loop() -> None:
+        model = Translator(read=read)
+        optimizer = adam(model)
+        for _ in range(60):
+            x, y = batch(64)
+            optimizer.zero_grad()
+            functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+    said = report(loop)
+    assert ("unused-input" in [cause.name for cause in said.causes[:1]]) is not read
+    assert [f.severity for f in said.findings if f.code == "GC601"] == [Severity.WARNING][read:]

@@ -12,6 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from gradcheck_cli.examine.budget import Budget
+from gradcheck_cli.examine.entangled import WHY as ENTANGLED
+from gradcheck_cli.examine.entangled import entangled
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import Progress, progress
 from gradcheck_cli.records.examination import Answer, Outcome
@@ -89,11 +91,13 @@ class Scene:
     def require_right_outputs(self) -> None:
         """Raise NotApplicableError where no outputs are right: of a policy, or with targets that move.
 
-        Choices that a policy was not seen to make may as well be labels; with nothing else in the loss they are.
+        Nor where one output is computed from another and the loss reads both. Choices that a policy was not seen to make may as well be labels; with nothing else in the loss they are.
         """
         why = self.trace.loss.surrogate
         if why in {OWN_CHOICES, MOVING_TARGETS} or (why == CHOICES and self._is_weighed):
             raise NotApplicableError(f"the size of the loss tells nothing: {why}")
+        if entangled(self.subject):
+            raise NotApplicableError(ENTANGLED)
 
     @property
     def _is_weighed(self) -> bool:

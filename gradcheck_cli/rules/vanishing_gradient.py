@@ -181,7 +181,7 @@ def _outrun(trace: Trace, limit: float, state: Progress, cure: Answer) -> Hit | 
     if not (lost := _attenuated(rows, limit)):
         return None
     hit = _along_depth(trace, rows, lost, limit, state)
-    said = f"In the first steps t{hit.message[1:]}"
+    said = f"In the first steps {hit.message[0].lower()}{hit.message[1:]}"
     return softened(replace(hit, severity=Severity.WARNING, message=said), cure)
 
 

@@ -125,7 +125,10 @@ def compiled(steps: int, *, watched: bool, width: int = 256) -> float:
     Compiling is a part of it, by a warm cache.
     """
     torch.compiler.reset()
-    seen: Any = Everywhere() if watched else nullcontext()
+    seen: Any = nullcontext()
+    if watched:
+        seen = Everywhere()
+        seen.loop.alive.none_yet = True  # as `run` knows, when torch was imported just now
     data = Batches(steps)
     with warnings.catch_warnings(), seen, _clock() as spent:
         warnings.simplefilter("ignore")

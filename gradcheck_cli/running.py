@@ -93,6 +93,7 @@ class _Run:
     signals: Signals = field(default_factory=Signals)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     begun: float = field(default_factory=monotonic)
+    had_torch: bool = field(default_factory=lambda: "torch" in sys.modules)
 
     def watch(self) -> None:
         """Torch is here: look everywhere."""
@@ -108,9 +109,8 @@ class _Run:
         self.book = SiteBook()
         self.stack.enter_context(self.book.recording())
         sampling = Sampling(first=plan.first, every=plan.every, last=plan.stop_after)
-        self.watcher = Everywhere(
-            sampling=sampling, site_of=self.book.site_of, on_step=self.stepped
-        )
+        self.watcher = Everywhere(sampling, self.book.site_of, self.stepped)
+        self.watcher.loop.alive.none_yet = not self.had_torch
         self.stack.enter_context(self.watcher)
         if self.ranks is None and (plan.record or plan.policy.examine != "none"):
             from gradcheck_cli.replay.played import recorder

@@ -27,13 +27,14 @@ class Alive:
     It follows by torch's hooks: a patch of `nn.Module.__init__` would break graphs of torch.compile.
     """
 
+    none_yet: bool = False  # torch was imported just now: no module was made before
     _refs: dict[int, weakref.ref[nn.Module]] = field(default_factory=dict)  # by id of the module
     _follows: bool = False
 
     @contextmanager
     def followed(self) -> Iterator[None]:
         """Inside, nothing is searched any more."""
-        for module in searched():
+        for module in () if self.none_yet else searched():
             self._note(module)
         self._follows = True
         with ExitStack() as stack:

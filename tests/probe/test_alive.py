@@ -39,6 +39,16 @@ def test_what_was_there_and_what_is_built_copied_or_unpickled_is_found(
         assert any(m is odd for m in alive(odd))
 
 
+def test_where_torch_was_imported_just_now_nothing_is_searched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alive = Alive(none_yet=True)
+    monkeypatch.setattr(gc, "get_objects", lambda: pytest.fail("it searched"))
+    with alive.followed():
+        built = nn.Sequential(nn.Linear(2, 2))
+        assert {id(m) for m in alive()} == {id(m) for m in built.modules()}
+
+
 def test_nothing_is_kept_alive_and_nothing_stays() -> None:
     own, alive = nn.Module.__setstate__, Alive()
     with alive.followed():

@@ -3,8 +3,12 @@
 from statistics import median
 
 from gradcheck_cli.causes.base import Evidence, Support, cause, fact, signs
-from gradcheck_cli.causes.shares import HARMLESS
-from gradcheck_cli.features.circumstances import broke_later, lost_at_start, unusual_inputs
+from gradcheck_cli.features.circumstances import (
+    HARMLESS,
+    broke_later,
+    lost_at_start,
+    unusual_inputs,
+)
 from gradcheck_cli.features.growing import largest_update
 from gradcheck_cli.features.profile import (
     DECAYED,

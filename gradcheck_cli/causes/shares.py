@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import log10
 
+from gradcheck_cli.features.circumstances import HARMLESS
 from gradcheck_cli.records.passes import Moment, Pass
 from gradcheck_cli.records.trace import Trace
 
 ENOUGH = 0.7  # of what was lost: from here an intervention explains it alone
 LEAST_LOST = 1.0  # decades: layers of sound networks lie a factor of ten apart
-HARMLESS = 2.0  # decades: less is no finding of a vanishing gradient
 INPUTS = "standardized inputs"
 CUT = "cut edges"
 FACTORS = "constant factors"

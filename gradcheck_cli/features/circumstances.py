@@ -16,6 +16,7 @@ from gradcheck_cli.features.zeros import uses_half, zeroed
 from gradcheck_cli.ops import SMOOTH
 from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 
+HARMLESS = 2.0  # decades: less is no finding of a vanishing gradient
 LARGE, SMALL = 5.0, 0.02  # sizes of inputs: the first layer works out of its range
 # Findings that a lost gradient shows as.
 VANISHING = "vanishing-gradient zero-gradient collapsed-features poor-initialization stalled-loss"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from statistics import median
 
+from gradcheck_cli.features.circumstances import HARMLESS, lost_at_start
 from gradcheck_cli.features.drowned import DROWNED, drowned
 from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.records.examination import Answer, Outcome
@@ -42,7 +43,8 @@ def held_back(trace: Trace) -> Iterator[Hit]:
     Matters   the run would take many times as long, and often ends worse.
     Severity  warning.
     Not for   other changes of runs that learn in the observed steps; a larger rate where weights move by a thousandth of their
-              size per step already and the run learns when it goes on; runs that never learn (GC403).
+              size per step already, or larger initial weights where less than two decades of the gradient are lost at
+              first, and the run learns when it goes on; runs that never learn (GC403).
     Sources   an effect is what an intervention changes (Pearl 2009, ch. 3).
     """
     if (said := drowned(trace)) is not None:
@@ -66,10 +68,17 @@ def held_back(trace: Trace) -> Iterator[Hit]:
         answer = trace.answer(name)
         if answer is None or answer.outcome is not Outcome.WRONG:
             continue
-        if name == "rate-higher" and not least and _at_usual_pace(trace):
+        if not least and _is_taste(trace, answer):
             continue
         if (answer.measured or 0.0) >= least or _agreed(trace, answer):
             yield hit_of(answer, Severity.WARNING)
+
+
+def _is_taste(trace: Trace, answer: Answer) -> bool:
+    """Is a run that learns by itself merely slower than it could be, by what is no mistake?"""
+    if answer.name == "redrawn-weights" and "init-too-small" in answer.supports:
+        return lost_at_start(trace) < HARMLESS
+    return answer.name == "rate-higher" and _at_usual_pace(trace)
 
 
 def _at_usual_pace(trace: Trace) -> bool:

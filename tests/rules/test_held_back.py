@@ -58,3 +58,17 @@ def test_a_larger_rate_is_better_and_the_usual_pace_is_not_too_slow(
     hits = held_back(trace)
     assert isinstance(hits, list)
     assert len(hits) == count
+
+
+@pytest.mark.parametrize(("bottom", "count"), [(1e-3, 0), (1e-7, 1)])
+def test_larger_initial_weights_are_better_and_a_gradient_that_arrives_is_no_fault(
+    bottom: float, count: int
+) -> None:
+    redrawn = replace(answer("redrawn-weights"), supports=("init-too-small",), measured=70.0)
+    trace = a_trace((bottom, 1e-2, 1e-2, 1e-2))
+    told = replace(trace, examination=(answer("longer", Outcome.FINE), redrawn))
+    hits = held_back(told)
+    assert isinstance(hits, list)
+    assert len(hits) == count
+    stands = replace(trace, examination=(answer("longer", Outcome.NOTED), redrawn))
+    assert held_back(stands)  # one that does not learn when it goes on is held back all the same

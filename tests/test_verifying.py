@@ -168,6 +168,18 @@ def test_what_breaks_the_training_comes_last_and_what_could_not_be_tried_before_
     assert [t.proposal.fix.name for t in _in_order(trials)] == ["untried", "useless", "broken"]
 
 
+@pytest.mark.parametrize(("score", "order"), [(1.0, "cure data rate"), (0.6, "cure rate data")])
+def test_data_seen_to_be_wrong_are_repaired_before_what_only_helps_a_little(
+    score: float, order: str
+) -> None:
+    repair = replace(proposal("data", CURE.change), cannot="mend them", part="data", score=score)
+    said = {"rate": Status.HELPS_PARTLY, "cure": Status.VERIFIED}
+    trials = [Trial(repair, [], Verification(reason="mend them"))]
+    for name, status in said.items():
+        trials.append(Trial(proposal(name, CURE.change), [], Verification(status=status)))
+    assert [t.proposal.fix.name for t in _in_order(trials)] == order.split()
+
+
 @pytest.mark.heavy
 def test_the_smaller_of_two_equally_good_changes_comes_first() -> None:
     larger = proposal("larger", Change(summary="leaky", model=rectify), size=4)

@@ -15,7 +15,7 @@ CHANNELS = (3, 4)  # of colors: others have no order that is known
 ALIKE = 0.8  # of the difference to the values one nearer or farther
 NEARLY = 0.9  # of the pictures
 SMALLEST = 36  # pixels
-LONGEST, LEAST = 8, 1000  # positions and samples, and numbers, from which on their order tells
+FEWEST, LEAST = 8, 1000  # positions or samples, and numbers: fewer do not tell
 SOME = 0.3  # correlation of neighbors
 FEWER = 0.5  # of it, that neighbors have in the wrong order, at most
 
@@ -53,7 +53,7 @@ def of_positions(subject: Subject) -> Iterator[Said]:
         if first.ndim != 3 or not first.is_floating_point() or first.numel() < LEAST:
             continue
         samples, positions, columns = first.shape
-        if samples == positions or min(samples, positions) < LONGEST:
+        if samples == positions or min(samples, positions) < FEWEST:
             continue
         rows = [
             t

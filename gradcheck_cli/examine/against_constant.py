@@ -56,16 +56,18 @@ class Reference:
         gain, error = paired(now, constant or self.constant.losses)
         return gain / (self.scale or 1.0), error / (self.scale or 1.0)
 
-    def beside(self, share: float) -> str:
+    def beside(self, share: float, other: float = 0.0) -> str:
         """Say where a loss stands beside the constant's, from its share of what can be gained.
 
         In percent of the constant's loss where that is what can be gained, and not many times it; else
-        as a difference of losses: where the scale is small a percentage says nothing.
+        as a difference of losses: where the scale is small a percentage says nothing. `other` stands in the
+        same sentence.
         """
         if abs(share) < EVEN:
             return "as high as"
         word = "below" if share > 0 else "above"
-        if abs(share) <= MANY and isclose(self.scale, abs(self.level), rel_tol=ALMOST):
+        most = max(abs(x) for x in (share, other) if isfinite(x))
+        if most <= MANY and isclose(self.scale, abs(self.level), rel_tol=ALMOST):
             return f"{number(abs(100 * share))} % {word}"
         return f"{number(abs(share) * (self.scale or 1.0))} {word}"
 

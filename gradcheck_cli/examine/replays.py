@@ -109,7 +109,7 @@ def replays(scene: Scene) -> Iterator[Said]:
         if asked and all(share < bound for share, _ in best.values()):
             all(map(tried, more))
     for share, variant in best.values():
-        yield _said(reference, variant, (share, unchanged, bound), len(batches))
+        yield told(reference, variant, (share, unchanged, bound), len(batches))
 
 
 def _slow(scene: Scene, extended: Extended | None) -> bool:
@@ -136,22 +136,23 @@ def _pairs(tried: list[Tried]) -> Iterator[Variant]:
             yield both
 
 
-def _said(
+def told(
     reference: Reference, variant: Variant, shares: tuple[float, float, float], steps: int
 ) -> Said:
+    """Say how far the run comes with the change and without it, both in one unit."""
     share, unchanged, bound = shares
     cured = share >= bound
+    changed, usual = (
+        reference.beside(one, other) if isfinite(one) else "no number, not below"
+        for one, other in ((share, unchanged), (unchanged, share))
+    )
     return Said(
         about=variant.name,
         outcome=Outcome.WRONG if cured else Outcome.FINE,
-        said=f"{'yes' if cured else 'no'}: {variant.words}, {steps} steps bring the loss to {_words(reference, share)} the best "
-        f"constant; unchanged, to {_words(reference, unchanged)} it",
+        said=f"{'yes' if cured else 'no'}: {variant.words}, {steps} steps bring the loss to {changed} the best "
+        f"constant; unchanged, to {usual} it",
         measured=100 * share,
         limit=100 * bound,
         unit="%",
         supports=variant.supports if cured else (),
     )
-
-
-def _words(reference: Reference, share: float) -> str:
-    return reference.beside(share) if isfinite(share) else "no number, not below"

@@ -1,5 +1,6 @@
 """The run from its start with one thing changed."""
 
+import math
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -14,7 +15,7 @@ from gradcheck_cli.examine.against_constant import Reference, against_constant, 
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.constants import Constant
 from gradcheck_cli.examine.freed import scaled_rates
-from gradcheck_cli.examine.replays import replays
+from gradcheck_cli.examine.replays import replays, told
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.examine.variants import adaptive, variants
 from gradcheck_cli.records.examination import Answer, Outcome
@@ -37,6 +38,22 @@ def test_a_loss_is_beside_the_constants_in_percent_only_where_that_says_somethin
     assert beside(2.0, None, 8e-8) == "as high as"
     assert beside(2.0, 1.5, 0.5) == "0.25 below", "the half of what can be gained"
     assert beside(1e-3, 0.0, -12.74) == "0.0127 above"
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        ((1.0, -3.0), ["to 0.02 below the best", "to 0.06 above it"]),
+        ((1.0, -0.5), ["to 100 % below the best", "to 50 % above it"]),
+        ((1.0, -math.inf), ["to 100 % below the best", "to no number, not below it"]),
+    ],
+)
+def test_two_losses_in_one_sentence_have_one_unit(
+    shares: tuple[float, float], words: list[str]
+) -> None:
+    reference = Reference(Constant([0.02], None), [1.0], [1.0], 0.0, [1.0])
+    said = told(reference, Variant("rate-lower", "with a tenth"), (*shares, 0.12), 60).said
+    assert all(part in said for part in words), said
 
 
 def test_a_last_batch_that_is_smaller_and_holds_one_label() -> None:

@@ -7,7 +7,7 @@ sigmoid. Of a sequence of classes the same output is taken at each position (a u
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from typing import Any
 
 import torch
@@ -139,10 +139,11 @@ def reads_targets(subject: Subject, raw: Any) -> bool:
     other = map_tensors(batch, lambda t: turned if t is target else t)
     main = subject.main(raw).detach()
     apart = torch.rand(main.shape, generator=torch.Generator().manual_seed(0)).to(main)
-    unlike = subject.with_main(raw, main + apart)  # else all targets may cost the same
+    unlike = subject.with_main(raw, main.nan_to_num() + apart)  # else all may cost the same
     try:
         with torch.no_grad():
-            return float(subject.loss(unlike, batch)) != float(subject.loss(unlike, other))
+            now, then = (float(subject.loss(unlike, b)) for b in (batch, other))
+            return now != then and not isnan(now)
     except NotApplicableError:
         return True
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import class_dimension, link_of
+from gradcheck_cli.examine.ideal import cost
 from gradcheck_cli.examine.subject import Moment, NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -41,11 +42,11 @@ class Flat:
 def loss_domain(scene: Scene) -> Iterator[Said]:
     """Look at the loss of single samples, at the model's outputs at the start and now.
 
-    Procedure  of up to 32 samples one by one: is the loss finite, and where it is above that of the best
-               constant, does it have any slope at the output? Where not, the same is asked of the outputs
-               after a softmax and after a sigmoid; and for hand-written losses, whether a constant added
-               to all classes changes nothing (a softmax is inside) while the outputs are probabilities. Of
-               outputs that add up to 1 in every sample: what do the targets add up to?
+    Procedure  of up to 32 samples with outputs and targets that are numbers, one by one: is the loss finite, and
+               where it is above that of the best constant, does it have any slope at the output? Where not, the same
+               is asked of the outputs after a softmax and after a sigmoid; and for hand-written losses, whether a
+               constant added to all classes changes nothing (a softmax is inside) while the outputs are
+               probabilities. Of outputs that add up to 1 in every sample: what do the targets add up to?
     Answers    fine: at most 5 % of the samples lie where the loss is undefined or flat. Wrong: more do;
                the loss expects other outputs than the model gives, and the function after which it is
                well-behaved is named. Or several classes are right at once in more than 5 % of the samples, of
@@ -56,16 +57,13 @@ def loss_domain(scene: Scene) -> Iterator[Said]:
     subject = scene.subject
     yield from _of_sums(subject)
     level = scene.known["reference"].level if "reference" in scene.known else None
-    worst: Flat | None = None
-    when: Moment = "now"
+    found: dict[Moment, Flat] = {}
     for moment in ("start", "now"):
         with subject.at(moment):
             if moment == "now" and not _is_finite(subject):
                 break  # the weights are no numbers any more: that says nothing of the loss
-            found = _flat(subject, subject.batches[0], lambda x: x, level)
-        if worst is None or found.worst > worst.worst:
-            worst, when = found, moment
-    assert worst is not None
+            found[moment] = _flat(subject, subject.batches[0], lambda x: x, level)
+    when, worst = max(found.items(), key=lambda pair: pair[1].worst)
     if worst.worst > SHARE:
         yield _outside(scene, worst, when, level)
     else:
@@ -160,6 +158,11 @@ def _only(value: Any, index: int, samples: int) -> Any:
     return map_tensors(value, cut)
 
 
+def _known(values: Tensor) -> bool:
+    """Could a loss take them? What is no number came from before; a loss has to expect -Inf, the logarithm of 0."""
+    return not bool((values.isnan() | (values == inf)).any())
+
+
 def _flat(
     subject: Subject, batch: Any, fit: Callable[[Tensor], Tensor], level: float | None
 ) -> Flat:
@@ -169,13 +172,13 @@ def _flat(
     target = subject.targets(batch)
     if not samples or not isinstance(target, Tensor) or len(target) != samples:
         raise NotApplicableError("outputs are not counted by samples")
-    with (
-        torch.no_grad()
-    ):  # a mean is a number only where all samples are; ignored ones have none alone
-        whole = float(subject.loss(subject.with_main(raw, fit(output)), batch))
-    inside = _lie_inside(subject, batch, fit(output))
-    undefined = clamped = 0
-    looked = range(0, samples, max(1, samples // MOST))
+    # a mean is a number only where all samples are; ignored ones have none alone
+    whole = cost(subject, raw, fit(output), batch)
+    undefined, clamped, inside = 0, 0, _lie_inside(subject, batch, fit(output))
+    every = range(0, samples, max(1, samples // MOST))
+    looked = [i for i in every if _known(output[i]) and _known(target[i])]
+    if not looked:
+        raise NotApplicableError("no sample has outputs that are numbers")
     for i in looked:
         one, part = _only(batch, i, samples), _only(raw, i, samples)
         point = fit(output[i : i + 1].clone()).requires_grad_()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import class_dimension, classes_of
+from gradcheck_cli.examine.ideal import cost
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -45,9 +46,7 @@ def samples_in_loss(scene: Scene) -> Iterator[Said]:
         target = subject.targets(batch)
         half = len(output) // 2
         if half < 2 or (isinstance(target, Tensor) and target.ndim and len(target) != len(output)):
-            raise NotApplicableError(
-                "a batch holds too few samples, or outputs are not counted by them"
-            )
+            raise NotApplicableError("a batch holds too few samples, or they have no outputs each")
         yield from _uncounted(subject)
         coupled = _coupling(subject, raw, output, batch, half)
         dim = class_dimension(output, target)
@@ -118,10 +117,9 @@ def _coupling(subject: Subject, raw: Any, output: Tensor, batch: Any, half: int)
 
 def _gradient(subject: Subject, raw: Any, output: Tensor, batch: Any) -> Tensor:
     point = output.clone().requires_grad_()
-    loss = subject.loss(subject.with_main(raw, point), batch)
-    if not loss.requires_grad:
-        raise NotApplicableError("the loss does not depend on the main output")
-    [slope] = torch.autograd.grad(loss, [point], allow_unused=True)
+    loss, slope = subject.loss(subject.with_main(raw, point), batch), None
+    if loss.requires_grad:
+        [slope] = torch.autograd.grad(loss, [point], allow_unused=True)
     if slope is None:
         raise NotApplicableError("the loss does not depend on the main output")
     return slope
@@ -129,16 +127,12 @@ def _gradient(subject: Subject, raw: Any, output: Tensor, batch: Any) -> Tensor:
 
 def _over_the_batch(subject: Subject, raw: Any, output: Tensor, batch: Any, dim: int) -> bool:
     """Do only differences between samples count, and not those between classes?"""
-
-    def cost(changed: Tensor) -> float:
-        with torch.no_grad():
-            return float(subject.loss(subject.with_main(raw, changed), batch))
-
-    now = cost(output)
+    now = cost(subject, raw, output, batch)
     per_class = output.clone()
     per_class.select(dim, 0).add_(1.0)
     # of all samples, and far: a trained model stands where the loss does not change at first order
     shifts = torch.linspace(-FAR, FAR, len(output)).to(output)
     per_sample = output + shifts.reshape(-1, *[1] * (output.ndim - 1))
     scale = abs(now) or 1.0
-    return abs(cost(per_class) - now) < 1e-4 * scale and abs(cost(per_sample) - now) > 1e-4 * scale
+    classes, samples = (abs(cost(subject, raw, x, batch) - now) for x in (per_class, per_sample))
+    return classes < 1e-4 * scale < samples

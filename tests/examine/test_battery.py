@@ -1,5 +1,6 @@
 """Each experiment with a training that it must catch and its healthy twin, which differs in one thing."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -152,6 +153,55 @@ def test_scores_in_a_loss_of_probabilities() -> None:
 )
 def test_losses_that_are_zero_or_ignored_at_some_samples_are_in_their_domain(loss: Any) -> None:
     assert outcome(loss_domain, loss=loss, steps=40) is Outcome.FINE
+
+
+class Spoiled(nn.Module):
+    """Gives no number for some or all samples, or logarithms of what may be zero."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.below, self.how = network(), how
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores of classes."""
+        scores = self.below(x)
+        kinds = {"overflow": (1e30 * scores).square(), "logarithm": scores.relu().log()}
+        return kinds.get(self.how, scores)
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [("gaps", Outcome.FINE), ("overflow", Outcome.SKIPPED), ("logarithm", Outcome.WRONG)],
+)
+def test_samples_that_are_no_numbers_before_the_loss_say_nothing_of_it(
+    how: str, expected: Outcome
+) -> None:
+    x, labels = blobs()
+    x[::5] = math.nan if how == "gaps" else x[::5]
+    parts = {"model": partial(Spoiled, how), "data": (x, labels), "steps": 2}
+    assert answers(only=loss_domain, **parts)["loss-domain"].outcome is expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_a_loss_that_reads_no_targets_prefers_none_of_them(share: int) -> None:
+    x, y = line()
+    x[: share * 9] = math.nan
+    found = asked(
+        loss_prefers_right, loss=lambda out, _: out.mean(), **of_lines(x, (y > -1).float())
+    )
+    assert found["loss-prefers-right"].outcome is Outcome.SKIPPED
+
+
+def of_lines(x: Tensor, y: Tensor) -> dict[str, Any]:
+    """A regression on these data."""
+    return {"model": lambda: network(3, 1), "data": (x, y)}
+
+
+def test_targets_with_gaps_say_nothing_of_the_loss() -> None:
+    x, y = line()
+    y[::3] = math.nan
+    found = answers(only=loss_domain, loss="mse_loss", **of_lines(x, y))
+    assert found["loss-domain"].outcome is Outcome.FINE
 
 
 @pytest.mark.parametrize(

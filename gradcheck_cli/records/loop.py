@@ -58,6 +58,16 @@ class Habit:
     names: tuple[str, ...] = ()  # layers, classes of schedulers, ... as the kind says
     numbers: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def share(self) -> float:
+        """How often it was so, of the occasions: 0..1."""
+        return self.times / self.of
+
+    @property
+    def where(self) -> str:
+        """The place, to be written behind what it is the place of; nothing where it is unknown."""
+        return f" at {self.at}" if self.at else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopFacts:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, number, rule
 
 
 @rule("GC815", "accumulation-not-divided")
@@ -31,16 +31,14 @@ def accumulation_not_divided(trace: Trace, *, least: int = 2, share: float = 0.5
     state = progress(trace)
     learned = state.better or state.state in {State.KEPT, State.UNRATED}
     passes = habit.numbers["passes"]
-    where = f" at {habit.at}" if habit.at else ""
     yield Hit(
         severity=Severity.NOTE if trace.adaptive or learned else Severity.WARNING,
-        confidence=Confidence.HIGH,
-        message=f"Each update adds up the gradients of {number(passes)} backward passes{where}, and the mean loss of each is "
+        message=f"Each update adds up the gradients of {number(passes)} backward passes{habit.where}, and the mean loss of each is "
         f"not divided by {number(passes)}: the gradient is about {number(passes)} times that of the mean, as with a "
         f"learning rate {number(passes)} times as large. Divide the loss before `backward()`.",
         evidence=(
             Evidence("weight of each batch in the gradient", 1.0, 1 / passes),
-            Evidence("share of inspected steps", habit.times / habit.of, share),
+            Evidence("share of inspected steps", habit.share, share),
         ),
         at=habit.at,
     )

@@ -44,7 +44,6 @@ def hit_of(answer: Answer, severity: Severity) -> Hit:
         evidence = (Evidence(answer.question, answer.measured, answer.limit, answer.unit),)
     return Hit(
         severity=severity,
-        confidence=Confidence.HIGH,
         message=answer.said[:1].upper() + answer.said[1:] + ".",
         layers=answer.layers,
         evidence=evidence,

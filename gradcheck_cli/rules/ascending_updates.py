@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, number, rule
 
 
 @rule("GC816", "ascending-updates")
@@ -32,7 +32,6 @@ def ascending_updates(trace: Trace) -> Iterator[Hit]:
     )
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=f"{what}, so each update makes the loss larger: use a positive rate and maximize=False.",
         evidence=(Evidence("learning rate", rate, 0.0),),
         at=habit.at,

@@ -20,8 +20,8 @@ class Hit:
     """What a rule found: the sentence, the numbers and the layers; the engine adds the rest."""
 
     severity: Severity
-    confidence: Confidence
     message: str
+    confidence: Confidence = Confidence.HIGH  # of what was measured as such
     layers: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     first_step: int | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC813", "checkpoint-cuts-gradient")
@@ -22,13 +22,11 @@ def checkpoint_cuts_gradient(trace: Trace, *, least: int = 2) -> Iterator[Hit]:
     habit = loop_of(trace).habit(Kind.CUT_CHECKPOINT)
     if habit.times < least:
         return
-    where = f" at {habit.at}" if habit.at else ""
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
-        message=f"The checkpoint{where} runs {', '.join(habit.names)} on inputs that require no gradient, so the "
+        message=f"The checkpoint{habit.where} runs {', '.join(habit.names)} on inputs that require no gradient, so the "
         "parameters inside get none: pass use_reentrant=False, or let the inputs require a gradient (with PEFT: "
         "model.enable_input_require_grads()).",
-        evidence=(Evidence("share of checkpoints that cut", habit.times / habit.of, 0.0),),
+        evidence=(Evidence("share of checkpoints that cut", habit.share, 0.0),),
         at=habit.at,
     )

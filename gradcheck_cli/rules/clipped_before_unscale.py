@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, number, rule
 
 
 @rule("GC804", "clipped-before-unscale")
@@ -23,11 +23,9 @@ def clipped_before_unscale(trace: Trace, *, least: int = 3) -> Iterator[Hit]:
     if habit.times < least:
         return
     limit, scale = habit.numbers["limit"], habit.numbers["scale"]
-    where = f" at {habit.at}" if habit.at else ""
     yield Hit(
         severity=Severity.WARNING if trace.adaptive else Severity.ERROR,
-        confidence=Confidence.HIGH,
-        message=f"The gradients are clipped to {number(limit)}{where} while the loss scale of {number(scale)} is still "
+        message=f"The gradients are clipped to {number(limit)}{habit.where} while the loss scale of {number(scale)} is still "
         f"in them, which makes the limit {number(limit / scale)}: call `scaler.unscale_(optimizer)` before "
         "clipping.",
         evidence=(Evidence("clippings before unscaling", float(habit.times), 0.0),),

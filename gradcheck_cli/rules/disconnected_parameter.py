@@ -43,7 +43,6 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
         where = f" The graph is cut by {cut.operation} at {cut.at}." if cut else ""
         yield Hit(
             severity=Severity.ERROR,
-            confidence=Confidence.HIGH,
             message=f"{counted(len(serious), 'never receives', 'never receive')} a gradient although the loss depends on them.{where}",
             layers=in_order(serious),
             evidence=(Evidence("layers without a gradient", float(len(serious)), 0.0),),
@@ -62,7 +61,6 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
         names = ", ".join(trace.unregistered[:3])
         yield Hit(
             severity=Severity.ERROR,
-            confidence=Confidence.HIGH,
             message=f"Modules are kept in a plain list or dict ({names}): `parameters()` does not see them, so "
             "no optimizer trains them.",
             layers=trace.unregistered,

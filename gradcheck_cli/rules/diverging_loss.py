@@ -6,7 +6,6 @@ from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
-    Confidence,
     Evidence,
     Hit,
     Severity,
@@ -33,7 +32,6 @@ def diverging_loss(trace: Trace) -> Iterator[Hit]:
         return
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=f"The loss grows from {number(state.start)} to {number(state.end)}.",
         evidence=(Evidence("loss at the end", state.end, 2 * state.start),),
     )

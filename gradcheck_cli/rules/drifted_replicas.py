@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, counted, number, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, counted, number, rule
 
 
 @rule("GC605", "drifted-replicas")
@@ -27,7 +27,6 @@ def drifted_replicas(trace: Trace, *, apart: float = 1e-4) -> Iterator[Hit]:
     share = (worst.high - worst.low) / worst.high
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=(
             f"The weights of {worst.layer} have norm {number(worst.low)} on one rank and "
             f"{number(worst.high)} on another: {counted(len(drifts), 'is', 'are')} no longer the same."

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC806", "eval-mode-in-training")
@@ -24,7 +24,6 @@ def eval_mode_in_training(trace: Trace, *, least: int = 10) -> Iterator[Hit]:
         return
     yield Hit(
         severity=Severity.WARNING,
-        confidence=Confidence.HIGH,
         message=f"The last {habit.times} of {habit.of} updates were made in eval mode, the first ones in train mode, "
         f"and the model holds {', '.join(habit.names)}: call `model.train()` after each evaluation.",
         evidence=(

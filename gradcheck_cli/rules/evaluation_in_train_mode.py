@@ -30,14 +30,13 @@ def evaluation_in_train_mode(trace: Trace, *, share: float = 0.2, least: int = 2
     habit = loop_of(trace).habit(Kind.TRAIN_MODE)
     if not habit.times or habit.of < least or habit.times > share * habit.of:
         return
-    where = f" at {habit.at}" if habit.at else ""
     what = " and ".join(habit.names) or "dropout"
     rested = habit.numbers.get("rested", 0.0)
     yield Hit(
         severity=Severity.NOTE if rested else Severity.WARNING,
         confidence=Confidence.MEDIUM,
         message=f"In {habit.times} of the spells between {habit.of} updates the model ran without gradients and with {what} "
-        f"acting{where}: call `model.eval()` before an evaluation and `model.train()` after it.",
+        f"acting{habit.where}: call `model.eval()` before an evaluation and `model.train()` after it.",
         evidence=(
             Evidence(f"spells without gradients in which {what} acted", float(habit.times), 0.0),
             Evidence("spells in which nothing of it acted", rested, None),

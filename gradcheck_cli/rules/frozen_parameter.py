@@ -6,7 +6,6 @@ from gradcheck_cli.features.profile import update_ratio
 from gradcheck_cli.records.trace import Layer, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
-    Confidence,
     Evidence,
     Hit,
     Severity,
@@ -64,7 +63,6 @@ def _hit(trace: Trace, layers: list[Layer], what: tuple[str, str]) -> Hit:
     said = [f"with {share} % of the parameters {words}" for words in what]
     return Hit(
         severity=Severity.NOTE,
-        confidence=Confidence.HIGH,
         message=f"{counted(len(layers), *said)}.",
         layers=in_order(layers),
         evidence=(Evidence(f"share of parameters that {what[1]}", size / whole, None),),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.features.profile import gradient_rms, late, typical
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, in_order, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, in_order, loop_of, rule
 
 
 @rule("GC817", "gradients-cleared-too-early")
@@ -37,18 +37,16 @@ def gradients_cleared_too_early(
         if not typical(late(trace), x.path, gradient_rms)
     ]
     if usual(some) and without:
-        where = f" at {some.at}" if some.at else ""
         yield _hit(
             some,
-            f"{some.times} updates found no gradient in {', '.join(in_order(without)[:3])}: what `backward()`{where} gave it "
+            f"{some.times} updates found no gradient in {', '.join(in_order(without)[:3])}: what `backward()`{some.where} gave it "
             "was cleared before the next `backward()`. Call `optimizer.zero_grad()` once, before the first of them.",
             in_order(without),
         )
     elif usual(habit):
-        where = f" at {habit.at}" if habit.at else ""
         yield _hit(
             habit,
-            f"{habit.times} updates{where} found no gradient, because it was cleared after `backward()`: call "
+            f"{habit.times} updates{habit.where} found no gradient, because it was cleared after `backward()`: call "
             "`optimizer.zero_grad()` before `backward()` or after `optimizer.step()`, not between them.",
         )
 
@@ -56,7 +54,6 @@ def gradients_cleared_too_early(
 def _hit(habit: Habit, message: str, layers: tuple[str, ...] = ()) -> Hit:
     return Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=message,
         layers=layers,
         evidence=(Evidence("updates that found their gradients cleared", float(habit.times), 0.0),),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC801", "gradients-not-cleared")
@@ -23,17 +23,13 @@ def gradients_not_cleared(trace: Trace, *, least: int = 3, share: float = 0.2) -
     habit = loop_of(trace).habit(Kind.UNCLEARED)
     if habit.times < least or habit.times <= share * habit.of:
         return
-    where = f" at {habit.at}" if habit.at else ""
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
-        message=f"In {habit.times} of {habit.of} inspected updates{where} the gradients still held those of earlier "
+        message=f"In {habit.times} of {habit.of} inspected updates{habit.where} the gradients still held those of earlier "
         "updates: call `optimizer.zero_grad()` once per update, before its first `backward()`.",
         evidence=(
             Evidence(
-                "share of inspected updates with gradients of earlier ones",
-                habit.times / habit.of,
-                share,
+                "share of inspected updates with gradients of earlier ones", habit.share, share
             ),
         ),
         at=habit.at,

@@ -10,7 +10,7 @@ from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import asked, hit_of, hits
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, rule
 
 # Asked of runs that learn, too.
 OF_LEARNING = tuple(
@@ -51,7 +51,6 @@ def held_back(trace: Trace) -> Iterator[Hit]:
         share = trace.loop.habit(Kind.DROWNED).numbers["share"] if trace.loop else 0.0
         yield Hit(
             severity=Severity.WARNING,
-            confidence=Confidence.HIGH,
             message=f"{said}.",
             evidence=(Evidence("share of the loss", share, DROWNED),),
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, number, rule
 
 
 @rule("GC104", "hooked-gradient")
@@ -28,7 +28,6 @@ def hooked_gradient(trace: Trace, *, factor: float = 0.1) -> Iterator[Hit]:
         known = {x.path for x in trace.layers}
         yield Hit(
             severity=Severity.NOTE,
-            confidence=Confidence.HIGH,
             message=f"{told(habit)}.",
             layers=tuple(name for name in habit.names if name in known),
             evidence=(Evidence("size of gradients after the hook / before it", found, factor),),
@@ -38,7 +37,6 @@ def hooked_gradient(trace: Trace, *, factor: float = 0.1) -> Iterator[Hit]:
 
 def told(habit: Habit) -> str:
     """Say what a hook does, as a sentence without its full stop."""
-    where = f" at {habit.at}" if habit.at is not None else ""
     first, *others = habit.names or ("",)
     more = f" and {len(others)} more" if others else ""
     whose = f"gradients at layer `{first}`{more}" if first else "gradients"
@@ -46,5 +44,7 @@ def told(habit: Habit) -> str:
     later = f", from about its call {since} on" if since > 1 else ""
     factor = habit.numbers["factor"]
     if factor == 0:
-        return f"Your hook{where} sets {whose} to zero{later}"
-    return f"Your hook{where} changes the size of {whose} by a factor of {number(factor)}{later}"
+        return f"Your hook{habit.where} sets {whose} to zero{later}"
+    return (
+        f"Your hook{habit.where} changes the size of {whose} by a factor of {number(factor)}{later}"
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC812", "labels-all-ignored")
@@ -25,11 +25,8 @@ def labels_all_ignored(trace: Trace, *, least: int = 2, share: float = 0.25) -> 
         return
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=f"In {habit.times} of {habit.of} inspected steps all labels are ignored by the loss (ignore_index, "
         "mask, weights), or there are none, so nothing can be learned from the batch: look at how labels are masked, "
         "shifted and truncated.",
-        evidence=(
-            Evidence("share of inspected steps without a label", habit.times / habit.of, share),
-        ),
+        evidence=(Evidence("share of inspected steps without a label", habit.share, share),),
     )

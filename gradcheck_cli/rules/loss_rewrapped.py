@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.ops import DETACHING
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC808", "loss-rewrapped")
@@ -27,14 +27,10 @@ def loss_rewrapped(trace: Trace, *, least: int = 3, share: float = 0.5) -> Itera
     followed = any(x.depth is not None and x.parameters for x in trace.layers)
     if followed and trace.cuts and all(c.operation not in DETACHING for c in trace.cuts):
         return
-    where = f" at {habit.at}" if habit.at else ""
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
-        message=f"`backward()`{where} begins from a tensor that was made from a number and is connected to no "
+        message=f"`backward()`{habit.where} begins from a tensor that was made from a number and is connected to no "
         "parameter: call it on the loss that the model's outputs gave, without `.item()`, `.data` or `torch.tensor(...)`.",
-        evidence=(
-            Evidence("share of backward passes that lead nowhere", habit.times / habit.of, share),
-        ),
+        evidence=(Evidence("share of backward passes that lead nowhere", habit.share, share),),
         at=habit.at,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.features.profile import late
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Layer, Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, in_order, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, in_order, loop_of, rule
 
 
 @rule("GC809", "loss-term-without-gradient")
@@ -26,16 +26,12 @@ def loss_term_without_gradient(
     if habit.times < least or habit.times <= share * habit.of:
         return
     idle = [x for x in trace.weight_layers if x.trainable and _is_idle(trace, x)]
-    where = f" at {habit.at}" if habit.at else ""
     yield Hit(
         severity=Severity.ERROR if idle else Severity.WARNING,
-        confidence=Confidence.HIGH,
-        message=f"A term of the loss, computed{where}, carries no gradient: it changes the value of the loss and trains "
+        message=f"A term of the loss, computed{habit.where}, carries no gradient: it changes the value of the loss and trains "
         "nothing. Compute it outside of no_grad and without detach.",
         layers=in_order(idle),
-        evidence=(
-            Evidence("share of inspected steps with such a term", habit.times / habit.of, share),
-        ),
+        evidence=(Evidence("share of inspected steps with such a term", habit.share, share),),
         at=habit.at,
     )
 

@@ -6,7 +6,7 @@ from gradcheck_cli.features.mismatch import mismatch
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
-from gradcheck_cli.rules.base import CannotTellError, Confidence, Evidence, Hit, Severity, rule
+from gradcheck_cli.rules.base import CannotTellError, Evidence, Hit, Severity, rule
 
 EXPERIMENTS = ("loss-domain", "sums-agree", "samples-in-loss", "outputs-differ")
 
@@ -41,7 +41,6 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     name = "share of the targets' range that the output cannot reach"
     yield Hit(
         severity=Severity.WARNING if progress(trace).fine else Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=message,
         evidence=() if share is None else (Evidence(name, share, outside),),
     )

@@ -8,7 +8,6 @@ from gradcheck_cli.features.once import once_per_trace
 from gradcheck_cli.records.trace import Step, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
-    Confidence,
     Evidence,
     Hit,
     Severity,
@@ -49,7 +48,6 @@ def non_finite(trace: Trace) -> Iterator[Hit]:
         place = f"{what} of {layer}" if layer else what
         yield Hit(
             severity=Severity.ERROR,
-            confidence=Confidence.HIGH,
             message=f"NaN or infinity first appears in step {step.index + 1}, in {place}. {held}".rstrip(),
             layers=in_order([x for x in trace.layers if x.path == layer]),
             evidence=(
@@ -62,7 +60,6 @@ def non_finite(trace: Trace) -> Iterator[Hit]:
     if bad:
         yield Hit(
             severity=Severity.ERROR,
-            confidence=Confidence.HIGH,
             message=held,
             evidence=(Evidence("values that are not finite in the inspected batches", bad, 0.0),),
         )

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
-    Confidence,
     Evidence,
     Hit,
     Severity,
@@ -45,7 +44,6 @@ def not_in_optimizer(trace: Trace) -> Iterator[Hit]:
     share = f"with {number(100 * size / whole)} % of the parameters"
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=f"{counted(len(missed), f'{share} receives', f'{share} receive')} gradients, "
         f"but no optimizer holds {'it' if len(missed) == 1 else 'them'}.",
         layers=in_order(missed),

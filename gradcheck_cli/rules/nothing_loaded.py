@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Hit, Severity, loop_of, rule
+from gradcheck_cli.rules.base import Hit, Severity, loop_of, rule
 
 
 @rule("GC819", "nothing-loaded")
@@ -29,7 +29,6 @@ def nothing_loaded(trace: Trace) -> Iterator[Hit]:
             why = ": the state that was given is empty"
         yield Hit(
             severity=Severity.WARNING,
-            confidence=Confidence.HIGH,
             message=f"Before the training the model was given {habit.of} tensors to load and took {taken}{why}.",
             at=habit.at,
         )

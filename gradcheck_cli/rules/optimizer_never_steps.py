@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC802", "optimizer-never-steps")
@@ -30,7 +30,6 @@ def optimizer_never_steps(trace: Trace, *, thrown: int = 3, many: int = 64) -> I
     where = f" (the first at {habit.at})" if habit.at else ""
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=f"{loop.backwards} backward passes{where} and no `optimizer.step()`: no weight ever changes. "
         "Call `optimizer.step()` after `backward()`; `scheduler.step()` changes the learning rate only.",
         evidence=(Evidence("updates by the optimizer", float(loop.updates), 1.0),),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Parameter, Trace
 from gradcheck_cli.rules.base import (
-    Confidence,
     Evidence,
     Hit,
     Severity,
@@ -40,12 +39,11 @@ def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]
     built = f", made at {habit.at}," if habit.at else ""
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=f"In all {habit.of} updates that were looked at, the parameters of {name}{built} had no gradient: they belong to "
         f"another model than the one that runs, whose gradients ({len(running)} of its layers get them) no "
         "optimizer uses. Make the optimizer from the parameters of the model that is called.",
         layers=in_order(running),
-        evidence=(Evidence("share of updates without any gradient", habit.times / habit.of, 0.0),),
+        evidence=(Evidence("share of updates without any gradient", habit.share, 0.0),),
         at=habit.at,
     )
 
@@ -60,7 +58,6 @@ def _held_twice(habit: Habit) -> Hit:
     kinds = ", ".join(dict.fromkeys(habit.names))
     return Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=f"Two optimizers hold the same parameters{made}, while {many} gradients that no optimizer "
         f"uses ({kinds}): one of the two was meant for the model that holds them.",
         evidence=(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Habit
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity
+from gradcheck_cli.rules.base import Evidence, Hit, Severity
 
 _NAMED = 4  # layers in a sentence
 
@@ -19,7 +19,6 @@ def outside(trace: Trace, habit: Habit, why: str) -> Iterator[Hit]:
     made = f" ({habit.at})" if habit.at else ""
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=f"{habit.times} of {habit.of} trainable parameters ({shown}) receive gradients and {why}{made}, so "
         "no update moves them: make the optimizer afterwards, or call `optimizer.add_param_group`.",
         layers=tuple(n for n in habit.names if n in known),

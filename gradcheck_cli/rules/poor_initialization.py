@@ -44,7 +44,6 @@ def poor_initialization(
     if twins:
         yield Hit(
             severity=Severity.ERROR,
-            confidence=Confidence.HIGH,
             message=f"All units of {twins[0].path} have the same weights and stay the same: the layer has "
             "the power of a single unit.",
             layers=in_order(twins),

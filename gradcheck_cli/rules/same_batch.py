@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC818", "same-batch")
@@ -33,7 +33,6 @@ def same_batch(trace: Trace, *, least: int = 5, least_steps: int = 20) -> Iterat
         said += ", and other batches are drawn without being trained on"
     yield Hit(
         severity=Severity.WARNING if again or others else Severity.NOTE,
-        confidence=Confidence.HIGH,
         message=f"{said}.",
         evidence=(Evidence("inspected steps with the same batch", habit.times, least),),
         at=habit.at if again else None,

@@ -6,7 +6,7 @@ from gradcheck_cli.features.progress import FALLING, FEWEST, State, progress
 from gradcheck_cli.features.trend import mann_kendall
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, number, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, number, rule
 
 BEGINNING = 0.02  # of the rate: a fiftieth of the warm-up
 
@@ -78,7 +78,7 @@ def schedule_ran_out(
             continue
         rate, configured = habit.numbers["rate"], habit.numbers["configured"]
         peak, steps = habit.numbers["peak"], habit.numbers["scheduler steps"]
-        per_step, part = habit.of / steps if steps else habit.of, habit.times / habit.of
+        per_step, part = habit.of / steps if steps else habit.of, habit.share
         made = _made(habit, per_step)
         early = state.better and state.learned < enough and _falls(trace, habit)
         most = lost if early else share
@@ -100,7 +100,6 @@ def schedule_ran_out(
             continue
         yield Hit(
             severity=severity,
-            confidence=Confidence.HIGH,
             message=message,
             evidence=(
                 Evidence("learning rate at the end", rate, 0.001 * configured),

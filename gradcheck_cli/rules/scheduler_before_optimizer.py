@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, loop_of, rule
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC814", "scheduler-before-optimizer")
@@ -25,7 +25,6 @@ def scheduler_before_optimizer(trace: Trace) -> Iterator[Hit]:
     made = f" (made at {habit.at})" if habit.at else ""
     yield Hit(
         severity=Severity.NOTE,
-        confidence=Confidence.HIGH,
         message=f"{name}{made} steps before the first update, so the first rate of the schedule is never used: "
         "call `optimizer.step()` before `scheduler.step()`.",
         evidence=(Evidence("scheduler steps before the first update", 1.0, 0.0),),

@@ -9,7 +9,6 @@ from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
-    Confidence,
     Evidence,
     Hit,
     Severity,
@@ -49,7 +48,6 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
     large = [x for x, value in rows if value > ratio]
     yield Hit(
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
         message=f"A single step changes a layer by {number(100 * middle)} % of its size (median over layers), "
         f"and the loss is {state.state.value}.",
         layers=in_order(large),

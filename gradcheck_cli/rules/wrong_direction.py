@@ -27,7 +27,6 @@ def wrong_direction(trace: Trace) -> Iterator[Hit]:
     if trace.loss.redrawn and trace.loss.surrogate:
         yield Hit(
             severity=Severity.WARNING,
-            confidence=Confidence.HIGH,
             message=f"{REDRAWN[0].upper()}{REDRAWN[1:]}.",
         )
         return

@@ -9,7 +9,6 @@ from gradcheck_cli.ops import SMOOTH_BOUNDED
 from gradcheck_cli.records.trace import Layer, Step, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
-    Confidence,
     Evidence,
     Hit,
     Severity,
@@ -49,7 +48,6 @@ def zero_gradient(trace: Trace, *, lowest_share: float = 0.5) -> Iterator[Hit]:
     grave = blocks and not state.proven and not _rounded(trace, zero)
     yield Hit(
         severity=Severity.ERROR if grave else Severity.NOTE,
-        confidence=Confidence.HIGH,
         message=f"The gradient of {len(zero)} of {len(known)} layers is exactly zero in every number.",
         layers=in_order(zero),
         evidence=(Evidence("share of layers without any gradient", len(zero) / len(known), 0.0),),

@@ -16,7 +16,7 @@ from gradcheck_cli.examine.passes_over import evaluating, hooked, losses, paired
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.probe.calls import tensors_in
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -95,13 +95,10 @@ def _of_dropout(subject: Subject) -> Iterator[Said]:
     """Say where dropout acts in evaluation mode because nobody told it not to; `training=True` is meant."""
     sites = []
 
-    def watch(original: Any) -> Any:
-        def dropout(input: Any, p: float = 0.5, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - torch's name
-            if p and not args and "training" not in kwargs:
-                sites.append((user_site(), p))
-            return original(input, p, *args, **kwargs)
-
-        return dropout
+    def watch(original: Any, input: Any, p: float = 0.5, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - torch's name
+        if p and not args and "training" not in kwargs:
+            sites.append((user_site(), p))
+        return original(input, p, *args, **kwargs)
 
     with ExitStack() as stack:
         stack.enter_context(subject.at("now"))

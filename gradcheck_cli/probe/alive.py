@@ -17,7 +17,7 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 
 
 @dataclass(slots=True)
@@ -55,14 +55,10 @@ class Alive:
     def _note(self, module: nn.Module, *_: Any) -> None:
         self._refs[id(module)] = weakref.ref(module)
 
-    def _noting(self, original: Any) -> Any:
+    def _noting(self, original: Any, module: nn.Module, state: Any) -> None:
         """Return what is called of every module that is copied or unpickled."""
-
-        def setstate(module: nn.Module, state: Any) -> None:
-            self._note(module)
-            original(module, state)
-
-        return setstate
+        self._note(module)
+        original(module, state)
 
 
 def searched() -> list[nn.Module]:

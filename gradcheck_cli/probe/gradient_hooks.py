@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.probe.hooking import is_traced, transformed, unheard
-from gradcheck_cli.probe.patches import replaced
 from gradcheck_cli.probe.picking import plain, unreadable
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import is_installed, site_of_code, user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -144,15 +144,14 @@ class GradientHooks:
                 },
             )
 
-    def _measuring(self, came: Came, original: Any) -> Any:
-        def register(owner: Any, hook: Hook, *args: Any, **kwargs: Any) -> Any:
-            measured = None if is_traced() else self._measured(hook, came, owner)
-            handle = original(owner, measured or hook, *args, **kwargs)
-            if measured is not None and measured.effect.owner:
-                self._changed.append((handle.hooks_dict_ref, handle.id))
-            return handle
-
-        return register
+    def _measuring(
+        self, came: Came, original: Any, owner: Any, hook: Hook, *args: Any, **kwargs: Any
+    ) -> Any:
+        measured = None if is_traced() else self._measured(hook, came, owner)
+        handle = original(owner, measured or hook, *args, **kwargs)
+        if measured is not None and measured.effect.owner:
+            self._changed.append((handle.hooks_dict_ref, handle.id))
+        return handle
 
     def _take(self, hooks: MutableMapping[int, Any] | None, came: Came, owner: Any) -> None:
         for key, hook in list((hooks or {}).items()):

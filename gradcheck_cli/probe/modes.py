@@ -5,7 +5,6 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from gradcheck_cli.probe.hooking import in_backward
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.records.loop import Habit, Kind
@@ -48,31 +47,33 @@ class ModeWatch:
     def _is_spell(self) -> bool:
         return not torch.is_grad_enabled() and not self.checkpointing and not in_backward()
 
-    def _watch_dropout(self, original: Any) -> Any:
-        def dropout(
-            input: Any,  # noqa: A002 - the name is torch's
-            p: float = 0.5,
-            training: bool = True,
-            inplace: bool = False,
-        ) -> Any:
-            if p and self._is_spell:
-                self._spell("dropout", training=training)
-            return original(input, p, training, inplace)
+    def _watch_dropout(
+        self,
+        original: Any,
+        input: Any,  # noqa: A002 - the name is torch's
+        p: float = 0.5,
+        training: bool = True,
+        inplace: bool = False,
+    ) -> Any:
+        if p and self._is_spell:
+            self._spell("dropout", training=training)
+        return original(input, p, training, inplace)
 
-        return dropout
-
-    def _watch_batch_norm(self, original: Any) -> Any:
-        @wraps(original)
-        def batch_norm(input: Any, running_mean: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - the name is torch's
-            layer = sys._getframe(1).f_locals.get("self")  # noqa: SLF001 - who calls
-            averages = isinstance(layer, nn.Module) and getattr(layer, "momentum", 0) is None
-            # Without statistics both modes are one; an average over all batches is measured on purpose (update_bn).
-            if running_mean is not None and not averages and self._is_spell:
-                training = args[3] if len(args) > 3 else kwargs.get("training", False)
-                self._spell("batch norm", training=training)
-            return original(input, running_mean, *args, **kwargs)
-
-        return batch_norm
+    def _watch_batch_norm(
+        self,
+        original: Any,
+        input: Any,  # noqa: A002 - the name is torch's
+        running_mean: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        layer = sys._getframe(2).f_locals.get("self")  # noqa: SLF001 - who calls
+        averages = isinstance(layer, nn.Module) and getattr(layer, "momentum", 0) is None
+        # Without statistics both modes are one; an average over all batches is measured on purpose (update_bn).
+        if running_mean is not None and not averages and self._is_spell:
+            training = args[3] if len(args) > 3 else kwargs.get("training", False)
+            self._spell("batch norm", training=training)
+        return original(input, running_mean, *args, **kwargs)
 
     def _spell(self, what: str, *, training: bool) -> None:
         spells = self.acting if training else self.resting

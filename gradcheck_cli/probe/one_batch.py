@@ -16,8 +16,8 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.probe.drawn import Drawn
 from gradcheck_cli.probe.hooking import unheard
-from gradcheck_cli.probe.patches import replaced
 from gradcheck_cli.probe.picking import plain, unreadable
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -91,19 +91,16 @@ class OneBatch:
         first, _ = self._spans.get(optimizer, (self._changes, 0))
         self._spans[optimizer] = first, self._changes
 
-    def _watch_begin(self, original: Any) -> Any:
-        def begin(loader: Any) -> Any:
-            iterator = original(loader)
-            source = self._by_loader.get(loader) or self._met(loader)
-            if source is not None and isinstance(iterator, _BaseDataLoaderIter):
-                self._by_iterator[iterator] = source
-                source.drawn.begin()
-                at = user_site()
-                if at is not None and _MADE.search(linecache.getline(at.file, at.line)):
-                    source.again, source.at = source.again + 1, at
-            return iterator
-
-        return begin
+    def _watch_begin(self, original: Any, loader: Any) -> Any:
+        iterator = original(loader)
+        source = self._by_loader.get(loader) or self._met(loader)
+        if source is not None and isinstance(iterator, _BaseDataLoaderIter):
+            self._by_iterator[iterator] = source
+            source.drawn.begin()
+            at = user_site()
+            if at is not None and _MADE.search(linecache.getline(at.file, at.line)):
+                source.again, source.at = source.again + 1, at
+        return iterator
 
     def _met(self, loader: Any) -> Source | None:
         data, many = loader.dataset, len(self.sources) >= _LOADERS
@@ -115,25 +112,19 @@ class OneBatch:
         self.sources.append(source)
         return source
 
-    def _watch_next(self, original: Any) -> Any:
-        def following(iterator: Any) -> Any:
-            batch = original(iterator)
-            source = self._by_iterator.get(iterator, self._unknown)
-            if source.marked < _MARKED:
-                source.marked += 1
-                self._look(batch, source)
-            return batch
+    def _watch_next(self, original: Any, iterator: Any) -> Any:
+        batch = original(iterator)
+        source = self._by_iterator.get(iterator, self._unknown)
+        if source.marked < _MARKED:
+            source.marked += 1
+            self._look(batch, source)
+        return batch
 
-        return following
-
-    def _watch_index(self, original: Any) -> Any:
-        def following(iterator: Any) -> Any:
-            index = original(iterator)
-            if (source := self._by_iterator.get(iterator)) is not None:
-                source.drawn.add(index)
-            return index
-
-        return following
+    def _watch_index(self, original: Any, iterator: Any) -> Any:
+        index = original(iterator)
+        if (source := self._by_iterator.get(iterator)) is not None:
+            source.drawn.add(index)
+        return index
 
     def few_drawn(self) -> Iterator[Habit]:
         """Say where a loader draws few of its samples."""

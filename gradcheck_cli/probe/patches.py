@@ -5,7 +5,6 @@ it was before it was scaled, `Optimizer.__init__` every optimizer before its fir
 `torch.compile` what is compiled.
 """
 
-import functools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,21 +16,9 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from gradcheck_cli.probe.hooking import transformed
+from gradcheck_cli.probe.replacing import replaced
 
 OnBackward = Callable[[tuple[torch.Tensor, ...], list[torch.Tensor]], None]
-
-
-@contextmanager
-def replaced(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Iterator[None]:
-    """Put `wrap(original)` in the place of an attribute; leave alone what others put there since."""
-    original = getattr(owner, name)
-    ours = functools.wraps(original)(wrap(original))
-    setattr(owner, name, ours)
-    try:
-        yield
-    finally:
-        if getattr(owner, name) is ours:
-            setattr(owner, name, original)
 
 
 @contextmanager
@@ -47,32 +34,26 @@ def backwards_seen(begins: OnBackward, ends: Callable[[], None]) -> Iterator[Non
         known = unscaled.pop(id(tensor), None) if unscaled else None
         return known[1] if known is not None and known[0]() is tensor else tensor.detach()
 
-    def watch_backward(original: Any) -> Any:
-        def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal running
-            if running:  # a function mode hands the call back, or a hook begins another pass
-                return original(tensors, *args, **kwargs)
-            roots = (tensors,) if isinstance(tensors, torch.Tensor) else tuple(tensors)
-            begins(roots, [plain(x) for x in roots])
-            running = True
-            try:
-                result = original(tensors, *args, **kwargs)
-            finally:
-                running = False
-            ends()
-            return result
+    def watch_backward(original: Any, tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal running
+        if running:  # a function mode hands the call back, or a hook begins another pass
+            return original(tensors, *args, **kwargs)
+        roots = (tensors,) if isinstance(tensors, torch.Tensor) else tuple(tensors)
+        begins(roots, [plain(x) for x in roots])
+        running = True
+        try:
+            result = original(tensors, *args, **kwargs)
+        finally:
+            running = False
+        ends()
+        return result
 
-        return backward
-
-    def watch_scale(original: Any) -> Any:
-        def scale(scaler: GradScaler, outputs: Any) -> Any:
-            scaled = original(scaler, outputs)
-            if isinstance(outputs, torch.Tensor) and scaled is not outputs:
-                unscaled.clear()
-                unscaled[id(scaled)] = (weakref.ref(scaled), outputs.detach())
-            return scaled
-
-        return scale
+    def watch_scale(original: Any, scaler: GradScaler, outputs: Any) -> Any:
+        scaled = original(scaler, outputs)
+        if isinstance(outputs, torch.Tensor) and scaled is not outputs:
+            unscaled.clear()
+            unscaled[id(scaled)] = (weakref.ref(scaled), outputs.detach())
+        return scaled
 
     with (
         replaced(torch.autograd, "backward", watch_backward),
@@ -85,12 +66,9 @@ def backwards_seen(begins: OnBackward, ends: Callable[[], None]) -> Iterator[Non
 def optimizers_seen(on_optimizer: Callable[[Optimizer], None]) -> Iterator[None]:
     """Call `on_optimizer` with every optimizer that is built inside."""
 
-    def watch_init(original: Any) -> Any:
-        def init(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
-            original(optimizer, *args, **kwargs)
-            on_optimizer(optimizer)
-
-        return init
+    def watch_init(original: Any, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+        original(optimizer, *args, **kwargs)
+        on_optimizer(optimizer)
 
     with replaced(Optimizer, "__init__", watch_init):
         yield
@@ -106,33 +84,22 @@ def gradients_taken(
     and only their value is told, of the outermost of them.
     """
 
-    def watch_grad(original: Any) -> Any:
-        def grad(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            result = original(outputs, inputs, *args, **kwargs)
-            one = isinstance(inputs, torch.Tensor)
-            leaves = (inputs,) if one else tuple(inputs)
-            value = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
-            again = kwargs.get("create_graph", False)
-            if (
-                value.numel() == 1
-                and not again
-                and not transformed()
-                and all(map(_is_leaf, leaves))
-            ):
-                on_value(value.detach(), leaves, result)
-            return result
+    def watch_grad(original: Any, outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(outputs, inputs, *args, **kwargs)
+        one = isinstance(inputs, torch.Tensor)
+        leaves = (inputs,) if one else tuple(inputs)
+        value = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
+        again = kwargs.get("create_graph", False)
+        if value.numel() == 1 and not again and not transformed() and all(map(_is_leaf, leaves)):
+            on_value(value.detach(), leaves, result)
+        return result
 
-        return grad
-
-    def watch_transform(original: Any) -> Any:
-        def grad_and_value(func: Any, argnums: Any, has_aux: Any, *given: Any) -> Any:
-            result = original(func, argnums, has_aux, *given)
-            value = result[1][0] if has_aux else result[1]
-            if not transformed() and isinstance(value, torch.Tensor):
-                on_value(value.detach(), (), ())
-            return result
-
-        return grad_and_value
+    def watch_transform(original: Any, func: Any, argnums: Any, has_aux: Any, *given: Any) -> Any:
+        result = original(func, argnums, has_aux, *given)
+        value = result[1][0] if has_aux else result[1]
+        if not transformed() and isinstance(value, torch.Tensor):
+            on_value(value.detach(), (), ())
+        return result
 
     with (
         replaced(torch.autograd, "grad", watch_grad),
@@ -149,13 +116,12 @@ def _is_leaf(x: Any) -> bool:
 def scaled_updates_seen(on_update: Callable[[Optimizer], None]) -> Iterator[None]:
     """Call `on_update` before a gradient scaler steps an optimizer, or skips its step."""
 
-    def watch_step(original: Any) -> Any:
-        def step(scaler: GradScaler, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-            if isinstance(optimizer, Optimizer):
-                on_update(optimizer)
-            return original(scaler, optimizer, *args, **kwargs)
-
-        return step
+    def watch_step(
+        original: Any, scaler: GradScaler, optimizer: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        if isinstance(optimizer, Optimizer):
+            on_update(optimizer)
+        return original(scaler, optimizer, *args, **kwargs)
 
     with replaced(GradScaler, "step", watch_step):
         yield
@@ -165,14 +131,11 @@ def scaled_updates_seen(on_update: Callable[[Optimizer], None]) -> Iterator[None
 def compiles_seen(on_compile: Callable[[object], None]) -> Iterator[None]:
     """Call `on_compile` with whatever is given to `torch.compile`, before it is compiled."""
 
-    def watch_compile(original: Any) -> Any:
-        def compile_(*args: Any, **kwargs: Any) -> Any:
-            what = args[0] if args else kwargs.get("model")
-            if what is not None:  # without a model it makes a decorator, which comes back here
-                on_compile(what)
-            return original(*args, **kwargs)
-
-        return compile_
+    def watch_compile(original: Any, *args: Any, **kwargs: Any) -> Any:
+        what = args[0] if args else kwargs.get("model")
+        if what is not None:  # without a model it makes a decorator, which comes back here
+            on_compile(what)
+        return original(*args, **kwargs)
 
     with replaced(torch, "compile", watch_compile):
         yield

@@ -10,7 +10,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.nn.utils import clip_grad
 
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -36,31 +36,28 @@ class ScalingWatch:
         # What `clip_grad_norm_` calls: scripts hold that function by a name of their own.
         stack.enter_context(replaced(clip_grad, "_clip_grads_with_norm_", self._watch_clip))
 
-    def _watch_scale(self, original: Any) -> Any:
-        def scale(scaler: GradScaler, outputs: Any) -> Any:
-            scaled = original(scaler, outputs)
-            if scaled is not outputs and self.seen < _READ:
-                self.scale = scaler.get_scale()
-            return scaled
+    def _watch_scale(self, original: Any, scaler: GradScaler, outputs: Any) -> Any:
+        scaled = original(scaler, outputs)
+        if scaled is not outputs and self.seen < _READ:
+            self.scale = scaler.get_scale()
+        return scaled
 
-        return scale
+    def _watch_unscale(self, original: Any, scaler: GradScaler, *args: Any, **kwargs: Any) -> Any:
+        self.scale = 1.0
+        return original(scaler, *args, **kwargs)
 
-    def _watch_unscale(self, original: Any) -> Any:
-        def unscale(scaler: GradScaler, *args: Any, **kwargs: Any) -> Any:
-            self.scale = 1.0
-            return original(scaler, *args, **kwargs)
-
-        return unscale
-
-    def _watch_clip(self, original: Any) -> Any:
-        def clip(
-            parameters: Any, max_norm: float, total_norm: torch.Tensor, *more: Any, **named: Any
-        ) -> Any:
-            if self.seen < _READ:
-                self.clipped(float(max_norm), float(total_norm))
-            return original(parameters, max_norm, total_norm, *more, **named)
-
-        return clip
+    def _watch_clip(
+        self,
+        original: Any,
+        parameters: Any,
+        max_norm: float,
+        total_norm: torch.Tensor,
+        *more: Any,
+        **named: Any,
+    ) -> Any:
+        if self.seen < _READ:
+            self.clipped(float(max_norm), float(total_norm))
+        return original(parameters, max_norm, total_norm, *more, **named)
 
     def clipped(self, limit: float, norm: float) -> None:
         """Gradients of this norm were clipped to the limit."""

@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -97,12 +97,9 @@ class Rates:
 def schedulers_seen(on_scheduler: Callable[[LRScheduler], None]) -> Iterator[None]:
     """Call `on_scheduler` with every learning rate scheduler that is built inside."""
 
-    def watch_init(original: Any) -> Any:
-        def init(scheduler: LRScheduler, *args: Any, **kwargs: Any) -> None:
-            original(scheduler, *args, **kwargs)
-            on_scheduler(scheduler)
-
-        return init
+    def watch_init(original: Any, scheduler: LRScheduler, *args: Any, **kwargs: Any) -> None:
+        original(scheduler, *args, **kwargs)
+        on_scheduler(scheduler)
 
     with ExitStack() as stack:
         for kind in (LRScheduler, ReduceLROnPlateau):  # which does not call the other's

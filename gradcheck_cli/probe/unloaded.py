@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 
@@ -29,28 +29,27 @@ class Unloaded:
         """Watch every module until the stack closes."""
         stack.enter_context(replaced(nn.Module, "load_state_dict", self._watch))
 
-    def _watch(self, original: Any) -> Any:
-        def load(module: nn.Module, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
-            if self.over or not isinstance(state_dict, Mapping):
-                return original(module, state_dict, *args, **kwargs)
-            own = dict((*module.named_parameters(), *module.named_buffers()))
-            itself, given = _is_itself(state_dict, own), list(state_dict)
-            result = original(module, state_dict, *args, **kwargs)
-            strangers = getattr(result, "unexpected_keys", [])
-            taken = 0 if itself else len(given) - len(strangers)
-            if own and taken <= _FEW * min(len(given), len(own)):
-                self._missed[module] = Habit(
-                    kind=Kind.UNLOADED,
-                    times=len(given) - taken,
-                    of=len(given),
-                    at=user_site(),
-                    names=(strangers[0], next(iter(own))) if strangers else (),
-                )
-            else:
-                self._missed.pop(module, None)
-            return result
-
-        return load
+    def _watch(
+        self, original: Any, module: nn.Module, state_dict: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        if self.over or not isinstance(state_dict, Mapping):
+            return original(module, state_dict, *args, **kwargs)
+        own = dict((*module.named_parameters(), *module.named_buffers()))
+        itself, given = _is_itself(state_dict, own), list(state_dict)
+        result = original(module, state_dict, *args, **kwargs)
+        strangers = getattr(result, "unexpected_keys", [])
+        taken = 0 if itself else len(given) - len(strangers)
+        if own and taken <= _FEW * min(len(given), len(own)):
+            self._missed[module] = Habit(
+                kind=Kind.UNLOADED,
+                times=len(given) - taken,
+                of=len(given),
+                at=user_site(),
+                names=(strangers[0], next(iter(own))) if strangers else (),
+            )
+        else:
+            self._missed.pop(module, None)
+        return result
 
     def habits(self, models: Mapping[str, nn.Module]) -> Iterator[Habit]:
         """Say what modules of these models, or modules that hold them, did not take."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import overrides
 
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 
 _PACKAGE = Path(__file__).parent.parent
 _OURS = (str(_PACKAGE / "probe"), str(_PACKAGE / "replay"))
@@ -27,26 +27,27 @@ _HANDED_OVER = (
 def warnings_at_their_line() -> Iterator[None]:
     """Show warnings that Python files under our frames as the caller's, and only once there."""
 
-    def watch(original: Callable[..., None]) -> Callable[..., None]:
-        def showwarning(
-            message: Warning, category: type[Warning], filename: str, *where: Any
-        ) -> None:
-            ours, caller = _passed(filename)
-            if ours is None or caller is None:
-                original(message, category, filename, *where)
-                return
-            _forget(ours, message, category)
-            known = caller.f_globals
-            warnings.warn_explicit(
-                message,
-                category,
-                caller.f_code.co_filename,
-                caller.f_lineno,
-                module=known.get("__name__"),
-                registry=known.setdefault("__warningregistry__", {}),
-            )
-
-        return showwarning
+    def watch(
+        original: Callable[..., None],
+        message: Warning,
+        category: type[Warning],
+        filename: str,
+        *where: Any,
+    ) -> None:
+        ours, caller = _passed(filename)
+        if ours is None or caller is None:
+            original(message, category, filename, *where)
+            return
+        _forget(ours, message, category)
+        known = caller.f_globals
+        warnings.warn_explicit(
+            message,
+            category,
+            caller.f_code.co_filename,
+            caller.f_lineno,
+            module=known.get("__name__"),
+            registry=known.setdefault("__warningregistry__", {}),
+        )
 
     with replaced(warnings, "showwarning", watch):
         yield
@@ -62,7 +63,7 @@ def _passed(filename: str) -> tuple[FrameType | None, FrameType | None]:
     """Return our frame that a warning was filed under, and the frame that called through it."""
     if not filename.startswith(_OURS):
         return None, None
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - what inspect.currentframe returns
+    frame: FrameType | None = sys._getframe(3)  # noqa: SLF001 - that called `watch` through its patch
     while frame is not None and frame.f_code.co_filename != filename:
         frame = frame.f_back
     ours = frame

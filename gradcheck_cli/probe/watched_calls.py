@@ -1,13 +1,15 @@
 """Reversible patches through which calls, optimizers and scalers are seen; all of them pass through."""
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
+
+from gradcheck_cli.probe.replacing import put, replaced
 
 OnCall = Callable[[Callable[..., Any], nn.Module, Any, Any], Any]
 OnMethod = Callable[[Callable[..., Any], Any, str, Any, Any], Any]
@@ -23,18 +25,6 @@ METHODS = (
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, ours: Any) -> Iterator[None]:
-    """Put `ours` in the place of an attribute; leave alone what others put there since."""
-    original = vars(owner)[name]
-    setattr(owner, name, ours)
-    try:
-        yield
-    finally:
-        if vars(owner)[name] is ours:
-            setattr(owner, name, original)
-
-
-@contextmanager
 def calls_seen(on_call: OnCall) -> Iterator[None]:
     """Hand every call of a module, before its hooks and after them, to `on_call`."""
     original = nn.Module.__call__
@@ -42,27 +32,21 @@ def calls_seen(on_call: OnCall) -> Iterator[None]:
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return on_call(original, self, args, kwargs)
 
-    with _replaced(nn.Module, "__call__", call):
+    with put(nn.Module, "__call__", call):
         yield
 
 
 @contextmanager
 def methods_seen(on_method: OnMethod) -> Iterator[None]:
     """Hand every call of `METHODS` to `on_method`."""
+
+    def watch(name: str, original: Any, owner: Any, *args: Any, **kwargs: Any) -> Any:
+        return on_method(original, owner, name, args, kwargs)
+
     with ExitStack() as stack:
         for owner, name in METHODS:
-            stack.enter_context(
-                _replaced(owner, name, _watched(vars(owner)[name], name, on_method))
-            )
+            stack.enter_context(replaced(owner, name, partial(watch, name)))
         yield
-
-
-def _watched(original: Callable[..., Any], name: str, on_method: OnMethod) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return on_method(original, self, name, args, kwargs)
-
-    return method
 
 
 @contextmanager
@@ -73,7 +57,7 @@ def custom_functions_seen(on_custom: OnCustom) -> Iterator[None]:
     def apply(kind: Any, *args: Any, **kwargs: Any) -> Any:
         return on_custom(original.__get__(None, kind), args, kwargs)
 
-    with _replaced(torch.autograd.Function, "apply", classmethod(apply)):
+    with put(torch.autograd.Function, "apply", classmethod(apply)):
         yield
 
 
@@ -84,5 +68,5 @@ def gradient_hooks_seen(on_hook: Callable[[torch.Tensor, Any], None]) -> Iterato
     def register(self: torch.Tensor, hook: Any) -> None:
         on_hook(self, hook)
 
-    with _replaced(torch.Tensor, "register_post_accumulate_grad_hook", register):
+    with put(torch.Tensor, "register_post_accumulate_grad_hook", register):
         yield

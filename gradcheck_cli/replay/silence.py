@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from threading import get_ident
 from typing import Any
 
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 
 
 class _Deaf:
@@ -32,20 +32,14 @@ def silent() -> Iterator[None]:
     """Inside, nothing that this thread prints, warns of, logs or writes to a file it opens is seen."""
     thread = get_ident()
 
-    def others_only(handle: Any) -> Any:
-        def handled(logger: logging.Logger, record: logging.LogRecord) -> None:
-            if get_ident() != thread:
-                handle(logger, record)
+    def others_only(handle: Any, logger: logging.Logger, record: logging.LogRecord) -> None:
+        if get_ident() != thread:
+            handle(logger, record)
 
-        return handled
-
-    def leading_nowhere(opens: Any) -> Any:
-        def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-            if get_ident() == thread and mode[:1] in {"w", "a", "x"} and not isinstance(file, int):
-                file, mode = os.devnull, mode.replace("x", "w")
-            return opens(file, mode, *args, **kwargs)
-
-        return opened
+    def leading_nowhere(opens: Any, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if get_ident() == thread and mode[:1] in {"w", "a", "x"} and not isinstance(file, int):
+            file, mode = os.devnull, mode.replace("x", "w")
+        return opens(file, mode, *args, **kwargs)
 
     logged = replaced(logging.Logger, "handle", others_only)
     opened, as_io = (replaced(of, "open", leading_nowhere) for of in (builtins, io))

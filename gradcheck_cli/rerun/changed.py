@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.ops import placed
 from gradcheck_cli.probe.listening import join_lowest
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.remedies.calls import name_of
 from gradcheck_cli.rerun.mended import MendedLoop
@@ -53,13 +53,10 @@ def shift_seeds(seed: int, stay: Callable[[Any], Any]) -> None:
     owners: list[tuple[Any, str]] = [(torch, "manual_seed"), (torch.random, "manual_seed")]
     owners += [(random, "seed")] + ([] if numpy is None else [(numpy.random, "seed")])
 
-    def shifted(original: Any) -> Any:
-        def set_seed(value: Any = None, *args: Any, **kwargs: Any) -> Any:
-            if isinstance(value, int):
-                value = (value + SHIFT * seed) % 2**32
-            return original(value, *args, **kwargs)
-
-        return set_seed
+    def shifted(original: Any, value: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, int):
+            value = (value + SHIFT * seed) % 2**32
+        return original(value, *args, **kwargs)
 
     for owner, name in owners:
         stay(replaced(owner, name, shifted))
@@ -209,11 +206,8 @@ def _precision(wanted: str | None, stay: Callable[[Any], Any]) -> None:
     if wanted != "fp32":
         raise CannotDiagnoseError("a script that is run again can only be put into full precision")
 
-    def full(original: Any) -> Any:
-        def init(region: Any, *args: Any, **kwargs: Any) -> None:
-            original(region, *args, **kwargs)
-            region._enabled = False  # noqa: SLF001 - torch has no public switch
-
-        return init
+    def full(original: Any, region: Any, *args: Any, **kwargs: Any) -> None:
+        original(region, *args, **kwargs)
+        region._enabled = False  # noqa: SLF001 - torch has no public switch
 
     stay(replaced(torch.amp.autocast_mode.autocast, "__init__", full))

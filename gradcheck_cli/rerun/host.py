@@ -74,20 +74,18 @@ class Host:
             from torch import nn
 
             import gradcheck_cli.rerun.arm  # noqa: F401  # before a file of theirs stands in
-            from gradcheck_cli.probe.patches import optimizers_seen, replaced
+            from gradcheck_cli.probe.patches import optimizers_seen
+            from gradcheck_cli.probe.replacing import replaced
             from gradcheck_cli.rerun.writers import torch_led
 
         torch_led(self.overlay)
         self.stay.enter_context(optimizers_seen(self.optimizers.append))
         self.stay.enter_context(replaced(nn.Module, "__call__", self._calls))
 
-    def _calls(self, original: Any) -> Any:
-        def call(module: Any, *args: Any, **kwargs: Any) -> Any:
-            if self.arm is None:
-                self._reached(module)
-            return original(module, *args, **kwargs)
-
-        return call
+    def _calls(self, original: Any, module: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.arm is None:
+            self._reached(module)
+        return original(module, *args, **kwargs)
 
     def _reached(self, module: Any) -> None:
         """Is the training about to begin? Then nothing goes on until an arm is asked for."""

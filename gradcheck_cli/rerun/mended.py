@@ -10,7 +10,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.nn.utils import clip_grad
 
-from gradcheck_cli.probe.patches import replaced
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.targets.change import LoopChange
 from gradcheck_cli.targets.loop import without_checkpoints
@@ -28,6 +28,7 @@ class MendedLoop:
     used: list[torch.optim.Optimizer] = field(default_factory=list)  # stepped since the last pass
     scaler: GradScaler | None = None  # that was used last
     flags: dict[int, bool] = field(default_factory=dict)  # of the first training call
+    running: bool = False  # a backward pass
     owing: bool = False  # a backward pass was not followed by a step
     clear: Callable[..., Any] = torch.optim.Optimizer.zero_grad
 
@@ -50,28 +51,22 @@ class MendedLoop:
             stay(replaced(clip_grad, "_get_total_norm", self._norm))
         stay(without_checkpoints(loop))
 
-    def _backward(self, original: Any) -> Any:
-        running = False
-
-        def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal running
-            if running:  # a function mode hands the call back
-                return original(tensors, *args, **kwargs)
-            while self.used:
-                self.clear(self.used.pop())
-            if self.loop.passes > 1:
-                one = isinstance(tensors, torch.Tensor)
-                parts = [t / self.loop.passes for t in ((tensors,) if one else tensors)]
-                tensors = parts[0] if one else parts
-            running = True
-            try:
-                result = original(tensors, *args, **kwargs)
-            finally:
-                running = False
-            self.owing = self.loop.steps
-            return result
-
-        return backward
+    def _backward(self, original: Any, tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.running:  # a function mode hands the call back
+            return original(tensors, *args, **kwargs)
+        while self.used:
+            self.clear(self.used.pop())
+        if self.loop.passes > 1:
+            one = isinstance(tensors, torch.Tensor)
+            parts = [t / self.loop.passes for t in ((tensors,) if one else tensors)]
+            tensors = parts[0] if one else parts
+        self.running = True
+        try:
+            result = original(tensors, *args, **kwargs)
+        finally:
+            self.running = False
+        self.owing = self.loop.steps
+        return result
 
     def _enters(self, module: nn.Module, _: Any) -> None:
         if not torch.is_grad_enabled() or all(module is not m for m in self.group.models):
@@ -81,13 +76,10 @@ class MendedLoop:
                 part.training = self.flags.get(id(part), part.training)
         self._step()
 
-    def _zero_grad(self, original: Any) -> Any:
-        def zero_grad(*args: Any, **kwargs: Any) -> None:
-            self._step()
-            if not self.loop.keeps:
-                original(*args, **kwargs)
-
-        return zero_grad
+    def _zero_grad(self, original: Any, *args: Any, **kwargs: Any) -> None:
+        self._step()
+        if not self.loop.keeps:
+            original(*args, **kwargs)
 
     def _step(self) -> None:
         """Step where it was left out: the observer takes what comes after the backward pass for an update."""
@@ -103,25 +95,18 @@ class MendedLoop:
         if self.scaler is not None:
             self.scaler.update()
 
-    def _scale(self, original: Any) -> Any:
-        def scale(scaler: GradScaler, outputs: Any) -> Any:
-            self.scaler = scaler
-            return original(scaler, outputs)
+    def _scale(self, original: Any, scaler: GradScaler, outputs: Any) -> Any:
+        self.scaler = scaler
+        return original(scaler, outputs)
 
-        return scale
-
-    def _norm(self, original: Any) -> Any:
+    def _norm(self, original: Any, tensors: Any, *args: Any, **kwargs: Any) -> Any:
         """Unscale before the norm is taken by which is clipped; it returns that of the new gradients."""
-
-        def norm(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            taken = list(tensors)
-            if self.loop.unscales and self.scaler is not None:
-                for optimizer in self.group.optimizers:
-                    if _holds(optimizer, taken) and _is_ready(self.scaler, optimizer):
-                        self.scaler.unscale_(optimizer)
-            return original(taken, *args, **kwargs)
-
-        return norm
+        taken = list(tensors)
+        if self.loop.unscales and self.scaler is not None:
+            for optimizer in self.group.optimizers:
+                if _holds(optimizer, taken) and _is_ready(self.scaler, optimizer):
+                    self.scaler.unscale_(optimizer)
+        return original(taken, *args, **kwargs)
 
 
 def _holds(optimizer: torch.optim.Optimizer, gradients: Sequence[torch.Tensor]) -> bool:

@@ -11,14 +11,16 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import wraps
 from pathlib import Path
 from typing import Any, Self
+
+from gradcheck_cli.probe.replacing import instead
 
 WRITING = set("wax+")
 _FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _READS = ("stat", "lstat", "access", "readlink")
 _EDITS = ("chmod", "utime", "truncate", "chown", "lchown", "setxattr", "removexattr")
+_LINKS = ("link", "symlink")
 FREE = ("/dev/", "/proc/self/", "/proc/thread-self/")  # no files of anybody's
 
 
@@ -32,21 +34,19 @@ class Overlay:
 
     def install(self) -> Self:
         """Lead this process's calls through here; it stays so until the process ends."""
-        opened = self._opening(builtins.open)
-        builtins.open = io.open = opened
-        self._put("open", self._opening_numbers(os.open))
-        for name in _READS:
-            self._put(name, self._reading(getattr(os, name)))
-        for name in (n for n in _EDITS if hasattr(os, n)):
-            self._put(name, self._editing(getattr(os, name)))
-        for name in ("listdir", "scandir"):
-            self._put(name, self._listing(getattr(os, name), entries=name == "scandir"))
-        self._put("mkdir", self._making(os.mkdir))
-        for name in ("remove", "unlink", "rmdir"):
-            self._put(name, self._removing(getattr(os, name)))
-        for name in ("rename", "replace", "link", "symlink"):
-            self._put(name, self._moving(getattr(os, name), leaves=name in {"link", "symlink"}))
-        shutil.rmtree = self._removing_tree(shutil.rmtree)
+        builtins.open = io.open = instead(builtins.open, self._opening)
+        for ours, names in (
+            (self._opening_numbers, ("open",)),
+            (self._reading, _READS),
+            (self._editing, _EDITS),
+            (self._listing, ("listdir", "scandir")),
+            (self._making, ("mkdir",)),
+            (self._removing, ("remove", "unlink", "rmdir")),
+            (self._moving, ("rename", "replace", *_LINKS)),
+        ):
+            for name in (n for n in names if hasattr(os, n)):
+                setattr(os, name, instead(getattr(os, name), ours))
+        shutil.rmtree = instead(shutil.rmtree, self._removing_tree)  # type: ignore[assignment]
         return self
 
     def moved(self, root: Path) -> None:
@@ -122,112 +122,77 @@ class Overlay:
 
     # ---- calls ----------------------------------------------------------------------------
 
-    def _put(self, name: str, ours: Any) -> None:
-        setattr(os, name, ours)
+    def _opening(self, original: Any, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if set(mode) & WRITING:
+            if "x" in mode and os.path.exists(file):  # noqa: PTH110
+                raise FileExistsError(17, "File exists", file)
+            return original(self.write(file, keep="w" not in mode), mode, *args, **kwargs)
+        return original(self.read(file), mode, *args, **kwargs)
 
-    def _opening(self, original: Any) -> Any:
-        @wraps(original)
-        def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-            if set(mode) & WRITING:
-                if "x" in mode and os.path.exists(file):  # noqa: PTH110
-                    raise FileExistsError(17, "File exists", file)
-                return original(self.write(file, keep="w" not in mode), mode, *args, **kwargs)
-            return original(self.read(file), mode, *args, **kwargs)
+    def _opening_numbers(
+        self, original: Any, path: Any, flags: int, *args: Any, **kwargs: Any
+    ) -> int:
+        if kwargs.get("dir_fd") is None:
+            temporary = getattr(os, "O_TMPFILE", 0)
+            writes = flags & _FLAGS and not (temporary and flags & temporary == temporary)
+            path = self.write(path) if writes else self.read(path)
+        return int(original(path, flags, *args, **kwargs))
 
-        return opened
+    def _reading(self, original: Any, path: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("dir_fd") is None:
+            path = self.read(path)
+        return original(path, *args, **kwargs)
 
-    def _opening_numbers(self, original: Any) -> Any:
-        @wraps(original)
-        def opened(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
-            if kwargs.get("dir_fd") is None:
-                temporary = getattr(os, "O_TMPFILE", 0)
-                writes = flags & _FLAGS and not (temporary and flags & temporary == temporary)
-                path = self.write(path) if writes else self.read(path)
-            return int(original(path, flags, *args, **kwargs))
+    def _editing(self, original: Any, path: Any, *args: Any, **kwargs: Any) -> Any:
+        return original(self.write(path), *args, **kwargs)
 
-        return opened
+    def _making(self, original: Any, path: Any, *args: Any, **kwargs: Any) -> None:
+        if self._full(path) is not None and os.path.exists(path):  # noqa: PTH110
+            raise FileExistsError(17, "File exists", path)
+        original(self.write(path, keep=False), *args, **kwargs)
 
-    def _reading(self, original: Any) -> Any:
-        @wraps(original)
-        def reads(path: Any, *args: Any, **kwargs: Any) -> Any:
-            if kwargs.get("dir_fd") is None:
-                path = self.read(path)
-            return original(path, *args, **kwargs)
+    def _removing(self, original: Any, path: Any, *args: Any, **kwargs: Any) -> None:
+        full = self._full(path)
+        if full is None or kwargs.get("dir_fd") is not None:
+            original(path, *args, **kwargs)
+            return
+        os.lstat(path)  # raises where there is nothing to remove
+        if self._exists(self._inside(full)):
+            original(self._inside(full), *args, **kwargs)
+        self.gone.add(full)
 
-        return reads
+    def _removing_tree(self, original: Any, path: Any, *args: Any, **kwargs: Any) -> None:
+        full = self._full(path)
+        if full is None:
+            original(path, *args, **kwargs)
+            return
+        original(self._inside(full), ignore_errors=True)
+        self.gone.add(full)
 
-    def _editing(self, original: Any) -> Any:
-        @wraps(original)
-        def edits(path: Any, *args: Any, **kwargs: Any) -> Any:
-            return original(self.write(path), *args, **kwargs)
-
-        return edits
-
-    def _making(self, original: Any) -> Any:
-        @wraps(original)
-        def makes(path: Any, *args: Any, **kwargs: Any) -> None:
-            if self._full(path) is not None and os.path.exists(path):  # noqa: PTH110
-                raise FileExistsError(17, "File exists", path)
-            original(self.write(path, keep=False), *args, **kwargs)
-
-        return makes
-
-    def _removing(self, original: Any) -> Any:
-        @wraps(original)
-        def removes(path: Any, *args: Any, **kwargs: Any) -> None:
-            full = self._full(path)
-            if full is None or kwargs.get("dir_fd") is not None:
-                original(path, *args, **kwargs)
-                return
-            os.lstat(path)  # raises where there is nothing to remove
-            if self._exists(self._inside(full)):
-                original(self._inside(full), *args, **kwargs)
-            self.gone.add(full)
-
-        return removes
-
-    def _removing_tree(self, original: Any) -> Any:
-        @wraps(original)
-        def removes(path: Any, *args: Any, **kwargs: Any) -> None:
-            full = self._full(path)
-            if full is None:
-                original(path, *args, **kwargs)
-                return
-            original(self._inside(full), ignore_errors=True)
-            self.gone.add(full)
-
-        return removes
-
-    def _moving(self, original: Any, *, leaves: bool) -> Any:
-        @wraps(original)
-        def moves(source: Any, target: Any, *args: Any, **kwargs: Any) -> None:
-            if self._full(source) is not None and not leaves and os.path.isfile(source):  # noqa: PTH113
-                source, old = self.write(source), source
-                original(source, self.write(target, keep=False), *args, **kwargs)
-                self.gone.add(str(self._full(old)))
-                return
-            source = source if leaves and original.__name__ == "symlink" else self.read(source)
+    def _moving(self, original: Any, source: Any, target: Any, *args: Any, **kwargs: Any) -> None:
+        leaves = original.__name__ in _LINKS
+        if self._full(source) is not None and not leaves and os.path.isfile(source):  # noqa: PTH113
+            source, old = self.write(source), source
             original(source, self.write(target, keep=False), *args, **kwargs)
+            self.gone.add(str(self._full(old)))
+            return
+        source = source if leaves and original.__name__ == "symlink" else self.read(source)
+        original(source, self.write(target, keep=False), *args, **kwargs)
 
-        return moves
-
-    def _listing(self, original: Any, *, entries: bool) -> Any:
-        @wraps(original)
-        def lists(path: Any = ".") -> Any:
-            full = self._full(path)
-            if full is None:
-                return original(path)
-            found: dict[str, Any] = {}
-            for place in (path, self._inside(full)):
-                with suppress(FileNotFoundError if place is path else OSError):
-                    for entry in [] if place is path and self._is_gone(full) else original(place):
-                        found[entry.name if entries else entry] = entry
-            if not found and not os.path.isdir(path):  # noqa: PTH112
-                return original(path)  # which says what is wrong
-            left = [e for n, e in found.items() if self._is_there(os.path.join(full, n))]  # noqa: PTH118
-            return Entries(left) if entries else left
-
-        return lists
+    def _listing(self, original: Any, path: Any = ".") -> Any:
+        full = self._full(path)
+        if full is None:
+            return original(path)
+        found: dict[str, Any] = {}
+        entries = original.__name__ == "scandir"
+        for place in (path, self._inside(full)):
+            with suppress(FileNotFoundError if place is path else OSError):
+                for entry in [] if place is path and self._is_gone(full) else original(place):
+                    found[entry.name if entries else entry] = entry
+        if not found and not os.path.isdir(path):  # noqa: PTH112
+            return original(path)  # which says what is wrong
+        left = [e for n, e in found.items() if self._is_there(os.path.join(full, n))]  # noqa: PTH118
+        return Entries(left) if entries else left
 
 
 @dataclass(slots=True)

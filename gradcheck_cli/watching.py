@@ -26,6 +26,7 @@ from gradcheck_cli.records.tracefile import write_traces
 from gradcheck_cli.renderers.html import render as render_html
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.replay.played import Played
+from gradcheck_cli.targets.optimizers import ids_held_by
 from gradcheck_cli.targets.sources import SiteBook
 from gradcheck_cli.witnessing import Circumstances, conclusion_of, judgment_of
 
@@ -67,7 +68,7 @@ def watch(
     models = (model,) if isinstance(model, nn.Module) else tuple(model)
     one = isinstance(optimizer, torch.optim.Optimizer)
     optimizers: tuple[torch.optim.Optimizer, ...] = (optimizer,) if one else tuple(optimizer)  # type: ignore[assignment,arg-type]
-    held = {id(p) for o in optimizers for g in o.param_groups for p in g["params"]}
+    held = ids_held_by(*optimizers)
     if not any(id(p) in held for m in models for p in m.parameters()):
         raise UsageError("the optimizer holds no parameter of the model; was it made for another?")
     if first < 0 or every < 1:

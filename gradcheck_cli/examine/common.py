@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.targets.optimizers import held_by
 from gradcheck_cli.targets.wording import map_tensors
 
 SAMPLES = 128  # that the fixed batches hold together, where a batch is small
@@ -46,7 +47,7 @@ def one_step(
     if len(optimizers) != 1:
         raise NotApplicableError(f"{len(optimizers)} optimizers train this")
     [optimizer] = optimizers
-    held = [p for group in optimizer.param_groups for p in group["params"]]
+    held = held_by(optimizer)
     last = float("nan")
 
     def closure() -> float:

@@ -9,6 +9,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.targets.optimizers import ids_held_by
 from gradcheck_cli.targets.randomness import seed_everything
 
 SHIFT = 0.5  # of a weight's root mean square
@@ -33,7 +34,7 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
     subject = scene.subject
     batch = subject.batches[0]
     with subject.at("start"):
-        trained = {id(p) for o in subject.optimizers for g in o.param_groups for p in g["params"]}
+        trained = ids_held_by(*subject.optimizers)
         named = [(n, p) for n, p in subject.model.named_parameters() if id(p) in trained]
         for _, parameter in named:
             parameter.grad = None

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradcheck_cli.targets.optimizers import held_by
 from gradcheck_cli.targets.randomness import State, capture
 
 _PLAIN = (
@@ -61,7 +62,7 @@ class Snapshot:
             for tensor in table.values()
             if tensor is not None
         )
-        held = (p for o in self.optimizers for g in o.param_groups for p in g["params"])
+        held = held_by(*self.optimizers)
         tensors = {id(tensor): tensor for tensor in (*registered, *held)}
         self._tensors = [_of_tensor(tensor) for tensor in tensors.values()]
         self._optimizers = [(o, _copied(o.state), _groups(o)) for o in self.optimizers]

@@ -10,6 +10,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.targets.optimizers import held_by
 
 UP = 0.1  # cosine with the gradient beyond which a step is no accident of rounding
 
@@ -54,7 +55,7 @@ def _groups(subject: Subject) -> list[dict[str, Any]]:
 
 
 def _held(subject: Subject) -> list[Tensor]:
-    return [p for group in _groups(subject) for p in group["params"] if p.requires_grad]
+    return [p for p in held_by(*subject.optimizers) if p.requires_grad]
 
 
 def _slopes(subject: Subject, batch: Any) -> list[Tensor | None]:

@@ -16,6 +16,7 @@ from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
+from gradcheck_cli.targets.optimizers import held_by
 
 _PROBED = 8  # parameters of an optimizer whose gradients are looked at
 _SURE = 8  # times after which values are no longer asked for
@@ -86,7 +87,7 @@ class Account:
 
     def choose(self, optimizer: torch.optim.Optimizer) -> None:
         """Choose the parameters to look at: evenly among all that ask for a gradient, and some that got none."""
-        held = [p for g in optimizer.param_groups for p in g["params"] if p.requires_grad]
+        held = [p for p in held_by(optimizer) if p.requires_grad]
         stride = max(1, -(-len(held) // _PROBED))
         without = [p for p in held if p.grad is None][:_PROBED] if self.updates else []
         chosen = [*held[::stride], *without]
@@ -227,7 +228,7 @@ class Account:
 
 
 def _has_none(optimizer: torch.optim.Optimizer) -> bool:
-    return all(p.grad is None for g in optimizer.param_groups for p in g["params"])
+    return all(p.grad is None for p in held_by(optimizer))
 
 
 def _few(parameter: torch.Tensor) -> torch.Tensor | None:

@@ -11,6 +11,7 @@ from torch import nn
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.hooking import graph_task, in_backward, unheard
 from gradcheck_cli.probe.picking import LIMIT, flat, is_lazy, plain, unreadable
+from gradcheck_cli.targets.optimizers import held_by
 
 _ENGINE: Any = torch.autograd.Variable._execution_engine  # noqa: SLF001 - as torch's own DDP and FSDP
 
@@ -75,7 +76,7 @@ class ClipWatch:
 
     def after_update(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer has used the gradients."""
-        held = [p for g in optimizer.param_groups for p in g["params"] if id(p) in self._raw]
+        held = [p for p in held_by(optimizer) if id(p) in self._raw]
         held = [p for p in held if p.grad is not None]
         if not held:
             return

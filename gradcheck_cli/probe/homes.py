@@ -15,6 +15,7 @@ from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.sites import is_installed
 from gradcheck_cli.probe.subjects import Group, tops
+from gradcheck_cli.targets.optimizers import held_by
 
 _KEPT = 8  # modules that were called last
 _FRAMES = 30  # that are looked through for names
@@ -60,8 +61,7 @@ def home_of(optimizer: Optimizer, account: Account, called: Called) -> Group | N
     if account.is_idle:
         others = [m for m in called.alive if any(p.grad is not None for p in m.parameters())]
         return Group(tuple(others), (optimizer,)) if others else None
-    held = [p for g in optimizer.param_groups for p in g["params"]]
-    return Group(homes_of(held), (optimizer,), called=False)
+    return Group(homes_of(held_by(optimizer)), (optimizer,), called=False)
 
 
 def homes_of(parameters: Sequence[torch.Tensor]) -> tuple[nn.Module, ...]:

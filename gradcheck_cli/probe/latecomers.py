@@ -10,9 +10,9 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.ownership import clean
-from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 _MOST = 8  # optimizers for which it is noted what there was: some scripts make one per task
 
@@ -73,11 +73,11 @@ class Twins:
 
     def look(self, optimizer: Optimizer, all_of_them: Sequence[Optimizer], alive: Alive) -> None:
         """An optimizer steps: has another one its parameters, and who has a gradient since the last look?"""
-        own = ids_of(optimizer)
-        if not own or not any(ids_of(o) == own for o in all_of_them if o is not optimizer):
+        own = ids_held_by(optimizer)
+        if not own or not any(ids_held_by(o) == own for o in all_of_them if o is not optimizer):
             return
         self._later.add(optimizer)
-        held = set().union(*map(ids_of, all_of_them))
+        held = ids_held_by(*all_of_them)
         before, self._grads = self._grads, {}
         for module in alive():
             for p in module._parameters.values():  # noqa: SLF001 - direct ones only

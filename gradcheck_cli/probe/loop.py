@@ -35,10 +35,10 @@ from gradcheck_cli.probe.rewrapping import RewrapWatch
 from gradcheck_cli.probe.scaling import ScalingWatch
 from gradcheck_cli.probe.schedules import Rates, schedulers_seen
 from gradcheck_cli.probe.sites import user_site
-from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.probe.threads import WatchedThread
 from gradcheck_cli.probe.unloaded import Unloaded
 from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class LoopWatch:
         """Say what the models' hooks do, and which parameters came too late for these optimizers."""
         yield from self.hooks.habits(models)
         yield from self.unloaded.habits(models)
-        held = set().union(*map(ids_of, self.accounts)) if self.accounts else set()
+        held = ids_held_by(*self.accounts)
         at = next((a.built_at for o in optimizers if (a := self.accounts.get(o))), None)
         yield from self.latecomers.habits(models, optimizers, held, at)
         yield from self.twins.habits(optimizers, at)

@@ -15,9 +15,9 @@ from torch.optim import Optimizer
 from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import user_site
-from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 # Modules that compute something else in eval mode.
 _DIFFER = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001 - bases
@@ -95,7 +95,7 @@ class ModeWatch:
         Where optimizers train several models, one runs without a graph for the sake of another.
         """
         models = [{id(p) for p in m.parameters()} for m in self.models]
-        alone = [m for m in models if all(ids_of(o) & m for o in (*own, *others))]
+        alone = [m for m in models if all(ids_held_by(o) & m for o in (*own, *others))]
         if self.acting and own and alone:
             numbers = {"rested": float(len(self.resting))}
             yield Habit(

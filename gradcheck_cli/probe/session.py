@@ -19,10 +19,11 @@ from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.modes import differing
 from gradcheck_cli.probe.recorder import Recorder
 from gradcheck_cli.probe.sampling import Sampling
-from gradcheck_cli.probe.subjects import Group, ids_of
+from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.probe.waiting import Ended, Waiting
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.targets.optimizers import held_by, ids_held_by
 
 _PROBED = 8  # gradients looked at to see whether all were zeroed
 _OBSERVED = 128  # steps whose readings are kept of a run that nobody bounds
@@ -102,7 +103,7 @@ class Session:
     def adopt(self, optimizer: torch.optim.Optimizer) -> bool:
         """Take in an optimizer that was made later for the same models; False when it is foreign."""
         held = {id(p) for model in self.group.models for p in model.parameters()}
-        if not ids_of(optimizer) & held:
+        if not ids_held_by(optimizer) & held:
             return False
         self.recorder.optimizers = [*self.recorder.optimizers, optimizer]
         return True
@@ -165,7 +166,7 @@ class Session:
         """Were gradients computed and thrown away, as when a scaler finds them infinite?"""
         if not self.backward_seen or self._stepped:
             return False
-        held = (p for o in self.recorder.optimizers for g in o.param_groups for p in g["params"])
+        held = held_by(*self.recorder.optimizers)
         return all(p.grad is None for p in islice(held, _PROBED))
 
     @property

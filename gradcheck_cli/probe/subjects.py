@@ -13,6 +13,7 @@ from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.probe.sites import is_installed
 from gradcheck_cli.records.trace import Gap
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 Optimizers = Sequence[torch.optim.Optimizer]
 
@@ -27,11 +28,6 @@ class Group:
     by_hand: bool = False  # no optimizer makes its updates
 
 
-def ids_of(optimizer: torch.optim.Optimizer) -> set[int]:
-    """Return the identities of the parameters that `optimizer` holds."""
-    return {id(p) for group in optimizer.param_groups for p in group["params"]}
-
-
 def group_of(
     called: nn.Module, free: Optimizers, taken: Optimizers = (), alive: Alive | None = None
 ) -> Group | None:
@@ -41,14 +37,14 @@ def group_of(
     other); of a plain holder of several trainings (the two sides of a GAN) only the part they train.
     """
     inside = {id(p) for p in called.parameters()}
-    training = [o for o in free if ids_of(o) & inside]
+    training = [o for o in free if ids_held_by(o) & inside]
     if not training:
         return None
-    wanted = set().union(*(ids_of(o) for o in training))
+    wanted = ids_held_by(*training)
     models: list[nn.Module] = []
     for top in tops(wanted, called, alive or Alive()):
         holds = {id(p) for p in top.parameters()}
-        others = [o for o in (*free, *taken) if o not in training and ids_of(o) & holds]
+        others = [o for o in (*free, *taken) if o not in training and ids_held_by(o) & holds]
         part = (
             _smallest(top, wanted & holds, called) if others else _without_copy(top, wanted, called)
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import nn
@@ -10,8 +9,9 @@ from torch import nn
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.ownership import Owner
 from gradcheck_cli.probe.picking import flat, local, plain, unreadable
+from gradcheck_cli.targets.optimizers import held_by
 
-_FEW = 1_024  # elements kept to compare gradients, to measure distance and second moments
+_FEW = 1_024  # elements kept to compare gradients and to measure distance
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class WeightWatch:
     owners: list[Owner]
     ledger: Ledger
     miss: Callable[[str, str], None]  # notes what could not be measured, and why
-    closely: bool = False  # also what changes slowly: distance traveled, second moments
+    closely: bool = False  # also what changes slowly: the distance traveled
     memory: dict[int, Memory] = field(default_factory=dict)
     reached: set[int] = field(default_factory=set)
     _home: dict[int, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class WeightWatch:
 
     def before(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer is about to step: keep what the weights are."""
-        for parameter in _parameters(optimizer):
+        for parameter in held_by(optimizer):
             if id(parameter) in self._home:
                 self._remember(parameter)
             known = self.memory.get(id(parameter))
@@ -64,31 +64,21 @@ class WeightWatch:
     def after(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer has stepped: gradients are as it used them, updates are real."""
         kept: Mapping[int, torch.Tensor] = getattr(optimizer, "grads", {})  # of an update by hand
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                path = self._home.get(id(parameter))
-                grad = kept.get(id(parameter), parameter.grad)
-                if path is None or grad is None:
-                    continue
-                self.reached.add(id(parameter))
-                reason = unreadable(parameter) or unreadable(grad)
-                if reason is not None or id(parameter) not in self.memory:
-                    self.miss(f"weights of {path}", reason or "they came after its first update")
-                    continue
-                if parameter.dim() < 2:
-                    self.ledger.read((path, "bias_grad"), grad)
-                else:
-                    state = optimizer.state.get(parameter, {})
-                    self._read(path, parameter, grad, state, group)
+        for parameter in held_by(optimizer):
+            path = self._home.get(id(parameter))
+            grad = kept.get(id(parameter), parameter.grad)
+            if path is None or grad is None:
+                continue
+            self.reached.add(id(parameter))
+            reason = unreadable(parameter) or unreadable(grad)
+            if reason is not None or id(parameter) not in self.memory:
+                self.miss(f"weights of {path}", reason or "they came after its first update")
+            elif parameter.dim() < 2:
+                self.ledger.read((path, "bias_grad"), grad)
+            else:
+                self._read(path, parameter, grad)
 
-    def _read(
-        self,
-        path: str,
-        parameter: nn.Parameter,
-        grad: torch.Tensor,
-        state: Any,
-        group: dict[str, Any],
-    ) -> None:
+    def _read(self, path: str, parameter: nn.Parameter, grad: torch.Tensor) -> None:
         memory = self.memory[id(parameter)]
         dense = local(grad).layout is torch.strided
         own, used = plain(parameter), plain(grad) if dense else grad
@@ -102,16 +92,6 @@ class WeightWatch:
             self._agreement(path, flat(used, _FEW), memory)
         if self.closely:
             self._distance(path, flat(own, _FEW), memory)
-            self._second_moment(path, state, group)
-
-    def _second_moment(self, path: str, state: Any, group: dict[str, Any]) -> None:
-        second = next((state[k] for k in ("exp_avg_sq", "square_avg", "sum") if k in state), None)
-        eps = group.get("eps")
-        if isinstance(second, torch.Tensor) and eps is not None and local(second).numel():
-            root = flat(plain(second), _FEW).double().median().sqrt()
-            known = eps if isinstance(eps, torch.Tensor) else float(eps)
-            self.ledger.add((path, "second_moment"), root, 1.0)
-            self.ledger.add((path, "epsilon"), known, 1.0)
 
     def _distance(self, path: str, few: torch.Tensor, memory: Memory) -> None:
         if few.shape == memory.start.shape:
@@ -126,7 +106,3 @@ class WeightWatch:
         if last is not None and last_square is not None and last.shape == now.shape:
             self.ledger.add((path, "agreement"), torch.dot(now, last), square, last_square)
         memory.last_grad, memory.last_square = now, square
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    return [p for group in optimizer.param_groups for p in group["params"]]

@@ -96,9 +96,6 @@ class Reading:
     lost: RatioOfWeights = None  # share of weights that had a gradient and did not move
     # cosine between this gradient and the previous observed one
     agreement: Annotated[float | None, Quantity(Of.WEIGHTS, cosine)] = None
-    # median sqrt(v) of an adaptive optimizer, and the eps it is compared with: means over parameters
-    second_moment: RatioOfWeights = None
-    epsilon: RatioOfWeights = None
     # rms gradient at the first quarter of calls / at the last
     early_over_late: Annotated[float | None, Quantity(Of.BATCH, root)] = None
     entropy: RatioOfBatch = None  # of attention rows, relative to uniform: 0 = one position

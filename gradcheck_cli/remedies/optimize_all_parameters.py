@@ -16,6 +16,7 @@ from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.wording import names
 from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 
 def held() -> Change:
@@ -29,7 +30,7 @@ def held() -> Change:
         model = built[-1]() if built else None
         if model is None:
             return
-        known = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        known = ids_held_by(optimizer)
         missing = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
         if missing:
             optimizer.add_param_group({"params": missing})
@@ -45,7 +46,7 @@ def held() -> Change:
 )
 def optimize_all_parameters(case: Case) -> Iterator[Draft]:
     """Draft the addition of what is missing."""
-    known = {id(p) for o in case.training.optimizers for g in o.param_groups for p in g["params"]}
+    known = ids_held_by(*case.training.optimizers)
     missing = [
         name for name, p in case.model.named_parameters() if p.requires_grad and id(p) not in known
     ]

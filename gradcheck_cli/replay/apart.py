@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, flat
 from gradcheck_cli.replay.recording import CUTS, Recording, Unit
 from gradcheck_cli.replay.values import Owned, placeholders
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 Passes = dict[int, set[Backward]]  # by id of the optimizer
 
@@ -40,14 +41,10 @@ def opposed(recording: Recording) -> bool:
     """
     passes, reached = _passes(recording)
     return any(
-        bool(_held(o) & reached[e]) and e not in passes[id(o)]
+        bool(ids_held_by(o) & reached[e]) and e not in passes[id(o)]
         for e in set().union(*passes.values())
         for o in recording.optimizers
     )
-
-
-def _held(optimizer: Optimizer) -> set[int]:
-    return {id(p) for group in optimizer.param_groups for p in group["params"]}
 
 
 def _passes(recording: Recording) -> tuple[Passes, dict[Backward, set[int]]]:
@@ -65,7 +62,7 @@ def _passes(recording: Recording) -> tuple[Passes, dict[Backward, set[int]]]:
             pending.add(event)
         elif isinstance(event, Update):
             last, pending = pending or last, set()
-            used = {e for e in last if _held(event.optimizer) & reached.get(e, set())}
+            used = {e for e in last if ids_held_by(event.optimizer) & reached.get(e, set())}
             found.setdefault(recording.roles[id(event.optimizer)], set()).update(used)
     return {key: found[role] for key, role in recording.roles.items()}, reached
 

@@ -123,10 +123,5 @@ def update_of(optimizer: torch.optim.Optimizer, scaler: Any, site: SourceSite | 
     )
 
 
-def held(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    """Return the tensors that an optimizer trains."""
-    return [tensor for group in optimizer.param_groups for tensor in group["params"]]
-
-
 def _frozen(tensor: Tensor) -> Tensor:
     return tensor.detach().clone()

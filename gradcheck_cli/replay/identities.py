@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Placeholder
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 _MANY = 1000  # tensors that are compared with one that is written to
 
@@ -47,7 +48,7 @@ class Identities:
 
     def expect(self, optimizer: torch.optim.Optimizer) -> None:
         """Know that an optimizer was built; what it trains may still be initialized."""
-        self.trained |= {id(p) for group in optimizer.param_groups for p in group["params"]}
+        self.trained |= ids_held_by(optimizer)
 
     def add_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Know what an optimizer trains, whoever holds it."""

@@ -11,6 +11,7 @@ from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, 
 from gradcheck_cli.replay.recording import Recording, Unit, leading_to
 from gradcheck_cli.replay.values import Given, Kept, Path, named_within, placeholders
 from gradcheck_cli.targets.calling import TARGET_NAMES, by_name, forward_names
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 IsTrained = Callable[[nn.Module], bool]
 
@@ -125,9 +126,7 @@ class Piece:
 
 def pieces(recording: Recording) -> tuple[Piece, ...]:
     """Return the pieces of all recorded steps that compute what the first one does."""
-    trained = {
-        id(p) for o in recording.optimizers for group in o.param_groups for p in group["params"]
-    }
+    trained = ids_held_by(*recording.optimizers)
 
     def is_trained(module: nn.Module) -> bool:
         held = module.parameters()

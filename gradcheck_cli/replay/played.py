@@ -9,7 +9,6 @@ from functools import partial
 from torch import nn
 
 from gradcheck_cli.probe.session import Session
-from gradcheck_cli.probe.subjects import ids_of
 from gradcheck_cli.records.diagnosis import UNTRIED
 from gradcheck_cli.replay.apart import apart, opposed
 from gradcheck_cli.replay.keeping import Keeper
@@ -17,6 +16,7 @@ from gradcheck_cli.replay.recorder import Recorder
 from gradcheck_cli.replay.recording import Recording
 from gradcheck_cli.replay.repeating import Replay, held_out_of
 from gradcheck_cli.replay.reproducing import Replayed
+from gradcheck_cli.targets.optimizers import ids_held_by
 from gradcheck_cli.targets.repeatable import Either, Repeatable
 from gradcheck_cli.targets.wrappers import unwrapped
 
@@ -95,9 +95,9 @@ def repeated(session: Session, played: Played | None) -> tuple[Repeatable | None
     known = [session.loop.accounts.get(o) for o in optimizers]
     if not recording.optimizers and any(a is not None and a.updates for a in known):
         return None, "none of the recorded backward passes was followed by an update"
-    recorded = [ids_of(o) for o in recording.optimizers]
+    recorded = [ids_held_by(o) for o in recording.optimizers]
     stepped = (o for o, a in zip(optimizers, known, strict=True) if a is not None and a.updates)
-    if recorded and any(ids_of(o) not in recorded for o in stepped):
+    if recorded and any(ids_held_by(o) not in recorded for o in stepped):
         return None, LATER
     replay = Replay(recording, model, session.site_of, session.precision, optimizers=optimizers)
     seconds = math.inf if played.trials else SECONDS

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.remedies.calls import played_at
-from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, held, learns
+from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, learns
 from gradcheck_cli.replay.mended import Mended, unscale
 from gradcheck_cli.replay.of_loss import judged, weighed
 from gradcheck_cli.replay.recording import Recording, Unit, site_text
@@ -20,6 +20,7 @@ from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Path, a
 from gradcheck_cli.targets.loop import HALF, without_checkpoints
 from gradcheck_cli.targets.losses import on_floats
 from gradcheck_cli.targets.modes import Modes, Region
+from gradcheck_cli.targets.optimizers import held_by
 from gradcheck_cli.targets.randomness import seed_everything
 
 Resolve = Callable[[nn.Module], nn.Module]
@@ -197,7 +198,7 @@ class Player:
 
         def closure() -> Any:
             with torch.enable_grad():
-                self.vary.mended.updated(held(optimizer))
+                self.vary.mended.updated(held_by(optimizer))
                 for entry in inner or ():
                     self._event(entry, unit, region)
                 self._clip(event)
@@ -212,8 +213,8 @@ class Player:
             optimizer.step()
         else:
             optimizer.step(closure)
-        self.vary.mended.updated(held(optimizer))
-        for tensor in held(optimizer):
+        self.vary.mended.updated(held_by(optimizer))
+        for tensor in held_by(optimizer):
             if id(tensor) not in self.recording.trained:
                 tensor.grad = None  # nothing recorded zeroes what the change has added
 
@@ -221,7 +222,7 @@ class Player:
         if self.vary.clip is None or self.vary.clip == math.inf:
             return
         unscale(event)
-        nn.utils.clip_grad_norm_(held(event.optimizer), self.vary.clip)
+        nn.utils.clip_grad_norm_(held_by(event.optimizer), self.vary.clip)
 
     def _draw(self, event: Event) -> None:
         """Let the step draw what it drew, or what another seed gives."""

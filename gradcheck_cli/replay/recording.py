@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.records.trace import SourceSite
-from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Update, flat, held
+from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Update, flat
 from gradcheck_cli.replay.state import Holdings, State
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 CUTS = frozenset({"detach", "get data"})  # functions behind which no gradient goes
 RARE = 0.05  # of the steps of the busiest optimizer; one that steps more rarely ends no unit
@@ -217,7 +218,7 @@ def roles_of(events: Sequence[Event]) -> dict[int, int]:
         if isinstance(event, Update):
             key = id(event.optimizer)
             steps.setdefault(key, [index, index])[1] = index
-            trained.setdefault(key, {id(p) for p in held(event.optimizer)})
+            trained.setdefault(key, ids_held_by(event.optimizer))
     roles: dict[int, int] = {}
     for key, (begun, ended) in steps.items():
         first = (r for r in dict.fromkeys(roles.values()) if steps[r][1] < begun)

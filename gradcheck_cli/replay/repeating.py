@@ -20,7 +20,7 @@ from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import Holdings, State, added
 from gradcheck_cli.targets.change import Change, LoopChange, last
-from gradcheck_cli.targets.optimizers import follow_model, learning
+from gradcheck_cli.targets.optimizers import follow_model, ids_held_by, learning
 from gradcheck_cli.targets.randomness import unchanged
 from gradcheck_cli.targets.redrawing import is_drawn, redrawn
 from gradcheck_cli.targets.training import Training, unknown_site
@@ -182,7 +182,7 @@ class Replay:
 
     def _follow(self, before: set[int], model: nn.Module) -> None:
         for optimizer in self.recording.optimizers:
-            held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+            held = ids_held_by(optimizer)
             if held & before:
                 follow_model(optimizer, before, model)
                 before = before | {id(p) for p in model.parameters()}

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.replay.values import mapped
+from gradcheck_cli.targets.optimizers import held_by
 
 CONTAINERS = (dict, list, set, deque)
 _DEEP = 3  # levels of containers inside an attribute of a module
@@ -42,9 +43,7 @@ class Holdings:
     def add_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Take in an optimizer and what it trains."""
         self.objects[id(optimizer)] = optimizer
-        for group in optimizer.param_groups:
-            for tensor in group["params"]:
-                self.tensors[id(tensor)] = tensor
+        self.tensors |= {id(tensor): tensor for tensor in held_by(optimizer)}
 
     def take(self, new: "Holdings") -> None:
         """Take in other holdings."""

@@ -11,11 +11,12 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from gradcheck_cli.replay.events import Update, held, update_of
+from gradcheck_cli.replay.events import Update, update_of
 from gradcheck_cli.replay.functions import place_of_call
 from gradcheck_cli.replay.keeping import Keeper, Unknown
 from gradcheck_cli.replay.noting import Noting
 from gradcheck_cli.replay.values import mapped
+from gradcheck_cli.targets.optimizers import ids_held_by
 
 
 class Listener(Protocol):
@@ -61,7 +62,7 @@ class Updates:
 
     def count(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer has stepped."""
-        own = {id(p) for p in held(optimizer)}
+        own = ids_held_by(optimizer)
         before = next((key for key, params in self._trained.items() if params & own), 0)
         if id(optimizer) not in self.counts and before in self.counts:  # made anew in its place
             self.counts[id(optimizer)] = self.counts.pop(before)

@@ -17,7 +17,13 @@ from gradcheck_cli.remedies.calls import name_of
 from gradcheck_cli.rerun.mended import MendedLoop
 from gradcheck_cli.targets.change import Change, LoopChange, last
 from gradcheck_cli.targets.losses import on_floats
-from gradcheck_cli.targets.optimizers import configured, follow_model, learning
+from gradcheck_cli.targets.optimizers import (
+    configured,
+    follow_model,
+    held_by,
+    ids_held_by,
+    learning,
+)
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.redrawing import redraw
 from gradcheck_cli.targets.wording import map_tensors
@@ -90,7 +96,7 @@ def apply(
 
 def _follow(group: Group, before: set[int], whole: nn.Module) -> None:
     for optimizer in group.optimizers:
-        held = {id(p) for g in optimizer.param_groups for p in g["params"]}
+        held = ids_held_by(optimizer)
         if held & before:
             follow_model(optimizer, before, whole)
             before = before | {id(p) for p in whole.parameters()}
@@ -134,8 +140,7 @@ class Tuning:
             if self.warm_up and "lr" in group:
                 group["lr"] = group["lr"] * min(1.0, (self.step + 1) / self.warm_up)
         if self.clip is not None and self.clip != math.inf:
-            held = [p for group in optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(held, self.clip)
+            nn.utils.clip_grad_norm_(held_by(optimizer), self.clip)
 
     def _leave(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         self.step += 1

@@ -14,6 +14,7 @@ from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.targets.change import LoopChange
 from gradcheck_cli.targets.loop import without_checkpoints
+from gradcheck_cli.targets.optimizers import held_by
 
 Stay = Callable[[Any], Any]
 _READY = 0  # stage of an optimizer whose gradients a scaler has not touched since its last update
@@ -111,7 +112,7 @@ class MendedLoop:
 
 def _holds(optimizer: torch.optim.Optimizer, gradients: Sequence[torch.Tensor]) -> bool:
     wanted = {id(g) for g in gradients}
-    return any(id(p.grad) in wanted for g in optimizer.param_groups for p in g["params"])
+    return any(id(p.grad) in wanted for p in held_by(optimizer))
 
 
 def _is_ready(scaler: GradScaler, optimizer: torch.optim.Optimizer) -> bool:

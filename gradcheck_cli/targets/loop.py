@@ -16,7 +16,7 @@ from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, GradcheckError, Us
 from gradcheck_cli.targets.change import LoopChange
 from gradcheck_cli.targets.hooks import Manual
 from gradcheck_cli.targets.losses import Computed, Objective
-from gradcheck_cli.targets.optimizers import Optimized, evaluating
+from gradcheck_cli.targets.optimizers import Optimized, evaluating, held_by
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.training import Outcome
 from gradcheck_cli.targets.wording import moved, tensors_in
@@ -175,7 +175,7 @@ class Loop:
         if self.clip is not None:
             if self.scaler is not None:
                 self.scaler.unscale_(optimizer)
-            held = [entry for group in optimizer.param_groups for entry in group["params"]]
+            held = held_by(optimizer)
             nn.utils.clip_grad_norm_(held, self.clip)
         if isinstance(optimizer, torch.optim.LBFGS):
             optimizer.step(self._again(optimizer, batch))

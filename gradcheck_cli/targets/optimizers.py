@@ -47,6 +47,18 @@ class Optimized:
                 scheduler.base_lrs = [rate] * len(scheduler.base_lrs)
 
 
+def held_by(*optimizers: Optimizer) -> list[Any]:
+    """Return the parameters that optimizers hold, group by group."""
+    return [
+        p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]
+    ]
+
+
+def ids_held_by(*optimizers: Optimizer) -> set[int]:
+    """Return the identities of the parameters that optimizers hold."""
+    return {id(p) for p in held_by(*optimizers)}
+
+
 def named_optimizer(name: str, lr: float | None) -> MakeOptimizer:
     """Return how to build torch.optim.`name`. Raises UsageError where there is none."""
     kind = getattr(torch.optim, name, None)
@@ -133,12 +145,12 @@ def _sort(made: Any, optimizers: list[Optimizer], schedulers: list[Any]) -> None
 def belongs_to(optimizer: Optimizer, model: nn.Module) -> bool:
     """Does it hold at least one parameter of this very model?"""
     owned = {id(entry) for entry in model.parameters()}
-    return any(id(entry) in owned for group in optimizer.param_groups for entry in group["params"])
+    return any(id(entry) in owned for entry in held_by(optimizer))
 
 
 def learning(model: nn.Module, optimizers: Iterable[Optimizer]) -> set[int]:
     """Return the ids of the parameters that want a gradient or are held by an optimizer."""
-    held = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
+    held = ids_held_by(*optimizers)
     return {id(p) for p in model.parameters() if p.requires_grad or id(p) in held}
 
 
@@ -165,7 +177,7 @@ def evaluating(optimizers: Sequence[Optimizer]) -> Iterator[None]:
     """
     moded = [o for o in optimizers if callable(getattr(o, "eval", None))]
     moded = [o for o in moded if callable(getattr(o, "train", None))]
-    held = [p for o in moded for g in o.param_groups for p in g["params"]]
+    held = held_by(*moded)
     kept = [p.detach().clone() for p in held]
     try:
         for optimizer in moded:

@@ -144,7 +144,6 @@ def scaled(trace: Trace, by: float) -> Trace:
             weight_grad=_times(reading.weight_grad, by),
             bias_grad=_times(reading.bias_grad, by),
             output_grad=_times(reading.output_grad, by),
-            second_moment=None if reading.second_moment is None else reading.second_moment * by,
         )
 
     steps = tuple(

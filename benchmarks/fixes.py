@@ -36,7 +36,7 @@ from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.verifying import prove
 from gradcheck_cli.verifying.arms import Run, advance, start
-from gradcheck_cli.verifying.sham import sham
+from gradcheck_cli.verifying.bench import sham
 from gradcheck_cli.verifying.verdicts import Trio, effects, learns, material
 
 SAID = (

@@ -31,9 +31,9 @@ from gradcheck_cli.replay.outside import put_back
 from gradcheck_cli.replay.played import Played, one_model, repeated
 from gradcheck_cli.replay.reproducing import Replayed
 from gradcheck_cli.rules.engine import Judgment, judge
+from gradcheck_cli.targets.models import unwrapped
 from gradcheck_cli.targets.repeatable import Either
 from gradcheck_cli.targets.training import Training
-from gradcheck_cli.targets.wrappers import unwrapped
 
 if TYPE_CHECKING:
     from gradcheck_cli.remedies.patching.written import Source

@@ -25,8 +25,7 @@ from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.verifying import declined, estimate, prove, reconsidered
 from gradcheck_cli.verifying.arms import Run
-from gradcheck_cli.verifying.bench import Bench, Trial
-from gradcheck_cli.verifying.sham import sham
+from gradcheck_cli.verifying.bench import Bench, Trial, sham
 from gradcheck_cli.verifying.trying import _in_order, _judge, _search
 from sample_models.digits import load
 

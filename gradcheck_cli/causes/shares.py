@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import log10
 
 from gradcheck_cli.features.circumstances import HARMLESS
-from gradcheck_cli.records.passes import Moment, Pass
+from gradcheck_cli.records.examination import Moment, Pass
 from gradcheck_cli.records.trace import Trace
 
 ENOUGH = 0.7  # of what was lost: from here an intervention explains it alone

@@ -9,9 +9,8 @@ from typing import ParamSpec
 
 from rich.text import Text
 
-from gradcheck_cli.blame import Fault, blame
+from gradcheck_cli.blame import Fault, blame, is_theirs
 from gradcheck_cli.cli.consoles import err
-from gradcheck_cli.cli.user_frames import place, told
 from gradcheck_cli.errors import (
     THEIRS,
     ExitCode,
@@ -20,7 +19,7 @@ from gradcheck_cli.errors import (
     UserCodeError,
     wording,
 )
-from gradcheck_cli.here import is_gone
+from gradcheck_cli.here import below_here, is_gone
 from gradcheck_cli.leaving import exits_heard
 from gradcheck_cli.renderers.words import clean
 from gradcheck_cli.shadowing import ours
@@ -121,3 +120,24 @@ def _plain(text: str) -> None:
     """Print lines as they are, except for control characters."""
     for line in text.splitlines():
         err().print(Text(clean(line.expandtabs(4))), soft_wrap=True)
+
+
+MOST_FRAMES = 8
+
+
+def told(error: BaseException) -> str:
+    """Return the frames in the user's files and the exception, in Python's own form."""
+    summary = traceback.TracebackException.from_exception(error, capture_locals=False)
+    lines = []
+    if summary.stack:
+        frames = [frame for frame in summary.stack if is_theirs(frame.filename)]
+        lines = traceback.StackSummary.from_list(frames[-MOST_FRAMES:]).format()
+    return "".join([*lines, *summary.format_exception_only()])
+
+
+def place(error: BaseException) -> str:
+    """Return `FILE:LINE` of the user's innermost frame, nothing where there is none."""
+    found = [f for f in traceback.extract_tb(error.__traceback__) if is_theirs(f.filename)]
+    if not found:
+        return ""
+    return f"{below_here(found[-1].filename)}:{found[-1].lineno}"

@@ -148,7 +148,7 @@ def _finish(cure: "Cure", result: "Gated", *, write: bool) -> int:
     if cure.patch is not None:
         write_out(cure.patch.diff)
         if write:
-            from gradcheck_cli.remedies.patching.refusal import CannotPatchError
+            from gradcheck_cli.remedies.patching.checks import CannotPatchError
 
             try:
                 cure.patch.write()

@@ -38,6 +38,9 @@ class Call:
         return self.function(*(args or self.args), **self.kwargs)
 
 
+Proceed = Callable[..., Any]
+
+
 class Intervention:
     """One thing that is changed in a pass; an instance lives for one pass."""
 
@@ -51,7 +54,7 @@ class Intervention:
         """Is this call changed?"""
         raise NotImplementedError
 
-    def changed(self, call: Call, proceed: Callable[..., Any]) -> Any:
+    def changed(self, call: Call, proceed: Proceed) -> Any:
         """Return what the call returns now; `proceed(*args)` runs it."""
         raise NotImplementedError
 

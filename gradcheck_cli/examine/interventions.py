@@ -1,12 +1,12 @@
 """What is changed in counterfactual passes: the list, in the order of the way a signal takes."""
 
 from gradcheck_cli.examine.changing import Intervention
-from gradcheck_cli.examine.recurrences import Recurrence
 from gradcheck_cli.examine.scales import (
     BatchStatistics,
     Factors,
     Gates,
     Logits,
+    Recurrence,
     Scores,
     Skips,
     Standardized,

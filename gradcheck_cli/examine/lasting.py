@@ -8,13 +8,12 @@ from statistics import mean, median
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.constants import Constant, repriced
+from gradcheck_cli.examine.constants import Constant, repriced, without_end
 from gradcheck_cli.examine.freed import scaled_rates
 from gradcheck_cli.examine.passes_over import least_loss
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError
 from gradcheck_cli.examine.variant import share_of
 from gradcheck_cli.examine.variants import standardized
-from gradcheck_cli.examine.without_end import without_end
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number

@@ -7,10 +7,9 @@ from statistics import mean
 
 from gradcheck_cli.examine.against_constant import Reference, judged
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.constants import repriced
+from gradcheck_cli.examine.constants import repriced, without_end
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
-from gradcheck_cli.examine.without_end import without_end
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number

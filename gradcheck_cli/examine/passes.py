@@ -28,7 +28,7 @@ from gradcheck_cli.examine.signals import (
     standardized_inputs,
 )
 from gradcheck_cli.examine.subject import Subject
-from gradcheck_cli.records.passes import Moment, Pass
+from gradcheck_cli.records.examination import Moment, Pass
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.targets.loop import buffers_kept
 from gradcheck_cli.targets.randomness import unchanged

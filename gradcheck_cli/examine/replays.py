@@ -1,19 +1,49 @@
 """Which single change lets the run learn, and which two where no single one does?"""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import combinations, islice
 from math import isfinite
 from statistics import mean
+from typing import Any
+
+from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.exchanged import of_triples
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.examine.variants import adaptive, variants
 from gradcheck_cli.features.progress import ENOUGH, LITTLE
 from gradcheck_cli.records.examination import Outcome
+
+TRIPLES = frozenset({"triplet_margin_loss", "triplet_margin_with_distance_loss"})
+NAMES = ("anchor", "positive", "negative")
+
+
+class Exchanged(TorchFunctionMode):
+    """Hands these losses what is to be far in the place of what is to be near."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = dict(kwargs or {})
+        if getattr(func, "__name__", "") in TRIPLES:
+            named = {**dict(zip(NAMES, args, strict=False)), **given}
+            first, near, far = (named.pop(name) for name in NAMES)
+            return func(first, far, near, *args[len(NAMES) :], **named)
+        return func(*args, **given)
+
+
+def of_triples(scene: Scene, others: Iterator[Variant]) -> Iterator[Variant]:
+    """Yield the other changes; of a loss over triples this one first, as three calls of a network allow no other."""
+    if scene.trace.loss.kind not in TRIPLES:
+        yield from others
+        return
+    words = "with positive and negative samples exchanged"
+    yield Variant("exchanged-samples", words, ("flipped-loss",), around=Exchanged)
+    with suppress(NotApplicableError):
+        yield from others
+
 
 STEPS = 60
 PATIENCE = 10  # passes over the data: as many as even random labels are learned by heart in

@@ -1,20 +1,18 @@
 # ruff: noqa: ARG002 - all interventions have one signature
 """Changed in the backward pass alone: slopes of nonlinearities, and calls that cut the graph."""
 
-from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
 from torch import Tensor
 
-from gradcheck_cli.examine.changing import Call, Intervention, Layout, is_float
+from gradcheck_cli.examine.changing import Call, Intervention, Layout, Proceed, is_float
 from gradcheck_cli.ops import BOUNDED, CLAMPS, LEAKY, SOFTMAX_CALLS, STEPS
 from gradcheck_cli.probe.nonlinearities import ALIASES, KNOWN
 
 # The slope that initialization makes up for in one-sided functions (He et al. 2015, eq. 10).
 ONE_SIDED_SLOPE = sqrt(0.5)
 _CUTTING = STEPS | {"detach", "detach_"}
-Proceed = Callable[..., Any]
 
 
 def _straight(before: Tensor, after: Tensor, slope: float = 1.0) -> Tensor:

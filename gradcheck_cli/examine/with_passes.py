@@ -6,8 +6,8 @@ from dataclasses import replace
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.passes import passes
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.records.examination import Moment, Pass
 from gradcheck_cli.records.finding import Finding, Severity
-from gradcheck_cli.records.passes import Moment, Pass
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.targets.threads import fewest_threads, losses_of_few
 

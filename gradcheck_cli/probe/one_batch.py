@@ -1,4 +1,4 @@
-"""Whether each step trains on the batch of the step before, while the loader holds more samples."""
+"""Whether each step trains on the batch of the step before, while the loader holds more; and which samples it draws."""
 
 import linecache
 import re
@@ -6,21 +6,64 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, IterableDataset, SequentialSampler
+from torch.utils.data import DataLoader, IterableDataset, SequentialSampler, WeightedRandomSampler
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from gradcheck_cli.probe.calls import tensors_in
-from gradcheck_cli.probe.drawn import Drawn
 from gradcheck_cli.probe.hooking import unheard
 from gradcheck_cli.probe.picking import plain, unreadable
 from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
+
+LEAST = 100  # draws in a pass; fewer do not tell
+_COUNTED = 8192  # draws: after them nothing new is learned
+
+
+@dataclass(slots=True)
+class Drawn:
+    """The draws of the first pass that has enough of them."""
+
+    weights: int | None = None  # that a weighted sampler was given
+    times: int = 0
+    _samples: set[Integral] = field(default_factory=set)
+
+    @classmethod
+    def by(cls, sampler: Any) -> "Drawn":
+        """Return what is known before the first draw."""
+        weighted = isinstance(sampler, WeightedRandomSampler)
+        return cls(weights=len(sampler.weights) if weighted else None)
+
+    def begin(self) -> None:
+        """A pass begins."""
+        if self.times < LEAST:
+            self.times = 0
+            self._samples.clear()
+
+    def add(self, index: Any) -> None:
+        """One sample, or a batch of them, is drawn."""
+        if self.times < _COUNTED:
+            drawn = [
+                i
+                for i in (index if isinstance(index, list) else [index])
+                if isinstance(i, Integral)
+            ]
+            self.times += len(drawn)
+            self._samples.update(drawn)
+
+    def habits(self, held: int) -> Iterator[Habit]:
+        """Say how many of the `held` samples were drawn, where some were drawn again within a pass."""
+        if self.times >= LEAST and len(self._samples) < self.times:
+            numbers = {"samples": len(self._samples), "held": held, "weights": self.weights or held}
+            told = {name: float(value) for name, value in numbers.items()}
+            yield Habit(kind=Kind.FEW_DRAWN, times=self.times, of=held, numbers=told)
+
 
 _READ = 1024  # elements of a tensor, evenly spaced
 _KEPT = 256  # marks of a loader's first batches

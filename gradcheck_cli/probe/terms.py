@@ -12,8 +12,8 @@ import torch
 
 from gradcheck_cli.ops import CHANCE_LOSSES, CLASS_LOSSES, MEDIAN_LOSSES
 from gradcheck_cli.probe import candidates
+from gradcheck_cli.probe.loss_habits import Part, Place, Tasks
 from gradcheck_cli.probe.losses import LossCall
-from gradcheck_cli.probe.tasks import Part, Place, Tasks
 
 _PLACES = 16  # in the source, whose targets are followed
 _ROWS = 512  # targets kept for medians

@@ -11,9 +11,8 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-from gradcheck_cli.records.examination import Answer, Outcome
+from gradcheck_cli.records.examination import Answer, Outcome, Pass
 from gradcheck_cli.records.loop import LoopFacts
-from gradcheck_cli.records.passes import Pass
 from gradcheck_cli.records.reading import Reading as Reading  # noqa: PLC0414 - found here, too
 from gradcheck_cli.records.site import SourceSite as SourceSite  # noqa: PLC0414 - found here, too
 

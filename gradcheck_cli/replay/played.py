@@ -16,9 +16,9 @@ from gradcheck_cli.replay.recorder import Recorder
 from gradcheck_cli.replay.recording import Recording
 from gradcheck_cli.replay.repeating import Replay, held_out_of
 from gradcheck_cli.replay.reproducing import Replayed
+from gradcheck_cli.targets.models import unwrapped
 from gradcheck_cli.targets.optimizers import ids_held_by
 from gradcheck_cli.targets.repeatable import Either, Repeatable
-from gradcheck_cli.targets.wrappers import unwrapped
 
 SECONDS = 2.0  # in which recorded steps are to be reproduced, where only experiments follow
 LIGHT = 2**27  # bytes of data, and of weights, that are kept where nobody asked for a recording

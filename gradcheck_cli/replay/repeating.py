@@ -20,11 +20,11 @@ from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import Holdings, State, added
 from gradcheck_cli.targets.change import Change, LoopChange, last
+from gradcheck_cli.targets.models import unwrapped
 from gradcheck_cli.targets.optimizers import follow_model, ids_held_by, learning
 from gradcheck_cli.targets.randomness import unchanged
 from gradcheck_cli.targets.redrawing import is_drawn, redrawn
 from gradcheck_cli.targets.training import Training, unknown_site
-from gradcheck_cli.targets.wrappers import unwrapped
 
 HELD_OUT = 0.2  # of the recorded steps, the last ones
 FEWEST = 5  # steps from which some are held out

@@ -17,6 +17,7 @@ from gradcheck_cli.remedies.calls import name_of
 from gradcheck_cli.rerun.mended import MendedLoop
 from gradcheck_cli.targets.change import Change, LoopChange, last
 from gradcheck_cli.targets.losses import on_floats
+from gradcheck_cli.targets.models import unwrapped
 from gradcheck_cli.targets.optimizers import (
     configured,
     follow_model,
@@ -27,7 +28,6 @@ from gradcheck_cli.targets.optimizers import (
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
 from gradcheck_cli.targets.redrawing import redraw
 from gradcheck_cli.targets.wording import map_tensors
-from gradcheck_cli.targets.wrappers import unwrapped
 
 Groups = list[dict[str, Any]]
 SHIFT = 1_000_003  # between the seeds that a script sets itself and those of an arm

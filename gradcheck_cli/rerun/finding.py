@@ -7,7 +7,7 @@ from torch import nn
 
 from gradcheck_cli.probe.subjects import Group, group_of
 from gradcheck_cli.rerun.asked import Script
-from gradcheck_cli.targets.wrappers import unwrapped
+from gradcheck_cli.targets.models import unwrapped
 
 
 def training_of(

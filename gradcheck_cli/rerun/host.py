@@ -51,7 +51,7 @@ class Host:
     def run(self) -> None:
         """Run the script to its end, or until nobody asks any more."""
         from gradcheck_cli.probe.arriving import when_imported
-        from gradcheck_cli.rerun.writers import led
+        from gradcheck_cli.rerun.overlay import led
 
         self.overlay.install()
         led(self.overlay, self.stay)
@@ -76,7 +76,7 @@ class Host:
             import gradcheck_cli.rerun.arm  # noqa: F401  # before a file of theirs stands in
             from gradcheck_cli.probe.patches import optimizers_seen
             from gradcheck_cli.probe.replacing import replaced
-            from gradcheck_cli.rerun.writers import torch_led
+            from gradcheck_cli.rerun.overlay import torch_led
 
         torch_led(self.overlay)
         self.stay.enter_context(optimizers_seen(self.optimizers.append))

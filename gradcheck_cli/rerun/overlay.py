@@ -1,19 +1,22 @@
 """What a script writes goes to a scratch folder, where it finds it again; its own files stay.
 
 Every call of Python that takes a path is led to the scratch folder if it writes, or if the file was
-written there before. What is written below Python is refused by `confining`.
+written there before; so is every one below Python that is known to write to a path. What else is written below Python is refused by `confining`.
 """
 
 import builtins
 import io
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from gradcheck_cli.probe.arriving import when_imported
 from gradcheck_cli.probe.replacing import instead
 
 WRITING = set("wax+")
@@ -224,3 +227,37 @@ class Entries:
 
 _original_open = builtins.open
 _original_mkdir = os.mkdir
+
+
+OF_TORCH = (
+    "torch._C",
+    "PyTorchFileWriter",
+    0,
+)  # where it lies, its name, which argument is the path
+OTHERS = (("safetensors.torch", "serialize_file", 1), ("safetensors.numpy", "serialize_file", 1))
+
+
+def torch_led(overlay: Overlay) -> None:
+    """Lead `torch.save` there; torch has been imported."""
+    _put(overlay, *OF_TORCH)
+
+
+def led(overlay: Overlay, stay: ExitStack) -> None:
+    """Lead the others there once their modules have been imported."""
+    for owner, name, place in OTHERS:
+        stay.enter_context(when_imported(owner, partial(_put, overlay, owner, name, place)))
+
+
+def _put(overlay: Overlay, owner: str, name: str, place: int) -> None:
+    module = sys.modules[owner]
+    setattr(module, name, _through(getattr(module, name), overlay, place))
+
+
+def _through(original: Any, overlay: Overlay, place: int) -> Any:
+    def writes(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > place and isinstance(args[place], str | bytes):
+            path = overlay.write(args[place], keep=False)
+            args = (*args[:place], path, *args[place + 1 :])
+        return original(*args, **kwargs)
+
+    return writes

@@ -20,8 +20,8 @@ from gradcheck_cli.rerun.confining import version
 from gradcheck_cli.rerun.finding import shapes_of
 from gradcheck_cli.rerun.process import Stage
 from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.models import unwrapped
 from gradcheck_cli.targets.training import Progress, Training, unknown_site
-from gradcheck_cli.targets.wrappers import unwrapped
 
 COMPARED = 10  # steps whose losses the unchanged script must reproduce
 ROUNDING = 1e-3  # relative: arms run on one thread, so that sums are taken in another order

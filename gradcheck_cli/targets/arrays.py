@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gradcheck_cli.errors import UsageError
-from gradcheck_cli.targets.archives import check_not_a_bomb, megabytes
+from gradcheck_cli.targets.checkpoints import check_not_a_bomb, megabytes
 from gradcheck_cli.targets.columns import training_columns
 
 IN_MEMORY = 4 * 2**30  # compressed arrays cannot be read row by row

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.errors import UsageError
-from gradcheck_cli.targets.archives import check_not_a_bomb
-from gradcheck_cli.targets.checkpoints import load_plain
+from gradcheck_cli.targets.checkpoints import check_not_a_bomb, load_plain
 
 SUFFIXES = (".pt2", ".pt", ".pth", ".ts", ".torchscript")
 LIMITED = (

@@ -55,11 +55,11 @@ def _reader(path: Path) -> Callable[[Path, Options], Opened]:
     if path.is_dir():
         return _open_folder
     if path.name.endswith(".parquet"):
-        from gradcheck_cli.targets.parquet_files import open_parquet
+        from gradcheck_cli.targets.tables import open_parquet
 
         return lambda path, options: Opened(*open_parquet(path, options))
     if path.name.endswith(TABLES):
-        from gradcheck_cli.targets.csv_files import open_csv
+        from gradcheck_cli.targets.tables import open_csv
 
         return lambda path, options: Opened(*open_csv(path, options))
     if path.name.endswith(ARRAYS):

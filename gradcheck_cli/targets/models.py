@@ -156,3 +156,11 @@ def uncompiled(model: nn.Module) -> nn.Module:
 def is_waiting(model: nn.Module) -> bool:
     """Do layers wait for data to learn their size?"""
     return any(is_lazy(entry) for entry in model.parameters())
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Return the module inside the wrappers."""
+    names = [name for name, _ in module.named_children()]
+    if names == ["_orig_mod"] or (names == ["module"] and "Parallel" in type(module).__name__):
+        return unwrapped(next(module.children()))
+    return module

@@ -1,11 +1,18 @@
-"""Columns of a table as tensors: numbers as they are, words as numbers, gaps filled, all of it said."""
+"""Columns of a table as tensors: numbers as they are, words as numbers, gaps filled, all of it said.
 
+Read are `.csv`, `.tsv` and their `.gz`, line by line, and `.parquet`, a group of rows at a time.
+"""
+
+import csv
+import gzip
+import io
 import math
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch import Tensor
@@ -14,6 +21,7 @@ from torch.utils.data import IterableDataset, TensorDataset
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.targets.calling import TARGET_NAMES
 from gradcheck_cli.targets.importing import nearest
+from gradcheck_cli.targets.options import Options
 
 HEAD = 20_000  # rows that decide what a column holds
 SHUFFLED = 2_000  # rows of a long table that are shuffled among each other
@@ -174,3 +182,81 @@ def _is_whole(cell: Any) -> bool:
     if isinstance(cell, str):
         return cell.strip().lstrip("+-").isdigit()
     return isinstance(cell, int)
+
+
+LONGEST_LINE = 4 * 2**20  # characters; a longer one is no table, but may fill the memory
+
+
+def open_csv(path: Path, options: Options) -> tuple[Any, tuple[str, ...]]:
+    """Return the samples of a table with a header. Raises UsageError where it is none."""
+    header = next(_cells(path), None)
+    if header is None:
+        raise UsageError(f"{path} is empty: it has no header")
+    if all(is_number(cell) for cell in header):
+        raise UsageError(f"{path} has no header: its first line is {', '.join(header[:5])}")
+
+    def rows() -> Iterator[list[str]]:
+        cells = _cells(path)
+        next(cells, None)
+        for number, row in enumerate(cells, 2):
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise UsageError(
+                    f"{path}, row {number}: {len(row)} cells, but the header has {len(header)}"
+                )
+            yield row
+
+    return read_table(path, header, rows, options.target_column)
+
+
+def _cells(path: Path) -> Iterator[list[str]]:
+    tabs = ".tsv" in path.suffixes
+    try:
+        with _open(path) as file:
+            yield from csv.reader(_lines(file, path), delimiter="\t" if tabs else ",")
+    except (csv.Error, UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as cause:
+        raise UsageError(f"{path} cannot be read as a table: {cause}") from None
+
+
+def _open(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise UsageError(f"{path} has a line of more than {LONGEST_LINE:,} characters")
+        yield line
+
+
+ROWS_AT_A_TIME = 1024
+
+
+def open_parquet(path: Path, options: Options) -> tuple[Any, tuple[str, ...]]:
+    """Return the samples of a table. Raises UsageError on broken files and nested columns."""
+    try:
+        from pyarrow import ArrowInvalid, parquet, types
+    except ModuleNotFoundError:
+        raise UsageError(f"reading {path} needs pyarrow: pip install pyarrow") from None
+    try:
+        with parquet.ParquetFile(path) as file:
+            schema = file.schema_arrow
+    except (ArrowInvalid, OSError) as cause:
+        raise UsageError(f"{path} is not a readable Parquet file: {cause}") from None
+    nested = [field.name for field in schema if types.is_nested(field.type)]
+    if nested:
+        raise UsageError(
+            f"{path}: column {nested[0]!r} holds {schema.field(nested[0]).type}, no single values; "
+            "build the dataset in a function of yours and name that: --data file.py:data"
+        )
+
+    def rows() -> Iterator[list[Any]]:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_AT_A_TIME):
+                columns = [column.to_pylist() for column in batch.columns]
+                yield from (list(row) for row in zip(*columns, strict=True))
+
+    return read_table(path, schema.names, rows, options.target_column)

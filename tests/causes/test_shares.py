@@ -7,7 +7,7 @@ import pytest
 from gradcheck_cli.causes import shares as read
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.records.diagnosis import Basis, Cause
-from gradcheck_cli.records.passes import Moment, Pass
+from gradcheck_cli.records.examination import Moment, Pass
 from gradcheck_cli.records.trace import DataFacts, Trace
 from gradcheck_cli.rules.engine import judge
 from tests.support.a_trace import (

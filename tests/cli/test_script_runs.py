@@ -16,8 +16,8 @@ from gradcheck_cli.cli.demo import scripts
 from gradcheck_cli.cli.script_runs import Script, script_of
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.patch import patch
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.remedies.patching.written import of_the_script
 from gradcheck_cli.targets.training import Training
 from tests.support.processes import python

@@ -5,8 +5,7 @@ import linecache
 import pytest
 
 from gradcheck_cli.blame import OURS
-from gradcheck_cli.cli.edge import command
-from gradcheck_cli.cli.user_frames import told
+from gradcheck_cli.cli.edge import command, told
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
 
 

@@ -12,7 +12,7 @@ from gradcheck_cli.causes.shares import restored
 from gradcheck_cli.examine import subject_of
 from gradcheck_cli.examine.passes import passes
 from gradcheck_cli.probe.stepping import observe
-from gradcheck_cli.records.passes import Moment, Pass
+from gradcheck_cli.records.examination import Moment, Pass
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.targets.target import Target
 

@@ -14,8 +14,8 @@ from gradcheck_cli.probe.stepping import observe
 from gradcheck_cli.records.diagnosis import Cause
 from gradcheck_cli.remedies.base import Case, Proposal
 from gradcheck_cli.remedies.catalogue import REMEDIES
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.patch import Patch, patch
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
 

@@ -11,8 +11,8 @@ import torch
 
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.patch import patch
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.remedies.patching.written import of_the_script
 from gradcheck_cli.remedies.standardize_inputs import HELPER
 from gradcheck_cli.targets.sources import SiteBook

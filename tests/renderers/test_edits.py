@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_cli.renderers.edits import replacements
+from gradcheck_cli.renderers.sarif import replacements
 
 LINES = st.lists(
     st.sampled_from(["a", "b", "", "  c", "-- x", "++ y", "@@ z", "nn.Sigmoid(),"]), max_size=12

@@ -10,9 +10,9 @@ from torch import nn
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.records.site import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.looping import weigh
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.replay import Recorder, Recording
 from gradcheck_cli.replay.of_loss import penalties_of
 from gradcheck_cli.replay.repeating import Replay

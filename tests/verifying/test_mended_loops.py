@@ -16,10 +16,10 @@ from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.records.site import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.looping import ACTS, clear, divide
 from gradcheck_cli.remedies.patching.optimizing import only_optimizer, parameters
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.replay import Recorder
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.rerun.changed import apply

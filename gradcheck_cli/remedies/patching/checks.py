@@ -1,4 +1,4 @@
-"""Whether a file may be edited: it is the user's own, and it is what ran."""
+"""Whether a file may be edited: it is the user's own, and it is what ran. The error says why not."""
 
 import inspect
 import os
@@ -8,7 +8,11 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
 from gradcheck_cli.here import is_gone
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
+
+
+class CannotPatchError(Exception):
+    """The source cannot be edited safely; `str()` says why, the fix's code is to be pasted."""
+
 
 MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 PACKAGES = {"site-packages", "dist-packages"}

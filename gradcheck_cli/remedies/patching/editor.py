@@ -7,9 +7,9 @@ from pathlib import Path
 import libcst as cst
 from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
 
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.layout import Change, apply_to_arguments, with_definitions
 from gradcheck_cli.remedies.patching.names import adapted, defined, with_imports
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 Act = Callable[[cst.CSTNode], cst.CSTNode]
 

@@ -5,12 +5,12 @@ from torch import nn
 
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Edit
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.layout import Precede
 from gradcheck_cli.remedies.patching.locating import call_within, descendants, returned
 from gradcheck_cli.remedies.patching.making import counts, is_container
 from gradcheck_cli.remedies.patching.names import dotted
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 MODEL = "gradcheck_model"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradcheck_cli.records.trace import SourceSite
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.names import meant
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 
 def descendants(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTNode]:

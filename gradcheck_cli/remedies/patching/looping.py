@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import libcst as cst
 
 from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.locating import called_name, calls_on, descendants
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 
 def clear(editor: Editor, edit: Edit) -> None:

@@ -8,6 +8,7 @@ import libcst as cst
 from torch import nn
 
 from gradcheck_cli.remedies.edits import Act, Edit
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.layout import Follow, Remove
 from gradcheck_cli.remedies.patching.locating import (
@@ -22,7 +23,6 @@ from gradcheck_cli.remedies.patching.locating import (
 )
 from gradcheck_cli.remedies.patching.looping import block_of, put, statement_of
 from gradcheck_cli.remedies.patching.names import meant
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 ATTRIBUTES = {"data"}  # that are read, not called
 CONTAINERS = {"torch.nn.Sequential"}

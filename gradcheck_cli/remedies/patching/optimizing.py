@@ -3,6 +3,7 @@
 import libcst as cst
 
 from gradcheck_cli.remedies.edits import Edit
+from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.locating import (
     called_name,
@@ -11,7 +12,6 @@ from gradcheck_cli.remedies.patching.locating import (
 )
 from gradcheck_cli.remedies.patching.looping import block_of, move, statement_of
 from gradcheck_cli.remedies.patching.names import meant
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 
 RISING = {"OneCycleLR", "CyclicLR"}
 CLIPPING = {"clip_grad_norm_", "clip_grad_norm"}

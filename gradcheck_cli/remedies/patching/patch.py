@@ -14,7 +14,12 @@ from gradcheck_cli.here import below_here
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.patching import finishing, looping, making, optimizing
-from gradcheck_cli.remedies.patching.checks import current_project, refuse_changed, refuse_foreign
+from gradcheck_cli.remedies.patching.checks import (
+    CannotPatchError,
+    current_project,
+    refuse_changed,
+    refuse_foreign,
+)
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.locating import (
     call_within,
@@ -22,7 +27,6 @@ from gradcheck_cli.remedies.patching.locating import (
     function_around,
     name_of,
 )
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.training import Training
 
 BUILDING = {Act.REPLACE, Act.FOLLOW, Act.REMOVE}

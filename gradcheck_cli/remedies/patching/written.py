@@ -9,9 +9,8 @@ from pathlib import Path
 from gradcheck_cli.errors import THEIRS
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.remedies.base import Proposal
-from gradcheck_cli.remedies.patching.checks import project_root
+from gradcheck_cli.remedies.patching.checks import CannotPatchError, project_root
 from gradcheck_cli.remedies.patching.patch import patch
-from gradcheck_cli.remedies.patching.refusal import CannotPatchError
 from gradcheck_cli.targets.training import Training
 
 

@@ -1,7 +1,8 @@
 """What a script writes goes to a scratch folder, where it finds it again; its own files stay.
 
 Every call of Python that takes a path is led to the scratch folder if it writes, or if the file was
-written there before; so is every one below Python that is known to write to a path. What else is written below Python is refused by `confining`.
+written there before; so is every one below Python that is known to write to a path. What else is
+written below Python is refused by `confining`.
 """
 
 import builtins

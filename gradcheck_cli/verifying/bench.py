@@ -135,8 +135,9 @@ SUMMARY = "the same model drawn again"
 def sham(target: Repeatable, seed: int) -> Change:
     """Return the change that gives the model the weights of another seed.
 
-    A new draw is sometimes luck: a remedy that draws weights again must do better than this. A model that comes out the same from every seed has its elements shuffled within each tensor,
-    which keeps their distribution.
+    A new draw is sometimes luck: a remedy that draws weights again must do better than this. A model
+    that comes out the same from every seed has its elements shuffled within each tensor, which keeps
+    their distribution.
     """
     with unchanged():
         other = target.build((), seed=seed + OTHER_SEED)

@@ -21,14 +21,12 @@ def named(seen: Evidence, name: str) -> Support | None:
     if not found:
         return None
     layers = tuple(dict.fromkeys(path for a in found for path in a.layers))
-    known = {x.path: x for x in seen.trace.layers}
-    at = next((known[p].built_at for p in layers if p in known and known[p].built_at), None)
     return Support(
         grade(found),
         tuple(a.said for a in found),
         layers,
         layers[0] if layers else None,
-        at,
+        seen.trace.built_at(layers),
         Basis.EXPERIMENT,
     )
 

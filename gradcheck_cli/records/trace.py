@@ -4,7 +4,7 @@ A trace is frozen plain data. Layers stand in the order in which they first ran;
 belongs to a layer (by path) and to a step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -239,6 +239,11 @@ class Trace:
     def layer(self, path: str) -> Layer:
         """Return the layer called `path`; raises KeyError."""
         return self._by_path[path]
+
+    def built_at(self, paths: Iterable[str]) -> SourceSite | None:
+        """Return where the first of these layers was built, of those whose place is known."""
+        known = (self._by_path[path].built_at for path in paths if path in self._by_path)
+        return next((site for site in known if site), None)
 
     @cached_property
     def _by_path(self) -> dict[str, Layer]:

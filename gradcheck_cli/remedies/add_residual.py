@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.surgery import exchange
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 FEWEST = 4
@@ -78,6 +78,5 @@ def add_residual(case: Case) -> Iterator[Draft]:
         ),
         change=Change(summary="skip connections", model=exchange(paths, wrap)),
         layers=tuple(paths),
-        at=first_site(layers),
         size=4,
     )

@@ -81,7 +81,7 @@ class Draft:
     why: str = ""  # in addition to the card's reason
     cannot: str = ""  # why it cannot be tried in memory
     layers: tuple[str, ...] = ()
-    at: SourceSite | None = None
+    at: SourceSite | None = None  # else where the first of the layers was built
     size: int = 1  # how much it changes: 1 a number, 2 weights, 3 modules, 4 the architecture
     edits: tuple[Edit, ...] = ()
 
@@ -133,7 +133,7 @@ class Remedy:
                 why=why,
                 cost=said["Costs"],
                 code=draft.code,
-                at=draft.at,
+                at=draft.at or case.trace.built_at(draft.layers),
                 layers=draft.layers,
             )
             yield Proposal(

@@ -20,7 +20,7 @@ from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import exchange, together
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, sites, where
+from gradcheck_cli.remedies.wording import listed, names, paste, sites, where
 from gradcheck_cli.targets.change import Change
 
 CLIPPING = DYING | {"clamp"}
@@ -87,7 +87,6 @@ def _without(layers: tuple[Layer, ...], place: str) -> Draft:
         code=paste(where(layers), block, *lines),
         change=together(f"without {kinds}", changes),
         layers=tuple(x.path for x in layers),
-        at=first_site(layers),
         size=2,
         edits=tuple(
             Edit(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gradcheck_cli.remedies.activations import gates
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.surgery import touch
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 OPEN = 3.0  # sigmoid(3) = 0.95
@@ -48,6 +48,5 @@ def gate_bias_init(case: Case) -> Iterator[Draft]:
         ),
         change=Change(summary="open gates", model=touch(paths, _open)),
         layers=tuple(paths),
-        at=first_site(layers),
         size=1,
     )

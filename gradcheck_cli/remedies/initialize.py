@@ -25,7 +25,7 @@ from gradcheck_cli.remedies.weights import (
     setter,
     written,
 )
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 
@@ -100,7 +100,6 @@ def initialize(case: Case) -> Iterator[Draft]:
         code=paste(code(layers), written_code(matrices)),
         change=together("initialize", changes(layers, matrices)),
         layers=tuple(drawn),
-        at=first_site(layers),
         size=2,
         edits=() if matrices else edits(case, layers),
     )

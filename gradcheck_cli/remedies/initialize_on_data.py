@@ -17,7 +17,7 @@ from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.initialize_orthogonally import orthogonal
 from gradcheck_cli.remedies.surgery import together, touch
 from gradcheck_cli.remedies.weights import drawable
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 SMALLEST = 1e-12
@@ -102,6 +102,5 @@ def initialize_on_data(case: Case) -> Iterator[Draft]:
             ],
         ),
         layers=paths,
-        at=first_site(layers),
         size=2,
     )

@@ -15,7 +15,7 @@ from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import together, touch
 from gradcheck_cli.remedies.weights import drawable, gain_of, grouped, helper
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 
@@ -61,7 +61,6 @@ def initialize_orthogonally(case: Case) -> Iterator[Draft]:
         code=paste(where(layers), *blocks),
         change=together("orthogonal", changes),
         layers=tuple(x.path for x in layers),
-        at=first_site(layers),
         size=2,
         edits=(Edit(act=Act.FINISH, new="{model}.apply(initialize)", needs=needs),)
         if needs

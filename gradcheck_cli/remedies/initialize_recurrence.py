@@ -21,7 +21,7 @@ from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import touch
 from gradcheck_cli.remedies.weights import drawable
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 RECURRENT = (nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell)
@@ -119,7 +119,6 @@ def _to_remember(case: Case, layers: tuple[Layer, ...]) -> Iterator[Draft]:
             summary="gates that remember", model=touch(paths, partial(remember, steps=steps))
         ),
         layers=tuple(paths),
-        at=first_site(gated),
         size=2,
         edits=(
             Edit(
@@ -171,7 +170,6 @@ def initialize_recurrence(case: Case) -> Iterator[Draft]:
             ),
             change=Change(summary=f"{said} recurrence", model=touch(paths, act)),
             layers=tuple(paths),
-            at=first_site(layers),
             size=2,
             edits=(
                 Edit(act=Act.FINISH, new="{model}.apply(start_recurrence)", needs=_helper(fill)),
@@ -209,7 +207,6 @@ def _of_repeated(layers: tuple[Layer, ...]) -> Iterator[Draft]:
             ),
             change=Change(summary=f"{said} recurrence", model=touch(paths, _filled(fill))),
             layers=tuple(paths),
-            at=first_site(layers),
             size=2,
         )
 

@@ -19,7 +19,7 @@ from gradcheck_cli.records.trace import Layer, Role
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import CONVOLUTIONS, exchange, like
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, sites, where
+from gradcheck_cli.remedies.wording import listed, names, paste, sites, where
 from gradcheck_cli.targets.change import Change
 
 SMALL_BATCH = 16
@@ -160,7 +160,6 @@ def insert_normalization(case: Case) -> Iterator[Draft]:
             code=code(case, layers, batch=batch),
             change=normalized(layers, batch=batch),
             layers=tuple(x.path for x in layers),
-            at=first_site(layers),
             size=3,
             edits=edits(case, layers, batch=batch),
         )

@@ -17,7 +17,7 @@ from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Edit
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.remedies.weights import drawable, written
-from gradcheck_cli.remedies.wording import first_site, names, paste
+from gradcheck_cli.remedies.wording import names, paste
 
 CHOICE = "LeakyReLU"
 AFTER = "leaky_relu"
@@ -56,7 +56,6 @@ def _draft(
         code=paste(*code),
         change=together(", ".join(said), changes),
         layers=layers,
-        at=first_site((*acts, *drawn, *normed)),
         size=2 + len(said),
         edits=tuple(edits) if complete else (),
     )

@@ -14,7 +14,7 @@ from torch import nn
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.initialize_recurrence import recurrent
 from gradcheck_cli.remedies.surgery import exchange, like
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 CLOSED = 3.0  # bias of the update gate: sigmoid(3) = 0.95 of the state is kept per step
@@ -59,6 +59,5 @@ def replace_recurrence(case: Case) -> Iterator[Draft]:
         ),
         change=Change(summary="GRU", model=exchange(paths, gated)),
         layers=tuple(paths),
-        at=first_site(layers),
         size=4,
     )

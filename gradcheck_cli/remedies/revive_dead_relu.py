@@ -20,7 +20,7 @@ from gradcheck_cli.remedies.change_learning_rate import scaled
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import together, touch
 from gradcheck_cli.remedies.swap_activation import code, edits, swapped
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste
+from gradcheck_cli.remedies.wording import listed, names, paste
 from gradcheck_cli.targets.change import Change
 
 HELPER = '''def reset_bias(layer: nn.Module) -> None:
@@ -63,7 +63,6 @@ def revive_dead_relu(case: Case) -> Iterator[Draft]:
         code=lines,
         change=together("leak, biases to 0", [leak, reset]),
         layers=tuple(paths),
-        at=first_site(layers),
         size=3,
         edits=made,
     )
@@ -72,6 +71,5 @@ def revive_dead_relu(case: Case) -> Iterator[Draft]:
         code=paste(lines, "# and lr / 10 in the optimizer"),
         change=together("leak, biases to 0, lr / 10", [leak, reset, scaled(0.1)]),
         layers=tuple(paths),
-        at=first_site(layers),
         size=4,
     )

@@ -20,7 +20,7 @@ from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import exchange, together
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 CHOICES: dict[str, tuple[Callable[[], nn.Module], Callable[..., object], str]] = {
@@ -97,7 +97,6 @@ def swap_activation(case: Case) -> Iterator[Draft]:
             code=code(layers, choice),
             change=swapped(layers, choice),
             layers=tuple(x.path for x in layers),
-            at=first_site(layers),
             size=3,
             edits=edits(layers, choice),
         )

@@ -12,7 +12,7 @@ from torch import nn
 
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 
@@ -40,7 +40,6 @@ def unfreeze(case: Case) -> Iterator[Draft]:
         ),
         change=Change(summary="unfreeze", model=release),
         layers=tuple(paths),
-        at=first_site(layers),
         size=1,
         edits=(Edit(act=Act.FINISH, new="{model}.requires_grad_(True)"),),
     )

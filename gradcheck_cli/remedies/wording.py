@@ -72,11 +72,6 @@ def sites(layers: Iterable[Layer]) -> tuple[SourceSite, ...]:
     return tuple(dict.fromkeys(x.built_at for x in layers if x.built_at is not None))
 
 
-def first_site(layers: Iterable[Layer]) -> SourceSite | None:
-    """Return the first place where one of these layers was built."""
-    return next(iter(sites(layers)), None)
-
-
 def where(layers: Iterable[Layer]) -> str:
     """Return a comment that says where these layers were built: `# net.py, lines 24, 26`."""
     by_file: dict[str, list[int]] = {}

@@ -17,7 +17,7 @@ from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import touch
-from gradcheck_cli.remedies.wording import first_site, listed, names, paste, where
+from gradcheck_cli.remedies.wording import listed, names, paste, where
 from gradcheck_cli.targets.change import Change
 
 FEWEST = 2  # branches
@@ -95,7 +95,6 @@ def zero_init_residual(case: Case) -> Iterator[Draft]:
         code=paste(where(layers), _helper(paths), "model = zero_init_residual(model)"),
         change=Change(summary="closed branches", model=touch(paths, _close)),
         layers=tuple(x.path for x in layers),
-        at=first_site(layers),
         size=2,
         edits=(Edit(act=Act.FINISH, new="zero_init_residual({model})", needs=_helper(paths)),),
     )

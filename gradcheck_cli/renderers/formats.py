@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 
 from gradcheck_cli import plugins
 from gradcheck_cli.errors import UsageError
@@ -21,16 +22,9 @@ class Format:
     about: str
 
 
-def _text(report: Report, _: Cards) -> str:
-    from gradcheck_cli.renderers.terminal.page import render_text
-
-    return render_text(report)
-
-
-def _yaml(report: Report, _: Cards) -> str:
-    from gradcheck_cli.records.yamlfile import dumps
-
-    return dumps(report)
+def _by(module: str, function: str = "render") -> Callable[[Report, Cards], str]:
+    """Return what writes by a function of a module, which is imported then."""
+    return lambda report, _: getattr(import_module(f"gradcheck_cli.{module}"), function)(report)
 
 
 def _json(report: Report, _: Cards) -> str:
@@ -39,66 +33,48 @@ def _json(report: Report, _: Cards) -> str:
     return dumps_json(report) + "\n"
 
 
-def _html(report: Report, _: Cards) -> str:
-    from gradcheck_cli.renderers import html
-
-    return html.render(report)
-
-
 def _sarif(report: Report, cards: Cards) -> str:
     from gradcheck_cli.renderers import sarif
 
     return sarif.render(report, cards)
 
 
-def _junit(report: Report, _: Cards) -> str:
-    from gradcheck_cli.renderers import junit
-
-    return junit.render(report)
-
-
-def _github(report: Report, _: Cards) -> str:
-    from gradcheck_cli.renderers import github
-
-    return github.render(report)
-
-
-def _gitlab(report: Report, _: Cards) -> str:
-    from gradcheck_cli.renderers import gitlab
-
-    return gitlab.render(report)
-
-
-def _markdown(report: Report, _: Cards) -> str:
-    from gradcheck_cli.renderers import markdown
-
-    return markdown.render(report)
-
-
-def _brief(report: Report, _: Cards) -> str:
-    from gradcheck_cli.renderers import brief
-
-    return brief.render(report)
-
-
-def _brief_json(report: Report, _: Cards) -> str:
-    from gradcheck_cli.renderers import brief
-
-    return brief.render_json(report)
-
-
 FORMATS = (
-    Format("text", (".txt",), _text, "what the terminal shows, without colors"),
-    Format("yaml", (".yaml", ".yml"), _yaml, "the whole report; `gradcheck report` reads it back"),
+    Format(
+        "text",
+        (".txt",),
+        _by("renderers.terminal.page", "render_text"),
+        "what the terminal shows, without colors",
+    ),
+    Format(
+        "yaml",
+        (".yaml", ".yml"),
+        _by("records.yamlfile", "dumps"),
+        "the whole report; `gradcheck report` reads it back",
+    ),
     Format("json", (".json",), _json, "the same as JSON"),
-    Format("html", (".html", ".htm"), _html, "one self-contained page with pictures"),
-    Format("markdown", (".md",), _markdown, "for a comment on a change"),
-    Format("brief", (), _brief, "at most 2,000 tokens of Markdown, for coding agents"),
-    Format("brief-json", (), _brief_json, "the same as JSON; `gradcheck schema brief`"),
+    Format(
+        "html", (".html", ".htm"), _by("renderers.html"), "one self-contained page with pictures"
+    ),
+    Format("markdown", (".md",), _by("renderers.markdown"), "for a comment on a change"),
+    Format(
+        "brief", (), _by("renderers.brief"), "at most 2,000 tokens of Markdown, for coding agents"
+    ),
+    Format(
+        "brief-json",
+        (),
+        _by("renderers.brief", "render_json"),
+        "the same as JSON; `gradcheck schema brief`",
+    ),
     Format("sarif", (".sarif",), _sarif, "for code scanning"),
-    Format("junit", (".xml",), _junit, "for test reports of CI servers"),
-    Format("github", (), _github, "annotations of GitHub Actions, and the job's summary"),
-    Format("gitlab", (), _gitlab, "GitLab's code quality report"),
+    Format("junit", (".xml",), _by("renderers.junit"), "for test reports of CI servers"),
+    Format(
+        "github",
+        (),
+        _by("renderers.github"),
+        "annotations of GitHub Actions, and the job's summary",
+    ),
+    Format("gitlab", (), _by("renderers.gitlab"), "GitLab's code quality report"),
 )
 
 

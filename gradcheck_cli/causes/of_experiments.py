@@ -63,58 +63,6 @@ def loss_without_bound(seen: Evidence) -> Support | None:
     return found
 
 
-@cause("gradient-ascent", "wrong-direction diverging-loss non-finite stalled-loss update-too-large")
-def gradient_ascent(seen: Evidence) -> Support | None:
-    """The optimizer climbs the loss: `maximize`, a negative learning rate, a sign.
-
-    Speaks for it  the first step goes along the gradient and not against it.
-    Against it     a loss that is a reward.
-    Sources        Nocedal & Wright 2006, sec. 3.1.
-    """
-    return named(seen, "gradient-ascent")
-
-
-@cause(
-    "softmax-over-batch",
-    "mismatched-loss stalled-loss ignored-positions unused-input vanishing-gradient zero-gradient",
-)
-def softmax_over_batch(seen: Evidence) -> Support | None:
-    """A softmax runs over the samples of a batch, not over the classes; or over another dimension of attention.
-
-    Speaks for it  a constant added to one class's score of every sample changes nothing; the weights that
-                   attention adds values up with do not add up to 1.
-    Against it     contrastive losses, in which samples compete by design.
-    Sources        Bridle 1990.
-    """
-    return named(seen, "softmax-over-batch")
-
-
-@cause(
-    "output-outside-loss-domain",
-    "mismatched-loss stalled-loss non-finite diverging-loss zero-gradient vanishing-gradient dying-relu",
-)
-def output_outside_loss_domain(seen: Evidence) -> Support | None:
-    """The loss expects other outputs than the model gives: probabilities, and it gets scores.
-
-    Speaks for it  at the model's outputs the loss is NaN or Inf or flat, and after a softmax or sigmoid not.
-    Against it     outputs that lie where the loss is defined.
-    Sources        Bridle 1990.
-    """
-    return named(seen, "output-outside-loss-domain")
-
-
-@cause("mixed-samples", "mixed-samples wrong-direction stalled-loss degenerate-data")
-def mixed_samples(seen: Evidence) -> Support | None:
-    """A view, reshape, transpose or sum mixes the samples of a batch.
-
-    Speaks for it  another sample in the batch changes the outputs of the rest, in evaluation mode; neighbors in sequences
-                   that belong together only as they lay before a reshape.
-    Against it     models that compare samples by design.
-    Sources        the chain rule.
-    """
-    return named(seen, "mixed-samples")
-
-
 @cause("unused-input", "unused-input stalled-loss collapsed-features disconnected-parameter")
 def unused_input(seen: Evidence) -> Support | None:
     """An input never reaches the outputs, or nothing reads what was made of it.
@@ -128,17 +76,6 @@ def unused_input(seen: Evidence) -> Support | None:
     if left and seen.has("disconnected-parameter") and seen.has("stalled-loss"):
         return Support(SUSPECTED, (left[0].message.rstrip("."),), left[0].layers, basis=Basis.FACT)
     return named(seen, "unused-input")
-
-
-@cause("leaking-target", "leaking-target")
-def leaking_target(seen: Evidence) -> Support | None:
-    """A position sees the token it has to predict.
-
-    Speaks for it  later tokens change the outputs of earlier positions.
-    Against it     targets that are not the next tokens.
-    Sources        Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3.
-    """
-    return named(seen, "leaking-target")
 
 
 @cause("missing-positions", "ignored-positions stalled-loss learned-by-heart")
@@ -158,61 +95,6 @@ def missing_positions(seen: Evidence) -> Support | None:
     return Support(score, (order.said,), (), basis=Basis.EXPERIMENT)
 
 
-@cause("inverted-mask", "ignored-positions stalled-loss")
-def inverted_mask(seen: Evidence) -> Support | None:
-    """The padding mask is turned round: the model looks at padding and at nothing else.
-
-    Speaks for it  tokens count in full samples and not in padded ones.
-    Against it     padding of which nothing depends.
-    Sources        PyTorch documentation of MultiheadAttention, key_padding_mask.
-    """
-    return named(seen, "inverted-mask")
-
-
-@cause("padding-in-loss", "ignored-positions stalled-loss")
-def padding_in_loss(seen: Evidence) -> Support | None:
-    """The loss is computed from padding as well, which is most of the batch.
-
-    Speaks for it  more than half of the positions at which the loss has a slope are padding.
-    Against it     few padded positions, which cost some accuracy of the average and no learning.
-    Sources        PyTorch documentation of CrossEntropyLoss, ignore_index.
-    """
-    return named(seen, "padding-in-loss")
-
-
-@cause("evaluation-statistics", "evaluation-differs")
-def evaluation_statistics(seen: Evidence) -> Support | None:
-    """The statistics that normalization uses in evaluation are not those of the data.
-
-    Speaks for it  evaluation mode costs much more than training mode, also after 64 more batches.
-    Against it     statistics that only lag behind.
-    Sources        Ioffe & Szegedy 2015, arXiv:1502.03167, sec. 3.1.
-    """
-    return named(seen, "evaluation-statistics")
-
-
-@cause("dropout-too-strong", "stalled-loss held-back")
-def dropout_too_strong(seen: Evidence) -> Support | None:
-    """So much is dropped that the noise hides the signal.
-
-    Speaks for it  the same run learns when nothing is dropped.
-    Against it     a run that learns no better without.
-    Sources        Srivastava et al. 2014, sec. 7.3.
-    """
-    return named(seen, "dropout-too-strong")
-
-
-@cause("penalty-too-strong", "stalled-loss held-back")
-def penalty_too_strong(seen: Evidence) -> Support | None:
-    """A penalty in the loss pulls harder than the data.
-
-    Speaks for it  the same run learns when only the data term gives the gradient.
-    Against it     a run that learns no better without.
-    Sources        Krogh & Hertz 1992.
-    """
-    return named(seen, "penalty-too-strong")
-
-
 @cause("target-scale", "stalled-loss held-back diverging-loss exploding-gradient update-too-large")
 def target_scale(seen: Evidence) -> Support | None:
     """Targets are of another size than what a network gives at first.
@@ -225,17 +107,6 @@ def target_scale(seen: Evidence) -> Support | None:
     if (said := drowned(seen.trace)) is not None:
         return Support(FACT, (said,), basis=Basis.FACT)
     return named(seen, "target-scale")
-
-
-@cause("attention-scale", "saturated-attention stalled-loss")
-def attention_scale(seen: Evidence) -> Support | None:
-    """Scores of attention begin too large: the factor 1 / sqrt(width) is missing.
-
-    Speaks for it  with scores of deviation 1 the same steps learn clearly more.
-    Against it     a run that learns no faster then.
-    Sources        Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.1.
-    """
-    return named(seen, "attention-scale")
 
 
 @cause("no-nonlinearity", "stalled-loss held-back vanishing-gradient")
@@ -256,34 +127,131 @@ def no_nonlinearity(seen: Evidence) -> Support | None:
     return replace(cured, reasons=(*cured.reasons, linear.said))
 
 
-@cause("state-not-carried", "cut-gradient stalled-loss")
-def state_not_carried(seen: Evidence) -> Support | None:
-    """A recurrent network begins anew at each position: nothing is remembered.
+def _named_by_one(name: str, explains: str, card: str) -> CauseRule:
+    """Return a cause that is so where an experiment names it, and only there."""
 
-    Speaks for it  the positions before make no difference to an output.
-    Against it     networks that are not recurrent.
-    Sources        Elman 1990, doi:10.1207/s15516709cog1402_1.
-    """
-    return named(seen, "state-not-carried")
+    def function(seen: Evidence) -> Support | None:
+        return named(seen, name)
+
+    function.__doc__ = card
+    return cause(name, explains)(function)
 
 
 OF_EXPERIMENTS: tuple[CauseRule, ...] = (
     flipped_loss,
     loss_without_bound,
-    gradient_ascent,
-    softmax_over_batch,
-    output_outside_loss_domain,
-    mixed_samples,
+    _named_by_one(
+        "gradient-ascent",
+        "wrong-direction diverging-loss non-finite stalled-loss update-too-large",
+        """The optimizer climbs the loss: `maximize`, a negative learning rate, a sign.
+
+        Speaks for it  the first step goes along the gradient and not against it.
+        Against it     a loss that is a reward.
+        Sources        Nocedal & Wright 2006, sec. 3.1.""",
+    ),
+    _named_by_one(
+        "softmax-over-batch",
+        "mismatched-loss stalled-loss ignored-positions unused-input vanishing-gradient zero-gradient",
+        """A softmax runs over the samples of a batch, not over the classes; or over another dimension of attention.
+
+        Speaks for it  a constant added to one class's score of every sample changes nothing; the weights that
+                       attention adds values up with do not add up to 1.
+        Against it     contrastive losses, in which samples compete by design.
+        Sources        Bridle 1990.""",
+    ),
+    _named_by_one(
+        "output-outside-loss-domain",
+        "mismatched-loss stalled-loss non-finite diverging-loss zero-gradient vanishing-gradient dying-relu",
+        """The loss expects other outputs than the model gives: probabilities, and it gets scores.
+
+        Speaks for it  at the model's outputs the loss is NaN or Inf or flat, and after a softmax or sigmoid not.
+        Against it     outputs that lie where the loss is defined.
+        Sources        Bridle 1990.""",
+    ),
+    _named_by_one(
+        "mixed-samples",
+        "mixed-samples wrong-direction stalled-loss degenerate-data",
+        """A view, reshape, transpose or sum mixes the samples of a batch.
+
+        Speaks for it  another sample in the batch changes the outputs of the rest, in evaluation mode; neighbors in sequences
+                       that belong together only as they lay before a reshape.
+        Against it     models that compare samples by design.
+        Sources        the chain rule.""",
+    ),
     unused_input,
-    leaking_target,
+    _named_by_one(
+        "leaking-target",
+        "leaking-target",
+        """A position sees the token it has to predict.
+
+        Speaks for it  later tokens change the outputs of earlier positions.
+        Against it     targets that are not the next tokens.
+        Sources        Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3.""",
+    ),
     missing_positions,
-    inverted_mask,
-    padding_in_loss,
-    evaluation_statistics,
-    dropout_too_strong,
-    penalty_too_strong,
+    _named_by_one(
+        "inverted-mask",
+        "ignored-positions stalled-loss",
+        """The padding mask is turned round: the model looks at padding and at nothing else.
+
+        Speaks for it  tokens count in full samples and not in padded ones.
+        Against it     padding of which nothing depends.
+        Sources        PyTorch documentation of MultiheadAttention, key_padding_mask.""",
+    ),
+    _named_by_one(
+        "padding-in-loss",
+        "ignored-positions stalled-loss",
+        """The loss is computed from padding as well, which is most of the batch.
+
+        Speaks for it  more than half of the positions at which the loss has a slope are padding.
+        Against it     few padded positions, which cost some accuracy of the average and no learning.
+        Sources        PyTorch documentation of CrossEntropyLoss, ignore_index.""",
+    ),
+    _named_by_one(
+        "evaluation-statistics",
+        "evaluation-differs",
+        """The statistics that normalization uses in evaluation are not those of the data.
+
+        Speaks for it  evaluation mode costs much more than training mode, also after 64 more batches.
+        Against it     statistics that only lag behind.
+        Sources        Ioffe & Szegedy 2015, arXiv:1502.03167, sec. 3.1.""",
+    ),
+    _named_by_one(
+        "dropout-too-strong",
+        "stalled-loss held-back",
+        """So much is dropped that the noise hides the signal.
+
+        Speaks for it  the same run learns when nothing is dropped.
+        Against it     a run that learns no better without.
+        Sources        Srivastava et al. 2014, sec. 7.3.""",
+    ),
+    _named_by_one(
+        "penalty-too-strong",
+        "stalled-loss held-back",
+        """A penalty in the loss pulls harder than the data.
+
+        Speaks for it  the same run learns when only the data term gives the gradient.
+        Against it     a run that learns no better without.
+        Sources        Krogh & Hertz 1992.""",
+    ),
     target_scale,
-    attention_scale,
+    _named_by_one(
+        "attention-scale",
+        "saturated-attention stalled-loss",
+        """Scores of attention begin too large: the factor 1 / sqrt(width) is missing.
+
+        Speaks for it  with scores of deviation 1 the same steps learn clearly more.
+        Against it     a run that learns no faster then.
+        Sources        Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.1.""",
+    ),
     no_nonlinearity,
-    state_not_carried,
+    _named_by_one(
+        "state-not-carried",
+        "cut-gradient stalled-loss",
+        """A recurrent network begins anew at each position: nothing is remembered.
+
+        Speaks for it  the positions before make no difference to an output.
+        Against it     networks that are not recurrent.
+        Sources        Elman 1990, doi:10.1207/s15516709cog1402_1.""",
+    ),
 )

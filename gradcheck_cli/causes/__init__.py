@@ -8,14 +8,17 @@ from gradcheck_cli.causes.of_data import (
     unnormalized_input,
     unshuffled_data,
 )
-from gradcheck_cli.causes.of_depth import depth_without_normalization, long_recurrence
+from gradcheck_cli.causes.of_depth import (
+    constant_factor,
+    depth_without_normalization,
+    long_recurrence,
+)
 from gradcheck_cli.causes.of_experiments import OF_EXPERIMENTS
-from gradcheck_cli.causes.of_factors import constant_factor
-from gradcheck_cli.causes.of_hooks import gradient_hook
 from gradcheck_cli.causes.of_initialization import init_too_large, init_too_small
 from gradcheck_cli.causes.of_nonlinearities import dead_relu, infinite_slope, saturating_activation
 from gradcheck_cli.causes.of_training import (
     clipping_too_strong,
+    gradient_hook,
     learning_rate_too_high,
     learning_rate_too_low,
     low_precision,

@@ -1,4 +1,4 @@
-"""Causes in the number of layers or time steps that a signal passes."""
+"""Causes in the number of layers or time steps that a signal passes, and in the factors on its way."""
 
 from gradcheck_cli.causes.attenuation import budget
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, paths, signs
@@ -174,3 +174,25 @@ def _over_time(trace: Trace, path: str) -> float | None:
         typical(steps, path, lambda r: r.early_over_late) for steps in (first(trace), late(trace))
     )
     return min(before, after or 1.0) if before is not None and before < 1 else after
+
+
+@cause(
+    "constant-factor",
+    VANISHING,
+    "Leave the factor out and change nothing else.",
+)
+def constant_factor(seen: Evidence) -> Support | None:
+    """A constant multiplies what layers compute, and shrinks the signal each time.
+
+    Speaks for it  the signal comes back when multiplications and divisions by constants are left out.
+    Against it     branches beside a skip connection, which a small factor keeps stable.
+    Sources        He et al. 2015, arXiv:1502.01852, eq. 14: a factor counts as a weight does.
+    """
+    found = seen.at_start
+    if found is None or found.along_time:
+        return None  # a leak along time is what a recurrence forgets with
+    if found[FACTORS].value < ENOUGH or found[FACTORS].decades <= 0:
+        return None
+    share = found[FACTORS]
+    said = f"a factor of {1 / share.factor:.3g} is applied along the way"
+    return experiment(found, FACTORS, seen.trace.weight_layers, more=(said,))

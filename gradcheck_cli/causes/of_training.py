@@ -1,4 +1,4 @@
-"""Causes in how the network is trained: rates, decay, clipping, number formats."""
+"""Causes in how the network is trained: rates, decay, clipping, number formats, hooks on gradients."""
 
 from statistics import median
 
@@ -21,8 +21,10 @@ from gradcheck_cli.features.profile import (
 )
 from gradcheck_cli.features.zeros import uses_half
 from gradcheck_cli.ops import NARROW
+from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
+from gradcheck_cli.rules.hooked_gradient import told
 from gradcheck_cli.rules.update_too_small import rounded_away
 
 HARD = 0.03  # of the gradient that clipping leaves, below which it rules the size of steps
@@ -248,3 +250,37 @@ def clipping_too_strong(seen: Evidence) -> Support | None:
         ],
         layers=trace.weight_layers,
     )
+
+
+TENTH = 0.1  # of its size: usual rates of layers and weights of losses differ by less
+SMALL = "vanishing-gradient zero-gradient cut-gradient update-too-small stalled-loss worse-than-constant"
+LARGE = "exploding-gradient update-too-large diverging-loss risen-loss non-finite"
+
+
+@cause("gradient-hook", f"hooked-gradient {SMALL} {LARGE}")
+def gradient_hook(seen: Evidence) -> Support | None:
+    """A hook of your own makes gradients much smaller or larger on their way.
+
+    Speaks for it  the size of the gradients that a hook was given, and of those that it handed on: less
+                   than a tenth with findings of small gradients, more than ten times with large ones.
+    Against it     nothing: hooks are measured. Without such a finding no hook is a mistake.
+    Sources        PyTorch docs, Backward Hooks execution; own derivation.
+    """
+    loop = seen.trace.loop
+    raised = seen.has("hooked-gradient")  # by --severity
+    small = raised or seen.has(*SMALL.split())
+    large = raised or seen.has(*LARGE.split())
+    found = [
+        h
+        for h in (loop.habits_of(Kind.HOOKED) if loop is not None else ())
+        if (small and _factor(h) < TENTH) or (large and _factor(h) > 1 / TENTH)
+    ]
+    if not found:
+        return None
+    gravest = min(found, key=_factor) if small else max(found, key=_factor)
+    layers = [x for x in seen.trace.layers if x.path in gravest.names]
+    return fact(told(gravest), layers, at=gravest.at)
+
+
+def _factor(habit: Habit) -> float:
+    return habit.numbers["factor"]

@@ -3,6 +3,7 @@
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, INPUTS
 from gradcheck_cli.features.circumstances import LARGE, input_size, unusual_inputs
+from gradcheck_cli.features.mismatch import REDRAWN
 from gradcheck_cli.features.profile import (
     CONSTANT,
     SORTED,
@@ -13,7 +14,6 @@ from gradcheck_cli.features.profile import (
     typical,
 )
 from gradcheck_cli.features.progress import progress
-from gradcheck_cli.features.turned import REDRAWN
 from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.answers import speaks_against
 from gradcheck_cli.rules.base import number

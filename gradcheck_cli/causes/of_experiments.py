@@ -4,9 +4,7 @@ from dataclasses import replace
 
 from gradcheck_cli.causes.base import CauseRule, Evidence, Support, cause
 from gradcheck_cli.causes.examined import cured, grade, supporting
-from gradcheck_cli.features.drowned import drowned
-from gradcheck_cli.features.mismatch import beyond_chances
-from gradcheck_cli.features.turned import turned
+from gradcheck_cli.features.mismatch import beyond_chances, drowned, turned
 from gradcheck_cli.records.diagnosis import Basis
 
 SUSPECTED = 0.7  # of what is so, and is a mistake unless its numbers are costs

@@ -1,6 +1,7 @@
-"""Does the loss fit the output that it is computed from?"""
+"""Does the loss fit the output that it is computed from, what a policy chose, and all of its tasks?"""
 
 from gradcheck_cli.ops import LOGIT_LOSSES, NO_LOGITS, REGRESSION_LOSSES
+from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
 
 CHANCES = (-0.4, 1.4)  # of targets that are chances: the noisy labels of GANs leave 0..1
@@ -75,3 +76,45 @@ def _out_of_reach(trace: Trace, outside: float) -> tuple[str, float | None] | No
                 beyond,
             )
     return None
+
+
+DROWNED = (
+    1e-3  # of what constant predictions lose together: a task that makes less hardly moves a weight
+)
+STANDS = 0.95  # of its own constant's loss: a task above it is not learned
+FALLS = 0.8  # of theirs: the others are
+
+
+def drowned(trace: Trace) -> str | None:
+    """Say which task it is, or return None."""
+    for habit in trace.loop.habits_of(Kind.DROWNED) if trace.loop else ():
+        share, stands, others = (habit.numbers[n] for n in ("share", "stands", "others"))
+        if share < DROWNED and stands > STANDS and others < FALLS:
+            return (
+                f"{habit.names[0]} is {100 * share:.2g} % of a loss of several tasks and stays at {stands:.2f} times that of its "
+                f"best constant, while another comes down to {others:.2f} times its own: bring them to one size"
+            )
+    return None
+
+
+AGAINST = -0.3  # cosine beyond which it is no accident of noise over the median of steps
+
+
+REDRAWN = (
+    "the log-probabilities in the loss are of choices that were drawn for them alone: nothing else reads these draws, "
+    "so that the numbers they are multiplied by belong to other choices; take log_prob of the choice that was made"
+)
+
+
+def turned(trace: Trace) -> tuple[float, str, bool] | None:
+    """Return the cosine of pushes on choices with what they brought, in words, and whether values tell it.
+
+    None where there is no policy, or its choices are moved with what they brought.
+    """
+    loss = trace.loss
+    valued = loss.pushed_by_values is not None
+    cosine = loss.pushed_by_values if valued else loss.pushed_by_weights
+    if cosine is None or cosine >= AGAINST or not loss.surrogate or loss.redrawn:
+        return None
+    what = "bring more than the estimated value" if valued else "are weighed by large numbers"
+    return cosine, f"choices that {what} become less likely (cosine {cosine:.3g})", valued

@@ -5,8 +5,7 @@ from math import isfinite
 from typing import Any
 
 from gradcheck_cli.probe.gauges import Fetched
-from gradcheck_cli.records.moments import Moments
-from gradcheck_cli.records.reading import QUANTITIES, Reading, root
+from gradcheck_cli.records.reading import QUANTITIES, Moments, Reading, root
 
 EARLIEST = 8  # calls or time steps needed to compare early with late
 

@@ -27,7 +27,7 @@ from gradcheck_cli.probe.homes import Seen, home_of
 from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.overhearing import overhear
-from gradcheck_cli.probe.patches import compiles_seen, gradients_taken, optimizers_seen
+from gradcheck_cli.probe.patches import built, compiles_seen, gradients_taken
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.probe.stance import Stance
@@ -79,7 +79,7 @@ class Everywhere:
         add(register_optimizer_step_post_hook(self._after_update).remove)  # after the loop's
         if self.fixed is None:
             enter(self.loop.alive.followed())
-            enter(optimizers_seen(self._optimizers.append))
+            enter(built(self._optimizers.append, Optimizer))
             enter(gradients_taken(self._taken))
             self.loop.on_end = self._hand.backward_ended
         else:

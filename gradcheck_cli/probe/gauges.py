@@ -15,7 +15,7 @@ from torch.linalg import vector_norm
 
 from gradcheck_cli.probe import picking
 from gradcheck_cli.probe.sheets import COLUMNS, Entry, Key, Sheet, wide
-from gradcheck_cli.records.moments import Moments
+from gradcheck_cli.records.reading import Moments
 
 Number = torch.Tensor | float
 Numbers = tuple[float, ...]

@@ -27,13 +27,13 @@ from gradcheck_cli.probe.one_batch import OneBatch
 from gradcheck_cli.probe.patches import (
     OnBackward,
     backwards_seen,
-    optimizers_seen,
+    built,
     scaled_updates_seen,
 )
 from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.probe.rewrapping import RewrapWatch
 from gradcheck_cli.probe.scaling import ScalingWatch
-from gradcheck_cli.probe.schedules import Rates, schedulers_seen
+from gradcheck_cli.probe.schedules import SCHEDULERS, Rates
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.threads import WatchedThread
 from gradcheck_cli.probe.unloaded import Unloaded
@@ -83,9 +83,9 @@ class LoopWatch:
     def __enter__(self) -> Self:
         self._exit.callback(register_optimizer_step_post_hook(self._updated).remove)
         self._exit.enter_context(backwards_seen(self._begins, self._ends))
-        self._exit.enter_context(optimizers_seen(self._built))
+        self._exit.enter_context(built(self._built, Optimizer))
         self._exit.enter_context(scaled_updates_seen(self._asks))
-        self._exit.enter_context(schedulers_seen(self._scheduled))
+        self._exit.enter_context(built(self._scheduled, *SCHEDULERS))
         self._exit.enter_context(self.checkpoints.watching())
         self.hooks.watch(self.models, self._exit)
         self.scaling.watch(self._exit)

@@ -7,7 +7,7 @@ it was before it was scaled, `Optimizer.__init__` every optimizer before its fir
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -63,14 +63,16 @@ def backwards_seen(begins: OnBackward, ends: Callable[[], None]) -> Iterator[Non
 
 
 @contextmanager
-def optimizers_seen(on_optimizer: Callable[[Optimizer], None]) -> Iterator[None]:
-    """Call `on_optimizer` with every optimizer that is built inside."""
+def built(on_built: Callable[[Any], None], *kinds: type) -> Iterator[None]:
+    """Call `on_built` with every object of these kinds that is built inside."""
 
-    def watch_init(original: Any, optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
-        original(optimizer, *args, **kwargs)
-        on_optimizer(optimizer)
+    def init(original: Any, made: Any, *args: Any, **kwargs: Any) -> None:
+        original(made, *args, **kwargs)
+        on_built(made)
 
-    with replaced(Optimizer, "__init__", watch_init):
+    with ExitStack() as stack:
+        for kind in kinds:
+            stack.enter_context(replaced(kind, "__init__", init))
         yield
 
 

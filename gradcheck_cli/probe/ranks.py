@@ -8,8 +8,7 @@ from typing import Any
 from torch import nn
 
 from gradcheck_cli.probe.ownership import clean
-from gradcheck_cli.records.moments import Moments
-from gradcheck_cli.records.reading import QUANTITIES, Of, Reading
+from gradcheck_cli.records.reading import QUANTITIES, Moments, Of, Reading
 from gradcheck_cli.records.trace import Drift, Gap, Step, Trace
 
 _APART = 1e-5  # relative difference of norms from which on replicas differ

@@ -1,8 +1,7 @@
 """The learning rate beside what was configured, and the schedulers that change it."""
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +9,6 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -18,6 +16,7 @@ from gradcheck_cli.records.site import SourceSite
 _SMALL = 1.001e-3  # share of the configured rate, three drops by ten, at which nothing is learned
 _LOOKS = 64  # updates from one look at schedulers to the next
 _WARM = 0.1  # share of it that a warm-up reaches soon
+SCHEDULERS = (LRScheduler, ReduceLROnPlateau)  # which does not call the other's __init__
 
 
 @dataclass(slots=True)
@@ -91,17 +90,3 @@ class Rates:
             yield Habit(kind=Kind.SCHEDULED_FIRST, times=1, **told)
         if self.last < 0:
             yield Habit(kind=Kind.ASCENDS, times=1, numbers=numbers, **told)
-
-
-@contextmanager
-def schedulers_seen(on_scheduler: Callable[[LRScheduler], None]) -> Iterator[None]:
-    """Call `on_scheduler` with every learning rate scheduler that is built inside."""
-
-    def watch_init(original: Any, scheduler: LRScheduler, *args: Any, **kwargs: Any) -> None:
-        original(scheduler, *args, **kwargs)
-        on_scheduler(scheduler)
-
-    with ExitStack() as stack:
-        for kind in (LRScheduler, ReduceLROnPlateau):  # which does not call the other's
-            stack.enter_context(replaced(kind, "__init__", watch_init))
-        yield

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from gradcheck_cli.features.drowned import drowned
+from gradcheck_cli.features.mismatch import drowned
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.fit_output import through
 from gradcheck_cli.targets.change import Change

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.probe.hooking import in_backward, is_traced, transformed
 from gradcheck_cli.probe.listening import sweep
-from gradcheck_cli.probe.patches import optimizers_seen
+from gradcheck_cli.probe.patches import built
 from gradcheck_cli.probe.watched_calls import calls_seen, custom_functions_seen, methods_seen
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, update_of
@@ -76,7 +76,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._thread = threading.get_ident()
-        self._exit.enter_context(optimizers_seen(self._expect))
+        self._exit.enter_context(built(self._expect, Optimizer))
         if not self.waits:
             self._begin()
         return self

@@ -71,16 +71,16 @@ class Host:
 
     def _torch_is_here(self) -> None:
         with shadowing.ours():
-            from torch import nn
+            import torch
 
             import gradcheck_cli.rerun.arm  # noqa: F401  # before a file of theirs stands in
-            from gradcheck_cli.probe.patches import optimizers_seen
+            from gradcheck_cli.probe.patches import built
             from gradcheck_cli.probe.replacing import replaced
             from gradcheck_cli.rerun.overlay import torch_led
 
         torch_led(self.overlay)
-        self.stay.enter_context(optimizers_seen(self.optimizers.append))
-        self.stay.enter_context(replaced(nn.Module, "__call__", self._calls))
+        self.stay.enter_context(built(self.optimizers.append, torch.optim.Optimizer))
+        self.stay.enter_context(replaced(torch.nn.Module, "__call__", self._calls))
 
     def _calls(self, original: Any, module: Any, *args: Any, **kwargs: Any) -> Any:
         if self.arm is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from gradcheck_cli.features.circumstances import HARMLESS, lost_at_start
-from gradcheck_cli.features.drowned import DROWNED, drowned
+from gradcheck_cli.features.mismatch import DROWNED, drowned
 from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.loop import Kind

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.turned import AGAINST, REDRAWN, turned
+from gradcheck_cli.features.mismatch import AGAINST, REDRAWN, turned
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, hits, speaks_against
 from gradcheck_cli.rules.base import Confidence, Evidence, Hit, Severity, rule

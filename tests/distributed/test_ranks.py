@@ -9,7 +9,7 @@ import pytest
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.probe.places import Ranks, ranks
 from gradcheck_cli.probe.ranks import Shard, merged, shard_of
-from gradcheck_cli.records.moments import Moments
+from gradcheck_cli.records.reading import Moments
 from gradcheck_cli.records.trace import LossFacts, Reading, Step, Trace
 from gradcheck_cli.rules.drifted_replicas import drifted_replicas
 

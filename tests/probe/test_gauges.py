@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from gradcheck_cli.probe.clipping import ClipWatch
 from gradcheck_cli.probe.gauges import Ledger
-from gradcheck_cli.records.moments import Moments
+from gradcheck_cli.records.reading import Moments
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Reading
 from tests.probe import twins
 from tests.probe.problems import PROBLEMS, Problem

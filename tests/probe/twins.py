@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from gradcheck_cli.records.moments import Moments
+from gradcheck_cli.records.reading import Moments
 from tests.probe.problems import Problem
 
 

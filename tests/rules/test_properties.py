@@ -177,7 +177,7 @@ def test_zeros_by_design_are_no_error(name: str, trace: Trace) -> None:
 
 
 def test_adding_moments_is_associative_and_has_a_zero() -> None:
-    from gradcheck_cli.records.moments import Moments
+    from gradcheck_cli.records.reading import Moments
 
     a, b, c = moments(1.0), moments(0.5, zeros=0.5), moments(2.0, nonfinite=3)
     assert (a + b) + c == a + (b + c)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import nan, sqrt
 
 from gradcheck_cli.records.finding import Finding, Skip
-from gradcheck_cli.records.moments import Moments
+from gradcheck_cli.records.reading import Moments
 from gradcheck_cli.records.trace import Layer, LossFacts, Parameter, Reading, Role, Step, Trace
 from gradcheck_cli.rules.base import Rule
 

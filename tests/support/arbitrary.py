@@ -2,8 +2,7 @@
 
 from hypothesis import strategies as st
 
-from gradcheck_cli.records.moments import Moments
-from gradcheck_cli.records.reading import QUANTITIES
+from gradcheck_cli.records.reading import QUANTITIES, Moments
 from gradcheck_cli.records.trace import (
     Cut,
     DataFacts,

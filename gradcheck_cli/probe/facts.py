@@ -45,12 +45,8 @@ class DataWatch:
         if (mark := mark_of(given[0])) is not None and len(self.marks) < _MARKS:
             self.marks.append(mark)
         first = next((t.detach() for t in given if t.is_floating_point()), None)
-        if (
-            first is None
-            or first.dim() < 2
-            or first.numel() == 0
-            or (first.requires_grad and not first.is_leaf)
-        ):
+        made = first is not None and first.requires_grad and not first.is_leaf
+        if first is None or made or first.dim() < 2 or not first.numel():
             return
         flat = first.reshape(first.shape[0], -1)
         flat = flat[:, :: -(-flat.shape[1] // _FEATURES)].cpu()

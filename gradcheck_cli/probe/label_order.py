@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import factorial
 
 import torch
 
 FEWEST = 10  # steps
+CHANCE = 0.01  # that classes in no order look like it
 SMALLEST = 4  # samples of a batch: single ones hold one class anyway
 
 
@@ -14,8 +16,7 @@ class LabelOrder:
     """Follows the classes in each batch."""
 
     counts: dict[int, int] = field(default_factory=dict)
-    # size, classes, the commonest
-    batches: list[tuple[int, int, int]] = field(default_factory=list)
+    batches: list[tuple[int, int, int]] = field(default_factory=list)  # size, classes, commonest
 
     def saw(self, labels: torch.Tensor) -> None:
         """The valid labels of a batch, one for each sample [N]."""
@@ -48,4 +49,8 @@ class LabelOrder:
         ascending = order in (sorted(order), sorted(order, reverse=True))
         once = len(set(order)) == len(order)
         few = len(rows) - 1 < len(seen) / 3
-        return once and again and (few or ascending)
+        down = sum(b < a for a, b in pairwise(rows))
+        turns = min(down, len(rows) - 1 - down)
+        # Passes may be looked at in other places; of n! orders, at most (k + 1)^n turn back k times.
+        rare = (turns + 1) ** len(rows) < CHANCE * factorial(len(rows))
+        return (once and again and (few or ascending)) or rare

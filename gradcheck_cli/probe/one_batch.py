@@ -49,11 +49,8 @@ class Drawn:
     def add(self, index: Any) -> None:
         """One sample, or a batch of them, is drawn."""
         if self.times < _COUNTED:
-            drawn = [
-                i
-                for i in (index if isinstance(index, list) else [index])
-                if isinstance(i, Integral)
-            ]
+            several = index if isinstance(index, list) else [index]
+            drawn = [i for i in several if isinstance(i, Integral)]
             self.times += len(drawn)
             self._samples.update(drawn)
 

@@ -36,6 +36,15 @@ def test_batches_of_a_few_classes_each_come_in_no_rows() -> None:
     assert not order(torch.cat(batches), 20).in_rows
 
 
+def test_classes_that_ascend_are_seen_where_each_pass_is_looked_at_in_other_places() -> None:
+    chance = torch.Generator().manual_seed(0)
+    batches = LABELS.view(-1, 20)
+    places = [torch.randperm(50, generator=chance)[:5].sort().values for _ in range(3)]
+    assert order(batches[torch.cat(places)].flatten(), 20).in_rows
+    mixed = [place[torch.randperm(5, generator=chance)] for place in places]
+    assert not order(batches[torch.cat(mixed)].flatten(), 20).in_rows
+
+
 def test_nothing_is_said_of_single_samples_or_of_one_class() -> None:
     assert order(LABELS, 1).spread is None
     assert order(torch.zeros(500, dtype=torch.long), 20).spread is None

@@ -17,7 +17,8 @@ from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
 # For these the slope is below 1 for half of the inputs or everywhere by design; initialization is
 # expected to make up for it (He et al. 2015, eq. 10).
 ONE_SIDED_SLOPE = sqrt(0.5)
-_SMALLEST = 1e-12
+SMALLEST = 1e-12
+HANDED_ON = 0.1  # of what depends on the sample, by a softmax that has chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,7 @@ def links(trace: Trace, *, at_start: bool = True) -> list[Link]:
         if layer.normalized:
             gain = 1.0
         relative = (slope if slope is not None else 1.0) / expected
-        found.append(
-            Link(layer, follower, max(relative, _SMALLEST), max(gain, _SMALLEST), at_start)
-        )
+        found.append(Link(layer, follower, max(relative, SMALLEST), max(gain, SMALLEST), at_start))
     return sorted(found, key=lambda x: -(x.layer.depth or 0))
 
 
@@ -139,7 +138,7 @@ def sharp(found: list[Crossing]) -> list[Crossing]:
     chosen hands on its choice, and its Jacobian is 0.
     """
     losing = [x for x in found if x.lost > 1]
-    return losing if all(x.kept > 0.1 for x in losing) else []
+    return losing if all(x.kept > HANDED_ON for x in losing) else []
 
 
 def crossings(trace: Trace) -> list[Crossing]:
@@ -157,7 +156,7 @@ def crossings(trace: Trace) -> list[Crossing]:
             continue
         ends = [typical(steps, x.path, arriving_norm) or 0.0 for x in (above, below)]
         spreads = [typical(steps, x.path, lambda r: r.spread) or 0.0 for x in (above, below)]
-        lost = log10(max(ends[0], _SMALLEST**2) / max(ends[1], _SMALLEST**2))
+        lost = log10(max(ends[0], SMALLEST**2) / max(ends[1], SMALLEST**2))
         found.append(Crossing(layer, max(lost, 0.0), spreads[0] / (spreads[1] or 1.0)))
     return found
 
@@ -178,7 +177,7 @@ def lost_over_time(trace: Trace) -> float:
         if (ratio := typical(first(trace), x.path, lambda r: r.early_over_late)) is not None
     ]
     worst = min(ratios, default=1.0)
-    return -log10(max(worst, _SMALLEST**2)) if worst < 1 else 0.0
+    return -log10(max(worst, SMALLEST**2)) if worst < 1 else 0.0
 
 
 def _depth(layer: Layer) -> int:

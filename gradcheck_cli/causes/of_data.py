@@ -18,6 +18,9 @@ from gradcheck_cli.records.trace import Role
 from gradcheck_cli.rules.answers import speaks_against
 from gradcheck_cli.rules.base import number
 
+AT_ONCE = 0.3  # of the first nonlinearity, saturated in the first steps
+REPEATED = 0.9  # of the samples
+
 
 @cause(
     "unnormalized-input",
@@ -52,7 +55,7 @@ def unnormalized_input(seen: Evidence) -> Support | None:
     return signs(
         [
             (True, size_said),
-            (share > 0.3, flat),
+            (share > AT_ONCE, flat),
             (at_once, "the trouble begins at the first step"),
         ],
         [(seen.at_start is not None, no_help)],
@@ -77,7 +80,7 @@ def degenerate_data(seen: Evidence) -> Support | None:
         (few is not None, few[0] if few is not None else ""),
         (bad > 0, f"the data holds {bad} values that are NaN or infinite"),
         (constant > CONSTANT, f"{number(100 * constant)} % of the input features never vary"),
-        ((data.duplicate_inputs or 0) > 0.9, "samples repeat each other"),
+        ((data.duplicate_inputs or 0) > REPEATED, "samples repeat each other"),
         (one_class, "all targets belong to one class"),
         (deaf is not None, deaf.said if deaf is not None else ""),
         (

@@ -4,17 +4,13 @@ from gradcheck_cli.causes.attenuation import budget
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, paths, signs
 from gradcheck_cli.causes.of_initialization import too_small
 from gradcheck_cli.causes.shares import (
+    ABOVE_DEPTH,
     BOUNDED_SLOPES,
-    CUT,
     ENOUGH,
     FACTORS,
     GATES,
-    INPUTS,
-    OUTPUT,
     RECURRENCE,
-    SCORES,
     SKIPS,
-    SOFTMAXES,
     STANDARDIZED,
     STATISTICS,
     Shares,
@@ -29,6 +25,14 @@ from gradcheck_cli.features.profile import depths, first, late, typical
 from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import number
+
+DEEP = 5  # layers below the first of a row: fewer lose little
+MOSTLY = 0.7  # of a row's layers without normalization: as good as all
+MILD = (0.55, 1.8)  # factors of the gradient per layer, which only add up over many
+FLAT = 0.25  # of the attenuation, at activations that are flat near 0
+KEPT = 0.9  # of the size of a signal per layer: below, initial weights could keep more
+CARRIED = 1e-2  # of the flow at the last layer, at the least on its way down
+STEADY = (1e-3, 1e3)  # times the gradient at late steps, at early ones
 
 
 @cause(
@@ -53,8 +57,8 @@ def depth_without_normalization(seen: Evidence) -> Support | None:
     found = seen.at_start
     # where a way around restores what normalization has not kept, the way is what is missing
     skipless = found is not None and not found.along_time and found[SKIPS].value >= ENOUGH
-    normalized = len(bare) < 0.7 * len(chain)
-    if deepest < 5 or _carried(trace) or (normalized and not skipless):
+    normalized = len(bare) < MOSTLY * len(chain)
+    if deepest < DEEP or _carried(trace) or (normalized and not skipless):
         return None
     if not seen.noted(
         "vanishing-gradient", "exploding-gradient", "collapsed-features", "poor-initialization"
@@ -90,8 +94,8 @@ def _by_signs(
     return signs(
         [
             (True, row),
-            (0.55 < factor < 1.8, mild),
-            (shrunk > 0.25, flat),
+            (MILD[0] < factor < MILD[1], mild),
+            (shrunk > FLAT, flat),
             (bool(asleep(trace)), asleep_said),
             (
                 beyond_initialization(trace),
@@ -105,7 +109,7 @@ def _by_signs(
                 "but hardly anything was lost before the first update",
             ),
             (
-                start.gain < 0.9 and shrunk < 0.5 and not beyond_initialization(trace),
+                start.gain < KEPT and shrunk < 0.5 and not beyond_initialization(trace),
                 "but an initialization could keep the variance through such layers",
             ),
         ],
@@ -115,8 +119,7 @@ def _by_signs(
 
 def explained(seen: Evidence, found: Shares) -> float:
     """Return what causes upstream of the depth explain of the loss: factors, slopes, weights."""
-    upstream = (INPUTS, CUT, FACTORS, SOFTMAXES, SCORES, OUTPUT, STATISTICS, GATES, BOUNDED_SLOPES)
-    return max(too_small(seen.trace, found), *(found[name].value for name in upstream))
+    return max(too_small(seen.trace, found), *(found[name].value for name in ABOVE_DEPTH))
 
 
 def _carried(trace: Trace) -> bool:
@@ -124,7 +127,7 @@ def _carried(trace: Trace) -> bool:
     if not trace.skips:
         return False
     rows = [r for r in depths(trace, first(trace)) if r.flow and r.layer.role is Role.LINEAR]
-    return not rows or min(r.flow or 0.0 for r in rows) > 1e-2 * (rows[-1].flow or 0.0)
+    return not rows or min(r.flow or 0.0 for r in rows) > CARRIED * (rows[-1].flow or 0.0)
 
 
 @cause(
@@ -143,7 +146,7 @@ def long_recurrence(seen: Evidence) -> Support | None:
     ratios = {
         x.path: r for x in trace.weight_layers if (r := _over_time(trace, x.path)) is not None
     }
-    lost = [x for x in trace.weight_layers if x.path in ratios and not 1e-3 < ratios[x.path] < 1e3]
+    lost = [x for x in trace.weight_layers if not STEADY[0] < ratios.get(x.path, 1.0) < STEADY[1]]
     if not lost or not seen.noted("vanishing-gradient", "exploding-gradient", "stalled-loss"):
         return None
     worst = min(ratios[x.path] for x in lost)

@@ -3,7 +3,14 @@
 from math import log10
 from statistics import mean
 
-from gradcheck_cli.causes.attenuation import Budget, budget, crossings, lost_over_time, sharp
+from gradcheck_cli.causes.attenuation import (
+    SMALLEST,
+    Budget,
+    budget,
+    crossings,
+    lost_over_time,
+    sharp,
+)
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, signs
 from gradcheck_cli.causes.shares import ENOUGH, LOGITS, SCORES, WEIGHTS, Shares
 from gradcheck_cli.features.circumstances import (
@@ -17,13 +24,15 @@ from gradcheck_cli.features.circumstances import (
     pinned_output,
     saturated_at_start,
 )
-from gradcheck_cli.features.profile import begun, first_logits, output_std, typical
+from gradcheck_cli.features.profile import BLOWN, begun, first_logits, output_std, typical
 from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import counted, number
 
 SMALL = 0.8  # weight gain per layer: 10 layers in a row keep a tenth
 UNUSUAL = 3.0  # times off the size that keeps the variance: torch's own default is 2.4 below it
+LARGER, WIDER = 1.6, 2.2  # weight gains that are too large: on the way back, and forward
+GROWN = 30.0  # times the outputs of the first layer
 LEAST_SCALE = 0.2  # decades, a factor of 1.6, by which weights are out of scale
 
 
@@ -132,7 +141,7 @@ def init_too_large(seen: Evidence) -> Support | None:
     at_once = saturated_at_start(trace) and input_size(trace) < LARGE
     chosen = sharp(crossings(trace))
     logits = first_logits(trace)
-    blown = logits > 20 and input_size(trace) < LARGE
+    blown = logits > BLOWN and input_size(trace) < LARGE
     if not (layers or at_once or chosen or blown) or not seen.noted(*init_too_large_explains):
         return None
     found = seen.at_start
@@ -152,13 +161,13 @@ def init_too_large(seen: Evidence) -> Support | None:
                 bool(layers),
                 f"{counted(len(layers), 'starts', 'start')} with weights {number(gain)} times what keeps the variance",
             ),
-            (growth > 30, f"outputs grow {number(growth)} times along the depth"),
+            (growth > GROWN, f"outputs grow {number(growth)} times along the depth"),
             (at_once, flat),
             (at_once and found is not None, "only large weights or biases put them there"),
             (seen.has("saturated-attention"), "attention is sharp from the first steps on"),
             (bool(chosen), chose),
             (bool(chosen), "what enters them is too large"),
-            (logits > 20, f"the first outputs have a size of {number(logits)}"),
+            (logits > BLOWN, f"the first outputs have a size of {number(logits)}"),
         ],
         [
             (input_size(trace) >= LARGE, "but the inputs are large themselves"),
@@ -180,24 +189,20 @@ def _scaled_down(found: Shares) -> str | None:
 
 def _oversized(trace: Trace) -> list[Layer]:
     """Return the layers whose weights are larger than what keeps the variance."""
-    large = [x.layer for x in budget(trace).links if x.gain > 1.6 or _forward_gain(x.layer) > 2.2]
+    large = [
+        x.layer for x in budget(trace).links if x.gain > LARGER or _forward_gain(x.layer) > WIDER
+    ]
     tables = [
         x
         for x in trace.weight_layers
-        if x.role is not Role.EMBEDDING and _forward_gain(x) > _LARGE.get(x.role, 2.2)
+        if x.role is not Role.EMBEDDING and _forward_gain(x) > _LARGE.get(x.role, WIDER)
     ]
     return list(dict.fromkeys([*large, *tables]))
 
 
-init_too_large_explains = (
-    "exploding-gradient",
-    "non-finite",
-    "diverging-loss",
-    "saturated-activation",
-    "vanishing-gradient",
-    "stalled-loss",
-    "saturated-attention",
-    "update-too-large",
+init_too_large_explains = tuple(
+    "exploding-gradient non-finite diverging-loss saturated-activation vanishing-gradient stalled-loss "
+    "saturated-attention update-too-large".split()
 )
 
 
@@ -210,7 +215,7 @@ def _forward_gain(layer: Layer) -> float:
     if weight is None or not layer.fan_in:
         return 1.0
     relu = layer.activation is not None and layer.activation not in BOUNDED
-    return float(max(weight.std, 1e-12) * layer.fan_in**0.5 * (0.5**0.5 if relu else 1.0))
+    return float(max(weight.std, SMALLEST) * layer.fan_in**0.5 * (0.5**0.5 if relu else 1.0))
 
 
 def _growth(seen: Evidence, layers: list[Layer]) -> float:

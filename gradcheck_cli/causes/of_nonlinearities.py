@@ -19,6 +19,8 @@ from gradcheck_cli.ops import BOUNDED
 from gradcheck_cli.records.trace import Step
 from gradcheck_cli.rules.base import counted, number
 
+FLAT = 0.6  # a mean slope below it takes more than a third of the gradient
+DEAD, NEARLY_ALL = 0.6, 0.9  # of a layer's units that never fire
 _NAMED = 3  # calls in a sentence
 
 
@@ -41,7 +43,7 @@ def saturating_activation(seen: Evidence) -> Support | None:
         return experiment(found, GATES, trace.weight_layers)
     now = budget(trace, at_start=False)
     bounded = [x for x in now.links if x.layer.activation in BOUNDED]
-    flat = [x for x in bounded if x.slope < 0.6]
+    flat = [x for x in bounded if x.slope < FLAT]
     if not flat or not seen.noted("vanishing-gradient", "saturated-activation", "zero-gradient"):
         return None
     at_once = saturated_at_start(trace)
@@ -89,7 +91,7 @@ def dead_relu(seen: Evidence) -> Support | None:
         for x in trace.layers
         if (s := typical(late(trace), x.path, lambda r: r.dead)) is not None
     }
-    dead = [x for x in trace.layers if shares.get(x.path, 0.0) > 0.6]
+    dead = [x for x in trace.layers if shares.get(x.path, 0.0) > DEAD]
     if not dead or not seen.noted("dying-relu"):
         return None
     worst = max(shares.values())
@@ -99,9 +101,9 @@ def dead_relu(seen: Evidence) -> Support | None:
     return signs(
         [
             (True, f"{number(100 * worst)} % of the units of a layer never fire"),
-            (before > 0.6, "they were silent from the first steps on"),
+            (before > DEAD, "they were silent from the first steps on"),
             (len(dead) > 1, f"{len(dead)} layers are like that"),
-            (worst > 0.9, "that is nearly all of them"),
+            (worst > NEARLY_ALL, "that is nearly all of them"),
         ],
         [
             (broke_later(trace), "but they died only after large steps"),

@@ -28,6 +28,14 @@ from gradcheck_cli.rules.hooked_gradient import told
 from gradcheck_cli.rules.update_too_small import rounded_away
 
 HARD = 0.03  # of the gradient that clipping leaves, below which it rules the size of steps
+STRONG = 0.1  # of the gradient: what clipping leaves where it is worth a thought
+SOME, BIG, HUGE = (
+    0.01,
+    0.03,
+    0.1,
+)  # of a layer's size in one step; a thousandth is usual (Karpathy 2019)
+SANE = 20.0  # times the loss of a constant prediction, of the first step
+STUCK = 0.3  # of the weights, which have a gradient and do not move
 MUCH = 5e-3  # of each weight per step: a decay that takes half of it in 140 steps
 
 
@@ -111,18 +119,15 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
     rate = f"a step changes a layer by {number(100 * middle)} % of its size at learning rate {_rate(trace)}"
     return signs(
         [
-            (middle > 0.03, rate),
-            (middle > 0.1, "that is above a tenth, where a step is only a direction no more"),
+            (middle > BIG, rate),
+            (middle > HUGE, "that is above a tenth, where a step is only a direction no more"),
+            (sane and hurt and middle > BIG, "the first loss was sane, the later ones are not"),
             (
-                sane and hurt and middle > 0.03,
-                "the first loss was sane, the later ones are not",
-            ),
-            (
-                broke_later(trace) and middle > 0.01,
+                broke_later(trace) and middle > SOME,
                 "units died or saturated only after the first steps",
             ),
             (
-                found is not None and found.dynamic and middle > 0.01,
+                found is not None and found.dynamic and middle > SOME,
                 "the signal was whole before the first update: training lost it",
             ),
         ],
@@ -130,10 +135,7 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
             (weights_left(trace) < DECAYED, "but weight decay takes the weights away"),
             (seen.has("mismatched-loss"), "but the loss does not fit the output"),
             (not sane, "but the network was in trouble from the first step on"),
-            (
-                seen.at_start is not None,
-                "but the signal was lost before the first update",
-            ),
+            (seen.at_start is not None, "but the signal was lost before the first update"),
         ],
         trace.weight_layers,
     )
@@ -150,7 +152,7 @@ def _sane_start(trace: Trace) -> bool:
     baseline = trace.loss.baseline
     if not trace.losses or baseline is None or baseline <= 0:
         return True
-    return trace.losses[0] < 20 * baseline
+    return trace.losses[0] < SANE * baseline
 
 
 @cause(
@@ -173,7 +175,7 @@ def low_precision(seen: Evidence) -> Support | None:
         p.dtype == "float16" for x in trace.layers for p in x.parameters
     )
     told = (
-        (lost > 0.3, f"{number(100 * lost)} % of the weights have a gradient and do not move"),
+        (lost > STUCK, f"{number(100 * lost)} % of the weights have a gradient and do not move"),
         (seen.has("precision-underflow"), "gradients are exactly zero at 16 bits"),
         (narrow and seen.has("non-finite"), "numbers above 65,504 do not exist in float16"),
     )
@@ -240,7 +242,7 @@ def clipping_too_strong(seen: Evidence) -> Support | None:
     """
     trace = seen.trace
     factor = clipped(trace)
-    if factor is None or factor > 0.1 or not seen.has("update-too-small", "stalled-loss"):
+    if factor is None or factor > STRONG or not seen.has("update-too-small", "stalled-loss"):
         return None
     return signs(
         [

@@ -7,13 +7,14 @@ from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
 from gradcheck_cli.features.circumstances import flat_end, pinned_output
 from gradcheck_cli.features.mismatch import beyond_chances, mismatch
-from gradcheck_cli.features.profile import begun, first_logits, typical, whole_signal
+from gradcheck_cli.features.profile import BLOWN, begun, first_logits, typical, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer, Reading
 from gradcheck_cli.rules.answers import speaks_against
 from gradcheck_cli.rules.base import counted, number
 
 ROUNDING = 1e-6  # of their size: weights that differ by less were filled with one value
+HARDLY = 1e-2  # sqrt(sum s^2) / |loss| of all gradients: the outputs hardly move the loss
 _STUCK = "stalled-loss disconnected-parameter zero-gradient"
 
 
@@ -249,7 +250,7 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     ]
     if at_start and passed and not misfit:
         return experiment(at_start, OUTPUT, last[-1:])
-    driven = first_logits(seen.trace) > 20 and not seen.has("mismatched-loss")
+    driven = first_logits(seen.trace) > BLOWN and not seen.has("mismatched-loss")
     if misfit and not driven:
         return fact(_misfitting(seen), last[-1:])
     flat_said = (
@@ -278,7 +279,7 @@ def _pinned_output(seen: Evidence) -> bool:
     if not seen.has("vanishing-gradient", "stalled-loss", "saturated-activation"):
         return False
     signal = whole_signal(trace)
-    return pinned_output(trace) or (signal is not None and signal < 1e-2)
+    return pinned_output(trace) or (signal is not None and signal < HARDLY)
 
 
 @cause("target-shape-broadcast", "stalled-loss mismatched-loss")

@@ -14,6 +14,8 @@ from gradcheck_cli.records.finding import Crash, Finding, Severity
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import loop_mistakes
 
+_DIGITS = 3  # of a score
+_WARNED = 0.9  # score of a mistake of the loop that is only warned of
 _LESSER = 0.6  # weight of a cause that explains only the less serious findings
 _SAME = 0.1  # of what was lost: experiments that differ by less bring back the same
 _LEAST = 0.15  # a score below it is not worth a line
@@ -63,7 +65,7 @@ def rank(
         Cause(
             name=rule.name,
             explains=tuple(sorted(f.code for f in explained)),
-            score=round(support.score, 3),
+            score=round(support.score, _DIGITS),
             reasons=support.reasons,
             layers=support.layers,
             first_layer=support.first_layer,
@@ -114,7 +116,7 @@ def facts(findings: Sequence[Finding]) -> tuple[Cause, ...]:
         Cause(
             name=f.name,
             explains=codes,
-            score=1.0 if f.severity is Severity.ERROR else 0.9,
+            score=1.0 if f.severity is Severity.ERROR else _WARNED,
             reasons=(f.message,),
             layers=f.layers,
             at=f.at,

@@ -32,24 +32,26 @@ RECURRENCE = "orthogonal recurrence"
 SKIPS = "skip connections"
 STANDARDIZED = "standardized layers"
 
-# In the order in which a signal meets what they change.
-UPSTREAM = (
-    CUT,
-    INPUTS,
-    FACTORS,
-    SOFTMAXES,
-    SCORES,
-    OUTPUT,
-    LOGITS,
-    STATISTICS,
-    GATES,
-    BOUNDED_SLOPES,
-    ONE_SIDED_SLOPES,
-    WEIGHTS,
-    RECURRENCE,
-    SKIPS,
-    STANDARDIZED,
-)
+# What they change, in the order in which a signal meets it.
+_CHANGES = {
+    CUT: "the cut edges joined",
+    INPUTS: "inputs of mean 0 and deviation 1",
+    FACTORS: "constant factors left out",
+    SOFTMAXES: "the gradient handed past the softmaxes between layers",
+    SCORES: "scores of attention of deviation 1",
+    OUTPUT: "the gradient handed past what follows the last layer",
+    LOGITS: "outputs of deviation 1",
+    STATISTICS: "batch normalization on the statistics of the batch",
+    GATES: "gates that are open",
+    BOUNDED_SLOPES: "the slopes of sigmoids and tanhs set to 1 in the backward pass",
+    ONE_SIDED_SLOPES: "the slopes of ReLUs and their kin set to 0.71 in the backward pass",
+    WEIGHTS: "weights scaled to outputs of deviation 1",
+    RECURRENCE: "orthogonal recurrent weights and open gates",
+    SKIPS: "a skip connection around each layer",
+    STANDARDIZED: "the outputs of each layer standardized",
+}
+UPSTREAM = tuple(_CHANGES)
+ABOVE_DEPTH = (INPUTS, CUT, FACTORS, SOFTMAXES, SCORES, OUTPUT, STATISTICS, GATES, BOUNDED_SLOPES)
 
 
 def restored(base: Pass, other: Pass) -> float:
@@ -123,25 +125,6 @@ class Shares:
             f"with {_changed(name)}, {100 * share:.0f} % of the {self.lost:.1f} orders of magnitude "
             f"that gradients lose come back (tried {when})"
         )
-
-
-_CHANGES = {
-    INPUTS: "inputs of mean 0 and deviation 1",
-    CUT: "the cut edges joined",
-    FACTORS: "constant factors left out",
-    SOFTMAXES: "the gradient handed past the softmaxes between layers",
-    SCORES: "scores of attention of deviation 1",
-    OUTPUT: "the gradient handed past what follows the last layer",
-    LOGITS: "outputs of deviation 1",
-    STATISTICS: "batch normalization on the statistics of the batch",
-    GATES: "gates that are open",
-    BOUNDED_SLOPES: "the slopes of sigmoids and tanhs set to 1 in the backward pass",
-    ONE_SIDED_SLOPES: "the slopes of ReLUs and their kin set to 0.71 in the backward pass",
-    WEIGHTS: "weights scaled to outputs of deviation 1",
-    RECURRENCE: "orthogonal recurrent weights and open gates",
-    SKIPS: "a skip connection around each layer",
-    STANDARDIZED: "the outputs of each layer standardized",
-}
 
 
 def _changed(name: str) -> str:

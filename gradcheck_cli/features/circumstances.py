@@ -1,6 +1,7 @@
 """Facts about a run that several causes ask for."""
 
 from math import hypot, log10
+from operator import attrgetter
 
 from gradcheck_cli.features.profile import (
     arriving_rms,
@@ -14,7 +15,7 @@ from gradcheck_cli.features.profile import (
 from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.features.zeros import uses_half, zeroed
 from gradcheck_cli.ops import SMOOTH
-from gradcheck_cli.records.trace import Layer, Reading, Role, Trace
+from gradcheck_cli.records.trace import Layer, Role, Trace
 
 HARMLESS = 2.0  # decades: less is no finding of a vanishing gradient
 LARGE, SMALL = 5.0, 0.02  # sizes of inputs: the first layer works out of its range
@@ -87,17 +88,9 @@ def lost_at_start(trace: Trace) -> float:
 def broke_later(trace: Trace) -> bool:
     """Did units die or saturate only after the first step?"""
     for layer in trace.layers:
-        for quantity in (_dead, _saturated):
+        for quantity in (attrgetter("dead"), attrgetter("saturated")):
             before = typical(trace.observed[:1], layer.path, quantity)
             after = typical(late(trace), layer.path, quantity)
             if before is not None and after is not None and after > 0.5 and after > before + 0.3:
                 return True
     return False
-
-
-def _dead(reading: Reading) -> float | None:
-    return reading.dead
-
-
-def _saturated(reading: Reading) -> float | None:
-    return reading.saturated

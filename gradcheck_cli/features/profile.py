@@ -87,6 +87,9 @@ def output_std(reading: Reading) -> float | None:
     return None if reading.output is None else reading.output.std
 
 
+BLOWN = 20.0  # of the first outputs: a softmax over such scores has chosen
+
+
 @once_per_trace
 def first_logits(trace: Trace) -> float:
     """Return the standard deviation of the last layer's outputs before the first update."""

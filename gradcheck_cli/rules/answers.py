@@ -30,6 +30,11 @@ def speaks_against(trace: Trace, name: str) -> Answer | None:
     return answer if answer is not None and answer.outcome is Outcome.WRONG else None
 
 
+def eased(trace: Trace) -> Severity:
+    """Return the severity of what keeps a run from learning: a warning where the loss falls all the same."""
+    return Severity.WARNING if progress(trace).fine else Severity.ERROR
+
+
 def hits(trace: Trace, *names: str, severity: Severity = Severity.ERROR) -> Iterator[Hit]:
     """Yield a hit for each of these answers that speaks against the training."""
     for answer in asked(trace, *names):

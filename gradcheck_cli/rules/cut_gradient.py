@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import asked, hit_of, speaks_against
+from gradcheck_cli.rules.answers import asked, eased, hit_of, speaks_against
 from gradcheck_cli.rules.base import Hit, Severity, rule
 
 
@@ -25,7 +24,7 @@ def cut_gradient(trace: Trace) -> Iterator[Hit]:
     asked(trace, "cut-gradient", "through-time")
     for name, severity in (
         ("cut-gradient", Severity.ERROR),
-        ("through-time", Severity.WARNING if progress(trace).fine else Severity.ERROR),
+        ("through-time", eased(trace)),
     ):
         if (answer := speaks_against(trace, name)) is not None:
             yield hit_of(answer, severity)

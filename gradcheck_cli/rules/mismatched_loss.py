@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.features.mismatch import mismatch
-from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import hit_of, speaks_against
+from gradcheck_cli.rules.answers import eased, hit_of, speaks_against
 from gradcheck_cli.rules.base import CannotTellError, Evidence, Hit, Severity, rule
 
 EXPERIMENTS = ("loss-domain", "sums-agree", "samples-in-loss", "outputs-differ")
@@ -40,7 +39,7 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     message, share = what
     name = "share of the targets' range that the output cannot reach"
     yield Hit(
-        severity=Severity.WARNING if progress(trace).fine else Severity.ERROR,
+        severity=eased(trace),
         message=message,
         evidence=() if share is None else (Evidence(name, share, outside),),
     )

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import hits
-from gradcheck_cli.rules.base import Hit, Severity, rule
+from gradcheck_cli.rules.answers import eased, hits
+from gradcheck_cli.rules.base import Hit, rule
 
 
 @rule("GC606", "mixed-samples")
@@ -20,5 +19,4 @@ def mixed_samples(trace: Trace) -> Iterator[Hit]:
     Not for   models that compare samples by design (one output for each pair), batch normalization.
     Sources   the chain rule.
     """
-    severity = Severity.WARNING if progress(trace).fine else Severity.ERROR
-    yield from hits(trace, "samples-in-model", severity=severity)
+    yield from hits(trace, "samples-in-model", severity=eased(trace))

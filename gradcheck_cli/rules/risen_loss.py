@@ -20,6 +20,14 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+SURE, USUAL = (
+    6.0,
+    4.0,
+)  # standard errors of a window, and changes between windows, that a rise exceeds
+OF_MEDIAN = 1.25  # the standard error of a median, relative to that of a mean
+NOTHING = 0.05  # of the reference: who gained less has nothing to lose
+FEWEST, BRIEF = 4, 5  # windows, and learning rates; steps of the shortest window
+
 
 @rule("GC406", "risen-loss")
 def risen_loss(
@@ -88,10 +96,10 @@ class Rise:
 
 
 def _fall_and_rise(losses: list[float], baseline: float | None, noise: float) -> Rise | None:
-    width = max(5, len(losses) // 10)
+    width = max(BRIEF, len(losses) // 10)
     ends = range(len(losses), width - 1, -width)
     windows = [median(losses[end - width : end]) for end in ends][::-1]
-    if len(windows) < 4:
+    if len(windows) < FEWEST:
         return None
     place = min(range(len(windows) - 2), key=windows.__getitem__)
     best, last = windows[place], min(windows[-2:])
@@ -99,8 +107,8 @@ def _fall_and_rise(losses: list[float], baseline: float | None, noise: float) ->
     reference = start if baseline is None else min(start, baseline)
     gained = reference - best
     usual = median(abs(b - a) for a, b in pairwise(windows[:-1]))
-    blur = max(6 * 1.25 * noise / sqrt(width), 4 * usual)
-    if gained <= max(0.05 * abs(reference), blur) or last - best <= blur:
+    blur = max(SURE * OF_MEDIAN * noise / sqrt(width), USUAL * usual)
+    if gained <= max(NOTHING * abs(reference), blur) or last - best <= blur:
         return None
     return Rise(best, last, gained, (place + 1) / len(windows))
 
@@ -108,7 +116,7 @@ def _fall_and_rise(losses: list[float], baseline: float | None, noise: float) ->
 def _rate_raised(trace: Trace, share: float) -> bool:
     """Has the learning rate risen since the best window, and only in the last third of the run?"""
     rates = [s.learning_rate for s in trace.steps if s.learning_rate is not None]
-    if len(rates) < 4:
+    if len(rates) < FEWEST:
         return False
     then, last = rates[min(int(share * len(rates)), len(rates) - 1)], rates[-1]
     recent = max(rates[-len(rates) // 3 :])

@@ -81,11 +81,8 @@ def flat_severity(state: Progress) -> Severity:
     """Return how grave flat units are: what follows from them is what the loss does."""
     if not state.fine:
         return Severity.ERROR
-    return (
-        Severity.NOTE
-        if state.learned >= 0.5 or state.state is State.CONVERGED
-        else Severity.WARNING
-    )
+    settled = state.learned >= 0.5 or state.state is State.CONVERGED
+    return Severity.NOTE if settled else Severity.WARNING
 
 
 def at_wall(trace: Trace, limit: float, state: Progress) -> Hit | None:

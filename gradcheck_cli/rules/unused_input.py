@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import hits
-from gradcheck_cli.rules.base import Hit, Severity, rule
+from gradcheck_cli.rules.answers import eased, hits
+from gradcheck_cli.rules.base import Hit, rule
 
 
 @rule("GC607", "unused-input")
@@ -19,5 +18,4 @@ def unused_input(trace: Trace) -> Iterator[Hit]:
     Not for   inputs that are alike for all samples of a batch.
     Sources   permutation importance, Breiman 2001, sec. 10.
     """
-    severity = Severity.WARNING if progress(trace).fine else Severity.ERROR
-    yield from hits(trace, "inputs-used", severity=severity)
+    yield from hits(trace, "inputs-used", severity=eased(trace))

@@ -1,12 +1,12 @@
 """GC402 update-too-large."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from statistics import median
 
 from gradcheck_cli.features.growing import largest_update
-from gradcheck_cli.features.profile import begun, late, typical
+from gradcheck_cli.features.profile import begun, late, typical, weight_norm
 from gradcheck_cli.features.progress import State, progress
-from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
+from gradcheck_cli.records.trace import Layer, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Evidence,
@@ -31,11 +31,12 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
               decay shrinks: each step takes its share of them wherever the gradient points.
     Sources   Karpathy, cs231n notes (a ratio near 1e-3 is usual).
     """
+    early = trace.observed[: max(3, len(trace.observed) // 5)]
     rows = [
         (x, value)
         for x in trace.weight_layers
         if not _decaying(trace, x)
-        and (value := largest_update(trace, x.path, trace.observed, _fifth(trace))) is not None
+        and (value := largest_update(trace, x.path, trace.observed, early)) is not None
     ]
     if not rows:
         raise CannotTellError("no update of a weight was observed")
@@ -55,17 +56,11 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
     )
 
 
-def _fifth(trace: Trace) -> Sequence[Step]:
-    return trace.observed[: max(3, len(trace.observed) // 5)]
-
-
 def _decaying(trace: Trace, layer: Layer) -> bool:
     """Does weight decay take away more of the layer than a tenth?"""
     if not any(p.weight_decay for p in layer.parameters):
         return False
-    before, after = (typical(steps, layer.path, _size) for steps in (begun(trace), late(trace)))
+    before, after = (
+        typical(steps, layer.path, weight_norm) for steps in (begun(trace), late(trace))
+    )
     return before is not None and after is not None and after < 0.9 * before
-
-
-def _size(reading: Reading) -> float | None:
-    return None if reading.weight is None else reading.weight.norm

@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from gradcheck_cli.records.diagnosis import Cause
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.remedies.base import Case, Draft, Remedy
 
 CARD = """Exchange it.
@@ -27,7 +28,7 @@ def reason(*reasons: str, first: str | None = None) -> str:
         card=CARD,
         draft=lambda _: [Draft(summary="Exchange it.")],
     )
-    case: Any = SimpleNamespace(cause=cause)
+    case: Any = SimpleNamespace(cause=cause, trace=Trace())
     [proposal] = remedy.propose(cast("Case", case))
     return proposal.fix.why
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gradcheck_cli.here import is_gone
+from gradcheck_cli.notebooks import freed
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)  # run when called
@@ -58,7 +59,7 @@ def _first_training(path: Path, *, guarded: bool) -> int:
     if not path.is_file():  # a pipe or a device may have no end
         return 0
     try:
-        tree = ast.parse(path.read_bytes())
+        tree, _ = freed(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return 0
     reader = _Reader(tree)

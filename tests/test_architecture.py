@@ -15,7 +15,7 @@ PACKAGE = "gradcheck_cli"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "here", "demos", "ops", "shadowing"}),
+    frozenset({"errors", "here", "demos", "notebooks", "ops", "shadowing"}),
     frozenset({"records", "declared", "elsewhere", "stopping", "leaving", "blame"}),
     frozenset({"again", "plugins", "scripts", "policy", "comparing", "features"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
@@ -60,16 +60,16 @@ LONG_WITH_REASON: dict[str, str] = {
 # Of each folder, `.` for the files beside the folders: a little above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3279,
+    ".": 3376,  # commands of notebooks in scripts exported from them
     "causes": 2392,
-    "cli": 2970,
+    "cli": 2973,
     "declared": 332,
     "demos": 214,
     "examine": 6738,
     "features": 978,
     "integrations": 266,
     "live": 440,
-    "probe": 9033,
+    "probe": 9036,
     "records": 2027,
     "remedies": 5962,
     "renderers": 2797,

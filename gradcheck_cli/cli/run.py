@@ -20,6 +20,7 @@ from gradcheck_cli.cli.options import GATE, REPORT, takes
 from gradcheck_cli.cli.streams import lent
 from gradcheck_cli.errors import THEIRS, ExitCode, UsageError
 from gradcheck_cli.leaving import end_at_once
+from gradcheck_cli.notebooks import passed_over
 from gradcheck_cli.probe.places import ranks
 from gradcheck_cli.probe.terminating import TerminatedError
 from gradcheck_cli.renderers.words import clean
@@ -118,6 +119,8 @@ def followed(plan: Plan, *, stdout_to_stderr: bool) -> Iterator[Outcome]:
     """
     from gradcheck_cli import running
 
+    if plan.on_stage is not None and (told := passed_over(plan.program.path)):
+        plan.on_stage(told)
     with ExitStack() as aftermath:
         with lent(stdout_to_stderr=stdout_to_stderr):
             outcome = running.run(plan, aftermath)

@@ -11,6 +11,7 @@ from types import CodeType, ModuleType, TracebackType
 
 from gradcheck_cli.blame import Fault, blame
 from gradcheck_cli.errors import HardExit, UsageError, wording
+from gradcheck_cli.notebooks import freed
 from gradcheck_cli.probe.terminating import TerminatedError
 from gradcheck_cli.scripts import why_no_python
 from gradcheck_cli.shadowing import theirs_first
@@ -112,7 +113,9 @@ def _main_module(program: Program) -> ModuleType:
 
 
 def _code(program: Program) -> CodeType:
-    return compile(Path(program.path).read_bytes(), program.path, "exec", dont_inherit=True)
+    source = Path(program.path).read_bytes()
+    tree, commands = freed(source, program.path)
+    return compile(tree if commands else source, program.path, "exec", dont_inherit=True)
 
 
 def _of_exit(stop: SystemExit) -> Ending:

@@ -1,9 +1,9 @@
 """From an experiment's answer to a hit: what the rules on experiments share."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from gradcheck_cli.features.progress import Progress, progress
+from gradcheck_cli.features.progress import Progress, State, progress
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import CannotTellError, Confidence, Evidence, Hit, Severity
@@ -35,11 +35,13 @@ def eased(trace: Trace) -> Severity:
     return Severity.WARNING if progress(trace).fine else Severity.ERROR
 
 
-def hits(trace: Trace, *names: str, severity: Severity = Severity.ERROR) -> Iterator[Hit]:
-    """Yield a hit for each of these answers that speaks against the training."""
+def hits(
+    trace: Trace, *names: str, severity: Severity = Severity.ERROR, milder: Collection[str] = ()
+) -> Iterator[Hit]:
+    """Yield a hit for each of these answers that speaks against the training; the `milder` as warnings."""
     for answer in asked(trace, *names):
         if answer.outcome is Outcome.WRONG:
-            yield hit_of(answer, severity)
+            yield hit_of(answer, Severity.WARNING if answer.name in milder else severity)
 
 
 def hit_of(answer: Answer, severity: Severity) -> Hit:
@@ -58,7 +60,7 @@ def hit_of(answer: Answer, severity: Severity) -> Hit:
 def on_plateau(trace: Trace) -> tuple[Progress, Answer | None]:
     """Return what the loss does; of a run that left its plateau late, what it did there, and how late."""
     state, late = progress(trace), late_end(trace)
-    if not (late and state.stood) or state.stuck:
+    if not (late and state.observed is State.STALLED) or state.stuck:
         return state, None
     return replace(state, state=state.observed), late
 

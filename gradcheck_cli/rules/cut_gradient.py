@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import asked, eased, hit_of, speaks_against
-from gradcheck_cli.rules.base import Hit, Severity, rule
+from gradcheck_cli.rules.answers import hits
+from gradcheck_cli.rules.base import Hit, rule
 
 
 @rule("GC610", "cut-gradient")
@@ -21,10 +22,5 @@ def cut_gradient(trace: Trace) -> Iterator[Hit]:
     Not for   weights on which the loss does not depend, and those that no optimizer holds.
     Sources   Nocedal & Wright 2006, sec. 8.1 (finite differences); Williams & Peng 1990.
     """
-    asked(trace, "cut-gradient", "through-time")
-    for name, severity in (
-        ("cut-gradient", Severity.ERROR),
-        ("through-time", eased(trace)),
-    ):
-        if (answer := speaks_against(trace, name)) is not None:
-            yield hit_of(answer, severity)
+    milder = {"through-time"} if progress(trace).fine else ()
+    yield from hits(trace, "cut-gradient", "through-time", milder=milder)

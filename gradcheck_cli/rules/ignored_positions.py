@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import asked, hit_of, speaks_against
-from gradcheck_cli.rules.base import Hit, Severity, rule
+from gradcheck_cli.rules.answers import hits
+from gradcheck_cli.rules.base import Hit, rule
 
 
 @rule("GC609", "ignored-positions")
@@ -22,12 +22,5 @@ def ignored_positions(trace: Trace) -> Iterator[Hit]:
     Not for   one output for a whole bag of tokens.
     Sources   Vaswani et al. 2017, arXiv:1706.03762, sec. 3.5.
     """
-    asked(trace, "order-counts", "padding-counts", "padding-learned", "weights-add-up")
-    for name, severity in (
-        ("padding-counts", Severity.ERROR),
-        ("padding-learned", Severity.WARNING),
-        ("order-counts", Severity.WARNING),
-        ("weights-add-up", Severity.WARNING),
-    ):
-        if (answer := speaks_against(trace, name)) is not None:
-            yield hit_of(answer, severity)
+    milder = ("padding-learned", "order-counts", "weights-add-up")
+    yield from hits(trace, "padding-counts", *milder, milder=milder)

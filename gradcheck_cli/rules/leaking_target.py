@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import asked, hit_of, speaks_against
-from gradcheck_cli.rules.base import Hit, Severity, rule
+from gradcheck_cli.rules.answers import hits
+from gradcheck_cli.rules.base import Hit, rule
 
 
 @rule("GC608", "leaking-target")
@@ -21,7 +21,5 @@ def leaking_target(trace: Trace) -> Iterator[Hit]:
     Not for   models whose targets are not the next tokens.
     Sources   Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.3.
     """
-    asked(trace, "sees-target", "target-in-inputs", "target-in-part", "own-entry")
-    for name in ("sees-target", "target-in-inputs", "target-in-part", "own-entry"):
-        if (answer := speaks_against(trace, name)) is not None:
-            yield hit_of(answer, Severity.WARNING if name == "target-in-part" else Severity.ERROR)
+    names = ("sees-target", "target-in-inputs", "target-in-part", "own-entry")
+    yield from hits(trace, *names, milder={"target-in-part"})

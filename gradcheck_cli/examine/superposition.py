@@ -91,8 +91,4 @@ def hidden(scene: Scene) -> list[nn.Module]:
 
 def bent(layers: list[nn.Module]) -> AbstractContextManager[None]:
     """Put a ReLU behind each of these layers."""
-    return hooked(layers, _relu)
-
-
-def _relu(_module: nn.Module, _inputs: Any, output: Any) -> Any:
-    return output.relu() if isinstance(output, Tensor) else None
+    return hooked(layers, lambda _m, _i, out: out.relu() if isinstance(out, Tensor) else None)

@@ -17,7 +17,7 @@ from gradcheck_cli.features.profile import (
     typical,
     update_ratio,
 )
-from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.features.progress import FEW, PATIENCE, State, progress
 from gradcheck_cli.policy import is_serious
 from gradcheck_cli.records.diagnosis import Basis, Cause, Fix, Status, leading
 from gradcheck_cli.records.examination import Outcome
@@ -91,23 +91,23 @@ def headline(
     beside: bool = False,
 ) -> str:
     """Return one sentence a person can act on; `longer` says how more steps are observed."""
-    state = progress(trace)
+    state, later = progress(trace), trace.answer("longer")
+    cut = later is not None and later.unfinished
+    after = f"; {later.said}" if later and (cut or later.outcome is Outcome.FINE) else ""
     if found is Verdict.HEALTHY:
         if beside and verdict(trace, Judgment()) is Verdict.UNSURE:
             return BESIDE
-        later = trace.answer("longer")
-        learns = later is not None and later.outcome is Outcome.FINE
-        after = f"; {later.said}" if later is not None and learns else ""
         return f"Nothing wrong: gradients reach all layers and {telling.clause(state)}{after}{unfinished(trace)}."
     if found is Verdict.UNSURE and (turned := _turned(findings)):
         return f"Nothing is wrong with the gradients, but one thing is open. {turned.message}"
     if found is Verdict.UNSURE:
-        longer = longer or f"try --steps {max(4 * trace.taken, 50)}"
+        whole = (PATIENCE if state.stuck else 4) * min(trace.taken, FEW) if cut else 0
+        longer = longer or f"try --steps {max(4 * trace.taken, 50, whole)}"
         if state.better and len(trace.steps) < _FEW:
-            few = f"{len(trace.steps)} steps are too few to be sure"
-            return f"Nothing wrong so far: {telling.clause(state)}; {few}: {longer}."
-        decided = telling.decider(state, longer, trace.taken)
-        return f"Nothing is wrong with the gradients, but {telling.clause(state)}; {decided}."
+            return f"Nothing wrong so far: {telling.clause(state)}; {len(trace.steps)} steps are too few to be sure: {longer}."
+        seen = telling.clause(replace(state, state=state.observed) if cut else state)
+        decided = longer if trace.taken < whole else telling.decider(state, longer, trace.taken)
+        return f"Nothing is wrong with the gradients, but {seen}{after}; {decided}."
     return accusation(findings, causes, fixes)
 
 

@@ -10,6 +10,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import repriced, without_end
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.features.progress import FEW, PATIENCE
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
@@ -17,12 +18,10 @@ from gradcheck_cli.targets.optimizers import configured
 
 TIMES = 3  # the observed steps are taken once more, so often
 # Small networks go on for longer: their steps cost next to nothing, and plateaus of hundreds of steps end.
-SMALL, MORE = 200_000, 15
+SMALL, MORE = 200_000, PATIENCE - 1
 LOOKS = 10  # at the fixed batches on the way
 LITTLE = 0.02  # of the scale of the loss: a fall below it in half of the extension is none
 SHARE = 0.4  # of the time that is left
-# Steps observed: three times as many more tell, also of a run that was observed for longer.
-ENOUGH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +46,24 @@ def longer(scene: Scene) -> Iterator[Said]:
     Procedure  plain steps on further batches at the present learning rate, or on the way to that of a warm-up;
                the extension ends as soon as the model is clearly better than the best constant.
     Answers    fine: it is. Noted: it still falls, by more than its noise and 2 % in the second half of the
-               extension. Wrong: it is no better than a constant and stands still, for three times the
-               observed steps or 150, after a warm-up; where the time ends before, that is noted. Wrong, too: the best
-               constant itself costs ever less, faster and faster, so that a part of the loss has no end.
+               extension. Wrong: it is no better than a constant and stands still, for three times the observed steps or
+               150, after a warm-up (where the time ends before, that is noted); unfinished where it ends before 800 steps of
+               a small network. Wrong, too: the best constant itself costs ever less, faster and faster: a part of the loss has no end.
     Costs      at most three (fifteen) times the observed steps, without observing.
     Sources    plateaus end (Saxe et al. 2014, arXiv:1312.6120): a stall has to last.
     """
     scene.require_sense()
-    subject = scene.subject
-    reference: Reference | None = scene.known.get("reference")
+    subject, reference = scene.subject, scene.known.get("reference")
     if reference is None:
         raise NotApplicableError("there is no loss of a constant prediction to compare with")
     size = sum(p.numel() for p in subject.model.parameters())
-    number_of = (MORE if size <= SMALL else TIMES) * max(scene.trace.taken, 1)
+    times = MORE if size <= SMALL else TIMES
+    number_of = times * max(scene.trace.taken, 1)
     if not all(map(isfinite, reference.best)):
         raise NotApplicableError("the loss is not a finite number any more")
     scene.afford(scene.trace.taken)
     left = (1 - SHARE) * scene.remaining
-    curve, constant = [reference.best], reference.constant.losses
-    prices = [mean(constant)]
+    curve, constant, prices = [reference.best], reference.constant.losses, [reference.level]
     taken, warm, pace = 0, 0, _pace(scene.trace)
     with subject.at("now"):
         for batch in subject.more():
@@ -84,15 +82,24 @@ def longer(scene: Scene) -> Iterator[Said]:
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
         yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {_later(taken)}")
         return
-    least = TIMES * min(scene.trace.taken, ENOUGH)
     said = _said(reference, curve, constant, taken)
-    if said.outcome is Outcome.WRONG and warm < least:
-        words = f"{said.said}; there was no time for {least}{' after the warm-up' if pace else ''}"
-        said = replace(said, outcome=Outcome.NOTED, said=words, unfinished=True)
+    said = _in_time(said, taken, warm, scene.trace.taken, times)
     share, _ = reference.share(curve[-1], constant)
     scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE)
     yield said
     yield from _plateau(said, taken, scene.trace.taken)
+
+
+def _in_time(said: Said, taken: int, warm: int, observed: int, times: int) -> Said:
+    """Return what is said, unfinished where it stands still and the time ended before that tells."""
+    least = TIMES * min(observed, FEW)  # beside a warm-up
+    whole = (times + 1) * min(observed, FEW) - observed
+    if said.outcome is not Outcome.WRONG or (warm >= least and taken >= whole):
+        return said
+    after = " after the warm-up" if warm < taken else ""
+    words = f"{said.said}; there was no time for {max(least, whole)}{after}"
+    found = Outcome.NOTED if warm < least else Outcome.WRONG
+    return replace(said, outcome=found, said=words, unfinished=True)
 
 
 def _pace(trace: Trace) -> float:

@@ -228,7 +228,8 @@ class Recurrence(Intervention):
         """Is it a recurrence in one call, a cell, or a square matrix that is applied again and again?"""
         if call.name in RECURRENT | CELLS:
             return True
-        return any(id(w) in layout.repeated and _is_square(w) for w in call.weights)
+        square = (w for w in call.weights if w.ndim == 2 and w.shape[0] == w.shape[1])
+        return any(id(w) in layout.repeated for w in square)
 
     def changed(self, call: Call, proceed: Proceed) -> Any:
         """Return what the call returns now."""
@@ -250,7 +251,3 @@ class Recurrence(Intervention):
             parts = values.detach().float().chunk(gates)
             return torch.cat([torch.linalg.qr(p)[0] for p in parts]).to(values)
         return values
-
-
-def _is_square(weight: Tensor) -> bool:
-    return weight.ndim == 2 and weight.shape[0] == weight.shape[1]

@@ -23,6 +23,10 @@ FEWEST = 10  # steps below which nothing is said about progress
 ENOUGH = 0.12  # share of the loss above its reference that has to be gone in a run that learns
 SIGN_CHANGES = 0.1  # per step; one that falls through zero crosses it only as long as noise lasts
 SOON = 4.0  # times the steps taken so far: what is reached by then is worth waiting for
+PATIENCE, FEW = (
+    16,
+    50,
+)  # times the observed steps, or the first 50: plateaus of small networks end by then
 WHOLE = "the loss"
 PART = "the part of the loss that compares outputs with targets"
 _LATER = {Outcome.FINE: "learning", Outcome.WRONG: "stalled", Outcome.NOTED: "slow"}
@@ -61,11 +65,6 @@ class Progress:
     of: str = WHOLE  # what is judged
     surrogate: str = ""  # why its size tells nothing
     observed: State = State.UNKNOWN  # of the observed steps alone, whatever came after them
-
-    @property
-    def stood(self) -> bool:
-        """Nothing was learned in the observed steps; what came after them is in `state`."""
-        return self.observed is State.STALLED
 
     @property
     def stuck(self) -> bool:
@@ -254,7 +253,7 @@ def _settled(trace: Trace, found: str) -> str:
     later, now = trace.answer("longer"), trace.answer("against-constant")
     if found in {"diverging", "unrated"}:
         return found
-    if later is not None and not later.unfinished:
+    if later is not None and (later.outcome is Outcome.WRONG or not later.unfinished):
         return _LATER[later.outcome]
     learned = now is not None and now.outcome is Outcome.FINE
     return "learning" if learned and found in {"slow", "stalled"} else found

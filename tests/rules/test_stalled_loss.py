@@ -20,6 +20,7 @@ from tests.support.a_trace import (
     with_outputs_that_part,
     with_reading,
 )
+from tests.support.answered import answer
 
 LEAST = int(gc403.thresholds["least_steps"])
 
@@ -54,6 +55,29 @@ def test_a_run_that_stands_still_below_a_constant_is_no_error(
     )
     trace = replace(a_trace(), examination=(later,))
     assert [f.severity for f in found(gc403, trace)] == [severity]
+
+
+@pytest.mark.parametrize(
+    ("beside", "update", "severity"),
+    [
+        ((), 1e-3, Severity.NOTE),
+        ((("by-heart", Outcome.FINE),), 1e-3, Severity.NOTE),
+        ((("rate-higher", Outcome.WRONG),), 1e-3, Severity.ERROR),  # a cure
+        ((("cut-gradient", Outcome.WRONG),), 1e-3, Severity.ERROR),
+        ((), 1e-7, Severity.ERROR),  # weights do not move
+    ],
+)
+def test_an_extension_that_the_time_cut_is_an_error_where_something_else_proves_it(
+    beside: tuple[tuple[str, Outcome], ...], update: float, severity: Severity
+) -> None:
+    later = replace(answer("longer"), measured=-0.6, unfinished=True)
+    told = (answer("against-constant"), later, *(answer(*one) for one in beside))
+    trace = replace(a_trace(update=update), examination=told)
+    assert [f.severity for f in found(gc403, trace)] == [severity]
+    skipped = replace(later, outcome=Outcome.SKIPPED)
+    early = replace(trace, examination=(told[0], skipped, *told[2:]))
+    grave = Severity.WARNING if beside and severity is Severity.ERROR else severity
+    assert [f.severity for f in found(gc403, early)] == [grave]
 
 
 @pytest.mark.parametrize("loss", ["learning", "slow", "converged", "diverging", "broken"])

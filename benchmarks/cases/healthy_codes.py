@@ -35,10 +35,6 @@ CASES = (
         "deep_supervision",
         on(digits.digits, codes.Supervised, sgd(0.02), loss=losses.every_floor),
     ),
-    healthy(
-        "vector_quantised",
-        on(digits.copies, codes.Quantised, adam(3e-3), loss=losses.quantised),
-    ),
     healthy("skip_grams", on(texts.neighbours, codes.SkipGrams, adam(0.02), loss=losses.binary)),
     healthy(
         "autoregressive_flow_tumours",

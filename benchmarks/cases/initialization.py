@@ -538,6 +538,13 @@ INIT_TOO_LARGE = (
         model=stacks.deep_residual(30, 0.02, False),
         optimizer=adam(1e-3),
     ),
+    # Once called healthy: its loss falls, to that of one image for all samples, which all have the same codes.
+    other(
+        "vector_quantised",
+        "stalled-loss",
+        on(digits.copies, codes.Quantised, adam(3e-3), loss=losses.quantised),
+        model=lambda: codes.Quantised(small=True),
+    ),
 )
 SYMMETRIC_INIT = (
     other(

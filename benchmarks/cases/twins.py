@@ -22,6 +22,7 @@ TWINS = (
     "text_grows_through_8_layers",
     "readers_in_a_list",
     "best_row_taken_alone",
+    "vector_quantised",
 )
 
 

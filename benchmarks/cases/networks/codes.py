@@ -210,12 +210,17 @@ class Supervised(nn.Module):
 
 
 class Quantised(nn.Module):
-    """A vector-quantised autoencoder: the nearest of 24 codes, straight through."""
+    """A vector-quantised autoencoder: the nearest of 24 codes, straight through.
 
-    def __init__(self) -> None:
+    Codes of size 1 are far from what the encoder gives in the beginning: the smallest is the nearest of all samples.
+    """
+
+    def __init__(self, small: bool = False) -> None:
         super().__init__()
         self.encoder = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32))
         self.codes = nn.Embedding(24, 8)
+        if small:
+            nn.init.uniform_(self.codes.weight, -1 / 24, 1 / 24)
         self.decoder = nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 64))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -109,7 +109,17 @@ def kept() -> dict[tuple[str, str], dict[str, Any]]:
 
 def keep(row: dict[str, Any]) -> None:
     """Put a row in the place of the older one of the same training."""
-    rows = kept() | {(row["set"], row["name"]): row}
+    written(kept() | {(row["set"], row["name"]): row})
+
+
+def forget() -> None:
+    """Drop the rows of what is labeled healthy no more."""
+    known = {(one.set, one.name) for one in trainings()}
+    written({key: row for key, row in kept().items() if key in known})
+
+
+def written(rows: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """Write these rows in the order of their keys."""
     ordered = [rows[key] for key in sorted(rows)]
     KEPT.write_text("".join(json.dumps(one) + "\n" for one in ordered), encoding="utf-8")
 
@@ -153,6 +163,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
+    forget()
     torch.set_num_threads(1)
     time.monotonic = as_scripts.processor_clock()
     now = {"date": str(datetime.now(UTC).date()), "commit": commit()}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import healthy
-from benchmarks.healthy import Healthy, asked, chosen, keep, kept, shown, trainings
+from benchmarks.healthy import Healthy, asked, chosen, forget, keep, kept, shown, trainings
 
 NOW = {"date": "2026-01-02", "commit": "bbb", "judge": "now"}
 
@@ -43,6 +43,13 @@ def test_an_answer_replaces_the_older_one_of_the_same_training() -> None:
     keep(row("samples", "a", errors=["stalled-loss"], judge="before"))
     keep(row("samples", "a"))
     assert [one["errors"] for one in kept().values()] == [[]]
+
+
+def test_what_is_labeled_healthy_no_more_is_forgotten() -> None:
+    keep(row("bank, fresh", "relabeled", errors=["stalled-loss"]))
+    keep(row("architectures", "bert"))
+    forget()
+    assert [one["name"] for one in kept().values()] == ["bert"]
 
 
 def test_a_training_without_a_report_counts_as_an_error() -> None:

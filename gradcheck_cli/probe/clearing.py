@@ -213,17 +213,12 @@ class Account:
     def habits(self) -> Iterator[Habit]:
         """Say what was counted."""
         moved = {"moved": float(self.moved)} if self.thrown or not self.updates else {}
-        at, built = self.update_at, self.built_at or self.update_at
+        at, built, passed = self.update_at, self.built_at or self.update_at, self.backward_at
         yield Habit(kind=Kind.UNCLEARED, times=self.uncleared, of=self.looked, at=at)
-        yield Habit(
-            kind=Kind.THROWN,
-            times=self.thrown,
-            of=self.backwards,
-            at=self.backward_at,
-            numbers=moved,
-        )
+        of = self.backwards
+        yield Habit(kind=Kind.THROWN, times=self.thrown, of=of, at=passed, numbers=moved)
         yield Habit(kind=Kind.WIPED, times=self.wiped, of=self.looked, at=at)
-        yield Habit(kind=Kind.PARTED, times=self.parted, of=self.looked, at=self.backward_at)
+        yield Habit(kind=Kind.PARTED, times=self.parted, of=self.looked, at=passed)
         yield Habit(kind=Kind.IDLE, times=self.idle, of=self.looked, at=built)
 
 

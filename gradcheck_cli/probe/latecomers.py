@@ -1,8 +1,8 @@
 """Parameters that get a gradient and that no optimizer took: frozen, or not there, when it was made."""
 
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import torch
 from torch import nn
@@ -10,22 +10,22 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.ownership import clean
+from gradcheck_cli.probe.picking import plain, unreadable
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
-from gradcheck_cli.targets.optimizers import ids_held_by
+from gradcheck_cli.targets.optimizers import held_by, ids_held_by
 
 _MOST = 8  # optimizers for which it is noted what there was: some scripts make one per task
 
-There = Mapping[int, tuple["weakref.ref[torch.Tensor]", bool]]  # by id: is it trainable
+Gradients = dict[int, torch.Tensor]  # by the identities of parameters
+There = Mapping[int, tuple["ref[torch.Tensor]", bool]]  # by id: is it trainable
 
 
 @dataclass(slots=True)
 class Latecomers:
     """What all modules held when each optimizer was made."""
 
-    _there: weakref.WeakKeyDictionary[Optimizer, There] = field(
-        default_factory=weakref.WeakKeyDictionary
-    )
+    _there: WeakKeyDictionary[Optimizer, There] = field(default_factory=WeakKeyDictionary)
     _noted: int = 0
 
     def built(self, optimizer: Optimizer, alive: Alive) -> None:
@@ -33,9 +33,7 @@ class Latecomers:
         self._noted += 1
         if self._noted <= _MOST:
             held = {id(p): p for m in alive() for p in m._parameters.values() if p is not None}  # noqa: SLF001 - direct ones only
-            self._there[optimizer] = {
-                key: (weakref.ref(p), p.requires_grad) for key, p in held.items()
-            }
+            self._there[optimizer] = {key: (ref(p), p.requires_grad) for key, p in held.items()}
 
     def habits(
         self,
@@ -65,16 +63,27 @@ class Latecomers:
 
 @dataclass(slots=True)
 class Twins:
-    """Optimizers of the very parameters of another one, and layers whose new gradients none uses."""
+    """Optimizers that hold all parameters of another one; layers whose new gradients none uses."""
 
-    _later: weakref.WeakSet[Optimizer] = field(default_factory=weakref.WeakSet)
+    _later: WeakSet[Optimizer] = field(default_factory=WeakSet)
     _grads: dict[int, tuple[int, int]] = field(default_factory=dict)  # of parameters by id
     _left: dict[int, str] = field(default_factory=dict)  # classes of those layers by id
+    # Gradients of the last update, where another optimizer holds all of these parameters and more.
+    _pulls: WeakKeyDictionary[Optimizer, Gradients] = field(default_factory=WeakKeyDictionary)
+    # Of such another one: did it pull them the other way?
+    _against: WeakKeyDictionary[Optimizer, list[bool]] = field(default_factory=WeakKeyDictionary)
 
     def look(self, optimizer: Optimizer, all_of_them: Sequence[Optimizer], alive: Alive) -> None:
         """An optimizer steps: has another one its parameters, and who has a gradient since the last look?"""
         own = ids_held_by(optimizer)
-        if not own or not any(ids_held_by(o) == own for o in all_of_them if o is not optimizer):
+        others = {o: ids_held_by(o) for o in all_of_them if o is not optimizer}
+        if own and any(own < more for more in others.values()):
+            self._pulls[optimizer] = _gradients(optimizer)
+        for other in (o for o, less in others.items() if less < own and o in self._pulls):
+            now, theirs = _gradients(optimizer), self._pulls[other]
+            along = sum(float((g * now[key]).sum()) for key, g in theirs.items() if key in now)
+            self._against.setdefault(optimizer, []).append(along < 0)
+        if not own or own not in others.values():
             return
         self._later.add(optimizer)
         held = ids_held_by(*all_of_them)
@@ -88,12 +97,23 @@ class Twins:
                 if before.get(id(p), mark) != mark:
                     self._left[id(module)] = type(module).__name__
 
-    def habits(self, own: Sequence[Optimizer], at: SourceSite | None) -> Iterator[Habit]:
-        """Say so of these optimizers."""
-        twins = [o for o in own if o in self._later]
+    def habits(self, made: Mapping[Optimizer, SourceSite | None]) -> Iterator[Habit]:
+        """Say so of these optimizers, and where they were made."""
+        twins = [o for o in made if o in self._later]
         if len(twins) > 1 and self._left:
-            names = tuple(self._left.values())
-            yield Habit(kind=Kind.HELD_TWICE, times=len(twins), of=len(own), at=at, names=names)
+            names, at = tuple(self._left.values()), next(iter(made.values()))
+            yield Habit(kind=Kind.HELD_TWICE, times=len(twins), of=len(made), at=at, names=names)
+        for optimizer in made:
+            if looks := self._against.get(optimizer):
+                at = made[optimizer]
+                yield Habit(kind=Kind.OPPOSED, times=sum(looks), of=len(looks), at=at)
+
+
+def _gradients(optimizer: Optimizer) -> Gradients:
+    """Return copies of those that can be read, by the identities of their parameters."""
+    found = ((id(p), p.grad) for p in held_by(optimizer) if p.grad is not None)
+    readable = ((k, g) for k, g in found if unreadable(g) is None and g.layout is torch.strided)
+    return {key: plain(grad).detach().clone() for key, grad in readable}
 
 
 def _was(there: There, parameter: torch.Tensor) -> bool | None:

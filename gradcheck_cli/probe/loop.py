@@ -5,11 +5,11 @@ called, and what they counted is collected for a training.
 """
 
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.optim import Optimizer
@@ -45,12 +45,8 @@ from gradcheck_cli.targets.optimizers import ids_held_by
 class LoopWatch:
     """Watches all loops of the process while it is entered; nothing stays behind."""
 
-    accounts: weakref.WeakKeyDictionary[Optimizer, Account] = field(
-        default_factory=weakref.WeakKeyDictionary
-    )
-    rates: weakref.WeakKeyDictionary[Optimizer, Rates] = field(
-        default_factory=weakref.WeakKeyDictionary
-    )
+    accounts: WeakKeyDictionary[Optimizer, Account] = field(default_factory=WeakKeyDictionary)
+    rates: WeakKeyDictionary[Optimizer, Rates] = field(default_factory=WeakKeyDictionary)
     scaling: ScalingWatch = field(default_factory=ScalingWatch)
     rewrapping: RewrapWatch = field(default_factory=RewrapWatch)
     modes: ModeWatch = field(default_factory=ModeWatch)
@@ -127,9 +123,10 @@ class LoopWatch:
         yield from self.hooks.habits(models)
         yield from self.unloaded.habits(models)
         held = ids_held_by(*self.accounts)
-        at = next((a.built_at for o in optimizers if (a := self.accounts.get(o))), None)
+        made = {o: a.built_at for o in optimizers if (a := self.accounts.get(o))}
+        at = next(iter(made.values()), None)
         yield from self.latecomers.habits(models, optimizers, held, at)
-        yield from self.twins.habits(optimizers, at)
+        yield from self.twins.habits(made)
 
     def _habits(self, optimizers: Sequence[Optimizer]) -> Iterator[Habit]:
         for optimizer in optimizers:

@@ -1,11 +1,11 @@
 """Dropout and batch norm that act where nothing is trained: calls in train mode without a graph."""
 
 import sys
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import nn
@@ -34,9 +34,7 @@ class ModeWatch:
     resting: set[int] = field(default_factory=set)
     at: SourceSite | None = None
     acted: set[str] = field(default_factory=set)  # dropout, batch norm
-    models: "weakref.WeakSet[nn.Module]" = field(
-        default_factory=weakref.WeakSet
-    )  # that ran in them
+    models: WeakSet[nn.Module] = field(default_factory=WeakSet)  # that ran in them
 
     def watch(self, stack: ExitStack) -> None:
         """Watch what `nn.Dropout` and `nn.BatchNorm` call in `torch.nn.functional` until the stack closes."""

@@ -2,12 +2,12 @@
 
 import linecache
 import re
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
+from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch.optim import Optimizer
@@ -101,16 +101,10 @@ class OneBatch:
     """Watches loaders; a training adds the marks of what its steps were given."""
 
     sources: list[Source] = field(default_factory=list)
-    _by_loader: weakref.WeakKeyDictionary[Any, Source] = field(
-        default_factory=weakref.WeakKeyDictionary
-    )
-    _by_iterator: weakref.WeakKeyDictionary[Any, Source] = field(
-        default_factory=weakref.WeakKeyDictionary
-    )
+    _by_loader: WeakKeyDictionary[Any, Source] = field(default_factory=WeakKeyDictionary)
+    _by_iterator: WeakKeyDictionary[Any, Source] = field(default_factory=WeakKeyDictionary)
     # changes from one batch to another until the first and the last update
-    _spans: weakref.WeakKeyDictionary[Optimizer, tuple[int, int]] = field(
-        default_factory=weakref.WeakKeyDictionary
-    )
+    _spans: WeakKeyDictionary[Optimizer, tuple[int, int]] = field(default_factory=WeakKeyDictionary)
     _unknown: Source = field(default_factory=lambda: Source(held=0, in_order=False))
     _changes: int = 0
     _told: int = -1  # changes at the last update
@@ -127,7 +121,7 @@ class OneBatch:
         """The optimizer has stepped."""
         if self._told == self._changes and self._by() is optimizer:  # as after most updates
             return
-        self._told, self._by = self._changes, weakref.ref(optimizer)
+        self._told, self._by = self._changes, ref(optimizer)
         first, _ = self._spans.get(optimizer, (self._changes, 0))
         self._spans[optimizer] = first, self._changes
 

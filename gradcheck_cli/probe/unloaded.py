@@ -1,10 +1,10 @@
 """States that were loaded into a model before it was trained, and of which it took nothing."""
 
-import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -21,9 +21,7 @@ class Unloaded:
     """Watches `load_state_dict`; a later one that fits makes good for an earlier one."""
 
     over: bool = False  # a training has begun: what is loaded now is no start
-    _missed: "weakref.WeakKeyDictionary[nn.Module, Habit]" = field(
-        default_factory=weakref.WeakKeyDictionary
-    )
+    _missed: WeakKeyDictionary[nn.Module, Habit] = field(default_factory=WeakKeyDictionary)
 
     def watch(self, stack: ExitStack) -> None:
         """Watch every module until the stack closes."""

@@ -41,9 +41,8 @@ class Kind(StrEnum):
     DROWNED = "drowned"  # inspected steps with several tasks, and how the one stands that makes the least of the loss
     FEW_DRAWN = "few drawn"  # draws of a loader in one pass, of its samples
     UNLOADED = "unloaded"  # tensors of a state that a trained module was to load, and took none of
-    HELD_TWICE = (
-        "held twice"  # optimizers with the parameters of another one, beside idle gradients
-    )
+    HELD_TWICE = "held twice"  # optimizers with another one's parameters, beside idle gradients
+    OPPOSED = "opposed"  # looks at an optimizer that holds all of another one, and pulls against it
     ASCENDS = "ascends"  # the optimizer goes up: `maximize`, or a negative rate
 
 

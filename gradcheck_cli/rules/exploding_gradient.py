@@ -69,6 +69,7 @@ def exploding_gradient(
         return
     rated = state.state is not State.UNRATED
     strongest = _strongest(trace) if rated and not _lost_below(trace) else None
+    grown = _over_training(trace) if rated else None
     if strongest is not None and strongest < harmless and not state.far_off:
         return
     reasons = [
@@ -76,16 +77,8 @@ def exploding_gradient(
         for what, value, limit in (
             ("gradient at the lowest layers over the uppermost", _over_depth(rows), growth),
             ("gradient at the first time steps over the last", _over_time(trace), growth),
-            (
-                "gradient late in the run over its beginning",
-                _over_training(trace) if rated else None,
-                growth_in_time,
-            ),
-            (
-                "relative change of the loss per relative change of a layer",
-                strongest,
-                sensitivity,
-            ),
+            ("gradient late in the run over its beginning", grown, growth_in_time),
+            ("relative change of the loss per relative change of a layer", strongest, sensitivity),
             ("first loss over that of the best constant prediction", _excess(trace), excess),
         )
         if value is not None and value > limit
@@ -136,12 +129,9 @@ def _over_time(trace: Trace) -> float | None:
 
 
 def _over_training(trace: Trace) -> float | None:
-    ratios = []
-    for layer in trace.weight_layers:
-        before = typical(first(trace), layer.path, gradient_rms)
-        after = typical(late(trace), layer.path, gradient_rms)
-        if before and after:
-            ratios.append(after / before)
+    ends = first(trace), late(trace)
+    pairs = ([typical(s, x.path, gradient_rms) for s in ends] for x in trace.weight_layers)
+    ratios = [after / before for before, after in pairs if before and after]
     return median(ratios) if ratios and len(trace.observed) >= 6 else None
 
 

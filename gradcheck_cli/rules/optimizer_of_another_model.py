@@ -4,31 +4,29 @@ from collections.abc import Iterator
 
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Parameter, Trace
-from gradcheck_cli.rules.base import (
-    Evidence,
-    Hit,
-    Severity,
-    counted,
-    in_order,
-    loop_of,
-    rule,
-)
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, counted, in_order, loop_of, rule
 
 
 @rule("GC803", "optimizer-of-another-model")
-def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]:
+def optimizer_of_another_model(
+    trace: Trace, *, least: int = 3, looks: int = 16, against: float = 0.75
+) -> Iterator[Hit]:
     """None of the optimizer's parameters ever has a gradient, while another model gets them.
 
     Measures  at sampled updates, the first ones among them, whether any parameter of the optimizer has a gradient.
               Which optimizers hold the very parameters of another one, and which layers get gradients that none uses.
     Reports   none in all of at least `least` updates, while layers that run receive gradients. Two optimizers of
-              the same parameters, while other layers get gradients that none uses.
+              the same parameters, while other layers get gradients that none uses. One that holds all parameters of
+              another one and more, whose gradients of these go against the other's in `against` of `looks` updates.
     Matters   the optimizer moves nothing, and the model that runs is trained by nobody.
     Severity  error.
     Not for   optimizers whose turn has not come yet, as in alternating updates.
     Sources   PyTorch documentation, torch.optim, constructing it.
     """
-    habit, twice = (loop_of(trace).habit(kind) for kind in (Kind.IDLE, Kind.HELD_TWICE))
+    kinds = Kind.IDLE, Kind.HELD_TWICE, Kind.OPPOSED
+    habit, twice, opposed = (loop_of(trace).habit(kind) for kind in kinds)
+    if opposed.of >= looks and opposed.share >= against:
+        yield _opposed(opposed, against)
     if twice.times:
         yield _held_twice(twice)
         return
@@ -50,6 +48,16 @@ def optimizer_of_another_model(trace: Trace, *, least: int = 3) -> Iterator[Hit]
 
 def _reached(parameters: tuple[Parameter, ...]) -> bool:
     return any(p.reached and not p.optimized for p in parameters)
+
+
+def _opposed(habit: Habit, limit: float) -> Hit:
+    return Hit(
+        severity=Severity.ERROR,
+        message=f"The optimizer that is made{habit.where} holds all parameters of another optimizer, too, and undoes its work: in {habit.times} of "
+        f"{habit.of} updates their gradients point the other way. Make each from the parameters of its own model.",
+        evidence=(Evidence("share of updates against the other's", habit.share, limit),),
+        at=habit.at,
+    )
 
 
 def _held_twice(habit: Habit) -> Hit:

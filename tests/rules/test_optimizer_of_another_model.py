@@ -103,6 +103,26 @@ def two_sides(*, same: bool) -> None:
             optimizer.step()
 
 
+def held_with_the_other(*, opposed: bool) -> None:
+    """One optimizer has a part of the network, another one all of it; their losses oppose each other or do not."""
+    makes, judges = small(6, 6), small(6, 1)
+    whole = nn.Sequential(makes, judges)
+    score = nn.functional.binary_cross_entropy_with_logits
+    optimizers = [adam(judges), adam(whole)]
+    for _ in range(20):
+        for optimizer, label in zip(optimizers, (0.0, 1.0 if opposed else 0.0), strict=True):
+            optimizer.zero_grad()
+            score(whole(torch.randn(8, 6)), torch.full((8, 1), label)).backward()
+            optimizer.step()
+
+
+def test_an_optimizer_that_holds_what_another_one_pulls_the_other_way() -> None:
+    found = findings(lambda: held_with_the_other(opposed=True))[NAME]
+    assert "holds all parameters of another optimizer" in found.message
+    assert found.at is not None
+    assert NAME not in mistakes(lambda: held_with_the_other(opposed=False))
+
+
 def polished() -> None:
     """A second optimizer takes over what the first has begun; nothing is left out."""
     model = small()

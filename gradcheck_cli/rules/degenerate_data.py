@@ -52,9 +52,8 @@ def degenerate_data(
         (data.constant_features, constant, "of the input features never vary"),
         (data.duplicate_inputs, duplicates, "of the samples in a batch repeat another one"),
     ):
-        chosen = (
-            trace.loss.surrogate == OWN_CHOICES
-        )  # as a bandit, whose one state is all there is to see
+        # as of a bandit, whose one state is all there is to see
+        chosen = trace.loss.surrogate == OWN_CHOICES
         if share is not None and share > limit and not fine and not chosen:
             yield _hit(f"{number(100 * share)} % {what}.", f"share {what}", share, limit)
             return
@@ -67,10 +66,8 @@ def degenerate_data(
     spread = data.sorted_by_class
     if spread is not None and spread < sorted_below:
         said = f"A batch holds {number(100 * spread)} % of the classes that one drawn at random would hold, "
-        what, grave = (
-            "classes in a batch, of those at random",
-            Severity.WARNING if fine else Severity.ERROR,
-        )
+        what = "classes in a batch, of those at random"
+        grave = Severity.WARNING if fine else Severity.ERROR
         yield _hit(f"{said}and they come one after the other.", what, spread, sorted_below, grave)
     if data.input_drift is not None and drifts(trace, drift):
         yield _drifted(data.input_drift, drift)
@@ -93,9 +90,8 @@ def _hit(
     said: str, what: str, value: float, limit: float, severity: Severity = Severity.ERROR
 ) -> Hit:
     sure = Confidence.MEDIUM if severity is Severity.NOTE else Confidence.HIGH
-    return Hit(
-        severity=severity, confidence=sure, message=said, evidence=(Evidence(what, value, limit),)
-    )
+    told = (Evidence(what, value, limit),)
+    return Hit(severity=severity, confidence=sure, message=said, evidence=told)
 
 
 def _has_classes(trace: Trace) -> bool:

@@ -1,20 +1,22 @@
 """GC102 exploding-gradient."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from statistics import median
 
 from gradcheck_cli.features.profile import (
     Depth,
+    begun,
     depths,
     elasticity,
     first,
     gradient_rms,
     late,
     typical,
+    update_ratio,
 )
 from gradcheck_cli.features.progress import Progress, State, progress
-from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.records.trace import Step, Trace
 from gradcheck_cli.rules.answers import late_end, softened
 from gradcheck_cli.rules.base import (
     CannotTellError,
@@ -37,6 +39,7 @@ def exploding_gradient(
     excess: float = 100.0,
     sensitivity: float = 30.0,
     harmless: float = 3.0,
+    thrown: float = 0.1,
 ) -> Iterator[Hit]:
     """Gradients grow on their way down, or from step to step, and training suffers.
 
@@ -53,7 +56,8 @@ def exploding_gradient(
               below it later than after as many steps more; nothing is reported while the network learns, also where
               it begins no farther off than the targets lie from zero.
     Not for   gradients that grow from nearly nothing: below a relative change of `harmless`; normalized
-              networks, whose gradients may grow at the beginning and train.
+              networks, whose gradients may grow at the beginning and train; what grew after a first step that
+              changed layers by more than `thrown` of their size, which is the work of that step.
     Sources   Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063; He et al. 2015, arXiv:1502.01852, eq. 14.
     """
     state = progress(trace)
@@ -68,8 +72,10 @@ def exploding_gradient(
     if sound and late_start is None:
         return
     rated = state.state is not State.UNRATED
-    strongest = _strongest(trace) if rated and not _lost_below(trace) else None
-    grown = _over_training(trace) if rated else None
+    far = [typical(begun(trace), x.path, update_ratio) or 0.0 for x in trace.weight_layers]
+    steps = begun(trace) if median(far) > thrown else late(trace)
+    strongest = _strongest(steps) if rated and not _lost_below(trace) else None
+    grown = _over_training(trace, steps) if rated else None
     if strongest is not None and strongest < harmless and not state.far_off:
         return
     reasons = [
@@ -128,18 +134,18 @@ def _over_time(trace: Trace) -> float | None:
     return max(ratios, default=None)
 
 
-def _over_training(trace: Trace) -> float | None:
-    ends = first(trace), late(trace)
+def _over_training(trace: Trace, steps: Sequence[Step]) -> float | None:
+    ends = first(trace), steps
     pairs = ([typical(s, x.path, gradient_rms) for s in ends] for x in trace.weight_layers)
     ratios = [after / before for before, after in pairs if before and after]
     return median(ratios) if ratios and len(trace.observed) >= 6 else None
 
 
-def _strongest(trace: Trace) -> float | None:
-    """Return the median over late steps of the largest elasticity / |loss|."""
+def _strongest(steps: Sequence[Step]) -> float | None:
+    """Return the median over these steps of the largest elasticity / |loss|."""
     values = [
         max(found) / abs(step.loss)
-        for step in late(trace)
+        for step in steps
         if isfinite(step.loss) and step.loss
         if (found := [e for r in step.readings.values() if (e := elasticity(r)) is not None])
     ]

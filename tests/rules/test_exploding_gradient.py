@@ -138,3 +138,19 @@ def test_what_is_strong_above_layers_without_a_gradient_does_not_grow_on_its_way
     strong = 100 * LIMIT["sensitivity"] * GUESSING / 19.2
     assert found(gc102, a_trace((strong,) * 4, loss=[GUESSING] * 30))
     assert not found(gc102, a_trace((0.0, 0.0, 0.0, strong), loss=[GUESSING] * 30))
+
+
+@pytest.mark.parametrize(("times", "count"), [(0.99, 1), (1.01, 0)])
+def test_what_grew_after_a_step_that_threw_the_weights_is_the_work_of_that_step(
+    times: float, count: int
+) -> None:
+    calm, wild = (rms * GUESSING / 19.2 for rms in (5.0, 100 * LIMIT["sensitivity"]))
+    trace = a_trace((calm,) * 4, loss=[GUESSING] * 30, update=0.3 * times * LIMIT["thrown"])
+    later = a_trace((wild,) * 4, loss=[GUESSING] * 30, update=1e-3).steps[1:]
+    assert len(found(gc102, replace(trace, steps=(trace.steps[0], *later)))) == count
+
+
+def test_what_grows_along_depth_before_such_a_step_explodes() -> None:
+    assert found(gc102, a_trace(growing(1e5), update=1.0))
+    strong = 100 * LIMIT["sensitivity"] * GUESSING / 19.2
+    assert found(gc102, a_trace((strong,) * 4, loss=[GUESSING] * 30, update=1.0))

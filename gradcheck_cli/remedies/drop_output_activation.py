@@ -20,7 +20,7 @@ from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import exchange, together
-from gradcheck_cli.remedies.wording import listed, names, paste, sites, where
+from gradcheck_cli.remedies.wording import names, paste, sites, substituted, where
 from gradcheck_cli.targets.change import Change
 
 CLIPPING = DYING | {"clamp"}
@@ -73,11 +73,7 @@ def _without(layers: tuple[Layer, ...], place: str) -> Draft:
     changes = [Change(summary="", model=edit)]
     if calls:
         changes.append(Change(summary="", model=exchange_calls(calls)))
-    block = (
-        f"for name in {listed(x.path for x in modules)}:\n    model.set_submodule(name, nn.Identity())"
-        if modules
-        else ""
-    )
+    block = substituted([x.path for x in modules], "nn.Identity()")
     lines = [
         f"# in {owner(x) or 'the model'}.forward: without {x.kind}()" for x in layers if is_call(x)
     ]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradcheck_cli.targets.change import Change
+from gradcheck_cli.targets.change import Change, last
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 WEIGHTED = (nn.Linear, *CONVOLUTIONS, nn.ConvTranspose1d, nn.ConvTranspose2d)
@@ -64,21 +64,16 @@ def like(new: nn.Module, old: nn.Module) -> nn.Module:
 def together(summary: str, changes: Iterable[Change]) -> Change:
     """Combine changes into one; the models are edited in the order given, later numbers win."""
     parts = tuple(changes)
-
-    def last(name: str) -> Any:
-        said = [getattr(part, name) for part in parts]
-        return next((value for value in reversed(said) if value is not None), None)
-
     return Change(
         summary=summary,
         model=_in_turn([p.model for p in parts if p.model is not None]),
         optimizer=_each([p.optimizer for p in parts if p.optimizer is not None]),
         inputs=_through([p.inputs for p in parts if p.inputs is not None]),
         loss=_through([p.loss for p in parts if p.loss is not None]),
-        precision=last("precision"),
-        warm_up=last("warm_up"),
-        clip=last("clip"),
-        loop=last("loop"),
+        precision=last(parts, "precision"),
+        warm_up=last(parts, "warm_up"),
+        clip=last(parts, "clip"),
+        loop=last(parts, "loop"),
     )
 
 

@@ -20,7 +20,7 @@ from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.surgery import exchange, together
-from gradcheck_cli.remedies.wording import listed, names, paste, where
+from gradcheck_cli.remedies.wording import names, paste, substituted, where
 from gradcheck_cli.targets.change import Change
 
 CHOICES: dict[str, tuple[Callable[[], nn.Module], Callable[..., object], str]] = {
@@ -49,12 +49,7 @@ def code(layers: Sequence[Layer], choice: str) -> str:
     """Return what to write in this model."""
     modules = [x for x in layers if not is_call(x)]
     written = CHOICES[choice][2]
-    block = (
-        f"for name in {listed(x.path for x in modules)}:\n"
-        f"    model.set_submodule(name, nn.{choice}())"
-        if modules
-        else ""
-    )
+    block = substituted([x.path for x in modules], f"nn.{choice}()")
     calls = [
         f"# in the forward of {owner(x) or 'the model'}: torch.nn.functional.{written}(x)"
         f" instead of {x.kind}(x)"

@@ -23,6 +23,12 @@ def listed(paths: Iterable[str]) -> str:
     return f"({quoted[0]},)" if len(quoted) == 1 else f"({', '.join(quoted)})"
 
 
+def substituted(paths: Sequence[str], new: str) -> str:
+    """Return the code that puts another module in the place of each; nothing without any."""
+    head = f"for name in {listed(paths)}:\n" if paths else ""
+    return head and f"{head}    model.set_submodule(name, {new})"
+
+
 def _counted(paths: list[str]) -> Iterator[str]:
     """Yield each path in quotes, and rows like `block.0.fc` ... `block.9.fc` as one expression."""
     place = 0

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.probe.watched_calls import gradient_hooks_seen
 from gradcheck_cli.records.trace import SourceSite
+from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.replay.arm import Arm, ordered
 from gradcheck_cli.replay.events import Event
 from gradcheck_cli.replay.mended import mended
@@ -177,7 +178,7 @@ class Replay:
         vary.precision = last(changes, "precision")
         vary.clip = last(changes, "clip")
         vary.penalty = self._penalty(changes)
-        vary.inputs, vary.loss = _inputs(changes), self._loss(changes)
+        vary.inputs, vary.loss = together("", changes).inputs, self._loss(changes)
         return model
 
     def _follow(self, before: set[int], model: nn.Module) -> None:
@@ -194,13 +195,7 @@ class Replay:
             warm_up=last(changes, "warm_up"),
             is_steady=loop is not None and loop.is_steady,
         )
-        edits = [change.optimizer for change in changes if change.optimizer is not None]
-
-        def edit(live: torch.optim.Optimizer) -> None:
-            for one in edits:
-                one(live)
-
-        if edits:
+        if (edit := together("", changes).optimizer) is not None:
             settings.learn(optimizer, edit)
         return settings
 
@@ -235,17 +230,6 @@ class Replay:
 def held_out_of(number: int) -> int:
     """Return how many of that many recorded steps are held out."""
     return max(1, round(HELD_OUT * number)) if number >= FEWEST else 0
-
-
-def _inputs(changes: Sequence[Change]) -> Callable[[Tensor], Tensor] | None:
-    maps = [change.inputs for change in changes if change.inputs is not None]
-
-    def mapped(tensor: Tensor) -> Tensor:
-        for one in maps:
-            tensor = one(tensor)
-        return tensor
-
-    return mapped if maps else None
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -14,6 +14,7 @@ from gradcheck_cli.probe.listening import join_lowest
 from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.remedies.calls import name_of
+from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.rerun.mended import MendedLoop
 from gradcheck_cli.targets.change import Change, LoopChange, last
 from gradcheck_cli.targets.losses import on_floats
@@ -163,16 +164,13 @@ def _factors(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inputs(changes: Sequence[Change], group: Group) -> None:
-    maps = [on_floats(change.inputs) for change in changes if change.inputs is not None]
-    if not maps:
+    if (inputs := together("", changes).inputs) is None:
         return
     if len(group.models) > 1:
         raise CannotDiagnoseError("several models are called: it is not known what is data to them")
 
     def change(_: nn.Module, args: Any, kwargs: Any) -> Any:
-        for one in maps:
-            args, kwargs = map_tensors(args, one), map_tensors(kwargs, one)
-        return args, kwargs
+        return map_tensors(args, on_floats(inputs)), map_tensors(kwargs, on_floats(inputs))
 
     group.models[0].register_forward_pre_hook(change, with_kwargs=True)
 
@@ -180,9 +178,9 @@ def _inputs(changes: Sequence[Change], group: Group) -> None:
 class Judging(TorchFunctionMode):
     """Puts the change of a loss around every loss function of torch that the script calls."""
 
-    def __init__(self, wraps: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]]) -> None:
+    def __init__(self, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
         super().__init__()
-        self.wraps = wraps
+        self.wrap = wrap
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the function; a loss as the change has it."""
@@ -194,15 +192,12 @@ class Judging(TorchFunctionMode):
         def judged(one: Any, other: Any, *_: Any) -> Any:
             return func(one, other, *others, **kwargs)
 
-        for wrap in self.wraps:
-            judged = wrap(judged)
-        return judged(output, target)
+        return self.wrap(judged)(output, target)
 
 
 def _loss(changes: Sequence[Change]) -> None:
-    wraps = [change.loss for change in changes if change.loss is not None]
-    if wraps:
-        join_lowest(Judging(wraps))
+    if (wrap := together("", changes).loss) is not None:
+        join_lowest(Judging(wrap))
 
 
 def _precision(wanted: str | None, stay: Callable[[Any], Any]) -> None:

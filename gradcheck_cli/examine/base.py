@@ -12,8 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from gradcheck_cli.examine.budget import Budget
-from gradcheck_cli.examine.entangled import WHY as ENTANGLED
-from gradcheck_cli.examine.entangled import entangled
+from gradcheck_cli.examine.common import ENTANGLED, entangled
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import Progress, progress
 from gradcheck_cli.records.examination import Answer, Outcome

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.targets.optimizers import held_by
 from gradcheck_cli.targets.wording import map_tensors
 
@@ -69,3 +70,36 @@ def one_step(
         closure()
         optimizer.step()
     return last
+
+
+ENTANGLED = (
+    "the loss reads another output, too, that the model computes from the one compared with targets"
+)
+
+
+def entangled(subject: Subject) -> bool:
+    """Return whether outputs that are written by hand would contradict each other.
+
+    So it is where a model hands out scores and their normalization, as of a conditional random field.
+    """
+    batch = subject.batches[0]
+    try:
+        with subject.at("now"), torch.enable_grad():
+            outputs = subject.outputs(batch)
+            main = subject.main(outputs)
+            others = [t for t in tensors_in(outputs) if t is not main and t.grad_fn is not None]
+            if not others or main.grad_fn is None:
+                return False
+            made = main.detach().requires_grad_()
+            loss = subject.loss(subject.with_main(outputs, made), batch)
+            read = _slopes(loss, [made, *others])
+            used = [t for t, slope in zip(others, read[1:], strict=True) if slope is not None]
+            return read[0] is not None and any(
+                _slopes(t.sum(), [main])[0] is not None for t in used
+            )
+    except (NotApplicableError, RuntimeError):  # no graph, or none twice
+        return False
+
+
+def _slopes(of: Tensor, by: list[Tensor]) -> tuple[Tensor | None, ...]:
+    return torch.autograd.grad(of, by, retain_graph=True, allow_unused=True)

@@ -26,10 +26,9 @@ from gradcheck_cli.probe.by_hand import HandWatch, leaves_of
 from gradcheck_cli.probe.homes import Seen, home_of
 from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.loop import LoopWatch
-from gradcheck_cli.probe.overhearing import overhear
 from gradcheck_cli.probe.patches import built, compiles_seen, gradients_taken
 from gradcheck_cli.probe.sampling import Sampling
-from gradcheck_cli.probe.session import Session
+from gradcheck_cli.probe.session import Session, overhear
 from gradcheck_cli.probe.stance import Stance
 from gradcheck_cli.probe.subjects import Group, group_of, names_of
 from gradcheck_cli.probe.threads import WatchedThread

@@ -279,3 +279,11 @@ class Session:
                 if "lr" in group:
                     return float(group["lr"])
         return None
+
+
+def overhear(sessions: Sequence[Session], depth: int) -> None:
+    """A module is called, `depth` deep: listen from here on where the next step will be inspected."""
+    if depth == 1 and not torch.is_grad_enabled():
+        for session in sessions:
+            if session.sampling.inspects(session.steps):
+                session.recorder.begin_prelude()

@@ -146,7 +146,7 @@ def reads_targets(subject: Subject, raw: Any) -> bool:
     try:
         with torch.no_grad():
             now, then = (float(subject.loss(unlike, b)) for b in (batch, other))
-            return now != then and not isnan(now)
+            return now != then and not (isnan(now) and bool(main.isnan().any()))
     except NotApplicableError:
         return True
 

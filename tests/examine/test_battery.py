@@ -16,6 +16,7 @@ from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.examine.attention_scores import attention_scores
 from gradcheck_cli.examine.base import Experiment
 from gradcheck_cli.examine.by_heart import by_heart
+from gradcheck_cli.examine.constants import reads_targets
 from gradcheck_cli.examine.cut_gradient import cut_gradient
 from gradcheck_cli.examine.input_scales import input_scales
 from gradcheck_cli.examine.inputs_used import inputs_used
@@ -190,6 +191,12 @@ def test_a_loss_that_reads_no_targets_prefers_none_of_them(share: int) -> None:
         loss_prefers_right, loss=lambda out, _: out.mean(), **of_lines(x, (y > -1).float())
     )
     assert found["loss-prefers-right"].outcome is Outcome.SKIPPED
+
+
+def test_a_loss_that_is_no_number_at_outputs_that_are_reads_its_targets() -> None:
+    subject, _ = trained(1, loss=lambda out, y: -out.log().gather(1, y[:, None]).mean())
+    with subject.at("start"), torch.no_grad():
+        assert reads_targets(subject, subject.outputs(subject.batches[0]))
 
 
 def of_lines(x: Tensor, y: Tensor) -> dict[str, Any]:

@@ -81,6 +81,10 @@ class Account:
     built_at: SourceSite | None = None
     _probes: list[Probe] = field(default_factory=list)
     _start: list[torch.Tensor | None] = field(default_factory=list)  # values at the first backward
+    _before_update: tuple[int, int] = (
+        0,
+        0,
+    )  # thrown, and backward passes, until the last that is looked at
     _pending: bool = False  # a gradient that no update has used
     _next_is_looked_at: bool = True  # the update after the one that comes
     _holds: bool = False  # what the parameters were before the update that comes
@@ -162,6 +166,7 @@ class Account:
         """The optimizer has stepped."""
         self.updates += 1
         if self.awake:
+            self._before_update = self.thrown, self.backwards
             self._judges(optimizer)
         self.awake = self._next_is_looked_at
         if self.awake:
@@ -215,8 +220,8 @@ class Account:
         moved = {"moved": float(self.moved)} if self.thrown or not self.updates else {}
         at, built, passed = self.update_at, self.built_at or self.update_at, self.backward_at
         yield Habit(kind=Kind.UNCLEARED, times=self.uncleared, of=self.looked, at=at)
-        of = self.backwards
-        yield Habit(kind=Kind.THROWN, times=self.thrown, of=of, at=passed, numbers=moved)
+        times, of = self._before_update if self.updates else (self.thrown, self.backwards)
+        yield Habit(kind=Kind.THROWN, times=times, of=of, at=passed, numbers=moved)
         yield Habit(kind=Kind.WIPED, times=self.wiped, of=self.looked, at=at)
         yield Habit(kind=Kind.PARTED, times=self.parted, of=self.looked, at=passed)
         yield Habit(kind=Kind.IDLE, times=self.idle, of=self.looked, at=built)

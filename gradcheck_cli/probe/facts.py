@@ -32,6 +32,7 @@ class DataWatch:
     duplicates: float | None = None
     low: torch.Tensor | None = None
     high: torch.Tensor | None = None
+    asked: bool = False
     marks: list[Mark] = field(default_factory=list)
     sizes: list[float] = field(default_factory=list)  # root mean squares, of each batch
 
@@ -42,6 +43,7 @@ class DataWatch:
             return
         self.shapes = tuple(tuple(t.shape) for t in given)
         self.batch_size = given[0].shape[0]
+        self.asked = self.asked or any(t.requires_grad for t in given)
         if (mark := mark_of(given[0])) is not None and len(self.marks) < _MARKS:
             self.marks.append(mark)
         first = next((t.detach() for t in given if t.is_floating_point()), None)
@@ -104,6 +106,7 @@ class DataWatch:
             input_drift=self._drift(),
             constant_features=constant,
             nonfinite_inputs=self.bad,
+            inputs_asked=self.asked,
             target_shape=loss.target_shape,
             target_kind=loss.target_kind,
             classes_seen=len(loss.classes) if loss.classes else None,

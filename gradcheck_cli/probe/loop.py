@@ -112,6 +112,8 @@ class LoopWatch:
         return LoopFacts(
             backwards=max((a.backwards for a in seen), default=0),
             updates=max((a.updates for a in seen), default=0),
+            others=sum(a.updates > 0 for _, a in self._accounts())
+            - sum(a.updates > 0 for a in seen),
             backward_at=next((a.backward_at for a in seen if a.backward_at), None),
             habits=(*self._habits(known), *more),
         )

@@ -74,6 +74,7 @@ class LoopFacts:
 
     backwards: int = 0
     updates: int = 0
+    others: int = 0  # optimizers of other trainings that stepped
     backward_at: SourceSite | None = None  # where the first backward pass began
     habits: tuple[Habit, ...] = ()
 

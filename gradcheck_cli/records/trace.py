@@ -135,6 +135,7 @@ class DataFacts:
     target_high: float | None = None
     nonfinite_targets: int = 0
     duplicate_inputs: float | None = None  # share of samples in a batch that equal another one
+    inputs_asked: bool = False  # the script asks for a gradient of what it gives to the model
     sorted_by_class: float | None = None  # classes in a batch / at random, where they come in rows
 
 

@@ -27,7 +27,9 @@ class Mended:
 
     def leaves_out(self, event: Event) -> bool:
         """Is the event not played?"""
-        return self.loop.keeps and _clears(event)
+        return (self.loop.keeps and _clears(event)) or (
+            self.loop.steps and isinstance(event, Update)
+        )
 
     def flags(self, call: Call, *, learning: bool) -> Flags:
         """Return in which mode the parts of a called module run; held-out steps are left as they were."""
@@ -94,7 +96,7 @@ def mended(
         raise CannotDiagnoseError("gradients are cleared in a way that is not recorded")
     if loop.unscales and not any(isinstance(e, Applied) and e.clips for e in events):
         raise CannotDiagnoseError("gradients are clipped in a way that is not recorded")
-    if loop.steps and recording.optimizers:
+    if loop.steps and any(all(o is not x for x in optimizers) for o in recording.optimizers):
         raise CannotDiagnoseError("another optimizer steps in this loop")
     return Mended(loop, first, optimizers)
 

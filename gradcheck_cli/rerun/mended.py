@@ -40,6 +40,8 @@ class MendedLoop:
         if loop.clears:
             for optimizer in self.group.optimizers:
                 optimizer.register_step_post_hook(lambda o, *_: self.used.append(o))
+        for optimizer in self.group.optimizers if loop.steps else ():
+            optimizer.register_step_post_hook(self._stepped)
         if loop.clears or loop.passes > 1 or loop.steps:
             stay(replaced(torch.autograd, "backward", self._backward))
         for owner in (torch.optim.Optimizer, nn.Module):
@@ -81,6 +83,9 @@ class MendedLoop:
         self._step()
         if not self.loop.keeps:
             original(*args, **kwargs)
+
+    def _stepped(self, *_: Any) -> None:
+        self.owing = False
 
     def _step(self) -> None:
         """Step where it was left out: the observer takes what comes after the backward pass for an update."""

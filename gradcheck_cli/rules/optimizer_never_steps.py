@@ -8,22 +8,35 @@ from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
 
 @rule("GC802", "optimizer-never-steps")
-def optimizer_never_steps(trace: Trace, *, thrown: int = 3, many: int = 64) -> Iterator[Hit]:
-    """Gradients are computed and the optimizer never uses them.
+def optimizer_never_steps(
+    trace: Trace, *, thrown: int = 3, many: int = 64, some: int = 32, hardly: float = 0.8
+) -> Iterator[Hit]:
+    """Gradients are computed and the optimizer never uses them, or hardly any of them.
 
     Measures  backward passes that gave a gradient to parameters of the optimizer, how often it was cleared
               before an update, and whether the parameters changed by other means.
     Reports   no update at all, when gradients were cleared unused at least `thrown` times or there were
-              more than `many` backward passes.
-    Matters   the weights stay as they were initialized.
+              more than `many` backward passes; or at least `some` gradients that were cleared unused, more
+              than `hardly` of all.
+    Matters   the weights stay as they were initialized, or take a step where they could have taken many.
     Severity  error.
     Not for   accumulation that has not reached its first update; updates written by hand; updates that
-              a gradient scaler skips because gradients are infinite.
+              a gradient scaler skips because gradients are infinite; inputs that ask for a gradient, as in
+              adversarial training; several optimizers.
     Sources   PyTorch documentation, torch.optim, taking an optimization step.
     """
     loop = loop_of(trace)
     habit = loop.habit(Kind.THROWN)
     if loop.updates or habit.numbers.get("moved"):
+        alone = loop.updates and not loop.others and not trace.data.inputs_asked
+        if alone and habit.times >= some and habit.share > hardly:
+            yield Hit(
+                severity=Severity.ERROR,
+                message=f"{habit.times} of {habit.of} gradients{habit.where} were cleared before an update used them. Call "
+                "`optimizer.step()` after each `backward()`, inside the loop over the batches.",
+                evidence=(Evidence("share of gradients that no update used", habit.share, hardly),),
+                at=habit.at,
+            )
         return
     if habit.times < thrown and loop.backwards <= many:
         return

@@ -6,7 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from tests.support.loops import adam, findings, loss_of, mistakes, quiet, report, small, update
+from tests.support.loops import (
+    adam,
+    batch,
+    findings,
+    loss_of,
+    mistakes,
+    quiet,
+    report,
+    small,
+    update,
+)
 
 NAME = "optimizer-never-steps"
 
@@ -52,6 +62,71 @@ def test_every_loss_of_such_a_loop_is_seen() -> None:
     told = report(forgotten)
     assert told.headline.startswith(NAME)
     assert told.run.steps == 20
+
+
+def once_a_pass(rate: float) -> None:
+    """Twelve batches in a pass, each with its gradient, and one update behind them."""
+    model = small()
+    optimizer = adam(model, rate)
+    for _ in range(40):
+        for _ in range(12):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("rate", [1e-5, 0.03])
+def test_an_update_outside_of_the_loop_over_the_batches_is_named(rate: float) -> None:
+    found = findings(lambda: once_a_pass(rate))[NAME]
+    assert "were cleared before an update used them" in found.message
+    assert found.at is not None
+
+
+def adversarial() -> None:
+    """Inputs climb the loss for twelve passes before each update."""
+    model = small()
+    optimizer = adam(model)
+    for _ in range(40):
+        x, y = batch()
+        for _ in range(12):
+            x = x.detach().requires_grad_()
+            model.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            assert x.grad is not None
+            x = x + 0.01 * x.grad.sign()
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x.detach()), y).backward()
+        optimizer.step()
+
+
+def critic() -> None:
+    """A critic's passes leave gradients in the generator, which its own update clears."""
+    generator, judge = small(6, 6), small(6, 1)
+    optimizers = adam(generator), adam(judge)
+    for i in range(40 * 12):
+        optimizers[1].zero_grad()
+        judge(generator(torch.randn(32, 6))).mean().backward()
+        optimizers[1].step()
+        optimizers[0].zero_grad()
+        if i % 12 == 11:
+            (-judge(generator(torch.randn(32, 6))).mean()).backward()
+            optimizers[0].step()
+
+
+def importance_afterwards() -> None:
+    """What the weights are worth is summed up once the training has ended."""
+    model = small()
+    optimizer = adam(model)
+    for _ in range(20):
+        update(model, optimizer)
+    for _ in range(200):
+        model.zero_grad()
+        loss_of(model).backward()
+
+
+@pytest.mark.parametrize("loop", [adversarial, critic, importance_afterwards])
+def test_gradients_of_another_use_are_no_mistake(loop: Callable[[], None]) -> None:
+    assert NAME not in mistakes(loop)
 
 
 def ordinary() -> None:

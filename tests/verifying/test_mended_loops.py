@@ -119,6 +119,14 @@ def scheduling(t: Training, *, right: bool) -> None:
         schedule.step()
 
 
+def stepping_outside(t: Training, *, right: bool) -> None:
+    for step in range(STEPS):
+        t.optimizer.zero_grad()
+        t.loss(step).backward()
+        if right or step % 3 == 2:
+            t.optimizer.step()
+
+
 def evaluating(t: Training, *, right: bool) -> None:
     for step in range(STEPS):
         if step == 4:
@@ -137,6 +145,7 @@ LOOPS: dict[str, tuple[Loop, Callable[[], nn.Module], LoopChange]] = {
     "clear": (clearing, plain, LoopChange(clears=True)),
     "keep": (clearing_in_time, plain, LoopChange(clears=True, keeps=True)),
     "step": (stepping, plain, LoopChange(steps=True)),
+    "step inside": (stepping_outside, plain, LoopChange(steps=True)),
     "unscale": (clipping, plain, LoopChange(unscales=True)),
     "divide": (accumulating, plain, LoopChange(passes=3)),
     "steady": (scheduling, plain, LoopChange(is_steady=True)),
@@ -180,7 +189,7 @@ def test_recorded_steps_played_with_the_mend_are_those_of_the_right_loop(name: s
         built = replay.build([Change(summary="", loop=change)])
         played = [float(built.step().loss) for _ in recording.units]
     right = as_it_should_be(name)
-    if name == "divide":  # a step adds up the losses of three batches
+    if name in {"divide", "step inside"}:  # a step adds up the losses of three batches
         right = [sum(right[i : i + 3]) for i in range(0, STEPS, 3)]
     assert len(played) == len(right)
     assert played == pytest.approx(right, rel=1e-5)

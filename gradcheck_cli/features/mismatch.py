@@ -27,6 +27,12 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | N
             f"{loss.target_shape}: every output is compared with every target.",
             None,
         )
+    if one_class(trace):
+        return (
+            f"{loss.kind} is computed over a single class: its softmax is 1, so that the loss and its gradient are 0 "
+            "whatever the network gives; yes or no from one output takes binary_cross_entropy_with_logits.",
+            None,
+        )
     if before == OVER_THE_BATCH:
         return (
             f"The input of {loss.kind} went through a log_softmax over the samples of the batch, not over "
@@ -41,6 +47,12 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | N
             None,
         )
     return _out_of_reach(trace, outside)
+
+
+def one_class(trace: Trace) -> bool:
+    """Does a softmax choose among one class, the only one there is?"""
+    shape = trace.loss.output_shape or ()
+    return trace.loss.kind == "cross_entropy" and len(shape) > 1 and shape[1] == 1
 
 
 def beyond_chances(trace: Trace) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradcheck_cli.features.mismatch import one_class
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.targets.calling import main_output
 from gradcheck_cli.targets.change import Change
@@ -55,6 +56,13 @@ def fit_output(case: Case) -> Iterator[Draft]:
             summary="Give nll_loss the logarithm of the probabilities: log_softmax in place of softmax.",
             code="loss = F.nll_loss(output.clamp_min(1e-12).log(), target)  # or log_softmax in the model",
             change=Change(summary="log", loss=through(lambda x: x.clamp_min(1e-12).log())),
+            size=2,
+        )
+    if one_class(case.trace):
+        yield Draft(
+            summary="Use binary_cross_entropy_with_logits, which takes yes or no from one output.",
+            code="loss = F.binary_cross_entropy_with_logits(output, target.float().view_as(output))",
+            cannot="the loss of the training as it is stays 0: no loss is lower, and none tells the two apart",
             size=2,
         )
     answer = case.trace.answer("loss-domain")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.mismatch import mismatch
+from gradcheck_cli.features.mismatch import mismatch, one_class
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import eased, hit_of, speaks_against
 from gradcheck_cli.rules.base import CannotTellError, Evidence, Hit, Severity, rule
@@ -20,7 +20,7 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     Reports   a softmax, sigmoid or ReLU before a loss that expects logits; probabilities where logarithms
               are expected; logarithms of probabilities that add up to 1 over the batch, not over the
               classes; targets further than `outside` of their range beyond what the output can reach;
-              shapes that are stretched over each other.
+              a softmax over a single class; shapes that are stretched over each other.
     Matters   gradients point the wrong way or are damped everywhere, whatever the network is like.
     Severity  error; warning while the loss falls all the same.
     Not for   log_softmax before cross_entropy, which changes nothing.
@@ -39,7 +39,7 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     message, share = what
     name = "share of the targets' range that the output cannot reach"
     yield Hit(
-        severity=eased(trace),
+        severity=Severity.ERROR if one_class(trace) else eased(trace),
         message=message,
         evidence=() if share is None else (Evidence(name, share, outside),),
     )

@@ -17,6 +17,7 @@ from tests.support.a_trace import (
 )
 from tests.support.loops import adam, batch, findings
 
+NAME = "mismatched-loss"
 LIMIT = gc405.thresholds["outside"]
 
 
@@ -83,6 +84,33 @@ def test_shapes_that_are_stretched_are_said() -> None:
 def test_a_misfit_that_learns_all_the_same_is_a_warning_at_most() -> None:
     [finding] = found(gc405, fed("cross_entropy", "softmax", "learning"))
     assert finding.severity in {Severity.WARNING, Severity.NOTE}
+
+
+@pytest.mark.parametrize(("classes", "count"), [(1, 1), (2, 0)])
+def test_a_softmax_over_a_single_class_is_an_error_though_the_loss_is_0(
+    classes: int, count: int
+) -> None:
+    facts = LossFacts(kind="cross_entropy", baseline=0.0, output_shape=(32, classes))
+    told = found(gc405, replace(a_trace(loss="learning"), loss=facts))
+    assert [f.severity for f in told] == [Severity.ERROR] * count
+    assert all("single class" in f.message for f in told)
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_one_output_given_to_cross_entropy_is_seen_in_a_loop(right: bool) -> None:
+    loss = nn.BCEWithLogitsLoss() if right else nn.CrossEntropyLoss()
+
+    def loop() -> None:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 1))
+        optimizer = adam(model)
+        for _ in range(40):
+            x, y = batch()
+            optimizer.zero_grad()
+            loss(model(x), (y > 0).float().unsqueeze(1)).backward()
+            optimizer.step()
+
+    assert (NAME in findings(loop)) is not right
 
 
 def test_constant_targets_do_not_divide_by_zero() -> None:

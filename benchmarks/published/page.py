@@ -21,7 +21,8 @@ ABOUT = {
     "one of the healthy ones got no answer but an error of gradcheck's own, which was mended afterwards",
     "sealed6": "A sixth one, of plain scripts, and six healthy ones that look odd, by somebody who had not seen the judge; "
     "afterwards `two_rates`, `absorption` and the alarm about `slots` were mended, each as a class",
-    "sealed7": "A seventh one, of plain scripts, and eleven healthy ones that look odd, by somebody who had not seen the judge",
+    "sealed7": "A seventh one, of plain scripts, and eleven healthy ones that look odd, by somebody who had not seen the judge; "
+    "afterwards `biopsies` and the alarm about `by_hand` were mended, each as a class",
 }
 TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
 HEAD = """# Published faults

@@ -10,7 +10,7 @@ import torch
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.constants import Constant, best_constant, repriced
+from gradcheck_cli.examine.constants import Constant, best_constant, classes_of, repriced
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.passes_over import evaluating, least_loss, losses
 from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
@@ -24,6 +24,7 @@ MORE = 3  # times the steps that it took, while neither is clear: that it learns
 MUCH = 2 * ENOUGH  # of the training samples' loss: at less, others need not have gained yet
 LITTLE = 0.03  # of the scale of the loss
 SHARE = 0.4  # of the time that is left
+SURE = 3.0  # standard deviations of chance
 PASSES = 1.0  # over the data; fewer, and each observed loss was that of new samples
 
 
@@ -35,9 +36,10 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
                not clear; at each eighth of them the loss of the samples that are left out, in the mode that does
                better, against the best constant for them, with what else the loss holds, such as penalties, as it
                is then.
-    Answers    fine: at some look it is below. Noted: by less than 3 %. Wrong: never, while a quarter of the training
-               samples' loss is gone: they are learned by heart, and nothing holds for others (labels that do not belong to their
-               inputs, or nothing to be known).
+    Answers    fine: at some look it is below. Noted: by less than 3 %; or never, and more of the others are put into their
+               class than chance does: it is too sure of them. Wrong: never, while a quarter of the training samples'
+               loss is gone: they are learned by heart, and nothing holds for others (labels that do not belong to
+               their inputs, or nothing to be known).
     Costs      the observed steps, or those of the extension, once more.
     Sources    Zhang et al. 2017, arXiv:1611.03530 (networks fit random labels).
     """
@@ -66,20 +68,39 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
                 told = learned >= MUCH or beyond > LITTLE * reference.scale
                 if (taken >= steps and told) or scene.remaining < left:
                     break
+        right = _right(only)
     if not looks or learned < ENOUGH:
         raise NotApplicableError("the samples it is trained on are not learned yet")
-    yield _said(*max(looks, key=lambda look: look[1] - look[0]), learned, reference)
+    yield _said(*max(looks, key=lambda look: look[1] - look[0]), learned, reference, right)
 
 
-def _said(best: float, level: float, learned: float, reference: Reference) -> Said:
+def _right(only: Any) -> str:
+    """Say how many samples are put into their class, where chance does not do it."""
+    hits, labels = [], []
+    with evaluating(only.model), torch.no_grad():
+        for batch in only.batches:
+            output = only.main(only.outputs(batch))
+            classes = classes_of(output, only.targets(batch))
+            if classes is None:
+                return ""
+            hits.append(output.argmax(1) == classes)
+            labels.append(classes)
+    share = float(torch.cat(hits).double().mean())
+    most = float(torch.cat(labels).bincount().max()) / sum(map(len, labels))
+    if share - most <= SURE * (most * (1 - most) / sum(map(len, labels))) ** 0.5:
+        return ""
+    return f"; {number(100 * share)} % of them are put into their class, the commonest of which holds {number(100 * most)} %"
+
+
+def _said(best: float, level: float, learned: float, reference: Reference, right: str) -> Said:
     share = (level - best) / (reference.scale or 1.0)
-    by_heart = share <= 0 and learned >= MUCH
+    by_heart = share <= 0 and learned >= MUCH and not right
     outcome = Outcome.WRONG if by_heart else Outcome.NOTED if share < LITTLE else Outcome.FINE
     return Said(
         outcome=outcome,
         said=f"samples that were left out cost {number(best)} at best, {reference.beside(share)} "
         f"a constant prediction ({number(level)}), while "
-        f"{number(100 * learned)} % of the training samples' loss is gone",
+        f"{number(100 * learned)} % of the training samples' loss is gone{right if share <= 0 else ''}",
         measured=100 * share,
         limit=0.0,
         unit="%",

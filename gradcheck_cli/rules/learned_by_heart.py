@@ -16,7 +16,8 @@ def learned_by_heart(trace: Trace) -> Iterator[Hit]:
     Matters   labels that do not belong to their inputs look like this, and so does data of which nothing
               can be known; the falling loss hides it.
     Severity  warning.
-    Not for   data in which each sample was seen once: there the loss is that of new samples.
+    Not for   data in which each sample was seen once: there the loss is that of new samples; more of the samples
+              that are left out put into their class than chance does.
     Sources   Zhang et al. 2017, arXiv:1611.03530.
     """
     yield from hits(trace, "unseen-data", severity=Severity.WARNING)

@@ -101,6 +101,18 @@ def test_labels_that_can_only_be_learned_by_heart() -> None:
     assert asked(unseen_data, data=blobs(), **parts)["unseen-data"].outcome is Outcome.FINE
 
 
+def test_samples_that_are_put_into_their_class_are_not_learned_by_heart() -> None:
+    points, labels = blobs()
+    doubted = torch.rand(len(labels), generator=torch.Generator().manual_seed(3)) < 0.1
+    # Inputs of this size make it too sure of those that it has wrong.
+    data = (10 * points, torch.where(doubted, shuffled()[1], labels))
+    found = asked(unseen_data, model=wide, optimizer=adam, steps=120, data=data)["unseen-data"]
+    assert found.measured is not None
+    assert found.measured < 0
+    assert found.outcome is Outcome.NOTED
+    assert "put into their class" in found.said
+
+
 class Penalized(nn.Module):
     """Its loss holds a penalty that grows while it learns, as the divergence of a variational model does."""
 

@@ -17,7 +17,7 @@ from gradcheck_cli.rules.non_finite import non_finite, whole
 
 FIRST = non_finite.code
 DIVERGES = diverging_loss.code
-OF_PROGRESS = frozenset({"GC403", "GC404"})  # rules that expect the loss to fall
+OF_PROGRESS = frozenset({"GC403", "GC404", "GC406"})  # rules that expect the loss to fall
 
 
 @dataclass(frozen=True, slots=True)

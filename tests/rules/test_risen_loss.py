@@ -5,8 +5,10 @@ from random import Random
 
 import pytest
 
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts
+from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.rules.risen_loss import risen_loss as gc406
 from tests.support.a_trace import (
     GUESSING,
@@ -70,6 +72,14 @@ def test_a_constant_rate_excuses_nothing() -> None:
     steps = [replace(s, learning_rate=0.1) for s in trace.steps]
     [finding] = found(gc406, replace(trace, steps=tuple(steps)))
     assert finding.severity is Severity.ERROR
+
+
+@pytest.mark.parametrize("mute", ["", "several models are trained against each other"])
+def test_a_loss_that_need_not_fall_may_rise(mute: str) -> None:
+    trace = a_trace(loss=noisy([*FALL, *[GUESSING] * 30], 0.02))
+    told = judge(trace, Policy(select=("GC406",)), mute=mute)
+    assert [f.name for f in told.findings] == ([] if mute else ["risen-loss"])
+    assert [s.reason for s in told.skipped if s.code == "GC406"] == ([mute] if mute else [])
 
 
 def test_nothing_is_said_of_few_steps_or_of_a_loss_without_a_level() -> None:

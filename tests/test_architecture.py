@@ -63,7 +63,7 @@ MOST_LINES_OF_A_FOLDER = {
     "cli": 2973,
     "declared": 332,
     "demos": 214,
-    "examine": 6753,
+    "examine": 6756,
     "features": 989,
     "integrations": 266,
     "live": 440,

@@ -1,6 +1,7 @@
 """Does what it learns hold for samples it was not trained on?"""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from math import isfinite
 from statistics import mean
@@ -77,7 +78,7 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
 def _right(only: Any) -> str:
     """Say how many samples are put into their class, where chance does not do it."""
     hits, labels = [], []
-    with evaluating(only.model), torch.no_grad():
+    with suppress(NotApplicableError), evaluating(only.model), torch.no_grad():
         for batch in only.batches:
             output = only.main(only.outputs(batch))
             classes = classes_of(output, only.targets(batch))
@@ -85,6 +86,8 @@ def _right(only: Any) -> str:
                 return ""
             hits.append(output.argmax(1) == classes)
             labels.append(classes)
+    if not labels:
+        return ""
     share = float(torch.cat(hits).double().mean())
     most = float(torch.cat(labels).bincount().max()) / sum(map(len, labels))
     if share - most <= SURE * (most * (1 - most) / sum(map(len, labels))) ** 0.5:

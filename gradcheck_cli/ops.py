@@ -17,7 +17,7 @@ _OPERANDS = tuple(
     tuple(names.split())
     for names in ("input other", "input mat2", "input target", "query key value", "input")
 )
-_OTHERS = _names("condition mat1 sorted_sequence n")
+_OTHERS = _names("condition mat1 sorted_sequence n mode")
 
 
 def placed(

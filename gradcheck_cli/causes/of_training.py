@@ -29,11 +29,8 @@ from gradcheck_cli.rules.update_too_small import rounded_away
 
 HARD = 0.03  # of the gradient that clipping leaves, below which it rules the size of steps
 STRONG = 0.1  # of the gradient: what clipping leaves where it is worth a thought
-SOME, BIG, HUGE = (
-    0.01,
-    0.03,
-    0.1,
-)  # of a layer's size in one step; a thousandth is usual (Karpathy 2019)
+# Of a layer's size in one step; a thousandth is usual (Karpathy 2019).
+SOME, BIG, HUGE = 0.01, 0.03, 0.1
 SANE = 20.0  # times the loss of a constant prediction, of the first step
 STUCK = 0.3  # of the weights, which have a gradient and do not move
 MUCH = 5e-3  # of each weight per step: a decay that takes half of it in 140 steps

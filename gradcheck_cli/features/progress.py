@@ -23,10 +23,8 @@ FEWEST = 10  # steps below which nothing is said about progress
 ENOUGH = 0.12  # share of the loss above its reference that has to be gone in a run that learns
 SIGN_CHANGES = 0.1  # per step; one that falls through zero crosses it only as long as noise lasts
 SOON = 4.0  # times the steps taken so far: what is reached by then is worth waiting for
-PATIENCE, FEW = (
-    16,
-    50,
-)  # times the observed steps, or the first 50: plateaus of small networks end by then
+# Times the observed steps, or the first few of them: plateaus of small networks end by then.
+PATIENCE, FEW = 16, 50
 WHOLE = "the loss"
 PART = "the part of the loss that compares outputs with targets"
 _LATER = {Outcome.FINE: "learning", Outcome.WRONG: "stalled", Outcome.NOTED: "slow"}

@@ -81,10 +81,8 @@ class Account:
     built_at: SourceSite | None = None
     _probes: list[Probe] = field(default_factory=list)
     _start: list[torch.Tensor | None] = field(default_factory=list)  # values at the first backward
-    _before_update: tuple[int, int] = (
-        0,
-        0,
-    )  # thrown, and backward passes, until the last that is looked at
+    # Passes until the last update that is looked at: thrown away, and all.
+    _before_update: tuple[int, int] = (0, 0)
     _pending: bool = False  # a gradient that no update has used
     _next_is_looked_at: bool = True  # the update after the one that comes
     _holds: bool = False  # what the parameters were before the update that comes

@@ -67,7 +67,7 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 989,
     "integrations": 266,
     "live": 440,
-    "probe": 9038,
+    "probe": 9044,
     "records": 2028,
     "remedies": 5962,
     "renderers": 2797,

@@ -196,6 +196,8 @@ class Account:
         if self.update_at is None:
             self.update_at = user_site()
         wiped = [self._is_wiped(p) for p in self._probes]
+        if any(wiped) and any(_is_scaled_to_zero(p.grad) for p in self._probes):
+            return
         if self._pending and all(wiped):
             self.wiped += 1
         elif any(gone and p.filled for gone, p in zip(wiped, self._probes, strict=True)):
@@ -240,6 +242,12 @@ def _mark(grad: torch.Tensor | None) -> Mark | None:
     if grad is None:
         return None
     return id(grad), -1 if grad.is_inference() else grad._version  # noqa: SLF001 - no public twin
+
+
+def _is_scaled_to_zero(grad: torch.Tensor | None) -> bool:
+    """Is it zero by a factor of zero, as where an infinite norm is clipped? Then zeros keep the sign, cleared ones do not."""
+    readable = grad is not None and unreadable(grad) is None and grad.layout is torch.strided
+    return grad is not None and readable and bool(grad.signbit().any()) and not grad.any()
 
 
 def _has_values(grad: torch.Tensor) -> bool:

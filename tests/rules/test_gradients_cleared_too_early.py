@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import torch
 from torch import nn
 
 from tests.support.loops import adam, batch, findings, loss_of, mistakes, small
@@ -102,3 +103,36 @@ def test_gradients_that_were_zero_before_they_were_clipped_are_not_cleared() -> 
             optimizer.step()
 
     assert NAME not in findings(loop)
+
+
+def overflowing(*, by_hand: bool, clears: bool = False) -> Callable[[], None]:
+    """The squares of the gradients are infinite, so that clipping multiplies them by zero."""
+
+    def loop() -> None:
+        model = nn.Sequential(nn.Conv1d(1, 4, 3), nn.Flatten(), nn.Linear(16, 2))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(12):
+            optimizer.zero_grad()
+            (1e25 * model(torch.randn(8, 1, 6)).tanh().mean()).backward()
+            if clears:
+                optimizer.zero_grad(set_to_none=False)
+            elif by_hand:
+                norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
+                for p in model.parameters():
+                    p.grad.mul_(1 / norm)
+            else:
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+
+    return loop
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_gradients_of_an_infinite_norm_that_clipping_makes_zero_are_not_cleared(
+    by_hand: bool,
+) -> None:
+    assert NAME not in findings(overflowing(by_hand=by_hand))
+
+
+def test_gradients_as_large_that_are_cleared_before_the_update_are_named() -> None:
+    assert NAME in findings(overflowing(by_hand=False, clears=True))

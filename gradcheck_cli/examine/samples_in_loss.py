@@ -15,6 +15,7 @@ from gradcheck_cli.rules.base import number
 
 FEWEST = 5  # samples of a class
 FAR = 3.0  # added to all scores of a sample
+BESIDE = 0.5  # an output that is the number of no class, of which a squared error has a slope
 CHANGE = 1e-3  # relative, of a sample's gradient: far above rounding, far below any real coupling
 
 
@@ -29,7 +30,7 @@ def samples_in_loss(scene: Scene) -> Iterator[Said]:
     Procedure  the gradient of the user's loss at the outputs of one half, before and after the outputs of
                the other half are exchanged among themselves; then a constant is added to all samples'
                score of one class, and another one to all classes of each sample. With one label for each sample: the
-               gradient of outputs of zero, by class.
+               gradient of outputs that are all alike, by class.
     Answers    fine: nothing changes. Wrong: samples compete, and only a score that all samples share does
                not count: a softmax over the batch instead of the classes. Noted: samples are coupled in
                another way, as in contrastive losses, or the loss is a sum, so that its size grows with
@@ -86,7 +87,7 @@ def _uncounted(subject: Subject) -> Iterator[Said]:
         samples = {len(t) for t in subject.inputs(batch).values() if t.ndim}
         if class_dimension(output, target) != 1 or output.ndim != 2 or samples != {len(output)}:
             return  # positions of a sequence may be padding
-        heard = _gradient(subject, raw, torch.zeros_like(output), batch).any(1)
+        heard = _gradient(subject, raw, torch.full_like(output, BESIDE), batch).any(1)
         for label, hears in zip(target.flatten().tolist(), heard.tolist(), strict=True):
             of[label] = of.get(label, 0) + 1
             counted |= {label} if hears else set()

@@ -308,6 +308,16 @@ def test_a_class_that_the_loss_ignores(ignored: int) -> None:
     assert "labels-count" not in answered(words, padded, samples_in_loss)
 
 
+def test_class_0_counts_where_outputs_are_compared_with_class_numbers() -> None:
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 4))
+
+    def loss() -> Tensor:
+        labels = torch.randint(4, (24, 1))
+        return (model(torch.randn(24, 5)) - labels).square().mean()
+
+    assert "labels-count" not in answered(model, loss, samples_in_loss)
+
+
 class Heads(nn.Module):
     """A head for each target, or one for all."""
 

@@ -6,7 +6,7 @@ from gradcheck_cli.causes.attenuation import crossings, sharp
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
 from gradcheck_cli.features.circumstances import flat_end, pinned_output
-from gradcheck_cli.features.mismatch import beyond_chances, mismatch
+from gradcheck_cli.features.mismatch import beyond_chances, mismatch, stretched
 from gradcheck_cli.features.profile import BLOWN, begun, first_logits, typical, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer, Reading
@@ -286,7 +286,8 @@ def _pinned_output(seen: Evidence) -> bool:
 def target_shape_broadcast(seen: Evidence) -> Support | None:
     """Output and target have different shapes, and the loss stretches one over the other.
 
-    Speaks for it  shapes such as [32, 1] against [32]: every output is compared with every target.
+    Speaks for it  shapes such as [32, 1] against [32]: every output is compared with every target; class numbers
+                   [32, 1] against [32, 10], with all of which each is compared.
     Against it     nothing.
     Sources        PyTorch documentation, broadcasting semantics; the warning of mse_loss.
     """
@@ -294,5 +295,6 @@ def target_shape_broadcast(seen: Evidence) -> Support | None:
     if not loss.broadcast:
         return None
     return fact(
-        f"{loss.kind} compares an output {loss.output_shape} with a target {loss.target_shape}"
+        f"{loss.kind} compares an output {loss.output_shape} with a target {loss.target_shape}: {stretched(seen.trace)}",
+        at=loss.at,
     )

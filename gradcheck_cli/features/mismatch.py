@@ -1,9 +1,12 @@
 """Does the loss fit the output that it is computed from, what a policy chose, and all of its tasks?"""
 
+from math import prod
+
 from gradcheck_cli.ops import LOGIT_LOSSES, NO_LOGITS, REGRESSION_LOSSES
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
 
+Shape = tuple[int, ...]
 CHANCES = (-0.4, 1.4)  # of targets that are chances: the noisy labels of GANs leave 0..1
 # What an output can reach, by its last nonlinearity.
 _REACH = {
@@ -24,7 +27,7 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | N
     if loss.broadcast:
         return (
             f"{loss.kind} broadcasts an output of shape {loss.output_shape} against a target of shape "
-            f"{loss.target_shape}: every output is compared with every target.",
+            f"{loss.target_shape}: {stretched(trace)}.",
             None,
         )
     if one_class(trace):
@@ -47,6 +50,36 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | N
             None,
         )
     return _out_of_reach(trace, outside)
+
+
+def numbered(output: Shape, target: Shape) -> tuple[float, float] | None:
+    """Return from where to where class numbers run of which one is compared with all outputs of a sample."""
+    several = len(output) > 1 and output[1] > 2 and target == (output[0], 1, *output[2:])
+    return (0.0, output[1] - 1.0) if several else None
+
+
+def class_numbers(trace: Trace) -> bool:
+    """Is the number of a class compared with the outputs of all classes?"""
+    loss, data = trace.loss, trace.data
+    ends = numbered(loss.output_shape or (), loss.target_shape or ())
+    return loss.broadcast and ends == (data.target_low, data.target_high)
+
+
+def stretched(trace: Trace) -> str:
+    """Say what is compared with what where shapes are stretched over each other."""
+    if class_numbers(trace):
+        return f"the number of a class is compared with the outputs of all {(trace.loss.output_shape or ())[1]} classes"
+    if not on_purpose(trace):
+        return "every output is compared with every target"
+    few = prod(trace.loss.output_shape or ()) < prod(trace.loss.target_shape or ())
+    return "one {} is compared with several {}s".format(
+        *("output target" if few else "target output").split()
+    )
+
+
+def on_purpose(trace: Trace) -> bool:
+    """May it be meant that shapes are stretched, as one number of a sample over several of the same sample?"""
+    return prod(trace.loss.output_shape or ()) != prod(trace.loss.target_shape or ())
 
 
 def one_class(trace: Trace) -> bool:

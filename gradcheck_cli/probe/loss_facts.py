@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_cli.features.mismatch import numbered
 from gradcheck_cli.ops import LOGIT_LOSSES, NO_LOGITS
 from gradcheck_cli.probe.label_order import LabelOrder
 from gradcheck_cli.probe.losses import LossCall
@@ -55,6 +56,8 @@ class LossWatch:
     activation_before: str | None = None
     low: float | None = None
     high: float | None = None
+    whole: bool = True  # targets are whole numbers
+    by_hand: bool = False  # the comparison is written with operators
     bad: int = 0
     width: int | None = None
     classes: set[int] = field(default_factory=set)
@@ -101,6 +104,7 @@ class LossWatch:
         if call.activation_before == "log_softmax" and _over_the_batch(output):
             self.activation_before = OVER_THE_BATCH
         self.output_shape, self.target_shape = tuple(output.shape), tuple(target.shape)
+        self.by_hand = not call.options
         if self.score_scale is None:
             self.score_scale = score_scale(call.kind, output)
         self._range(target)
@@ -161,6 +165,7 @@ class LossWatch:
         wide = target.double()
         good = wide[wide.isfinite()]
         self.bad += wide.numel() - good.numel()
+        self.whole = self.whole and bool((good == good.round()).all())
         if good.numel():
             self.low = min(float(good.min()), self.low if self.low is not None else float("inf"))
             self.high = max(
@@ -178,8 +183,6 @@ class LossWatch:
 
     def facts(self) -> LossFacts:
         """Return what was seen so far."""
-        shapes = (self.output_shape, self.target_shape)
-        same_kind = self.target_kind == "values" and None not in shapes
         apart, surrogate = self._apart(), self._surrogate()
         return LossFacts(
             kind="of a difference" if self.kind == "difference" else self.kind,
@@ -194,12 +197,26 @@ class LossWatch:
             bounded=self.kind in NEVER_NEGATIVE if self.kind else None,
             surrogate=surrogate,
             first_over_guess=self._first_over_guess(),
-            broadcast=same_kind and self.kind in _ELEMENTWISE and _is_stretched(*shapes),
+            broadcast=self._broadcast(),
             score_scale=self.score_scale,
             redrawn=self.directions.redrawn,
             pushed_by_weights=self.directions.weights,
             pushed_by_values=self.directions.values,
         )
+
+    def _broadcast(self) -> bool:
+        """Is a side stretched over the other one, and not on purpose? By hand several outputs may learn one target."""
+        output, target = self.output_shape, self.target_shape
+        if (
+            self.kind not in _ELEMENTWISE
+            or output is None
+            or target is None
+            or self.low == self.high
+        ):
+            return False
+        numbers = self.whole and (self.low, self.high) == numbered(output, target)
+        widened = _is_widened(output, target) and (numbers or not self.by_hand)
+        return widened or _is_squared(output, target)
 
     def _first_over_guess(self) -> float | None:
         first = self._totals[0].measured if self._totals else None
@@ -253,12 +270,16 @@ def _over_the_batch(output: torch.Tensor) -> bool:
     return bool(samples < 1e-2 < classes)
 
 
-def _is_stretched(output: tuple[int, ...] | None, target: tuple[int, ...] | None) -> bool:
+def _is_squared(output: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """As many numbers on both sides, in shapes that make a square of them: [N, 1] against [N]."""
-    if output is None or target is None or output == target:
-        return False
     wide = max(len(output), len(target))
     pairs = zip(
         (1,) * (wide - len(output)) + output, (1,) * (wide - len(target)) + target, strict=True
     )
     return prod(output) == prod(target) < prod(max(a, b) for a, b in pairs)
+
+
+def _is_widened(output: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """One number of each sample against several: [N, 1] against [N, C]. A single sample may stand for all."""
+    alike = len(output) == len(target) and output[:1] == target[:1]
+    return alike and prod(output) != prod(target)

@@ -1,7 +1,8 @@
 """Give output and target the same shape before the loss compares them.
 
 Works because  [N, 1] minus [N] is stretched to [N, N]: every output is compared with every target,
-               and the best answer to that is the mean.
+               and the best answer to that is the mean. A class number [N, 1] beside outputs [N, C] is
+               what all of them learn; each of them has to learn yes or no.
 Costs          Nothing.
 Not for        Losses that broadcast on purpose.
 Sources        PyTorch documentation, "Broadcasting semantics".
@@ -10,8 +11,11 @@ Sources        PyTorch documentation, "Broadcasting semantics".
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from gradcheck_cli.features.mismatch import class_numbers, on_purpose, stretched
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.targets.change import Change
@@ -29,10 +33,24 @@ def aligned(loss: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def one_hot(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the loss on rows that are 1 at the number of the class and 0 elsewhere."""
+
+    def wrapped(output: Any, target: Any, *rest: Any) -> Any:
+        if isinstance(output, Tensor) and isinstance(target, Tensor) and output.ndim > 1:
+            target = torch.zeros_like(output).scatter_(1, target.long(), 1.0)
+        return loss(output, target, *rest)
+
+    return wrapped
+
+
 @remedy("match-target-shape", treats=("target-shape-broadcast",), risk=SAFE, part="loss")
 def match_target_shape(case: Case) -> Iterator[Draft]:
-    """Draft the reshaping of the output."""
+    """Draft the reshaping of the output; of class numbers the rows of a one-hot matrix."""
     facts = case.trace.loss
+    if class_numbers(case.trace) or on_purpose(case.trace):
+        yield _of_one_for_several(case.trace)
+        return
     known = facts.output_shape is not None and facts.target_shape is not None
     shapes = f" (now {facts.output_shape} and {facts.target_shape})" if known else ""
     yield Draft(
@@ -42,4 +60,23 @@ def match_target_shape(case: Case) -> Iterator[Draft]:
         at=facts.at,
         size=1,
         edits=(Edit(act=Act.RESHAPE, at=facts.at),),
+    )
+
+
+def _of_one_for_several(trace: Trace) -> Draft:
+    """Draft one target for each output of a sample; which they are is known of classes alone."""
+    if not class_numbers(trace):
+        return Draft(
+            summary=f"Compare outputs and targets of one shape: {stretched(trace)}.",
+            code="assert output.shape == target.shape  # output.mean(dim=1, keepdim=True), or one target per output",
+            cannot="only its author knows which outputs belong to which targets",
+            at=trace.loss.at,
+            size=1,
+        )
+    return Draft(
+        summary="Compare the outputs of all classes with 1 for the class of the sample and 0 for the others.",
+        code="target = F.one_hot(target.long().squeeze(1), output.shape[1]).float()  # or F.cross_entropy",
+        change=Change(summary="one-hot targets", loss=one_hot),
+        at=trace.loss.at,
+        size=1,
     )

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.mismatch import mismatch, one_class
+from gradcheck_cli.features.mismatch import class_numbers, mismatch, on_purpose, one_class
+from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import eased, hit_of, speaks_against
 from gradcheck_cli.rules.base import CannotTellError, Evidence, Hit, Severity, rule
@@ -20,9 +21,10 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     Reports   a softmax, sigmoid or ReLU before a loss that expects logits; probabilities where logarithms
               are expected; logarithms of probabilities that add up to 1 over the batch, not over the
               classes; targets further than `outside` of their range beyond what the output can reach;
-              a softmax over a single class; shapes that are stretched over each other.
+              a softmax over a single class; shapes that are stretched over each other; class numbers that are
+              compared with the outputs of all classes.
     Matters   gradients point the wrong way or are damped everywhere, whatever the network is like.
-    Severity  error; warning while the loss falls all the same.
+    Severity  error; warning while the loss falls all the same, for several outputs of one measured target a note.
     Not for   log_softmax before cross_entropy, which changes nothing.
     Sources   PyTorch documentation of the losses named.
     """
@@ -39,7 +41,15 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     message, share = what
     name = "share of the targets' range that the output cannot reach"
     yield Hit(
-        severity=Severity.ERROR if one_class(trace) else eased(trace),
+        severity=_severity(trace),
         message=message,
         evidence=() if share is None else (Evidence(name, share, outside),),
     )
+
+
+def _severity(trace: Trace) -> Severity:
+    """Several outputs may be meant to learn one target; class numbers teach nothing, however the loss falls."""
+    if one_class(trace) or class_numbers(trace):
+        return Severity.ERROR
+    harmless = trace.loss.broadcast and on_purpose(trace) and progress(trace).fine
+    return Severity.NOTE if harmless else eased(trace)

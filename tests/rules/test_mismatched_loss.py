@@ -15,7 +15,7 @@ from tests.support.a_trace import (
     found,
     skipped,
 )
-from tests.support.loops import adam, batch, findings
+from tests.support.loops import adam, batch, findings, quiet
 
 NAME = "mismatched-loss"
 LIMIT = gc405.thresholds["outside"]
@@ -140,3 +140,70 @@ def test_one_of_two_losses_that_is_fed_chances(twice: bool) -> None:
     assert ("mismatched-loss" in found) is twice
     if twice:
         assert "went through sigmoid already" in found["mismatched-loss"].message
+
+
+def stretched(compare, shape, *, classes: int = 5, numbers: bool = True):
+    """A loop over 60 batches of points in rows, whose targets are class numbers or are measured."""
+
+    def loop() -> None:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, classes))
+        optimizer = adam(model)
+        for _ in range(60):
+            x = torch.randn(32, 6)
+            values = x[:, :classes].argmax(1).float() if numbers else x.sum(1)
+            optimizer.zero_grad()
+            compare(model(x), shape(values)).backward()
+            optimizer.step()
+
+    return quiet(loop)
+
+
+def by_hand(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return ((output - target) ** 2).mean()
+
+
+def column(values: torch.Tensor) -> torch.Tensor:
+    return values[:, None]
+
+
+def one_hot(values: torch.Tensor) -> torch.Tensor:
+    return nn.functional.one_hot(values.long(), 5).float()
+
+
+@pytest.mark.parametrize(
+    "compare", [nn.functional.smooth_l1_loss, nn.L1Loss(), by_hand], ids=["smooth", "l1", "by hand"]
+)
+@pytest.mark.parametrize("right", [False, True])
+def test_class_numbers_that_are_stretched_over_the_outputs_are_an_error(compare, *, right) -> None:
+    said = findings(stretched(compare, one_hot if right else column))
+    assert (NAME in said) is not right
+    if not right:
+        assert said[NAME].severity is Severity.ERROR
+        assert "(32, 1)" in said[NAME].message
+        assert "5" in said[NAME].message
+
+
+def test_whole_targets_are_compared_in_shapes_as_well_as_broken_ones() -> None:
+    def integers(values: torch.Tensor) -> torch.Tensor:
+        return values.round().long()
+
+    def right(values: torch.Tensor) -> torch.Tensor:
+        return integers(values)[:, None]
+
+    assert NAME in findings(stretched(by_hand, integers, classes=1, numbers=False))
+    assert NAME not in findings(stretched(by_hand, right, classes=1, numbers=False))
+
+
+def test_several_outputs_may_learn_one_measured_target() -> None:
+    for compare in (by_hand, nn.HuberLoss()):
+        found = findings(stretched(compare, column, numbers=False))
+        assert NAME not in found or found[NAME].severity is Severity.NOTE
+
+
+def test_one_output_that_is_compared_with_a_row_of_targets_is_told() -> None:
+    def row(values: torch.Tensor) -> torch.Tensor:
+        return torch.stack([values, -values, values.abs()], 1)
+
+    found = findings(stretched(nn.MSELoss(), row, classes=1, numbers=False))
+    assert "(32, 3)" in found[NAME].message

@@ -34,6 +34,7 @@ from gradcheck_cli.probe.listening import Listening, sweep
 from gradcheck_cli.probe.loose_ends import LooseEnds
 from gradcheck_cli.probe.loss_facts import LossWatch
 from gradcheck_cli.probe.loss_habits import LossHabits
+from gradcheck_cli.probe.made_anew import MadeAnew
 from gradcheck_cli.probe.outputs import OutputWatch
 from gradcheck_cli.probe.ownership import Owner, clean, is_native, owners
 from gradcheck_cli.probe.sites import user_site
@@ -79,6 +80,7 @@ class Recorder:
     _without_graph: dict[str, list[SourceSite | None]] = field(default_factory=dict)
     _updated: bool = False
     _made: Made = field(default_factory=Made)
+    anew: MadeAnew = field(default_factory=MadeAnew)
     _prelude: Listening | None = None
     _book: ParameterBook = field(init=False)
     _weights: WeightWatch = field(init=False)
@@ -167,7 +169,8 @@ class Recorder:
             if inspect:
                 names = self._book.names
                 made, unscaled = self._made, self._clip.unscaled
-                self._tape = Tape(names, dict(names.values()), self._outputs, unscaled, made)
+                layer_of = dict(names.values())
+                self._tape = Tape(names, layer_of, self._outputs, unscaled, made, self.anew)
                 self._tape.compared.cleared = self._is_cleared
                 held = (p for owner in self._owners for p in owner.parameters.values())
                 self._clip.begin(held, stack)
@@ -234,6 +237,7 @@ class Recorder:
         self._loss.directions.look(tape.compared.found, tape.compared.weights)
         self.loss_habits.saw(tape.compared, self._loss.terms.tasks)
         self._loose.take(tape.loose)
+        self.anew.ended(self.optimizers)
         for cut in tape.cuts:
             self.cuts.setdefault((cut.operation, cut.at), cut)
         tape.close()

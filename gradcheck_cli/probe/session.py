@@ -239,6 +239,7 @@ class Session:
 
     def _habits(self) -> Iterator[Habit]:
         yield from self.recorder.loss_habits.habits()
+        yield from self.recorder.anew.habits()
         named = dict(zip(self.names, self.group.models, strict=False))
         yield from self.loop.of_models(self.recorder.optimizers, named)
         yield from self.loop.one_batch.few_drawn()

@@ -17,6 +17,7 @@ from gradcheck_cli.probe import attention, calls, nonlinearities
 from gradcheck_cli.probe.calls import Call, Origin, Running, tensors_in
 from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.loose_ends import LooseEnds
+from gradcheck_cli.probe.made_anew import MadeAnew
 from gradcheck_cli.probe.origins import Origins
 from gradcheck_cli.probe.policies import Weights
 from gradcheck_cli.probe.sites import calling_place, user_site
@@ -52,6 +53,7 @@ class Tape:
     listener: Listener
     on_unscaling: Callable[[torch.Tensor, torch.Tensor], None]
     made: Made = field(default_factory=Made)
+    anew: MadeAnew = field(default_factory=MadeAnew)
     calls: list[Call] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
     loose: LooseEnds = field(default_factory=LooseEnds)
@@ -153,6 +155,7 @@ class Tape:
             self.on_unscaling(args[2], args[1])
             return
         given = [*tensors_in(args), *tensors_in(kwargs)] if kwargs else [*tensors_in(args)]
+        self.anew.saw(name, given, result, inside=bool(self._stack))
         if not given:
             return
         self.made.saw(name, args, given, result)
@@ -165,7 +168,8 @@ class Tape:
         if name in ops.ENDS:
             self._cut(name, given)
         elif name in ops.STEEP and calls.is_steep(name, args, kwargs):
-            self._steep(name, given)
+            steep = bool(self._origins.of(given[0]).calls)
+            self.steep += [Cut(operation=name, layer=self.inside, at=user_site())] * steep
         self.compared.saw(function, name, args, kwargs, given, result, outside=not self._stack)
         if nonlinearities.find(name) is not None:
             self._nonlinearity(name, given, result, calls.repeated(function, args, kwargs))
@@ -287,10 +291,6 @@ class Tape:
             perhaps = self.comparisons if name in ops.COMPARISONS else self.clamps
             noted = self.cuts if name in ops.CUTS else perhaps
             noted.append(Cut(operation=name, layer=self.inside, at=user_site()))
-
-    def _steep(self, name: str, given: list[torch.Tensor]) -> None:
-        if self._origins.of(given[0]).calls:
-            self.steep.append(Cut(operation=name, layer=self.inside, at=user_site()))
 
     def backward_begins(self, loss: torch.Tensor) -> None:
         """The user calls `loss.backward()`: the forward pass is over."""

@@ -28,6 +28,9 @@ class Kind(StrEnum):
     BLIND_TERM = "blind term"  # inspected steps in which a term of the loss had no gradient
     UNFROZEN_LATE = "unfrozen late"  # parameters outside of optimizers, frozen when they were made
     ADDED_LATE = "added late"  # parameters outside of optimizers, created after they were made
+    MADE_ANEW = (
+        "made anew"  # inspected steps in which weights drawn in the forward pass had a gradient
+    )
     SUMMED = (
         "summed"  # inspected steps that add up mean losses of several backward passes undivided
     )

@@ -124,6 +124,11 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         loop=lambda _: LoopChange(is_steady=True),
         edits=_at_its_line(Act.PER_EPOCH),
     ),
+    "made-in-forward": Mend(
+        summary="Make the layer once, in __init__.",
+        code="self.layer = nn.Linear(...)  # in __init__, before the optimizer is made; forward() calls it",
+        cannot="weights that live for one step cannot be trained in a copy of it",
+    ),
     "eval-mode-in-training": Mend(
         summary="Go back to train mode after each evaluation.",
         code=MODES,
@@ -184,6 +189,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         "optimizer-of-another-model",
         "clipped-before-unscale",
         "schedule-ran-out",
+        "made-in-forward",
         "eval-mode-in-training",
         "evaluation-in-train-mode",
         "loss-rewrapped",

@@ -30,6 +30,7 @@ from gradcheck_cli.rules.leaking_target import leaking_target
 from gradcheck_cli.rules.learned_by_heart import learned_by_heart
 from gradcheck_cli.rules.loss_rewrapped import loss_rewrapped
 from gradcheck_cli.rules.loss_term_without_gradient import loss_term_without_gradient
+from gradcheck_cli.rules.made_in_forward import made_in_forward
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss
 from gradcheck_cli.rules.mixed_samples import mixed_samples
 from gradcheck_cli.rules.never_called import never_called
@@ -110,6 +111,7 @@ RULES: tuple[Rule, ...] = (
     gradients_cleared_too_early,  # GC817
     same_batch,  # GC818
     nothing_loaded,  # GC819
+    made_in_forward,  # GC820
 )
 
 

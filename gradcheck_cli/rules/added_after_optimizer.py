@@ -18,11 +18,11 @@ def added_after_optimizer(trace: Trace) -> Iterator[Hit]:
     Matters   a new head, adapter or block keeps the weights it was initialized with.
     Severity  error.
     Not for   parameters that the optimizer gets later (add_param_group); an optimizer made anew; a whole
-              model that no optimizer holds (optimizer-of-another-model).
+              model that no optimizer holds (optimizer-of-another-model); layers that each forward pass makes.
     Sources   PyTorch documentation, torch.optim.Optimizer.add_param_group.
     """
     loop = loop_of(trace)
     idle = loop.habit(Kind.IDLE)
-    if idle.times and idle.times == idle.of:
+    if (idle.times and idle.times == idle.of) or loop.habit(Kind.MADE_ANEW).times:
         return
     yield from outside(trace, loop.habit(Kind.ADDED_LATE), "were created after the optimizer")

@@ -31,6 +31,7 @@ from gradcheck_cli.probe.patches import (
     scaled_updates_seen,
 )
 from gradcheck_cli.probe.picking import is_lazy
+from gradcheck_cli.probe.plateaus import Plateaus
 from gradcheck_cli.probe.rewrapping import RewrapWatch
 from gradcheck_cli.probe.scaling import ScalingWatch
 from gradcheck_cli.probe.schedules import SCHEDULERS, Rates
@@ -56,6 +57,7 @@ class LoopWatch:
     hooks: GradientHooks = field(default_factory=GradientHooks)
     one_batch: OneBatch = field(default_factory=OneBatch)
     unloaded: Unloaded = field(default_factory=Unloaded)
+    plateaus: Plateaus = field(default_factory=Plateaus)
     models: Sequence[torch.nn.Module] = ()  # whose hooks were there before
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
@@ -70,6 +72,7 @@ class LoopWatch:
 
     def __post_init__(self) -> None:
         self.checkpoints = CheckpointWatch(self.modes)
+        self.plateaus.updates_of = lambda optimizer: self.account(optimizer).updates
 
     def on(self, models: Sequence[torch.nn.Module]) -> Self:
         """Look also at the hooks that these models have already."""
@@ -88,6 +91,7 @@ class LoopWatch:
         self.modes.watch(self._exit)
         self.one_batch.watch(self._exit)
         self.unloaded.watch(self._exit)
+        self.plateaus.watch(self._exit)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -243,6 +243,7 @@ class Session:
         named = dict(zip(self.names, self.group.models, strict=False))
         yield from self.loop.of_models(self.recorder.optimizers, named)
         yield from self.loop.one_batch.few_drawn()
+        yield from self.loop.plateaus.habits(self.recorder.optimizers, self.recorder.steps)
         data, own = self.recorder.data, self.recorder.optimizers
         if data.marks and data.batch_size:
             yield from self.loop.one_batch.habits(own, data.marks, self.steps, data.batch_size)

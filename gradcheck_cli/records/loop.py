@@ -20,6 +20,9 @@ class Kind(StrEnum):
     PARTED = "parted"  # updates without some gradients that were cleared after their backward pass
     IDLE = "idle"  # updates by an optimizer none of whose parameters ever had a gradient
     FADED = "faded"  # updates at the end, in a row, at a small share of the configured rate
+    LOWERED = (
+        "lowered"  # times that a plateau scheduler lowered the rate, of all numbers it was given
+    )
     WARMING = "warming"  # all updates, none of which reached a good share of the configured rate
     SCHEDULED_FIRST = "scheduled first"  # a scheduler stepped before the first update
     CLIPPED_SCALED = "clipped scaled"  # clippings of gradients that a scaler had not unscaled

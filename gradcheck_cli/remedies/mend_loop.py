@@ -124,6 +124,11 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         loop=lambda _: LoopChange(is_steady=True),
         edits=_at_its_line(Act.PER_EPOCH),
     ),
+    "scheduler-mode-inverted": Mend(
+        summary="Let the scheduler wait for the direction that its number improves in.",
+        code='scheduler = ReduceLROnPlateau(optimizer, mode="min")  # of a loss; mode="max" of an accuracy',
+        loop=lambda _: LoopChange(is_steady=True),
+    ),
     "made-in-forward": Mend(
         summary="Make the layer once, in __init__.",
         code="self.layer = nn.Linear(...)  # in __init__, before the optimizer is made; forward() calls it",
@@ -189,6 +194,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         "optimizer-of-another-model",
         "clipped-before-unscale",
         "schedule-ran-out",
+        "scheduler-mode-inverted",
         "made-in-forward",
         "eval-mode-in-training",
         "evaluation-in-train-mode",

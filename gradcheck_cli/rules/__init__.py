@@ -47,6 +47,7 @@ from gradcheck_cli.rules.saturated_activation import saturated_activation
 from gradcheck_cli.rules.saturated_attention import saturated_attention
 from gradcheck_cli.rules.schedule_ran_out import schedule_ran_out
 from gradcheck_cli.rules.scheduler_before_optimizer import scheduler_before_optimizer
+from gradcheck_cli.rules.scheduler_mode_inverted import scheduler_mode_inverted
 from gradcheck_cli.rules.stalled_loss import stalled_loss
 from gradcheck_cli.rules.unfrozen_too_late import unfrozen_too_late
 from gradcheck_cli.rules.unused_input import unused_input
@@ -112,6 +113,7 @@ RULES: tuple[Rule, ...] = (
     same_batch,  # GC818
     nothing_loaded,  # GC819
     made_in_forward,  # GC820
+    scheduler_mode_inverted,  # GC821
 )
 
 

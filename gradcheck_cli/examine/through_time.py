@@ -13,7 +13,11 @@ from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 
 
-@experiment("through-time", "Does the memory of a recurrent network carry gradients?")
+@experiment(
+    "through-time",
+    "Does the memory of a recurrent network carry gradients?",
+    positions_used="Does a recurrent network's output follow from more than the first position?",
+)
 def through_time(scene: Scene) -> Iterator[Said]:
     """Exchange the beginning of sequences, and follow gradients from the outputs back to it.
 
@@ -24,7 +28,8 @@ def through_time(scene: Scene) -> Iterator[Said]:
                carried from one position to the next; or they change and no number of the gradient behind the
                last position differs from zero: the state is detached at each position. Noted: gradients come
                back from a part of the positions (truncated in time), or from all while outputs do not change: the past fades.
-    Costs      three forward passes and a backward pass.
+               Wrong, too: gradients come back to the first position only, and other positions behind it change nothing.
+    Costs      four forward passes and a backward pass.
     Sources    Williams & Peng 1990, doi:10.1162/neco.1990.2.4.490 (truncated backpropagation through time).
     """
     subject, found = scene.subject, list[tuple[float, int, int]]()
@@ -35,6 +40,8 @@ def through_time(scene: Scene) -> Iterator[Said]:
             everywhere, length = before.shape[:2] == series.values.shape[:2], series.length
             if not everywhere and len(before) != series.values.shape[1 - series.axis]:
                 continue  # positions and samples are the other way round
+            if not everywhere and reached[0] and not any(reached[1:]):
+                yield from _of_the_first(subject, series, before)
             other = series.values.clone()
             unlike = (other != other.roll(1, 1 - series.axis)).movedim(series.axis, 0).flatten(1)
             begins = next((i for i, row in enumerate(unlike) if row.any()), length)
@@ -54,6 +61,26 @@ def through_time(scene: Scene) -> Iterator[Said]:
         )
     moved = [f for f in found if f[0] > CHANGE]
     yield _said(*(min if moved else max)(moved or found, key=lambda f: f[1]))
+
+
+def _of_the_first(subject: Subject, series: Entries, before: Tensor) -> Iterator[Said]:
+    """Say where outputs stay as they are with other positions behind the first."""
+    other, behind = series.values.clone(), series.length - 1
+    rest = other.narrow(series.axis, 1, behind)
+    rest.copy_(rest.roll(1, 1 - series.axis))
+    after = drawn_alike(subject, series.batch, {series.name: other}).detach()
+    moved = change(before, after, float(before.std()))
+    if moved <= CHANGE:
+        yield Said(
+            about="positions-used",
+            outcome=Outcome.WRONG,
+            said=f"outputs do not change with the last {behind} of {series.length} positions of {series.name}: they are made "
+            "after the first one; that after the last one knows them all",
+            measured=100 * moved,
+            limit=100 * CHANGE,
+            unit="%",
+            supports=("unused-input",),
+        )
 
 
 def _said(moved: float, far: int, length: int) -> Said:

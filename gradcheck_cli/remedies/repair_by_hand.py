@@ -33,7 +33,9 @@ ADVICE: dict[str, tuple[str, str]] = {
     ),
     "unused-input": (
         "Use the input in forward, or leave it out.",
-        "x = torch.cat([x, other], dim=1)  # what forward was given must reach its output",
+        "x = torch.cat([x, other], dim=1)  # what forward was given must reach its output\n"
+        "states, _ = self.rnn(x)\n"
+        "x = states[:, -1]  # after the last position; states[:, 0] knows the first one only",
     ),
     "leaking-target": (
         "Mask what lies ahead of each position.",

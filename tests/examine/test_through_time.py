@@ -177,3 +177,53 @@ class Turning(nn.Module):
 
 def test_a_network_that_turns_its_input_itself_remembers() -> None:
     assert outcome(Turning(), words=True) is Outcome.FINE
+
+
+class Reader(nn.Module):
+    """A recurrent layer whose states are read at one place, or in a way of its own."""
+
+    def __init__(
+        self, read: Callable[[Tensor], Tensor], *, both: bool = False, words: bool = False
+    ) -> None:
+        super().__init__()
+        self.entering = nn.Embedding(9, 3) if words else nn.Identity()
+        self.layer = nn.LSTM(3, 8, batch_first=True, bidirectional=both)
+        self.read, self.head = read, nn.Linear(16 if both else 8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores of the whole sequence."""
+        return self.head(self.read(self.layer(self.entering(x))[0]))
+
+
+def of_all_positions(model: nn.Module, *, words: bool = False) -> Outcome | None:
+    """Train it to tell by all entries, and ask which positions count; None where none is left out."""
+
+    def loss() -> Tensor:
+        x = torch.randint(9, (16, LENGTH)) if words else torch.randn(16, LENGTH, 3)
+        labels = (x.float().flatten(1).mean(1) > (4 if words else 0)).long()
+        return functional.cross_entropy(model(x), labels)
+
+    found = answered(model, loss, through_time).get("positions-used")
+    return None if found is None else found.outcome
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_a_state_that_is_read_after_the_first_position_knows_no_other(words: bool) -> None:
+    assert of_all_positions(Reader(lambda s: s[:, 0], words=words), words=words) is Outcome.WRONG
+
+
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize(
+    ("read", "both"),
+    [
+        (lambda s: s[:, -1], False),
+        (lambda s: s.mean(1), False),
+        (lambda s: s[:, 0], True),  # the way back ends there
+        (lambda s: s[:, 2], False),  # a shorter beginning may be all that is wanted
+    ],
+    ids=["the last", "their mean", "the first of both ways", "the third"],
+)
+def test_states_that_know_more_than_the_first_position_are_fine(
+    read: Callable[[Tensor], Tensor], both: bool, words: bool
+) -> None:
+    assert of_all_positions(Reader(read, both=both, words=words), words=words) is None

@@ -34,6 +34,7 @@ from gradcheck_cli.remedies.standardize_inputs import standardize_inputs
 from gradcheck_cli.remedies.standardize_targets import standardize_targets
 from gradcheck_cli.remedies.swap_activation import swap_activation
 from gradcheck_cli.remedies.unfreeze import unfreeze
+from gradcheck_cli.remedies.use_adam import use_adam
 from gradcheck_cli.remedies.warm_up import warm_up
 from gradcheck_cli.remedies.weigh_penalty_less import weigh_penalty_less
 from gradcheck_cli.remedies.zero_init_residual import zero_init_residual
@@ -73,6 +74,7 @@ REMEDIES: tuple[Remedy, ...] = (
     fit_output,
     lower_dropout,
     standardize_targets,
+    use_adam,
     repair_by_hand,
     check_data,
 )

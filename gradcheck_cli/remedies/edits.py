@@ -17,6 +17,7 @@ class Act(StrEnum):
     FINISH = "finish"  # the finished model by `new`, in which {model} stands for it
     FRONT = "front"  # a module before the finished model
     ARGUMENT = "argument"  # the argument `name` of the call that built the optimizer
+    OPTIMIZER = "optimizer"  # the call that built it, `old`, by one of `name` with the rate `new`
     PARAMETERS = "parameters"  # what the optimizer is given by all parameters of the model
     LIMIT = "limit"  # the limit of clip_grad_norm_
     RESHAPE = "reshape"  # the output in the loss function, to the shape of the target

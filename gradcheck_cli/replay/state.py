@@ -86,7 +86,7 @@ class State:
 
     contents: list[Content] = field(default_factory=list)
     containers: list[tuple[Any, Any]] = field(default_factory=list)  # the live one, what was in it
-    objects: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)
+    objects: list[tuple[Any, type, dict[str, Any]]] = field(default_factory=list)
 
     @classmethod
     def of(cls, holdings: Holdings) -> "State":
@@ -98,7 +98,7 @@ class State:
             state.containers += list(_containers(vars(module), _DEEP))
         for container in holdings.containers.values():
             state.containers.append((container, shallow(container)))
-        state.objects = [(owner, dict(vars(owner))) for owner in holdings.objects.values()]
+        state.objects = [(o, type(o), dict(vars(o))) for o in holdings.objects.values()]
         return state
 
     def copied(self, known: Container[int] = ()) -> "State":
@@ -123,7 +123,7 @@ class State:
                 return tensor
             return copies.of(tensor.detach())
 
-        objects = [(owner, _copied(held, fresh)) for owner, held in self.objects]
+        objects = [(owner, kind, _copied(held, fresh)) for owner, kind, held in self.objects]
         return State(contents, [(live, shallow(held)) for live, held in self.containers], objects)
 
     def and_also(self, other: "State") -> "State":
@@ -138,7 +138,9 @@ class State:
         """Make the live objects hold this."""
         for container, held in self.containers:
             refill(container, held)
-        for owner, held in self.objects:
+        for owner, kind, held in self.objects:
+            if type(owner) is not kind:  # a change has made another optimizer of it
+                owner.__class__ = kind
             refill(vars(owner), held)
         for x in self.contents:
             x.tensor.grad = None

@@ -124,6 +124,22 @@ def test_a_rate_that_is_computed_is_left_to_its_author(scene: Scene, rate: str) 
         scene.diff(SCRIPT.replace("RATE", rate), LR)
 
 
+@pytest.mark.parametrize(
+    "rate", ["lr=0.1, momentum=0.9, weight_decay=1e-4", "0.1, weight_decay=1e-4"]
+)
+def test_another_optimizer_keeps_the_parameters_and_the_decay(scene: Scene, rate: str) -> None:
+    edit = Edit(act=Act.OPTIMIZER, name="Adam", old="SGD", new="0.01")
+    _, added = scene.diff(SCRIPT.replace("RATE", rate), edit)
+    new = "torch.optim.Adam(net[0].parameters(), weight_decay=1e-4, lr=0.01)"
+    assert added.removeprefix("+").strip() == f"return net, {new}"
+
+
+def test_an_optimizer_that_is_not_the_one_that_ran_is_left_to_its_author(scene: Scene) -> None:
+    edit = Edit(act=Act.OPTIMIZER, name="Adam", old="RMSprop", new="0.01")
+    with pytest.raises(CannotPatchError, match="RMSprop is not built there"):
+        scene.diff(SCRIPT.replace("RATE", "0.1"), edit)
+
+
 def test_two_optimizers_are_not_told_apart(scene: Scene) -> None:
     text = SCRIPT.replace("RATE", "0.1") + "    torch.optim.SGD(made[0].parameters(), 0.1)\n"
     with pytest.raises(CannotPatchError, match="which lines make the optimizer"):

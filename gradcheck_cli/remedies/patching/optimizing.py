@@ -92,6 +92,21 @@ def only_optimizer(editor: Editor, place: cst.CSTNode) -> cst.Call:
     return found[0]
 
 
+def exchange(editor: Editor, place: cst.CSTNode, edit: Edit) -> None:
+    """Build another optimizer of torch there, for the same parameters and with the same weight decay."""
+    call = only_optimizer(editor, place)
+    given = [a for a in call.args if a.keyword is None or a.keyword.value == "params"]
+    if meant(editor.module, call.func) != f"torch.optim.{edit.old}" or not given or given[0].star:
+        raise CannotPatchError(f"{editor.shown}: torch.optim.{edit.old} is not built there")
+    kept = [a for a in call.args if a.keyword is not None and a.keyword.value == "weight_decay"]
+    code = ", ".join(
+        editor.module.code_for_node(a.with_changes(comma=cst.MaybeSentinel.DEFAULT))
+        for a in (given[0], *kept)
+    )
+    new = editor.expression(f"torch.optim.{edit.name}({code}, lr={edit.new})")
+    editor.act(call, lambda _: new)
+
+
 def parameters(editor: Editor, place: cst.CSTNode, model: str) -> None:
     """Give the optimizer all parameters of the model."""
     call = only_optimizer(editor, place)

@@ -162,6 +162,8 @@ class Patcher:
                 raise CannotPatchError("gradcheck does not know which lines make the loss")
         elif edit.act is Act.ARGUMENT:
             optimizing.argument(*self.placed("optimizer"), edit)
+        elif edit.act is Act.OPTIMIZER:
+            optimizing.exchange(*self.placed("optimizer"), edit)
         elif edit.act is Act.PARAMETERS:
             editor, place = self.placed("optimizer")
             model = self.labels.get("model", "").partition(":")[2]

@@ -87,6 +87,15 @@ CLASS_LOSSES = _names("cross_entropy nll_loss")
 CHANCE_LOSSES = _names("binary_cross_entropy binary_cross_entropy_with_logits")
 MEDIAN_LOSSES = _names("l1_loss smooth_l1_loss huber_loss")  # a constant guess is a median, about
 REGRESSION_LOSSES = MEDIAN_LOSSES | {"mse_loss"}
+SIGNED_LOSSES = _names(  # of targets 1 and -1
+    "cosine_embedding_loss hinge_embedding_loss margin_ranking_loss soft_margin_loss"
+)
+TARGETS = {  # where those of other losses lie, as documented
+    "poisson_nll_loss": (0.0, None),
+    "kl_div": (0.0, None),
+    "multilabel_soft_margin_loss": (0.0, 1.0),
+}
+LOGARITHM_LOSSES = _names("nll_loss kl_div ctc_loss")  # of logarithms of probabilities
 LOGIT_LOSSES = _names("cross_entropy binary_cross_entropy_with_logits")
 NO_LOGITS = _names("softmax gumbel_softmax sigmoid relu relu6 hardsigmoid")  # what they give
 LOSSES = (

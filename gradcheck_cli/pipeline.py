@@ -217,7 +217,7 @@ def _tried(
     refused = INTERRUPTED if observed.stopped else "" if policy.verify else DECLINED
     if refused:
         return declined(proposals, refused), observed.stopped
-    if not any(p.change is not None for p in proposals):
+    if not any(p.is_tried for p in proposals):
         return prove(observed.repeat, proposals), observed.stopped
     say = on_stage or (lambda _: None)
     say(forecast(proposals, observed.pace, policy.budget) + observed.declining)

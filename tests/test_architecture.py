@@ -58,22 +58,22 @@ LONG_WITH_REASON: dict[str, str] = {}
 # Of each folder, `.` for the files beside the folders: a little above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3376,  # commands of notebooks in scripts exported from them
-    "causes": 2392,
+    ".": 3385,  # commands of notebooks in scripts exported from them
+    "causes": 2422,
     "cli": 2973,
     "declared": 332,
     "demos": 214,
     "examine": 6784,
-    "features": 1020,
+    "features": 1074,
     "integrations": 266,
     "live": 440,
-    "probe": 9252,
-    "records": 2034,
-    "remedies": 6116,
+    "probe": 9374,
+    "records": 2035,
+    "remedies": 6128,
     "renderers": 2797,
     "replay": 3987,
     "rerun": 1346,
-    "rules": 4037,
+    "rules": 4040,
     "settings": 1253,
     "targets": 5398,
     "verifying": 1006,

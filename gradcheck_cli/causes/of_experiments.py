@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gradcheck_cli.causes.base import CauseRule, Evidence, Support, cause
 from gradcheck_cli.causes.examined import cured, grade, supporting
+from gradcheck_cli.features.domains import of_targets, outside_domain, told
 from gradcheck_cli.features.mismatch import beyond_chances, drowned, turned
 from gradcheck_cli.records.diagnosis import Basis
 
@@ -59,6 +60,43 @@ def loss_without_bound(seen: Evidence) -> Support | None:
         said = f"{seen.trace.loss.kind} falls without end for targets of {data.target_low:.3g} to {data.target_high:.3g}"
         return Support(FACT, (said,), basis=Basis.FACT)
     return found
+
+
+@cause(
+    "output-outside-loss-domain",
+    "mismatched-loss stalled-loss non-finite diverging-loss zero-gradient vanishing-gradient dying-relu",
+)
+def output_outside_loss_domain(seen: Evidence) -> Support | None:
+    """The loss expects other outputs than the model gives: probabilities or their logarithms, and it gets scores.
+
+    Speaks for it  at the model's outputs the loss is NaN or Inf or flat, and after a softmax or sigmoid not; a loss
+                   of logarithms of probabilities is given numbers above 0.
+    Against it     outputs that lie where the loss is defined.
+    Sources        Bridle 1990.
+    """
+    return _by_domain(seen, targets=False) or named(seen, "output-outside-loss-domain")
+
+
+@cause(
+    "target-outside-loss-domain",
+    "mismatched-loss stalled-loss non-finite diverging-loss collapsed-features zero-gradient wrong-direction",
+)
+def target_outside_loss_domain(seen: Evidence) -> Support | None:
+    """The loss is documented for other targets: 1 and -1, and it gets 1 and 0.
+
+    Speaks for it  the values of the targets that the loss was given, beside those it takes.
+    Against it     labels of both signs, which may be weights.
+    Sources        PyTorch documentation of the losses named.
+    """
+    return _by_domain(seen, targets=True)
+
+
+def _by_domain(seen: Evidence, *, targets: bool) -> Support | None:
+    """Return the support of arguments that the loss is not documented for."""
+    for habit in outside_domain(seen.trace):
+        if of_targets(habit) is targets:
+            return Support(FACT, (told(habit),), at=habit.at, basis=Basis.FACT)
+    return None
 
 
 @cause("unused-input", "unused-input stalled-loss collapsed-features disconnected-parameter")
@@ -157,15 +195,8 @@ OF_EXPERIMENTS: tuple[CauseRule, ...] = (
         Against it     contrastive losses, in which samples compete by design.
         Sources        Bridle 1990.""",
     ),
-    _named_by_one(
-        "output-outside-loss-domain",
-        "mismatched-loss stalled-loss non-finite diverging-loss zero-gradient vanishing-gradient dying-relu",
-        """The loss expects other outputs than the model gives: probabilities, and it gets scores.
-
-        Speaks for it  at the model's outputs the loss is NaN or Inf or flat, and after a softmax or sigmoid not.
-        Against it     outputs that lie where the loss is defined.
-        Sources        Bridle 1990.""",
-    ),
+    output_outside_loss_domain,
+    target_outside_loss_domain,
     _named_by_one(
         "mixed-samples",
         "mixed-samples wrong-direction stalled-loss degenerate-data",

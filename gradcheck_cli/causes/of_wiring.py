@@ -6,6 +6,7 @@ from gradcheck_cli.causes.attenuation import crossings, sharp
 from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact, signs
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
 from gradcheck_cli.features.circumstances import flat_end, pinned_output
+from gradcheck_cli.features.domains import outside_domain
 from gradcheck_cli.features.mismatch import beyond_chances, mismatch, stretched
 from gradcheck_cli.features.profile import BLOWN, begun, first_logits, typical, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
@@ -241,7 +242,7 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     if kind == "cross_entropy" and before in {"softmax", "gumbel_softmax"}:
         return None
     alike = speaks_against(seen.trace, "outputs-differ") is not None
-    if before is None and (alike or beyond_chances(seen.trace)):
+    if outside_domain(seen.trace) or (before is None and (alike or beyond_chances(seen.trace))):
         return None  # wiring or targets are at fault, and not what the output goes through
     last = [
         x
@@ -286,8 +287,7 @@ def _pinned_output(seen: Evidence) -> bool:
 def target_shape_broadcast(seen: Evidence) -> Support | None:
     """Output and target have different shapes, and the loss stretches one over the other.
 
-    Speaks for it  shapes such as [32, 1] against [32]: every output is compared with every target; class numbers
-                   [32, 1] against [32, 10], with all of which each is compared.
+    Speaks for it  shapes such as [32, 1] against [32], or class numbers [32, 1] against outputs [32, 10].
     Against it     nothing.
     Sources        PyTorch documentation, broadcasting semantics; the warning of mse_loss.
     """

@@ -2,7 +2,8 @@
 
 from math import prod
 
-from gradcheck_cli.ops import LOGIT_LOSSES, NO_LOGITS, REGRESSION_LOSSES
+from gradcheck_cli.features.domains import outside_domain, told
+from gradcheck_cli.ops import LOGARITHM_LOSSES, LOGIT_LOSSES, NO_LOGITS, REGRESSION_LOSSES
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
 
@@ -16,8 +17,6 @@ _REACH = {
     "hardtanh": (-1.0, 1.0),
 }
 _REACH |= {"relu": (0.0, float("inf")), "softmax": (0.0, 1.0), "softplus": (0.0, float("inf"))}
-
-OF_LOGARITHMS = frozenset({"nll_loss", "kl_div"})
 
 
 def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | None:
@@ -44,11 +43,13 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | N
         )
     if loss.kind in LOGIT_LOSSES and before in NO_LOGITS:
         return f"{loss.kind} expects logits, but its input went through {before} already.", None
-    if loss.kind in OF_LOGARITHMS and before in {"softmax", "sigmoid"}:
+    if loss.kind in LOGARITHM_LOSSES and before in {"softmax", "sigmoid"}:
         return (
             f"{loss.kind} expects logarithms of probabilities, but its input is the result of {before}.",
             None,
         )
+    for habit in outside_domain(trace):
+        return f"{told(habit)}.", None
     return _out_of_reach(trace, outside)
 
 

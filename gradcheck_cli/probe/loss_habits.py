@@ -9,6 +9,7 @@ import torch
 
 from gradcheck_cli.ops import CLASS_LOSSES
 from gradcheck_cli.probe.comparisons import Comparisons
+from gradcheck_cli.probe.domains import Domains
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.picking import unreadable
 from gradcheck_cli.records.loop import Habit, Kind
@@ -131,6 +132,7 @@ class LossHabits:
     ignored: int = 0
     accumulating: Accumulating = field(default_factory=Accumulating)
     tasks: Tasks = field(default_factory=Tasks)
+    domains: Domains = field(default_factory=Domains)
 
     def saw(self, step: Comparisons, tasks: Tasks) -> None:
         """An inspected step has ended; `tasks` are those of its loss, over all of them."""
@@ -140,6 +142,7 @@ class LossHabits:
         self.places.update(step.blind.found)
         step.backward_ended()
         self.accumulating.saw(step.found, step.passes, step.backward_at)
+        self.domains.saw(step.found)
         labeled = [c for c in step.found if c.target is not None]
         ignored = [_counts_nothing(c, blanked=step.blanked) for c in labeled]
         self.compared += bool(labeled)
@@ -155,6 +158,7 @@ class LossHabits:
         if (summed := self.accumulating.habit()) is not None:
             yield summed
         yield from self.tasks.habits()
+        yield from self.domains.habits()
         if self.blind:
             at = next((x for x in self.places if x is not None), None)
             yield Habit(kind=Kind.BLIND_TERM, times=self.blind, of=self.steps, at=at)

@@ -79,7 +79,7 @@ class Draft:
     code: str = ""
     change: Change | None = None
     why: str = ""  # in addition to the card's reason
-    cannot: str = ""  # why it cannot be tried in memory
+    cannot: str = ""  # why it cannot be tried in memory, or not be compared
     layers: tuple[str, ...] = ()
     at: SourceSite | None = None  # else where the first of the layers was built
     size: int = 1  # how much it changes: 1 a number, 2 weights, 3 modules, 4 the architecture
@@ -98,6 +98,11 @@ class Proposal:
     score: float = 0.0  # of the cause it treats
     edits: tuple[Edit, ...] = field(default=())
     patch: "Patch | None" = None  # that writes it
+
+    @property
+    def is_tried(self) -> bool:
+        """Can the change be made in memory, and is what comes of it comparable?"""
+        return self.change is not None and not self.cannot
 
 
 def _here(cause: Cause) -> str:

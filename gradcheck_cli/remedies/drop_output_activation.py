@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from gradcheck_cli.ops import DYING, SOFTMAX_KINDS, SQUASHING
+from gradcheck_cli.ops import DYING, LOGARITHM_LOSSES, SOFTMAX_KINDS, SQUASHING
 from gradcheck_cli.records.trace import Layer, SourceSite
 from gradcheck_cli.remedies.activations import is_call, owner, reachable, shaping, spelled
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
@@ -40,7 +40,9 @@ def same(value: Tensor, *_: object) -> Tensor:
 def drop_output_activation(case: Case) -> Iterator[Draft]:
     """Draft the removal of what follows the last weights, of all softmaxes, and of every clamp."""
     layers = tuple(reachable(shaping(case.trace, SQUASHING | CLIPPING)))
-    logarithm = case.trace.loss.kind == "nll_loss" and case.cause.name == "wrong-output-activation"
+    logarithm = (
+        case.trace.loss.kind in LOGARITHM_LOSSES and case.cause.name == "wrong-output-activation"
+    )
     if layers and not logarithm:  # without it the scores would take the place of logarithms
         yield _without(layers, "at the output")
     softmaxes = tuple(reachable(x for x in case.trace.layers if spelled(x.kind) in SOFTMAX_KINDS))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradcheck_cli.features.domains import of_targets, outside_domain
 from gradcheck_cli.features.mismatch import one_class
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.targets.calling import main_output
@@ -42,6 +43,20 @@ def through(change: Callable[[Tensor], Tensor]) -> Callable[[Callable[..., Any]]
     return wrap
 
 
+def _logarithms(kind: str, given: str) -> Draft:
+    """Draft the logarithms of probabilities that a loss takes, in place of what it is given."""
+    dim = 1 if kind == "nll_loss" else -1
+    there = "scores" if given == "scores" else "softmax"
+    log = {"scores": lambda x: x.log_softmax(dim)}.get(given, lambda x: x.clamp_min(1e-12).log())
+    return Draft(
+        summary=f"Give {kind} the logarithms of probabilities: log_softmax in place of {there}.",
+        code=f"loss = F.{kind}(scores.log_softmax(dim={dim}), ...)",
+        change=Change(summary="log", loss=through(log)),
+        cannot="the two losses have different units: none of them tells whether the other is lower",
+        size=2,
+    )
+
+
 @remedy(
     "fit-output",
     treats=("output-outside-loss-domain", "wrong-output-activation"),
@@ -49,15 +64,11 @@ def through(change: Callable[[Tensor], Tensor]) -> Callable[[Callable[..., Any]]
     part="loss",
 )
 def fit_output(case: Case) -> Iterator[Draft]:
-    """Draft the function after which the loss was found to be well-behaved; the logarithm before nll_loss."""
-    loss = case.trace.loss
-    if loss.kind == "nll_loss" and loss.activation_before == "softmax":
-        yield Draft(
-            summary="Give nll_loss the logarithm of the probabilities: log_softmax in place of softmax.",
-            code="loss = F.nll_loss(output.clamp_min(1e-12).log(), target)  # or log_softmax in the model",
-            change=Change(summary="log", loss=through(lambda x: x.clamp_min(1e-12).log())),
-            size=2,
-        )
+    """Draft the function after which the loss was found to be well-behaved; the logarithm before losses that take it."""
+    for habit in outside_domain(case.trace):
+        known = habit.names[1] == "probabilities" or case.cause.name == "output-outside-loss-domain"
+        if known and not of_targets(habit):
+            yield _logarithms(*habit.names)
     if one_class(case.trace):
         yield Draft(
             summary="Use binary_cross_entropy_with_logits, which takes yes or no from one output.",

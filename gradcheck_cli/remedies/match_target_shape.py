@@ -11,7 +11,6 @@ Sources        PyTorch documentation, "Broadcasting semantics".
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from gradcheck_cli.features.mismatch import class_numbers, on_purpose, stretched
@@ -28,17 +27,6 @@ def aligned(loss: Callable[..., Any]) -> Callable[..., Any]:
         both = isinstance(output, Tensor) and isinstance(target, Tensor)
         if both and output.shape != target.shape and output.numel() == target.numel():
             output = output.reshape(target.shape)
-        return loss(output, target, *rest)
-
-    return wrapped
-
-
-def one_hot(loss: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the loss on rows that are 1 at the number of the class and 0 elsewhere."""
-
-    def wrapped(output: Any, target: Any, *rest: Any) -> Any:
-        if isinstance(output, Tensor) and isinstance(target, Tensor) and output.ndim > 1:
-            target = torch.zeros_like(output).scatter_(1, target.long(), 1.0)
         return loss(output, target, *rest)
 
     return wrapped
@@ -65,18 +53,18 @@ def match_target_shape(case: Case) -> Iterator[Draft]:
 
 def _of_one_for_several(trace: Trace) -> Draft:
     """Draft one target for each output of a sample; which they are is known of classes alone."""
-    if not class_numbers(trace):
+    if class_numbers(trace):
         return Draft(
-            summary=f"Compare outputs and targets of one shape: {stretched(trace)}.",
-            code="assert output.shape == target.shape  # output.mean(dim=1, keepdim=True), or one target per output",
-            cannot="only its author knows which outputs belong to which targets",
+            summary="Compare the outputs of all classes with 1 for the class of the sample and 0 for the others.",
+            code="target = F.one_hot(target.long().squeeze(1), output.shape[1]).float()  # or F.cross_entropy",
+            cannot="a loss of class numbers and one of yes and no have different units: no loss tells the two apart",
             at=trace.loss.at,
             size=1,
         )
     return Draft(
-        summary="Compare the outputs of all classes with 1 for the class of the sample and 0 for the others.",
-        code="target = F.one_hot(target.long().squeeze(1), output.shape[1]).float()  # or F.cross_entropy",
-        change=Change(summary="one-hot targets", loss=one_hot),
+        summary=f"Compare outputs and targets of one shape: {stretched(trace)}.",
+        code="assert output.shape == target.shape  # output.mean(dim=1, keepdim=True), or one target per output",
+        cannot="only its author knows which outputs belong to which targets",
         at=trace.loss.at,
         size=1,
     )

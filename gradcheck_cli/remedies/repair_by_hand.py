@@ -21,6 +21,11 @@ ADVICE: dict[str, tuple[str, str]] = {
         "loss = F.nll_loss(output.log_softmax(dim=1), target)  # or F.cross_entropy(output, target)\n"
         "loss = reconstruction + weight * divergence           # the divergence is never below 0",
     ),
+    "target-outside-loss-domain": (
+        "Give the loss the targets that it is documented for.",
+        "target = same.float() * 2 - 1  # 1 and -1: embedding, ranking and soft margin losses\n"
+        "loss = F.kl_div(log_p, q)      # of probabilities q; log_target=True for their logarithms",
+    ),
     "softmax-over-batch": (
         "Take the softmax over the classes, not over the samples.",
         "probabilities = output.softmax(dim=1)  # not dim=0; better: F.cross_entropy(output, target)",
@@ -87,6 +92,7 @@ ADVICE: dict[str, tuple[str, str]] = {
     treats=(
         "flipped-loss",
         "loss-without-bound",
+        "target-outside-loss-domain",
         "softmax-over-batch",
         "mixed-samples",
         "unused-input",

@@ -51,7 +51,7 @@ def at_rate(chosen: Proposal, proposals: Sequence[Proposal]) -> Iterator[Proposa
 
 
 def _first(proposals: Sequence[Proposal]) -> list[Proposal]:
-    able = [p for p in proposals if p.change is not None and p.part not in ALONE]
+    able = [p for p in proposals if p.is_tried and p.part not in ALONE]
     return able[:MOST]
 
 

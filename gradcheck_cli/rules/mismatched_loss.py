@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gradcheck_cli.features.domains import outside_domain, sometimes_learned
 from gradcheck_cli.features.mismatch import class_numbers, mismatch, on_purpose, one_class
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Trace
@@ -22,7 +23,8 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
               are expected; logarithms of probabilities that add up to 1 over the batch, not over the
               classes; targets further than `outside` of their range beyond what the output can reach;
               a softmax over a single class; shapes that are stretched over each other; class numbers that are
-              compared with the outputs of all classes.
+              compared with the outputs of all classes; targets or inputs that a loss is not documented for
+              (labels of 0 where 1 and -1 are meant, scores where logarithms of probabilities are).
     Matters   gradients point the wrong way or are damped everywhere, whatever the network is like.
     Severity  error; warning while the loss falls all the same, for several outputs of one measured target a note.
     Not for   log_softmax before cross_entropy, which changes nothing.
@@ -48,8 +50,9 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
 
 
 def _severity(trace: Trace) -> Severity:
-    """Several outputs may be meant to learn one target; class numbers teach nothing, however the loss falls."""
-    if one_class(trace) or class_numbers(trace):
+    """Several outputs may be meant to learn one target; what a loss does not take teaches nothing, however it falls."""
+    grave = [h for h in outside_domain(trace) if not sometimes_learned(h)]
+    if one_class(trace) or class_numbers(trace) or grave:
         return Severity.ERROR
     harmless = trace.loss.broadcast and on_purpose(trace) and progress(trace).fine
     return Severity.NOTE if harmless else eased(trace)

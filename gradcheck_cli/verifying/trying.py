@@ -52,7 +52,7 @@ def estimate(seconds_per_step: float, candidates: int, budget: float) -> float:
 
 def forecast(proposals: Sequence[Proposal], seconds_per_step: float, budget: float) -> str:
     """Return what is said before fixes are tried: how many, and how long it will take."""
-    tries = sum(p.change is not None for p in proposals)
+    tries = sum(p.is_tried for p in proposals)
     seconds = estimate(seconds_per_step, tries, budget)
     return f"trying {tries} {'fix' if tries == 1 else 'fixes'}, about {seconds:.0f} s"
 
@@ -76,7 +76,7 @@ def prove(
     """
     say = on_progress or (lambda _: None)
     trials = [Trial(p, verification=Verification(reason=p.cannot)) for p in proposals]
-    able = [t for t in trials if t.proposal.change is not None]
+    able = [t for t in trials if t.proposal.is_tried]
     if able:
         first = target.seed if seed is None else seed
         seeds = tuple(first + i for i in range(MOST_SEEDS if target.varies else 1))

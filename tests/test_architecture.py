@@ -60,7 +60,7 @@ LONG_WITH_REASON: dict[str, str] = {}
 MOST_LINES_OF_A_FOLDER = {
     ".": 3385,  # commands of notebooks in scripts exported from them
     "causes": 2422,
-    "cli": 2973,
+    "cli": 2996,
     "declared": 332,
     "demos": 214,
     "examine": 6784,

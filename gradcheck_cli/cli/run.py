@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -102,6 +104,8 @@ def run(
         record=verify,
         on_stage=None if found["quiet"] else partial(say, "gradcheck"),
     )
+    if plan.on_stage is not None and (told := _handed_on(plan)):
+        plan.on_stage(told)
     with followed(plan, stdout_to_stderr=wanted.claims_stdout) as outcome:
         result = _gated(outcome, outcome.report, found.policy)
         _tell(outcome, result, wanted, quiet=bool(found["quiet"]))
@@ -109,6 +113,25 @@ def run(
     if outcome.ending.hard:
         end_at_once(code)
     return code
+
+
+def _handed_on(plan: Plan) -> str:
+    """Say which of our options the script is given that does not speak of them, nothing where none is."""
+    known = {"--" + name.replace("_", "-") for name in signature(run).parameters}
+    given = {argument.partition("=")[0] for argument in plan.arguments} & known
+    try:
+        text = Path(plan.program.path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    lost = sorted(
+        name for name in given if name[2:].replace("-", "_") not in text.replace("-", "_")
+    )
+    script = Path(plan.program.path).name
+    pronoun = "it stands" if len(lost) == 1 else "they stand"
+    said = (
+        f"{' and '.join(lost)} of the command line: handed on to {script}, as {pronoun} behind it"
+    )
+    return said if lost else ""
 
 
 @contextmanager

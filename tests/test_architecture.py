@@ -69,7 +69,7 @@ MOST_LINES_OF_A_FOLDER = {
     "live": 440,
     "probe": 9374,
     "records": 2035,
-    "remedies": 6128,
+    "remedies": 6139,
     "renderers": 2797,
     "replay": 3987,
     "rerun": 1346,

@@ -1,7 +1,8 @@
 """Replace saturating hidden activations by LeakyReLU, GELU or SELU.
 
-Works because  |sigmoid'| <= 1/4 and tanh' < 1 away from 0, so k of them shrink a gradient by up to
-               4^-k; the slope of LeakyReLU is 1 on one side and never 0.
+Works because  The slope of LeakyReLU is 1 on one side and never 0, while |sigmoid'| <= 1/4 and
+               tanh' < 1 away from 0 shrink a gradient by up to 4^-k over k layers, and a softmax
+               between layers makes what it hands on nearly alike.
 Costs          Hidden outputs are no longer bounded.
 Not for        Gates of LSTM and GRU, attention, and an output that must lie in a range.
 Sources        Glorot & Bengio 2010, section 3; Maas et al. 2013; Hendrycks & Gimpel,
@@ -13,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import nn
 from torch.nn import functional
 
-from gradcheck_cli.ops import BOUNDED
-from gradcheck_cli.records.trace import Layer
-from gradcheck_cli.remedies.activations import hidden, is_call, owner, reachable, spelled
+from gradcheck_cli.ops import BOUNDED, SOFTMAX_KINDS
+from gradcheck_cli.records.trace import Layer, Trace
+from gradcheck_cli.remedies.activations import hidden, is_call, outermost, owner, reachable, spelled
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
 from gradcheck_cli.remedies.edits import Act, Edit
@@ -74,15 +75,25 @@ def edits(layers: Sequence[Layer], choice: str) -> tuple[Edit, ...]:
     return tuple(dict.fromkeys(made))
 
 
+def _softmaxes(trace: Trace) -> Iterator[Layer]:
+    """Yield softmaxes that stand where an activation does: modules between layers with weights."""
+    outer = outermost(trace)
+    for layer in trace.layers:
+        if spelled(layer.kind) in SOFTMAX_KINDS and not is_call(layer) and layer.path not in outer:
+            yield layer
+
+
 @remedy(
     "swap-activation",
-    treats=("saturating-activation", "depth-without-normalization"),
+    treats=("saturating-activation", "depth-without-normalization", "double-softmax"),
     risk=REVIEW,
     part="activation",
 )
 def swap_activation(case: Case) -> Iterator[Draft]:
     """Draft one swap per replacement, the usual one first."""
-    layers = tuple(reachable(hidden(case.trace, BOUNDED)))
+    flattened = case.cause.name == "double-softmax"
+    found = _softmaxes(case.trace) if flattened else hidden(case.trace, BOUNDED)
+    layers = tuple(reachable(found))
     if not layers:
         return
     kinds = "/".join(dict.fromkeys(x.kind for x in layers))

@@ -66,6 +66,19 @@ def test_the_output_activation_is_left_alone() -> None:
     assert [type(m) for m in model] == [nn.Linear, nn.LeakyReLU, nn.Linear, nn.Sigmoid]
 
 
+def test_softmaxes_between_layers_become_activations_and_the_one_at_the_output_stays() -> None:
+    between = [nn.Linear(8, 16), nn.Softmax(-1), nn.Linear(16, 3), nn.LogSoftmax(-1)]
+    target, case = case_of(lambda: nn.Sequential(*between), "double-softmax", loss=nn.NLLLoss())
+    model = treated(target, proposals(case, "swap-activation")[0]).model
+    assert [type(m) for m in model] == [nn.Linear, nn.LeakyReLU, nn.Linear, nn.LogSoftmax]
+    _, case = case_of(
+        lambda: nn.Sequential(between[0], between[2], between[3]),
+        "double-softmax",
+        loss=nn.NLLLoss(),
+    )
+    assert proposals(case, "swap-activation") == []
+
+
 def test_gates_of_recurrent_layers_are_never_touched() -> None:
     _, case = case_of(Gated, "saturating-activation")
     assert proposals(case, "swap-activation") == []

@@ -163,6 +163,7 @@ class LoopWatch:
         if self.thread.is_other:
             return
         self.is_passing = True
+        self.scaling.steps.begins(roots)
         if self.rewrapping.looks and self.accounts:
             self.rewrapping.begins(roots, self._held)
         if not self._all_asleep:  # as they are before most passes
@@ -182,6 +183,7 @@ class LoopWatch:
         if self.thread.is_other:
             return
         self.is_passing = False
+        self.scaling.steps.ended(o for o, _ in self._accounts())
         for account in self._awake:
             account.backward_ended()
         self.on_end()
@@ -194,6 +196,7 @@ class LoopWatch:
         if account.awake and len(self.accounts) > 1:
             self.twins.look(optimizer, list(self.accounts), self.alive)
         account.updated(optimizer)
+        self.scaling.steps.updated(optimizer)
         if account.awake:
             self._all_asleep = False
         self.modes.updates += 1
@@ -206,6 +209,7 @@ class LoopWatch:
 
     def _asks(self, optimizer: Optimizer) -> None:
         self._asked = True
+        self.scaling.steps.asked(optimizer)
         self.account(optimizer).asked()
 
     def _scheduled(self, scheduler: LRScheduler) -> None:

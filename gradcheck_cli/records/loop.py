@@ -26,6 +26,7 @@ class Kind(StrEnum):
     WARMING = "warming"  # all updates, none of which reached a good share of the configured rate
     SCHEDULED_FIRST = "scheduled first"  # a scheduler stepped before the first update
     CLIPPED_SCALED = "clipped scaled"  # clippings of gradients that a scaler had not unscaled
+    STEPPED_SCALED = "stepped scaled"  # updates by gradients that a scaler had not unscaled
     REWRAPPED = "rewrapped"  # backward passes from a tensor that leads to no parameter
     CUT_CHECKPOINT = "cut checkpoint"  # reentrant checkpoints of inputs that carry no gradient
     BLIND_TERM = "blind term"  # inspected steps in which a term of the loss had no gradient

@@ -28,6 +28,10 @@ scaler.unscale_(optimizer)
 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
 scaler.step(optimizer)
 scaler.update()"""
+SCALED = """\
+scaler.scale(loss).backward()
+scaler.step(optimizer)  # not optimizer.step()
+scaler.update()"""
 SCHEDULED = """\
 for epoch in range(epochs):
     for x, y in loader:
@@ -59,6 +63,12 @@ class Mend:
 def _passes(case: Case) -> int:
     loop = case.trace.loop
     return int(loop.habit(Kind.SUMMED).numbers.get("passes", 1)) if loop is not None else 1
+
+
+def _scale(case: Case) -> int:
+    """Return the factor by which the loss is divided again: so are its gradients."""
+    loop = case.trace.loop
+    return int(loop.habit(Kind.STEPPED_SCALED).numbers.get("scale", 1)) if loop is not None else 1
 
 
 def _source(case: Case) -> str:
@@ -117,6 +127,11 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         code=UNSCALED,
         loop=lambda _: LoopChange(unscales=True),
         edits=_at_its_line(Act.UNSCALE),
+    ),
+    "stepped-before-unscale": Mend(
+        summary="Let the scaler step the optimizer: it takes its factor out of the gradients first.",
+        code=SCALED,
+        loop=lambda case: LoopChange(passes=_scale(case)),
     ),
     "schedule-ran-out": Mend(
         summary="Step the scheduler as often as its numbers mean.",
@@ -193,6 +208,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         "optimizer-never-steps",
         "optimizer-of-another-model",
         "clipped-before-unscale",
+        "stepped-before-unscale",
         "schedule-ran-out",
         "scheduler-mode-inverted",
         "made-in-forward",

@@ -49,6 +49,7 @@ from gradcheck_cli.rules.schedule_ran_out import schedule_ran_out
 from gradcheck_cli.rules.scheduler_before_optimizer import scheduler_before_optimizer
 from gradcheck_cli.rules.scheduler_mode_inverted import scheduler_mode_inverted
 from gradcheck_cli.rules.stalled_loss import stalled_loss
+from gradcheck_cli.rules.stepped_before_unscale import stepped_before_unscale
 from gradcheck_cli.rules.unfrozen_too_late import unfrozen_too_late
 from gradcheck_cli.rules.unused_input import unused_input
 from gradcheck_cli.rules.update_too_large import update_too_large
@@ -114,6 +115,7 @@ RULES: tuple[Rule, ...] = (
     nothing_loaded,  # GC819
     made_in_forward,  # GC820
     scheduler_mode_inverted,  # GC821
+    stepped_before_unscale,  # GC822
 )
 
 

@@ -111,7 +111,7 @@ class LoopWatch:
 
     def facts(self, optimizers: Iterable[Optimizer], more: Iterable[Habit] = ()) -> LoopFacts:
         """Return what was seen of the loop around these optimizers, and more that others saw."""
-        known = [o for o in optimizers if o in self.accounts]
+        known = self._used([o for o in optimizers if o in self.accounts])
         seen = [self.accounts[o] for o in known]
         return LoopFacts(
             backwards=max((a.backwards for a in seen), default=0),
@@ -121,6 +121,12 @@ class LoopWatch:
             backward_at=next((a.backward_at for a in seen if a.backward_at), None),
             habits=(*self._habits(known), *more),
         )
+
+    def _used(self, optimizers: Sequence[Optimizer]) -> list[Optimizer]:
+        """Leave out those that never stepped and all of whose parameters others train: they were replaced."""
+        stepped = [o for o in optimizers if self.accounts[o].updates]
+        held = ids_held_by(*stepped)
+        return [o for o in optimizers if o in stepped or not ids_held_by(o) <= held]
 
     def of_models(
         self, optimizers: Sequence[Optimizer], models: Mapping[str, torch.nn.Module]

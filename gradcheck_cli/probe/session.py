@@ -276,7 +276,8 @@ class Session:
         self._eval_forwards = 0
 
     def _rate(self) -> float | None:
-        for optimizer in self.recorder.optimizers:
+        all_of_them = self.recorder.optimizers
+        for optimizer in [o for o in all_of_them if id(o) in self._stepped] or all_of_them:
             for group in optimizer.param_groups:
                 if "lr" in group:
                     return float(group["lr"])

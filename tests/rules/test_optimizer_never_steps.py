@@ -16,6 +16,7 @@ from tests.support.loops import (
     report,
     small,
     update,
+    watched,
 )
 
 NAME = "optimizer-never-steps"
@@ -113,6 +114,16 @@ def critic() -> None:
             optimizers[0].step()
 
 
+def made_twice() -> None:
+    """Another optimizer takes the place of the first one before anything is trained."""
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    unused, optimizer = optimizer, adam(model)
+    for _ in range(60):
+        update(model, optimizer)
+    assert not unused.state
+
+
 def importance_afterwards() -> None:
     """What the weights are worth is summed up once the training has ended."""
     model = small()
@@ -165,10 +176,22 @@ def a_scaler_that_skips() -> None:
 
 
 @pytest.mark.parametrize(
-    "loop", [ordinary, before_the_first_update, by_hand_beside_an_optimizer, a_scaler_that_skips]
+    "loop",
+    [
+        ordinary,
+        made_twice,
+        before_the_first_update,
+        by_hand_beside_an_optimizer,
+        a_scaler_that_skips,
+    ],
 )
 def test_updates_of_any_kind_and_accumulation_are_fine(loop: Callable[[], None]) -> None:
     assert NAME not in mistakes(loop)
+
+
+def test_the_rate_is_that_of_the_optimizer_that_steps() -> None:
+    [session] = watched(made_twice)
+    assert {s.learning_rate for s in session.trace().steps[1:]} == {1e-2}
 
 
 def test_a_look_at_gradients_without_an_optimizer_is_no_training() -> None:

@@ -76,8 +76,16 @@ def _open(trace: Trace) -> bool:
     if against is None or against.outcome is Outcome.FINE:
         return False
     if later is not None:
-        return later.outcome is not Outcome.FINE
+        return later.outcome is not Outcome.FINE or _may_be_by_heart(trace)
     return against.outcome is Outcome.WRONG
+
+
+def _may_be_by_heart(trace: Trace) -> bool:
+    """Did it beat a constant only when it went on, and do samples that are left out not tell why?"""
+    later = trace.answer("longer")
+    told = (a for a in trace.examination if a.name == "unseen-data")
+    late = later is not None and later.outcome is Outcome.FINE
+    return late and any(a.unfinished or "labels-without-signal" in a.supports for a in told)
 
 
 def headline(
@@ -103,6 +111,10 @@ def headline(
     if found is Verdict.UNSURE:
         whole = (PATIENCE if state.stuck else 4) * min(trace.taken, FEW) if cut else 0
         longer = longer or f"try --steps {max(4 * trace.taken, 50, whole)}"
+        if _may_be_by_heart(trace):
+            unseen = trace.answer("unseen-data")
+            told = f"; {unseen.said}" if unseen else f"{unfinished(trace)}: try --examine full"
+            return f"Nothing is wrong with the gradients, but whether more is learned than the samples themselves is open{after}{told}."
         if state.better and len(trace.steps) < _FEW:
             return f"Nothing wrong so far: {telling.clause(state)}; {len(trace.steps)} steps are too few to be sure: {longer}."
         seen = telling.clause(replace(state, state=state.observed) if cut else state)

@@ -116,7 +116,7 @@ def _fallback(trace: Trace, cause: str, support: Support) -> Support:
     tried = trace.answer("rate-lower") is not None  # some rates are too high for a larger one
     if cause == "labels-without-signal" and heart is not None and tried and not cured(trace):
         if heart.outcome is Outcome.FINE:
-            left = (*support.reasons, heart.said)  # what else could be was tried, and did not help
+            left = (heart.said, *support.reasons)  # what else could be was tried, and did not help
             return replace(support, reasons=left, basis=Basis.EXPERIMENT)
         return replace(support, score=support.score * GUESS / 2)
     return replace(support, score=support.score * GUESS)

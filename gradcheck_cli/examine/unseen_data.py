@@ -14,7 +14,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant, classes_of, repriced
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.passes_over import evaluating, least_loss, losses
-from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
+from gradcheck_cli.examine.subject import NotApplicableError, Only, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -25,6 +25,7 @@ MORE = 3  # times the steps that it took, while neither is clear: that it learns
 MUCH = 2 * ENOUGH  # of the training samples' loss: at less, others need not have gained yet
 LITTLE = 0.03  # of the scale of the loss
 SHARE = 0.4  # of the time that is left
+MOST = 0.8  # of it where the run learned only when it went on: little else is asked then
 SURE = 3.0  # standard deviations of chance
 PASSES = 1.0  # over the data; fewer, and each observed loss was that of new samples
 
@@ -37,7 +38,8 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
                not clear; at each eighth of them the loss of the samples that are left out, in the mode that does
                better, against the best constant for them, with what else the loss holds, such as penalties, as it
                is then.
-    Answers    fine: at some look it is below. Noted: by less than 3 %; or never, and more of the others are put into their
+    Answers    fine: at some look it is below. Noted: by less than 3 %, or than chance gives where the run learned only when it
+               went on; or never, and more of the others are put into their
                class than chance does: it is too sure of them. Wrong: never, while a quarter of the training samples'
                loss is gone: they are learned by heart, and nothing holds for others (labels that do not belong to
                their inputs, or nothing to be known).
@@ -53,7 +55,7 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("there are too few samples to leave some out")
     scene.afford(steps // 2)
     only: Any = Only(subject, held)
-    left = (1 - SHARE) * scene.remaining
+    left = (1 - (MOST if scene.soon else SHARE)) * scene.remaining
     with subject.at("start"):
         constant = settled_constant(only, reference)
         looks = []
@@ -70,9 +72,13 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
                 if (taken >= steps and told) or scene.remaining < left:
                     break
         right = _right(only)
+    if looks and learned < ENOUGH and scene.remaining < left:
+        raise OutOfTimeError("the time ended before the samples it is trained on were learned")
     if not looks or learned < ENOUGH:
         raise NotApplicableError("the samples it is trained on are not learned yet")
-    yield _said(*max(looks, key=lambda look: look[1] - look[0]), learned, reference, right)
+    chance = SURE**2 / samples(subject, held) if scene.soon else 0.0
+    best = max(looks, key=lambda look: look[1] - look[0])
+    yield _said(*best, learned, reference, right, chance)
 
 
 def _right(only: Any) -> str:
@@ -95,19 +101,25 @@ def _right(only: Any) -> str:
     return f"; {number(100 * share)} % of them are put into their class, the commonest of which holds {number(100 * most)} %"
 
 
-def _said(best: float, level: float, learned: float, reference: Reference, right: str) -> Said:
+def _said(
+    best: float, level: float, learned: float, reference: Reference, right: str, chance: float
+) -> Said:
     share = (level - best) / (reference.scale or 1.0)
     by_heart = share <= 0 and learned >= MUCH and not right
-    outcome = Outcome.WRONG if by_heart else Outcome.NOTED if share < LITTLE else Outcome.FINE
+    by_chance = share < chance and not right
+    little = share < LITTLE or by_chance
+    outcome = Outcome.WRONG if by_heart else Outcome.NOTED if little else Outcome.FINE
+    if 0 < share < chance and not right:
+        right = f"; by chance alone it could be {number(100 * chance)} % of what can be gained"
     return Said(
         outcome=outcome,
         said=f"samples that were left out cost {number(best)} at best, {reference.beside(share)} "
         f"a constant prediction ({number(level)}), while "
-        f"{number(100 * learned)} % of the training samples' loss is gone{right if share <= 0 else ''}",
+        f"{number(100 * learned)} % of the training samples' loss is gone{right if share <= 0 or by_chance else ''}",
         measured=100 * share,
         limit=0.0,
         unit="%",
-        supports=("labels-without-signal",) if outcome is Outcome.WRONG else (),
+        supports=("labels-without-signal",) if by_heart or by_chance else (),
     )
 
 

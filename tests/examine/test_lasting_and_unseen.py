@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gradcheck_cli.concluding import headline
+from gradcheck_cli.concluding import headline, verdict
 from gradcheck_cli.examine import examine
 from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.examine.attention_scores import attention_scores
@@ -26,6 +26,7 @@ from gradcheck_cli.examine.subject import OutOfTimeError
 from gradcheck_cli.examine.unseen_data import unseen_data
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.report import Verdict
+from gradcheck_cli.rules.engine import judge
 from tests.examine.loops import reported
 from tests.support.trainings import blobs, network, sgd, silent, trained
 
@@ -135,6 +136,47 @@ def test_a_penalty_that_grows_is_paid_by_the_constant_too() -> None:
     assert found["unseen-data"].measured == pytest.approx(
         found["against-constant"].measured, abs=15
     )
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_what_is_learned_after_many_passes_has_to_hold_for_others(paired: bool) -> None:
+    """Within the time of a quick look: rows of the targets that were moved on are learned by heart, slowly."""
+    torch.manual_seed(1)
+    x = torch.randn(800, 10)
+    y = (x[:, 0] * x[:, 1] + x[:, 2]) / 1.4
+    y = y if paired else y.roll(7)
+    layers = nn.Linear(10, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1)
+    model = nn.Sequential(*layers, nn.Flatten(0))
+    rows = iter([i for _ in range(20) for i in torch.randperm(800).split(32)])
+
+    def loss() -> Tensor:
+        i = next(rows)
+        return functional.mse_loss(model(x[i]), y[i])
+
+    told = reported(model, loss, steps=300, depth="quick")
+    found = next(a for a in told.examination if a.name == "unseen-data")
+    assert (told.verdict is Verdict.HEALTHY) is paired, found
+
+
+def test_what_was_learned_late_is_open_where_no_time_was_left_to_see_whether_it_holds() -> None:
+    later = Answer(
+        name="longer", question="later?", outcome=Outcome.FINE, said="150 steps later it is"
+    )
+    unseen = Answer(
+        name="unseen-data", question="others?", outcome=Outcome.SKIPPED, unfinished=True
+    )
+    against = Answer(name="against-constant", question="now?", outcome=Outcome.NOTED)
+    trace = trained(40)[1]
+    for answers, expected in (
+        ((against, later), Verdict.HEALTHY),
+        ((against, later, unseen), Verdict.UNSURE),
+        ((replace(against, outcome=Outcome.FINE), unseen), Verdict.HEALTHY),
+    ):
+        asked_so = replace(trace, examination=answers)
+        found = verdict(asked_so, judge(asked_so))
+        assert found is expected
+        said = headline(asked_so, found, (), ())
+        assert ("--examine full" in said) is (expected is Verdict.UNSURE)
 
 
 def test_samples_that_were_seen_once_are_new() -> None:

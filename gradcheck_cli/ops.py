@@ -55,6 +55,12 @@ SQUASHING = BOUNDED | {"softmax", "log_softmax", "logsoftmax", "log_sigmoid"}
 CLAMPS = _names("clamp clamp_min clamp_ clamp_min_")
 # Functions with points where they have a value and no finite slope.
 STEEP = _names("sqrt sqrt_ acos acos_ arccos asin asin_ arcsin pow pow_ __pow__")
+# The same, and functions whose value is infinite there or whose slope overflows.
+SINGULAR = STEEP | _names(
+    "log log_ log2 log10 log1p reciprocal rsqrt div div_ __truediv__ __rtruediv__ __rdiv__ true_divide divide atan2 hypot norm "
+    "vector_norm linalg_vector_norm std var cdist cosine_similarity normalize pairwise_distance xlogy exp expm1 exp_ "
+    "atanh arccosh acosh logit erfinv linalg_eigh linalg_svd linalg_norm logsumexp"
+)
 
 # Where a gradient ends
 LEAVING = _names("numpy numpy_force tolist array")  # a tensor becomes plain numbers

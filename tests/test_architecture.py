@@ -58,18 +58,18 @@ LONG_WITH_REASON: dict[str, str] = {}
 # Of each folder, `.` for the files beside the folders: a little above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3397,  # commands of notebooks in scripts exported from them
-    "causes": 2422,
+    ".": 3403,  # commands of notebooks in scripts exported from them
+    "causes": 2430,
     "cli": 2996,
     "declared": 332,
     "demos": 214,
     "examine": 6796,
-    "features": 1074,
+    "features": 1081,
     "integrations": 266,
     "live": 440,
-    "probe": 9456,
-    "records": 2036,
-    "remedies": 6155,
+    "probe": 9525,
+    "records": 2037,
+    "remedies": 6171,
     "renderers": 2797,
     "replay": 3987,
     "rerun": 1346,

@@ -10,12 +10,13 @@ from gradcheck_cli.features.circumstances import (
     LARGE,
     VANISHING,
     broke_later,
+    broken_in_backward,
     input_size,
     saturated_at_start,
 )
 from gradcheck_cli.features.profile import first, late, typical
 from gradcheck_cli.features.zeros import fed_a_constant, uses_half
-from gradcheck_cli.ops import BOUNDED
+from gradcheck_cli.ops import BOUNDED, STEEP
 from gradcheck_cli.records.trace import Step
 from gradcheck_cli.rules.base import counted, number
 
@@ -122,25 +123,32 @@ def dead_relu(seen: Evidence) -> Support | None:
     "Keep what the function is given a little away from the point.",
 )
 def infinite_slope(seen: Evidence) -> Support | None:
-    """A function was evaluated where it has a value but no finite slope: the square root at 0.
+    """A function was evaluated where its slope is not finite: the square root at 0, the logarithm of 0 that is hidden later.
 
-    Speaks for it  such a call on what layers computed, and a gradient that is NaN or Inf in a step whose
-                   loss and outputs still are.
-    Against it     a loss or an output that is NaN or Inf first; sixteen bits, which overflow; steps so
-                   large that anything breaks.
+    Speaks for it  a call whose backward pass makes NaN or Inf out of gradients that are numbers, while the loss
+                   is a number; a function that has a value and no slope at some point, and a gradient that is NaN or
+                   Inf in a step whose loss and outputs are not.
+    Against it     a loss that is NaN or Inf first; sixteen bits, which overflow; steps so large that anything breaks.
     Sources        IEEE 754: 0 * inf is NaN; PyTorch notes, Autograd mechanics (non-differentiable
                    functions).
     """
-    calls = seen.trace.steep
+    made = broken_in_backward(seen.trace)
+    calls = made[:1] or seen.trace.steep
     broken = next((s for s in seen.trace.observed if _has_broken_gradient(s)), None)
-    if not calls or broken is None or not isfinite(broken.loss) or _has_broken_output(broken):
+    if not calls or broken is None or not isfinite(broken.loss):
         return None
-    named = (
+    outside = _has_broken_output(broken)
+    if outside and not made:
+        return None
+    named = ", ".join(
         f"{c.operation.strip('_')}()" + (f" at {c.at}" if c.at else "") for c in calls[:_NAMED]
     )
-    said = (
-        f"in step {broken.index + 1} loss and outputs are numbers and a gradient is not, and there is "
-        f"no finite slope at the end of the range of {', '.join(named)}"
+    said = f"in step {broken.index + 1} " + (
+        f"the loss is a number, and the backward pass of {named} makes NaN or infinity of gradients that are numbers: "
+        "what hides its value behind it, as torch.where does, multiplies its infinite slope by 0"
+        if outside or calls[0].operation not in STEEP
+        else f"loss and outputs are numbers and a gradient is not, and there is no finite slope at the end of the range "
+        f"of {named}"
     )
     large = broken.index > 0 and seen.has("update-too-large", "diverging-loss")
     if not (large or uses_half(seen.trace)):

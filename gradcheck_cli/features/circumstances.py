@@ -15,7 +15,8 @@ from gradcheck_cli.features.profile import (
 from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.features.zeros import uses_half, zeroed
 from gradcheck_cli.ops import SMOOTH
-from gradcheck_cli.records.trace import Layer, Role, Trace
+from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.trace import Cut, Layer, Role, Trace
 
 HARMLESS = 2.0  # decades: less is no finding of a vanishing gradient
 LARGE, SMALL = 5.0, 0.02  # sizes of inputs: the first layer works out of its range
@@ -94,3 +95,9 @@ def broke_later(trace: Trace) -> bool:
             if before is not None and after is not None and after > 0.5 and after > before + 0.3:
                 return True
     return False
+
+
+def broken_in_backward(trace: Trace) -> tuple[Cut, ...]:
+    """Return the calls whose backward pass made NaN or infinity of gradients that are numbers, the first one first."""
+    habits = trace.loop.habits_of(Kind.BROKE) if trace.loop else ()
+    return tuple(Cut(operation=h.names[0], layer=(*h.names, None)[1], at=h.at) for h in habits)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
-from gradcheck_cli.ops import CLAMPS
+from gradcheck_cli.ops import CLAMPS, STEEP
 from gradcheck_cli.probe.nonlinearities import Nonlinearity
 from gradcheck_cli.records.trace import SourceSite
 
@@ -90,9 +90,10 @@ def _is_relu6(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 
 def is_steep(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Has this call of `STEEP` a point without a finite slope? Of powers those between 0 and 1."""
+    """Has this call a point with a value and without a finite slope? Of powers those between 0 and 1."""
     power = args[1] if len(args) > 1 else kwargs.get("exponent")
-    return "pow" not in name or (isinstance(power, (int, float)) and 0 < power < 1)
+    rooted = isinstance(power, (int, float)) and 0 < power < 1
+    return name in STEEP and ("pow" not in name or rooted)
 
 
 def repeated(

@@ -1,7 +1,7 @@
 """What inspected steps show of the loss that is a mistake: blind terms, ignored labels, sums, tasks."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -14,6 +14,7 @@ from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.picking import unreadable
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
+from gradcheck_cli.records.trace import Cut
 
 FEWEST = 8  # inspected steps
 
@@ -133,10 +134,15 @@ class LossHabits:
     accumulating: Accumulating = field(default_factory=Accumulating)
     tasks: Tasks = field(default_factory=Tasks)
     domains: Domains = field(default_factory=Domains)
+    broken: Counter[Cut] = field(default_factory=Counter)
 
-    def saw(self, step: Comparisons, tasks: Tasks) -> None:
-        """An inspected step has ended; `tasks` are those of its loss, over all of them."""
+    def saw(self, step: Comparisons, tasks: Tasks, broken: Iterable[Cut]) -> None:
+        """An inspected step has ended; `tasks` are those of its loss, over all of them.
+
+        `broken` are calls whose backward pass made what is no number.
+        """
         self.tasks = tasks
+        self.broken.update(list(broken))
         self.steps += 1
         self.blind += bool(step.blind.found)
         self.places.update(step.blind.found)
@@ -159,6 +165,9 @@ class LossHabits:
             yield summed
         yield from self.tasks.habits()
         yield from self.domains.habits()
+        for call, times in self.broken.items():
+            named = (call.operation,) if call.layer is None else (call.operation, call.layer)
+            yield Habit(kind=Kind.BROKE, times=times, of=self.steps, at=call.at, names=named)
         if self.blind:
             at = next((x for x in self.places if x is not None), None)
             yield Habit(kind=Kind.BLIND_TERM, times=self.blind, of=self.steps, at=at)

@@ -235,7 +235,7 @@ class Recorder:
                 self.cuts.setdefault(("no_grad", path), cut)
         self._loss.saw(tape.compared.found, tape.backward_value, self._behind)
         self._loss.directions.look(tape.compared.found, tape.compared.weights)
-        self.loss_habits.saw(tape.compared, self._loss.terms.tasks)
+        self.loss_habits.saw(tape.compared, self._loss.terms.tasks, tape.slopes.broken)
         self._loose.take(tape.loose)
         self.anew.ended(self.optimizers)
         for cut in tape.cuts:
@@ -269,7 +269,7 @@ class Recorder:
         if (tape is None and not recurs) or in_backward() or is_traced():
             return None
         if tape is not None and tape.open:
-            if tape.depth == 0 and torch.is_grad_enabled():
+            if tape.inside is None and torch.is_grad_enabled():
                 self.data.saw(args)
             self._enter(tape, path, module, owner)
         if recurs and torch.is_grad_enabled():
@@ -296,7 +296,7 @@ class Recorder:
             if self._listening is not None:
                 self._listening.go_on()
             tape.leave(path, (args, kwargs), output)
-            if tape.depth == 0 and not args and torch.is_grad_enabled():
+            if tape.inside is None and not args and torch.is_grad_enabled():
                 self.data.saw(kwargs)
         owner = self._owner_of.get(id(module))
         if owner is None:
@@ -373,7 +373,7 @@ class Recorder:
             cuts=(*self.cuts.values(), *self._loose.cuts(layers)),
             comparisons=tuple(dict.fromkeys(c for t in self._tapes for c in t.comparisons)),
             clamps=tuple(dict.fromkeys(c for t in self._tapes for c in t.clamps)),
-            steep=tuple(dict.fromkeys(c for t in self._tapes for c in t.steep)),
+            steep=tuple(dict.fromkeys(c for t in self._tapes for c in t.slopes.steep)),
             gaps=(*self.gaps.values(), *anatomy.gaps(layers)),
             optimizer=", ".join(dict.fromkeys(names)) or None,
             adaptive=any(is_adaptive(o) for o in self.optimizers),

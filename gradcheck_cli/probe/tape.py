@@ -21,6 +21,7 @@ from gradcheck_cli.probe.made_anew import MadeAnew
 from gradcheck_cli.probe.origins import Origins
 from gradcheck_cli.probe.policies import Weights
 from gradcheck_cli.probe.sites import calling_place, user_site
+from gradcheck_cli.probe.slopes import Slopes
 from gradcheck_cli.probe.teachers import Made, sources
 from gradcheck_cli.probe.units import Again
 from gradcheck_cli.records.trace import Cut
@@ -59,7 +60,7 @@ class Tape:
     loose: LooseEnds = field(default_factory=LooseEnds)
     comparisons: list[Cut] = field(default_factory=list)
     clamps: list[Cut] = field(default_factory=list)
-    steep: list[Cut] = field(default_factory=list)
+    slopes: Slopes = field(default_factory=Slopes)
     compared: Comparisons = field(init=False)
     loss_reads: frozenset[int] = frozenset()
     merges: bool = False
@@ -125,13 +126,8 @@ class Tape:
         self._stack.clear()
 
     @property
-    def depth(self) -> int:
-        """How many modules are running."""
-        return len(self._stack)
-
-    @property
     def inside(self) -> str | None:
-        """The innermost running module."""
+        """The innermost running module; None outside of all."""
         return self._stack[-1].path if self._stack else None
 
     @property
@@ -159,6 +155,7 @@ class Tape:
         if not given:
             return
         self.made.saw(name, args, given, result)
+        self.slopes.saw(name, given, result, self.inside)
         name = calls.meant(name, args, kwargs)
         if layer is not None:  # a layer class of the user's: only its nonlinearities matter
             if nonlinearities.find(name) is not None:
@@ -167,9 +164,8 @@ class Tape:
             return
         if name in ops.ENDS:
             self._cut(name, given)
-        elif name in ops.STEEP and calls.is_steep(name, args, kwargs):
-            steep = bool(self._origins.of(given[0]).calls)
-            self.steep += [Cut(operation=name, layer=self.inside, at=user_site())] * steep
+        elif calls.is_steep(name, args, kwargs) and self._origins.of(given[0]).calls:
+            self.slopes.steep.append(Cut(operation=name, layer=self.inside, at=user_site()))
         self.compared.saw(function, name, args, kwargs, given, result, outside=not self._stack)
         if nonlinearities.find(name) is not None:
             self._nonlinearity(name, given, result, calls.repeated(function, args, kwargs))

@@ -2,7 +2,8 @@
 
 Works because  The square root has a value at 0 and no finite slope there: the chain rule multiplies
                infinity by 0, and the NaN spreads to every weight. Just beside the point the slope is
-               finite, and what is held at the limit gets a gradient of 0.
+               finite, and what is held at the limit gets a gradient of 0. So it is with the logarithm of 0
+               that torch.where hides afterwards.
 Costs          Arguments below the limit are taken for the limit, and so is what the function makes of them.
 Not for        Functions whose argument stays well inside their range.
 Sources        IEEE 754: 0 * inf is NaN; PyTorch notes, Autograd mechanics.
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradcheck_cli.features.circumstances import broken_in_backward
 from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
@@ -22,7 +24,8 @@ from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.targets.change import Change
 
 LEAST = 1e-6
-POSITIVE = frozenset({"sqrt", "pow"})  # from 0 upwards; the others from -1 to 1
+POSITIVE = frozenset("sqrt pow log log2 log10 rsqrt".split())  # from 0 upwards
+BETWEEN = frozenset("acos asin arccos arcsin".split())  # from -1 to 1
 HELPER = '''def guarded_{name}(value: torch.Tensor) -> torch.Tensor:
     """Apply {name}, kept away from where its slope is infinite."""
     return torch.{name}(value.{kept})
@@ -48,6 +51,8 @@ def guarded(name: str) -> Callable[..., Tensor]:
 
 def _draft(call: Cut, at: SourceSite) -> Draft:
     name = call.operation.strip("_")
+    if name not in POSITIVE | BETWEEN:
+        return _hidden_before(name, at)
     if call.layer is None:
         return _in_loss(name, at)
     write = Edit(
@@ -70,6 +75,16 @@ def _draft(call: Cut, at: SourceSite) -> Draft:
     )
 
 
+def _hidden_before(name: str, at: SourceSite) -> Draft:
+    return Draft(
+        summary=f"Replace what {name}() is given at {at} where its result is not used, before the call and not only behind it.",
+        code=f"# {at}\nx = torch.where(used, x, torch.ones_like(x))  # then {name}, then the same mask",
+        cannot="where its result is not used is known to its author alone",
+        at=at,
+        size=1,
+    )
+
+
 def _in_loss(name: str, at: SourceSite) -> Draft:
     return Draft(
         summary=f"Keep what {name}() is given in the loss at {at} away from where its slope is infinite.",
@@ -83,7 +98,8 @@ def _in_loss(name: str, at: SourceSite) -> Draft:
 @remedy("safe-gradient", treats=("infinite-slope",), risk=REVIEW, part="output")
 def safe_gradient(case: Case) -> Iterator[Draft]:
     """Draft a guard at each place, then at all of them."""
-    drafts = [_draft(x, x.at) for x in dict.fromkeys(case.trace.steep) if x.at is not None]
+    calls = broken_in_backward(case.trace)[:1] or case.trace.steep
+    drafts = [_draft(x, x.at) for x in dict.fromkeys(calls) if x.at is not None]
     yield from drafts
     if len(drafts) > 1:
         yield Draft(

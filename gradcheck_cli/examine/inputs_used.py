@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.ideal import cost
 from gradcheck_cli.examine.passes_over import hooked, outputs_alike, quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.probe.calls import tensors_in
@@ -19,7 +18,7 @@ from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import OWN_CHOICES
 from gradcheck_cli.rules.base import number
 
-NONE = 1e-6  # of the spread of outputs: nothing but rounding
+NONE = 1e-6  # of the size of outputs: nothing but rounding
 FEWEST = 50  # rows of an embedding that may be words
 HALF = 0.5  # of the tokens, and of the rows
 SURE = 64  # different numbers: by chance half of them or more are odd
@@ -37,9 +36,9 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     Procedure  in evaluation mode, now: one argument of the model at a time gets the values of other
                samples (the batch turned by one); arguments that are alike for all samples are left out, and
                those of another length than outputs or most arguments have, as the edges of a graph, and what a
-               dict or an object holds that is handed over as a whole: it may hold more than a model reads. Where
-               the main output stays, the loss of all outputs is compared. Of tokens: the share of the commonest one, and how many rows of the embedding are ever read. Of whole
-               numbers: are the large ones those that bfloat16 or float16 can hold?
+               dict or an object holds that is handed over as a whole: it may hold more than a model reads. All
+               outputs are compared. Of tokens: the share of the commonest one, and how many rows of the
+               embedding are ever read. Of whole numbers: are the large ones those that bfloat16 or float16 can hold?
     Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another;
                or most tokens, between others, are one and the same, and most rows are never read; or 64 different
                numbers are all rounded as in half precision: two in three name another row than they did.
@@ -66,15 +65,15 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
                 effects[name] = effect
     if not effects:
         raise NotApplicableError("the model refuses inputs of other samples")
-    unused = [name for name, effect in effects.items() if effect <= NONE]
+    unused, least = [n for n, effect in effects.items() if effect <= NONE], min(effects.values())
     if len(unused) == len(effects):
         raise NotApplicableError("no input changes an output now: the model gives one answer")
     yield Said(
         outcome=Outcome.WRONG if unused else Outcome.FINE,
         said=f"outputs do not change when {', '.join(unused)} is exchanged between samples"
         if unused
-        else f"exchanged between samples they change outputs by {number(100 * min(effects.values()))} % or more",
-        measured=100 * min(effects.values()),
+        else f"exchanged between samples they change outputs by {number(100 * least)} % or more",
+        measured=100 * least,
         limit=100 * NONE,
         unit="%",
         supports=("unused-input",) if unused else (),
@@ -155,20 +154,21 @@ def _of_samples(subject: Subject, batch: Any) -> dict[str, Tensor]:
 
 
 def _effect(subject: Subject, before: Any, inputs: dict[str, Tensor]) -> float | None:
-    """Return the largest change of outputs, relative to their size; None where the model refuses.
+    """Return the largest change of an output, relative to its size; None where the model refuses.
 
-    Of several outputs, one may follow one input alone: where the main one stays, their loss tells.
+    One of several outputs may follow one input alone. An output that is the input itself tells nothing.
     """
-    batch = subject.batches[0]
     try:
-        after = outputs_alike(subject, batch, inputs)
+        after = outputs_alike(subject, subject.batches[0], inputs)
     except GradcheckError:
         return None
-    first, then = (subject.main(outputs).float() for outputs in (before, after))
-    if then.shape != first.shape:
+    if subject.main(after).shape != subject.main(before).shape:
         return None
-    effect = float((then - first).abs().max()) / max(float(first.abs().max()), 1e-12)
-    if effect <= NONE:
-        old, new = (cost(subject, of, subject.main(of), batch) for of in (before, after))
-        effect = max(effect, abs(new - old) / max(abs(old), 1e-12))
-    return effect if isfinite(effect) else None
+    given = {id(tensor) for tensor in inputs.values()}
+    found = (
+        float((then.float() - first.float()).abs().max())
+        / max(float(first.float().abs().max()), 1e-12)
+        for first, then in zip(tensors_in(before), tensors_in(after), strict=False)
+        if first.shape == then.shape and first.numel() and id(then) not in given
+    )
+    return max(filter(isfinite, found), default=None)

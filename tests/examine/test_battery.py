@@ -387,6 +387,22 @@ def test_an_input_that_another_output_follows_is_used(twice: bool, expected: Out
     assert asked(inputs_used, data=(x, x.flip(1), y), **made)["inputs-used"].outcome is expected
 
 
+@pytest.mark.parametrize(("twice", "expected"), [(True, Outcome.WRONG), (False, Outcome.FINE)])
+def test_an_input_whose_output_is_too_small_for_the_loss_is_used(
+    twice: bool, expected: Outcome
+) -> None:
+    """What a deep network with small weights gives is lost beside the margin, and follows its input."""
+
+    class Fading(Pair):
+        def forward(self, x: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
+            one, other = super().forward(x, side)
+            return 1e-12 * one, 1e-12 * other
+
+    x, y = blobs()
+    made = {"model": lambda: Fading(twice=twice), "loss": apart}
+    assert asked(inputs_used, data=(x, x.flip(1), y), **made)["inputs-used"].outcome is expected
+
+
 class Compared(Pair):
     """How far apart the two inputs are, or a score of how alike they are."""
 

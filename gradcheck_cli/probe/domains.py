@@ -46,7 +46,7 @@ class Domains:
     def saw(self, calls: Iterable[LossCall]) -> None:
         """An inspected step has ended, with these comparisons."""
         for call in calls:
-            if call.reached:
+            if call.reached and not call.choice:  # a choice is not a call of the loss
                 for what, values, outside in (*_of_targets(call), *_of_input(call)):
                     at = resolved(*call.at[0]) if call.at else None
                     self._given.setdefault((call.kind, what), Given(at)).add(values, outside)

@@ -21,6 +21,7 @@ from gradcheck_cli.rules.base import number
 NONE = 1e-6  # of the size of outputs: nothing but rounding
 FEWEST = 50  # rows of an embedding that may be words
 HALF = 0.5  # of the tokens, and of the rows
+ROWS, READ = 8, 2  # of an embedding, and of those that are ever read
 SURE = 64  # different numbers: by chance half of them or more are odd
 
 
@@ -29,6 +30,7 @@ SURE = 64  # different numbers: by chance half of them or more are odd
     "Do the outputs depend on every input?",
     words_known="Are most of the tokens known?",
     numbers_whole="Are numbers of rows exact?",
+    rows_read="Do different numbers read different rows of an embedding?",
 )
 def inputs_used(scene: Scene) -> Iterator[Said]:
     """Exchange each input between the samples, by itself, and see whether outputs change.
@@ -40,7 +42,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
                outputs are compared. Of tokens: the share of the commonest one, and how many rows of the
                embedding are ever read. Of whole numbers: are the large ones those that bfloat16 or float16 can hold?
     Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another;
-               or most tokens, between others, are one and the same, and most rows are never read; or 64 different
+               or most tokens, between others, are one and the same, and most rows are never read; or a column of fractions is
+               cut to whole numbers, which name one row or two of an embedding of eight or more; or 64 different
                numbers are all rounded as in half precision: two in three name another row than they did.
     Costs      a forward pass for each argument.
     Sources    permutation importance (Breiman 2001, sec. 10).
@@ -48,6 +51,7 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     subject = scene.subject
     yield from _unknown(subject)
     yield from _rounded(subject)
+    yield from _cut(subject)
     if scene.trace.loss.surrogate == OWN_CHOICES:  # what it is given follows from what it chose
         raise NotApplicableError(f"the size of the loss tells nothing: {OWN_CHOICES}")
     batch = subject.batches[0]
@@ -138,6 +142,48 @@ def _rounded(subject: Subject) -> Iterator[Said]:
                     supports=("low-precision",),
                 )
                 return
+
+
+def _cut(subject: Subject) -> Iterator[Said]:
+    """Say where fractions are cut to numbers of rows: columns were scaled, and the number of the row with them."""
+    tables = {m: n for n, m in subject.model.named_modules() if isinstance(m, nn.Embedding)}
+    read: dict[nn.Embedding, list[Tensor]] = {m: [] for m in tables if m.num_embeddings >= ROWS}
+    if not read:
+        return
+
+    def note(table: Any, given: Any, _output: Any) -> None:
+        read[table].extend(x.flatten() for x in islice(tensors_in(given), 1))
+
+    with quietly(subject), hooked(read, note):
+        for batch in subject.batches:
+            subject.outputs(batch)
+    for table, found in read.items():
+        rows = torch.cat(found) if found else torch.zeros(0)
+        for name, index, values in _columns(subject):
+            parted = float((values != values.round()).float().mean())
+            same = len(rows) == len(values) and torch.equal(values.to(rows.dtype), rows)
+            if same and parted > HALF and len(rows.unique()) <= READ < len(values.unique()) / READ:
+                yield Said(
+                    about="rows-read",
+                    outcome=Outcome.WRONG,
+                    said=f"the {len(values.unique())} different numbers in column {index} of {name}, {number(float(values.min()))} to "
+                    f"{number(float(values.max()))}, are cut to whole ones and read {len(rows.unique())} of "
+                    f"{table.num_embeddings} rows of {tables[table]}: do not scale numbers of rows",
+                    measured=float(len(rows.unique())),
+                    limit=float(READ),
+                    unit="rows",
+                    supports=("degenerate-data",),
+                )
+
+
+def _columns(subject: Subject) -> Iterator[tuple[str, int, Tensor]]:
+    """Yield the first columns of each table of numbers: its name, the column's place, and what all batches hold there."""
+    inputs = [subject.inputs(b) for b in subject.batches]
+    for name, first in inputs[0].items():
+        parts = [x[name] for x in inputs if name in x]
+        if first.is_floating_point() and {x.shape[1:] for x in parts} == {first.shape[1:2]} != {()}:
+            for index in range(min(first.shape[1], SURE)):
+                yield name, index, torch.cat([x[:, index] for x in parts])
 
 
 def _of_samples(subject: Subject, batch: Any) -> dict[str, Tensor]:

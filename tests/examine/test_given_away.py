@@ -433,6 +433,44 @@ def test_words_that_are_all_looked_up_as_one(kind: str) -> None:
     assert ("words-known" in answered(model, loss, inputs_used)) is (kind == "unknown")
 
 
+class Stations(nn.Module):
+    """A table whose first column is the number of a row of an embedding, or is parted into a few."""
+
+    def __init__(self, bins: float = 1.0) -> None:
+        super().__init__()
+        self.place, self.head, self.bins = nn.Embedding(20, 4), nn.Linear(6, 1), bins
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a number for each row."""
+        place = self.place((x[:, 0] * self.bins).long())
+        return self.head(torch.cat([place, x[:, 1:]], 1))[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("model", "scaled", "told"),
+    [
+        (Stations, True, True),
+        (Stations, False, False),
+        (lambda: Stations(bins=19.0), True, False),  # fractions that are parted into twenty rows
+    ],
+    ids=["scaled", "whole", "parted"],
+)
+def test_numbers_of_rows_that_were_scaled_with_the_other_columns(
+    model: Callable[[], nn.Module], scaled: bool, told: bool
+) -> None:
+    made = model()
+
+    def loss() -> Tensor:
+        place = torch.arange(40) % 20
+        x = torch.cat([place[:, None] / (19 if scaled else 1), torch.rand(40, 2)], 1)
+        return functional.mse_loss(made(x), place.sin() + x[:, 1])
+
+    found = answered(made, loss, inputs_used)
+    assert ("rows-read" in found) is told
+    if told:
+        assert "read 2 of 20 rows of place" in found["rows-read"].said
+
+
 @pytest.mark.parametrize(("learns", "expected"), [(True, Outcome.NOTED), (False, Outcome.WRONG)])
 def test_where_no_constant_is_known_evaluation_is_held_against_the_untrained_model(
     learns: bool, expected: Outcome

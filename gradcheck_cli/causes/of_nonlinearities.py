@@ -10,6 +10,7 @@ from gradcheck_cli.features.circumstances import (
     LARGE,
     VANISHING,
     broke_later,
+    broke_unlooked,
     broken_in_backward,
     input_size,
     saturated_at_start,
@@ -135,14 +136,16 @@ def infinite_slope(seen: Evidence) -> Support | None:
     made = broken_in_backward(seen.trace)
     calls = made[:1] or seen.trace.steep
     broken = next((s for s in seen.trace.observed if _has_broken_gradient(s)), None)
-    if not calls or broken is None or not isfinite(broken.loss):
-        return None
-    outside = _has_broken_output(broken)
-    if outside and not made:
+    if not calls:
         return None
     named = ", ".join(
         f"{c.operation.strip('_')}()" + (f" at {c.at}" if c.at else "") for c in calls[:_NAMED]
     )
+    if broken is None or not isfinite(broken.loss):
+        return _unlooked(seen, f"there is no finite slope at the end of the range of {named}")
+    outside = _has_broken_output(broken)
+    if outside and not made:
+        return None
     said = f"in step {broken.index + 1} " + (
         f"the loss is a number, and the backward pass of {named} makes NaN or infinity of gradients that are numbers: "
         "what hides its value behind it, as torch.where does, multiplies its infinite slope by 0"
@@ -150,17 +153,29 @@ def infinite_slope(seen: Evidence) -> Support | None:
         else f"loss and outputs are numbers and a gradient is not, and there is no finite slope at the end of the range "
         f"of {named}"
     )
-    large = broken.index > 0 and seen.has("update-too-large", "diverging-loss")
-    if not (large or uses_half(seen.trace)):
-        return fact(said, at=calls[0].at)
-    return signs(
-        [(True, said)],
-        [
-            (uses_half(seen.trace), "but sixteen bits overflow"),
-            (large, "but steps so large break anything"),
-        ],
-        at=calls[0].at,
-    )
+    opposed = _shaken(seen, broken.index)
+    if any(holds for holds, _ in opposed):
+        return signs([(True, said)], opposed, at=calls[0].at)
+    return fact(said, at=calls[0].at)
+
+
+def _shaken(seen: Evidence, index: int) -> list[Sign]:
+    """Return what else makes numbers into none at this step."""
+    large = index > 0 and seen.has("update-too-large", "diverging-loss")
+    return [
+        (uses_half(seen.trace), "but sixteen bits overflow"),
+        (large, "but steps so large break anything"),
+    ]
+
+
+def _unlooked(seen: Evidence, why: str) -> Support | None:
+    """Return the support where it happened in a step that was not looked into: the loss before was as usual."""
+    last = broke_unlooked(seen.trace)
+    if last is None:
+        return None
+    said = f"the loss is a number up to step {last.index + 1}, no larger than at first, and none right after it; {why}"
+    place = next((c.at for c in seen.trace.steep if c.at), None)
+    return signs([(True, said)], _shaken(seen, last.index), at=place)
 
 
 def _has_broken_gradient(step: Step) -> bool:

@@ -6,6 +6,7 @@ from gradcheck_cli.causes.base import Evidence, Support, cause, fact, signs
 from gradcheck_cli.features.circumstances import (
     HARMLESS,
     broke_later,
+    broke_unlooked,
     lost_at_start,
     unusual_inputs,
 )
@@ -112,13 +113,17 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
     hurt = seen.has(
         "diverging-loss", "non-finite", "stalled-loss", "update-too-large", "risen-loss"
     )
+    grew = broke_unlooked(trace) is None or not trace.steep
     found = seen.shares
     rate = f"a step changes a layer by {number(100 * middle)} % of its size at learning rate {_rate(trace)}"
     return signs(
         [
             (middle > BIG, rate),
             (middle > HUGE, "that is above a tenth, where a step is only a direction no more"),
-            (sane and hurt and middle > BIG, "the first loss was sane, the later ones are not"),
+            (
+                sane and hurt and grew and middle > BIG,
+                "the first loss was sane, the later ones are not",
+            ),
             (
                 broke_later(trace) and middle > SOME,
                 "units died or saturated only after the first steps",

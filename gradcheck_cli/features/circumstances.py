@@ -1,6 +1,6 @@
 """Facts about a run that several causes ask for."""
 
-from math import hypot, log10
+from math import hypot, isfinite, log10
 from operator import attrgetter
 
 from gradcheck_cli.features.profile import (
@@ -16,7 +16,7 @@ from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.features.zeros import uses_half, zeroed
 from gradcheck_cli.ops import SMOOTH
 from gradcheck_cli.records.loop import Kind
-from gradcheck_cli.records.trace import Cut, Layer, Role, Trace
+from gradcheck_cli.records.trace import Cut, Layer, Role, Step, Trace
 
 HARMLESS = 2.0  # decades: less is no finding of a vanishing gradient
 LARGE, SMALL = 5.0, 0.02  # sizes of inputs: the first layer works out of its range
@@ -101,3 +101,11 @@ def broken_in_backward(trace: Trace) -> tuple[Cut, ...]:
     """Return the calls whose backward pass made NaN or infinity of gradients that are numbers, the first one first."""
     habits = trace.loop.habits_of(Kind.BROKE) if trace.loop else ()
     return tuple(Cut(operation=h.names[0], layer=(*h.names, None)[1], at=h.at) for h in habits)
+
+
+def broke_unlooked(trace: Trace) -> Step | None:
+    """Return the last step whose loss is a number, no larger than at first, where it was not looked into."""
+    at = next((i for i, s in enumerate(trace.steps) if not isfinite(s.loss)), 0)
+    last = trace.steps[at - 1] if at else None
+    usual = last is not None and not last.readings and last.loss <= trace.steps[0].loss
+    return last if usual else None

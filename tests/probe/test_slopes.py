@@ -119,6 +119,27 @@ def test_norms_and_angles_at_0_have_a_slope_that_torch_chooses() -> None:
     assert "non-finite" not in findings(training(length, own=True))
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e-12])
+def test_a_root_at_0_in_a_step_that_was_not_looked_into_is_a_possible_cause(offset: float) -> None:
+    def loop() -> None:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 16), nn.SiLU(), nn.Linear(16, 3))
+        optimizer = adam(model)
+        for step in range(60):
+            one, other = torch.randn(2, 32, 4)
+            other[0] = one[0] if step == 42 else other[0]
+            apart = (model(one) - model(other)).square().sum(1)
+            optimizer.zero_grad()
+            ((apart + offset).sqrt() - (one - other).norm(dim=1)).square().mean().backward()
+            optimizer.step()
+
+    causes = report(loop).causes
+    assert ([c.name for c in causes[:1]] == [NAME]) is (not offset)
+    if causes:
+        assert "up to step 43" in causes[0].reasons[0]
+        assert "sqrt() at" in causes[0].reasons[0]
+
+
 def broke(session) -> tuple:
     loop = session.trace().loop
     return loop.habits_of(Kind.BROKE) if loop else ()

@@ -195,6 +195,20 @@ def test_whole_targets_are_compared_in_shapes_as_well_as_broken_ones() -> None:
     assert NAME not in findings(stretched(by_hand, right, classes=1, numbers=False))
 
 
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize("name", ["poisson_nll_loss", "gaussian_nll_loss"])
+def test_likelihoods_stretch_shapes_without_a_warning(name: str, *, right: bool) -> None:
+    loss = getattr(nn.functional, name)
+
+    def compare(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        more = (torch.ones_like(output),) if name == "gaussian_nll_loss" else ()
+        return loss(output, target.abs(), *more)
+
+    shape = column if right else torch.clone
+    said = findings(stretched(compare, shape, classes=1, numbers=False))
+    assert (NAME in said) is not right
+
+
 def test_several_outputs_may_learn_one_measured_target() -> None:
     for compare in (by_hand, nn.HuberLoss()):
         found = findings(stretched(compare, column, numbers=False))

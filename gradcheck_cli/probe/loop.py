@@ -32,6 +32,7 @@ from gradcheck_cli.probe.patches import (
 )
 from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.probe.plateaus import Plateaus
+from gradcheck_cli.probe.remade import Remade
 from gradcheck_cli.probe.rewrapping import RewrapWatch
 from gradcheck_cli.probe.scaling import ScalingWatch
 from gradcheck_cli.probe.schedules import SCHEDULERS, Rates
@@ -58,6 +59,7 @@ class LoopWatch:
     one_batch: OneBatch = field(default_factory=OneBatch)
     unloaded: Unloaded = field(default_factory=Unloaded)
     plateaus: Plateaus = field(default_factory=Plateaus)
+    remade: Remade = field(default_factory=Remade)
     models: Sequence[torch.nn.Module] = ()  # whose hooks were there before
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
@@ -134,6 +136,7 @@ class LoopWatch:
         """Say what the models' hooks do, and which parameters came too late for these optimizers."""
         yield from self.hooks.habits(models)
         yield from self.unloaded.habits(models)
+        yield from self.remade.habits(optimizers, self.accounts)
         held = ids_held_by(*self.accounts)
         made = {o: a.built_at for o in optimizers if (a := self.accounts.get(o))}
         at = next(iter(made.values()), None)
@@ -163,6 +166,8 @@ class LoopWatch:
         account = self.account(optimizer)
         account.built_at = user_site()
         account.is_elsewhere = self.thread.is_other
+        if not account.is_elsewhere:
+            self.remade.built(optimizer, account)
         self.latecomers.built(optimizer, self.alive)
 
     def _begins(self, roots: tuple[torch.Tensor, ...], losses: list[torch.Tensor]) -> None:

@@ -61,6 +61,7 @@ class Session:
     _in_eval_mode: int = 0  # updates in a row, up to the last
     _is_due: bool = True  # by the numbers of steps alone
     _stepped: set[int] = field(default_factory=set)
+    _replaced: set[int] = field(default_factory=set)  # optimizers of what a later one took over
 
     def __post_init__(self) -> None:
         models = self.group.models
@@ -105,7 +106,10 @@ class Session:
         held = {id(p) for model in self.group.models for p in model.parameters()}
         if not ids_held_by(optimizer) & held:
             return False
-        self.recorder.optimizers = [*self.recorder.optimizers, optimizer]
+        own, kept = ids_held_by(optimizer), self.recorder.optimizers
+        kept = [o for o in kept if id(o) not in self._replaced]  # were replaced once more: are gone
+        self._replaced = {id(o) for o in kept if ids_held_by(o) <= own}
+        self.recorder.optimizers = [*kept, optimizer]
         return True
 
     # ---- what the user's loop does --------------------------------------------------------
@@ -154,7 +158,8 @@ class Session:
         for model in self.group.models:
             if model.training:
                 self._was_in_training_mode, self._in_eval_mode = True, 0
-        if len(self._stepped) < len(self.recorder.optimizers):
+        self._replaced.discard(id(optimizer))
+        if not {id(o) for o in self.recorder.optimizers} <= self._stepped | self._replaced:
             return False
         self.close()
         if not self.group.called:  # no call will tell when the next one begins

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     MADE_ANEW = (
         "made anew"  # inspected steps in which weights drawn in the forward pass had a gradient
     )
+    REMADE = "remade"  # times that a model or optimizer was made anew at one line
     SUMMED = (
         "summed"  # inspected steps that add up mean losses of several backward passes undivided
     )

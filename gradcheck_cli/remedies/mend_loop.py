@@ -144,6 +144,11 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         code='scheduler = ReduceLROnPlateau(optimizer, mode="min")  # of a loss; mode="max" of an accuracy',
         loop=lambda _: LoopChange(is_steady=True),
     ),
+    "made-in-the-loop": Mend(
+        summary="Make it once, before the loop.",
+        code="model = Net()\noptimizer = torch.optim.Adam(model.parameters(), lr=...)\nfor epoch in range(epochs):\n    ...",
+        cannot="what would have been kept was not recorded",
+    ),
     "made-in-forward": Mend(
         summary="Make the layer once, in __init__.",
         code="self.layer = nn.Linear(...)  # in __init__, before the optimizer is made; forward() calls it",
@@ -211,6 +216,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         "stepped-before-unscale",
         "schedule-ran-out",
         "scheduler-mode-inverted",
+        "made-in-the-loop",
         "made-in-forward",
         "eval-mode-in-training",
         "evaluation-in-train-mode",

@@ -31,6 +31,7 @@ from gradcheck_cli.rules.learned_by_heart import learned_by_heart
 from gradcheck_cli.rules.loss_rewrapped import loss_rewrapped
 from gradcheck_cli.rules.loss_term_without_gradient import loss_term_without_gradient
 from gradcheck_cli.rules.made_in_forward import made_in_forward
+from gradcheck_cli.rules.made_in_the_loop import made_in_the_loop
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss
 from gradcheck_cli.rules.mixed_samples import mixed_samples
 from gradcheck_cli.rules.never_called import never_called
@@ -116,6 +117,7 @@ RULES: tuple[Rule, ...] = (
     made_in_forward,  # GC820
     scheduler_mode_inverted,  # GC821
     stepped_before_unscale,  # GC822
+    made_in_the_loop,  # GC823
 )
 
 

@@ -91,8 +91,8 @@ def _of_targets(call: LossCall) -> Iterator[Found]:
 
 def _of_input(call: LossCall) -> Iterator[Found]:
     """Yield what a loss of log-probabilities was given for them: those are never above 0."""
-    values = _readable(call.output) if call.kind in ops.LOGARITHM_LOSSES else None
-    if values is None:
+    values = _readable(call.options.get("input", call.options.get("log_probs")))
+    if values is None or call.kind not in ops.LOGARITHM_LOSSES:
         return
     above = values > _ROUNDED
     classes = -1 if call.kind == "ctc_loss" or values.dim() < 2 else 1

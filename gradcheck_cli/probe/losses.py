@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from gradcheck_cli.ops import LOGARITHM_LOSSES
 from gradcheck_cli.probe.hooking import unheard
 from gradcheck_cli.probe.picking import unreadable
 
@@ -114,6 +115,7 @@ def loss_call(
         return None
     first, second = (given[name] for name in names)
     turned = not _carries(first) and _carries(second)
+    chances = turned and function.__name__ in LOGARITHM_LOSSES  # take the place of targets
     name = names[1] if turned else names[0]
     output, target = (second, first) if turned else (first, second)
 
@@ -132,7 +134,7 @@ def loss_call(
         result.detach(),
         output.detach() if isinstance(output, torch.Tensor) else None,
         target.detach() if isinstance(target, torch.Tensor) else None,
-        before(output) if isinstance(output, torch.Tensor) else None,
+        before(output) if isinstance(output, torch.Tensor) and not chances else None,
         again,
         options=given,
         same=same,

@@ -186,3 +186,21 @@ def test_losses_of_logarithms_are_not_given_them(name: str, given, what: str) ->
     assert what in said.causes[0].reasons[-1]
     [fix] = [f for f in said.fixes if f.name == "fit-output"][:1]
     assert "log_softmax" in fix.summary
+
+
+def test_a_likelihood_by_hand_takes_the_logarithm_of_what_it_picks() -> None:
+    def picked(model: nn.Module, x: Tensor) -> Tensor:
+        return -model(x).softmax(1).gather(1, kinds(x)[:, None]).log().mean()
+
+    assert NAME not in findings(training(picked))
+
+
+def test_the_first_argument_of_kl_div_is_the_logarithm_whichever_is_the_model() -> None:
+    def reverse(model: nn.Module, x: Tensor) -> Tensor:
+        return functional.kl_div(x[:, :4].log_softmax(1), model(x).softmax(1))
+
+    def exchanged(model: nn.Module, x: Tensor) -> Tensor:
+        return functional.kl_div(x[:, :4].softmax(1), model(x).softmax(1))
+
+    assert NAME not in findings(training(reverse))
+    assert "logarithms" in findings(training(exchanged))[NAME].message

@@ -31,8 +31,9 @@ def _may_weigh(habit: Habit) -> bool:
 
 
 def sometimes_learned(habit: Habit) -> bool:
-    """Can it be learned all the same? Minus a probability falls as it should; unranked pairs may be ties."""
-    return habit.names[1] == "probabilities" or habit.names[0] == "margin_ranking_loss"
+    """Can it be learned all the same? What adds up to 1 somewhere does not fall without end; unranked pairs may be ties."""
+    kind, what = habit.names
+    return what in {"probabilities", "turned"} or kind == "margin_ranking_loss"
 
 
 def told(habit: Habit) -> str:
@@ -41,6 +42,11 @@ def told(habit: Habit) -> str:
     low, high = (f"{habit.numbers[end]:.3g}" for end in ("low", "high"))
     if what == "probabilities":
         return f"{kind} takes logarithms of probabilities, and its input{habit.where} is the probabilities themselves, which add up to 1"
+    if what == "turned":
+        return (
+            f"{kind} takes logarithms of probabilities, and those of its input{habit.where} add up to 1 over another "
+            "dimension, not over the classes"
+        )
     if what == "scores":
         return (
             f"{kind} takes logarithms of probabilities, which are never above 0, and {100 * habit.share:.3g} % of its "

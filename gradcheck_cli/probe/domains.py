@@ -94,13 +94,23 @@ def _of_input(call: LossCall) -> Iterator[Found]:
     values = _readable(call.options.get("input", call.options.get("log_probs")))
     if values is None or call.kind not in ops.LOGARITHM_LOSSES:
         return
-    above = values > _ROUNDED
-    classes = -1 if call.kind == "ctc_loss" or values.dim() < 2 else 1
-    sums = {dim: values.sum(dim) for dim in (classes, -1)}
-    chances = not bool((values < 0).any()) and any(
-        bool(((s - 1).abs() < _ROUNDED * 10).all()) for s in sums.values()
-    )
-    yield ("probabilities" if chances else "scores"), values, (values >= 0 if chances else above)
+    classes = values.dim() - 1 if call.kind == "ctc_loss" or values.dim() < 2 else 1
+    below = not bool((values > _ROUNDED).any())
+    if below and call.kind != "kl_div":  # whose classes may be anywhere
+        others = {*range(1, values.dim())} - {classes} if call.kind == "nll_loss" else {0, 1}
+        turned = not _is_whole(values.exp(), classes) and any(
+            _is_whole(values.exp(), d) for d in others
+        )
+        yield "turned", values, torch.full_like(values, turned, dtype=torch.bool)
+    elif not bool((values < 0).any()) and any(_is_whole(values, d) for d in {classes, -1}):
+        yield "probabilities", values, values >= 0
+    else:
+        yield "scores", values, values > _ROUNDED
+
+
+def _is_whole(chances: Tensor, dim: int) -> bool:
+    """Do they add up to 1 along this dimension, of which there are several?"""
+    return chances.shape[dim] > 1 and bool(((chances.sum(dim) - 1).abs() < 10 * _ROUNDED).all())
 
 
 def _repeated(numbers: Tensor) -> Tensor:

@@ -46,10 +46,10 @@ def through(change: Callable[[Tensor], Tensor]) -> Callable[[Callable[..., Any]]
 def _logarithms(kind: str, given: str) -> Draft:
     """Draft the logarithms of probabilities that a loss takes, in place of what it is given."""
     dim = 1 if kind == "nll_loss" else -1
-    there = "scores" if given == "scores" else "softmax"
-    log = {"scores": lambda x: x.log_softmax(dim)}.get(given, lambda x: x.clamp_min(1e-12).log())
+    there = {"scores": "scores", "turned": "one over another dimension"}.get(given)
+    log = (lambda x: x.log_softmax(dim)) if there else (lambda x: x.clamp_min(1e-12).log())
     return Draft(
-        summary=f"Give {kind} the logarithms of probabilities: log_softmax in place of {there}.",
+        summary=f"Give {kind} the logarithms of probabilities: log_softmax in place of {there or 'softmax'}.",
         code=f"loss = F.{kind}(scores.log_softmax(dim={dim}), ...)",
         change=Change(summary="log", loss=through(log)),
         cannot="the two losses have different units: none of them tells whether the other is lower",

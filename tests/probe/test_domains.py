@@ -204,3 +204,25 @@ def test_the_first_argument_of_kl_div_is_the_logarithm_whichever_is_the_model() 
 
     assert NAME not in findings(training(reverse))
     assert "logarithms" in findings(training(exchanged))[NAME].message
+
+
+@pytest.mark.parametrize("along", [1, 2])
+def test_logarithms_that_add_up_over_another_dimension_than_the_classes(along: int) -> None:
+    def places(model: nn.Module, x: Tensor) -> Tensor:
+        labels = torch.stack([kinds(x) % 4, (kinds(x) + 1) % 4, (kinds(x) + 2) % 4], 1)
+        return functional.nll_loss(model(x).view(-1, 4, 3).log_softmax(along), labels)
+
+    found = report(training(places, outputs=12))
+    named = [c.name for c in found.causes]
+    assert ("output-outside-loss-domain" in named) is (along == 2)
+    if along == 2:
+        assert "not over the classes" in found.causes[0].reasons[-1]
+
+
+@pytest.mark.parametrize("along", [0, 2])
+def test_an_alignment_whose_logarithms_add_up_over_time(along: int) -> None:
+    def read(model: nn.Module, x: Tensor) -> Tensor:
+        return aligned(model(x).view(8, 4, 4).log_softmax(along))
+
+    found = report(training(read))
+    assert ("output-outside-loss-domain" in [c.name for c in found.causes]) is (along == 0)

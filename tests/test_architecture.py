@@ -67,7 +67,7 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 1095,
     "integrations": 266,
     "live": 440,
-    "probe": 9679,
+    "probe": 9683,
     "records": 2038,
     "remedies": 6177,
     "renderers": 2797,

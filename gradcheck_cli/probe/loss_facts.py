@@ -30,7 +30,7 @@ _ENOUGH = 3
 _READ = 65_536  # elements of which the size of scores is taken
 _APART = 0.02  # share of the loss that is no comparison, above which it has other terms
 _ELEMENTWISE = frozenset(
-    "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy difference hinge_embedding_loss kl_div "
+    "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy difference log-likelihood hinge_embedding_loss kl_div "
     "binary_cross_entropy_with_logits gaussian_nll_loss multilabel_soft_margin_loss poisson_nll_loss".split()
 )
 

@@ -259,17 +259,21 @@ def against_chances(
     chances: torch.Tensor, logs: torch.Tensor, product: torch.Tensor
 ) -> LossCall | None:
     """Return `targets * log_p`, rows of chances against logarithms, as a cross-entropy by hand."""
-    if chances.shape != logs.shape or chances.dim() < 2 or chances.shape[-1] < 2:
+    stretched = (
+        chances.numel() == logs.numel() < product.numel()
+    )  # yes or no: a column beside a row
+    rows_alike = chances.shape == logs.shape and chances.dim() > 1 and chances.shape[-1] > 1
+    if not (stretched or rows_alike):
         return None
     rows = chances.detach().double()
-    sums = rows.sum(-1)
-    if bool((rows < 0).any()) or bool(((sums - 1).abs() > 1e-3).any()):
+    off = rows - 1 if stretched else (rows.sum(-1) - 1).abs()
+    if bool((rows < 0).any()) or bool((off > 1e-3).any()):
         return None
     if bool((logs.detach() > 1e-6).any()):
         return None
     target = chances.detach()
     call = LossCall(
-        "cross_entropy",
+        "log-likelihood" if stretched else "cross_entropy",
         -product.detach(),
         logs.detach(),
         target,

@@ -15,7 +15,7 @@ from tests.support.a_trace import (
     found,
     skipped,
 )
-from tests.support.loops import adam, batch, findings, quiet
+from tests.support.loops import adam, batch, findings, quiet, report
 
 NAME = "mismatched-loss"
 LIMIT = gc405.thresholds["outside"]
@@ -207,6 +207,19 @@ def test_likelihoods_stretch_shapes_without_a_warning(name: str, *, right: bool)
     shape = column if right else torch.clone
     said = findings(stretched(compare, shape, classes=1, numbers=False))
     assert (NAME in said) is not right
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_a_binary_likelihood_by_hand_of_a_column_and_a_row(*, right: bool) -> None:
+    def compare(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        yes, chance = (target > 0).float(), output.sigmoid()
+        return -(yes * chance.log() + (1 - yes) * (1 - chance).log()).mean()
+
+    shape = column if right else torch.clone
+    found = report(stretched(compare, shape, classes=1, numbers=False)).causes
+    assert ("target-shape-broadcast" in [c.name for c in found]) is not right
+    if not right:
+        assert "(32, 1) with a target (32,)" in found[0].reasons[0]
 
 
 def test_several_outputs_may_learn_one_measured_target() -> None:

@@ -193,6 +193,6 @@ class Bench:
                 if r.layer.depth and strengths[r.layer.path] < STARVED * top
             )
         below = self.starved or tuple(r.layer.path for r in rows if r.layer.depth)
-        decades = [log10(top / max(strengths[path], LEAST)) for path in below]
-        finite = [d for d in decades if isfinite(d)]
+        sizes = [max(strengths[path], LEAST) for path in below]
+        finite = [log10(top) - log10(s) for s in sizes if isfinite(s) and isfinite(top)]
         return (sum(finite) / len(finite) if finite else 0.0), self.starved

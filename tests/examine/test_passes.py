@@ -321,3 +321,17 @@ def test_the_same_step_gives_the_same_passes() -> None:
 def test_without_time_only_the_unchanged_pass_is_made() -> None:
     given, trace = traced()
     assert len(passes(given, trace, Moment.START, budget=0.0)) == 1
+
+
+def test_a_gradient_that_overflows_in_the_lowest_layer_is_no_loss_of_it() -> None:
+    network = Plain(8)
+
+    def huge(x: Tensor) -> Tensor:
+        calls.append(x.register_hook(lambda g: 1e25 * g) if len(calls) % 8 == 0 else None)
+        return x.tanh()
+
+    calls: list[object] = []
+    network.between = huge
+    found = made(lambda: network)
+    assert not found[0].finite
+    assert found[0].lost <= 0

@@ -209,6 +209,15 @@ OF_EXPERIMENTS: tuple[CauseRule, ...] = (
     ),
     unused_input,
     _named_by_one(
+        "representation-collapse",
+        "collapsed-features",
+        """Views of a sample are pulled together, and nothing keeps different samples apart.
+
+        Speaks for it  the loss has fallen and is as low with views of other samples; outputs became alike.
+        Against it     a loss that rises where views are exchanged between samples.
+        Sources        Chen & He 2021, arXiv:2011.10566, sec. 4.1.""",
+    ),
+    _named_by_one(
         "leaking-target",
         "leaking-target",
         """A position sees the token it has to predict.

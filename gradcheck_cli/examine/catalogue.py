@@ -19,6 +19,7 @@ from gradcheck_cli.examine.loss_prefers_right import loss_prefers_right
 from gradcheck_cli.examine.modes_agree import modes_agree
 from gradcheck_cli.examine.order_counts import order_counts
 from gradcheck_cli.examine.padding_counts import padding_counts
+from gradcheck_cli.examine.pairs_matter import pairs_matter
 from gradcheck_cli.examine.pulls import pulls
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
@@ -38,6 +39,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     cut_gradient,
     samples_in_model,
     inputs_used,
+    pairs_matter,
     sees_target,
     order_counts,
     padding_counts,

@@ -187,6 +187,8 @@ def _beside_a_constant(
         tail = max(3, judged.steps // 4)
         first_error = error * sqrt(1 + tail / 3)  # the first three steps are noisy too
         fell = start - end > max(first_error, little * abs(start))
+        if fell and judged.learned >= enough:
+            return State.LEARNING
         return State.SLOW if fell and judged.trend < POINTING_DOWN else State.KEPT
     near = abs(end - baseline) <= little * abs(baseline)
     if found is State.SLOW and near and not blurred:

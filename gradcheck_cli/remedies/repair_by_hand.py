@@ -42,6 +42,12 @@ ADVICE: dict[str, tuple[str, str]] = {
         "states, _ = self.rnn(x)\n"
         "x = states[:, -1]  # after the last position; states[:, 0] knows the first one only",
     ),
+    "representation-collapse": (
+        "Keep different samples apart: by negatives, by a variance term, or by a predictor and a stopped gradient.",
+        "loss = -F.cosine_similarity(predictor(z1), z2.detach(), dim=1).mean()   # BatchNorm in the projection\n"
+        "loss = F.cross_entropy(z1 @ z2.T / 0.1, torch.arange(len(z1)))          # others are negatives\n"
+        "loss = loss + F.relu(1 - z1.std(0)).mean() + F.relu(1 - z2.std(0)).mean()",
+    ),
     "leaking-target": (
         "Mask what lies ahead of each position.",
         "mask = torch.ones(n, n, dtype=torch.bool).tril()\n"
@@ -96,6 +102,7 @@ ADVICE: dict[str, tuple[str, str]] = {
         "softmax-over-batch",
         "mixed-samples",
         "unused-input",
+        "representation-collapse",
         "leaking-target",
         "missing-positions",
         "inverted-mask",

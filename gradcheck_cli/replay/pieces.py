@@ -35,6 +35,7 @@ class Piece:
         nets = [e for e in nets if is_trained(e.module)]
         before = {e for net in nets for e in leading_to(unit, set(net.reads))}
         last = [net for net in nets if net not in before]
+        self.last = tuple(last)
         self.main: Call | None = last[0] if len(last) == 1 else None
         self.why = "" if self.main else f"the loss is computed from {len(last)} calls of networks"
         self.before = tuple(e for e in self.events if e in before)
@@ -101,7 +102,7 @@ class Piece:
 
     def _called(self) -> Iterator[tuple[str, Given]]:
         """Yield the data that is given to calls of networks, by the names of their arguments."""
-        for event in (*self.before, *([self.main] if self.main else [])):
+        for event in (*self.before, *self.last):
             names = forward_names(event.module)[0] if isinstance(event, Call) else []
             named = [(names[i] if i < len(names) else "data", x) for i, x in enumerate(event.args)]
             for name, value in (*named, *by_name(names, event.kwargs).items()):

@@ -6,6 +6,7 @@ from gradcheck_cli.features.profile import late, typical
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.features.promising import promising
 from gradcheck_cli.records.trace import Role, Trace
+from gradcheck_cli.rules.answers import hits
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -23,7 +24,8 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
     """The outputs of a layer hardly depend on the input any more.
 
     Measures  v = variance across the batch / mean square, summed over units, at each weight layer.
-    Reports   v below `spread` somewhere although the first layer's v is above `alive`.
+    Reports   v below `spread` somewhere although the first layer's v is above `alive`; a loss of several views
+              of a sample that has fallen, and is hardly higher with views of other samples.
     Matters   every sample looks the same to the layers above, so all they can learn is a constant.
     Severity  error when the loss does not fall and nothing promises that it will, note else, or when
               outputs above depend on the sample all the same, which a way around the layer brings there.
@@ -31,6 +33,7 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
     Sources   Schoenholz et al. 2017, arXiv:1611.01232 (ordered phase); Daneshmand et al. 2020,
               arXiv:2003.01652 (rank collapse).
     """
+    yield from hits(trace, "pairs-matter")
     kinds = {Role.LINEAR, Role.RECURRENT, Role.ATTENTION}
     measured = [
         (x, v)

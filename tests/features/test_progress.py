@@ -31,6 +31,13 @@ def test_the_state_of_a_loss_does_not_depend_on_its_scale(shape: str, scale: flo
     assert progress(scaled(a_trace(loss=shape), scale)).state is State(shape)
 
 
+@pytest.mark.parametrize(("fell", "state"), [(0.3, State.LEARNING), (0.01, State.KEPT)])
+def test_what_falls_quickly_from_below_a_constant_has_learned(fell: float, state: State) -> None:
+    start = 0.5 * GUESSING
+    curve = [start * (1 - fell * min(i / 10, 1.0)) + 0.003 * (-1) ** i for i in range(120)]
+    assert progress(a_trace(loss=curve)).state is state
+
+
 def test_nothing_is_said_about_very_few_steps() -> None:
     assert progress(a_trace(loss=losses("stalled", 5))).state is State.UNKNOWN
 

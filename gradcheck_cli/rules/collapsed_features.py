@@ -6,7 +6,7 @@ from gradcheck_cli.features.profile import late, typical
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.features.promising import promising
 from gradcheck_cli.records.trace import Role, Trace
-from gradcheck_cli.rules.answers import hits
+from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -33,7 +33,8 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
     Sources   Schoenholz et al. 2017, arXiv:1611.01232 (ordered phase); Daneshmand et al. 2020,
               arXiv:2003.01652 (rank collapse).
     """
-    yield from hits(trace, "pairs-matter")
+    if (answer := speaks_against(trace, "pairs-matter")) is not None:
+        yield hit_of(answer, Severity.ERROR)
     kinds = {Role.LINEAR, Role.RECURRENT, Role.ATTENTION}
     measured = [
         (x, v)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.collapsed_features import collapsed_features as gc203
 from tests.support.a_trace import (
@@ -13,6 +14,7 @@ from tests.support.a_trace import (
     with_layer,
     with_reading,
 )
+from tests.support.answered import answer
 
 LIMIT = gc203.thresholds
 
@@ -73,3 +75,17 @@ def test_a_collapsed_branch_below_outputs_that_depend_on_the_sample_is_a_note() 
     assert [f.severity for f in found(gc203, replace(trace, skips=False))] == [Severity.ERROR]
     above = with_reading(trace, "l3", spread=1e-8)
     assert [f.severity for f in found(gc203, above)] == [Severity.ERROR]
+
+
+@pytest.mark.parametrize("told", [answer("pairs-matter"), answer("another", Outcome.FINE)])
+def test_views_that_need_not_belong_together_are_an_error_though_the_loss_falls(
+    told: Answer,
+) -> None:
+    trace = replace(a_trace(loss="learning"), examination=(told,))
+    expected = [Severity.ERROR] if told.name == "pairs-matter" else []
+    assert [f.severity for f in found(gc203, trace)] == expected
+
+
+def test_layers_are_looked_at_where_views_were_not_asked_about() -> None:
+    told = Answer(name="pairs-matter", question="", outcome=Outcome.SKIPPED, reason="one call")
+    assert len(found(gc203, replace(collapsed(1e-9), examination=(told,)))) == 1

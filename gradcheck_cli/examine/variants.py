@@ -164,7 +164,7 @@ def _of_scale(scene: Scene) -> Iterator[Variant]:
         and target.numel() == output.numel()
     ):
         values = torch.cat([subject.targets(b).float().flatten() for b in subject.batches])
-        middle, spread = float(values.mean()), float(values.std()) or 1.0
+        middle, spread = float(values.mean()), float(values.std(correction=0)) or 1.0
         if not 1 / OFF < spread < OFF or abs(middle) > OFF * spread:
             yield Variant(
                 "standardized-targets",

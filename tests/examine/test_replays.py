@@ -16,6 +16,7 @@ from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.constants import Constant
 from gradcheck_cli.examine.freed import scaled_rates
 from gradcheck_cli.examine.replays import replays, told
+from gradcheck_cli.examine.subject import Only
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.examine.variants import adaptive, variants
 from gradcheck_cli.records.examination import Answer, Outcome
@@ -223,3 +224,11 @@ def test_targets_so_small_that_steps_cannot_tell_them_apart(size: float) -> None
     )
     changed = found.get("standardized-targets")
     assert (changed and changed.supports) == (("target-scale",) if size < 1 else None)
+
+
+def test_the_only_number_of_a_target_has_a_spread_without_a_warning() -> None:
+    model, loss = partial(network, 3, 1), nn.MSELoss()
+    subject, trace = trained(12, model=model, data=line(), loss=loss)
+    single = [tuple(part[:1] for part in subject.batches[0])]
+    alone = Scene(Only(subject, single), trace, 0.0)
+    assert any(v.name.startswith("rate") for v in variants(alone))

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gradcheck_cli.remedies.patching.written import Source
 
 LONGER = "let it train for longer"
+MENDED = "mend first what stopped the script"
 SHARE = 0.02  # of the time may go into snapshots
 UNSEEN_LOSS = "the loss was not seen: no backward() before the update"
 Amend = Callable[[Session, Trace], Trace]
@@ -112,13 +113,14 @@ def observed(
 ) -> Observed:
     """Return what the pipeline has to know of a training that was watched."""
     repeat, untried = repeated(session, played)
+    longer = MENDED if about.stopped else LONGER
     return Observed(
         trace=trace,
         run=_facts(session, trace, about),
         assumptions=about.assumptions,
         gaps=about.gaps,
         crashed=about.crashed,
-        advice=Advice(longer=LONGER, healthy=(), unsure=(LONGER,), untried=about.advice),
+        advice=Advice(longer=longer, healthy=(), unsure=(longer,), untried=about.advice),
         subject=session.subject,
         mute=_mute(session),
         training=None if about.snapshot else partial(_to_be_read, session, played),

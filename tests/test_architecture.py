@@ -58,7 +58,7 @@ LONG_WITH_REASON: dict[str, str] = {}
 # Of each folder, `.` for the files beside the folders: a little above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3403,  # commands of notebooks in scripts exported from them
+    ".": 3405,  # commands of notebooks in scripts exported from them
     "causes": 2459,
     "cli": 2996,
     "declared": 332,
@@ -67,13 +67,13 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 1097,
     "integrations": 266,
     "live": 440,
-    "probe": 9683,
+    "probe": 9690,
     "records": 2038,
     "remedies": 6184,
     "renderers": 2797,
     "replay": 3988,
     "rerun": 1346,
-    "rules": 4132,
+    "rules": 4133,
     "settings": 1253,
     "targets": 5398,
     "verifying": 1006,

@@ -132,6 +132,17 @@ def test_an_exception_keeps_its_traceback_and_code_and_what_led_to_it_is_reporte
 
 
 @pytest.mark.slow
+def test_what_torch_raises_has_the_frames_it_has_without_us_and_comes_first_in_the_advice(
+    tmp_path: Path,
+) -> None:
+    theirs, ours = alone(tmp_path, "stateful.py"), watched(tmp_path, "stateful.py")
+    assert "backward through the graph a second time" in theirs.err
+    assert theirs.code == ours.code == 1
+    assert ours.err.startswith(theirs.err)
+    assert ours.report["next_steps"] == ["mend first what stopped the script"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_script_that_is_stopped_from_outside_is_reported(
     tmp_path: Path, number: signal.Signals, code: int

@@ -17,6 +17,7 @@ from gradcheck_cli.scripts import why_no_python
 from gradcheck_cli.shadowing import theirs_first
 
 OURS = str(Path(__file__).resolve().parent.parent) + os.sep
+ASKING = str(Path("torch", "overrides.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,13 @@ def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
 
 
 def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
-    kept = [t for t in _frames(traceback) if not t.tb_frame.f_code.co_filename.startswith(OURS)]
+    """Take out our frames, and those in which torch asks us before it does what was called."""
+    frames = list(_frames(traceback))
+    files = [t.tb_frame.f_code.co_filename for t in frames]
+    asks = [file.endswith(ASKING) for file in (*files, "")]
+    kept = [
+        t for i, t in enumerate(frames) if not (files[i].startswith(OURS) or asks[i] or asks[i + 1])
+    ]
     result: TracebackType | None = None
     for entry in reversed(kept):
         result = TracebackType(result, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)

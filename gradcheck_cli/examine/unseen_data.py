@@ -14,6 +14,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant, classes_of, repriced
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.passes_over import evaluating, least_loss, losses
+from gradcheck_cli.examine.replays import PATIENCE
 from gradcheck_cli.examine.subject import NotApplicableError, Only, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
@@ -43,6 +44,7 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
                class than chance does: it is too sure of them. Wrong: never, while a quarter of the training samples'
                loss is gone: they are learned by heart, and nothing holds for others (labels that do not belong to
                their inputs, or nothing to be known).
+               Not asked where there is no time and the data were passed over fewer than ten times.
     Costs      the observed steps, or those of the extension, once more.
     Sources    Zhang et al. 2017, arXiv:1611.03530 (networks fit random labels).
     """
@@ -53,7 +55,14 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
     batches, held = subject.apart()
     if samples(subject, held) < FEWEST:
         raise NotApplicableError("there are too few samples to leave some out")
-    scene.afford(steps // 2)
+    try:
+        scene.afford(steps // 2)
+    except OutOfTimeError:
+        if steps < PATIENCE * (subject.steps_per_pass or 0):
+            raise NotApplicableError(
+                "it passed over its data too rarely to know it by heart"
+            ) from None
+        raise
     only: Any = Only(subject, held)
     left = (1 - (MOST if scene.soon else SHARE)) * scene.remaining
     with subject.at("start"):

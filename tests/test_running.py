@@ -132,6 +132,18 @@ def test_an_exception_keeps_its_traceback_and_code_and_what_led_to_it_is_reporte
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--verify",)])
+def test_rows_of_weights_may_be_written_to_without_gradients(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    theirs = alone(tmp_path, "bounded.py")
+    ours = watched(tmp_path, "bounded.py", options=options, examine="quick")
+    assert theirs.code == ours.code == 0, ours.err
+    assert ours.out == theirs.out
+    assert ours.report["verdict"] == "healthy"
+
+
+@pytest.mark.slow
 def test_what_torch_raises_has_the_frames_it_has_without_us_and_comes_first_in_the_advice(
     tmp_path: Path,
 ) -> None:

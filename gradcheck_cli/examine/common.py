@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.probe.calls import tensors_in
+from gradcheck_cli.targets.graph import node_of
 from gradcheck_cli.targets.optimizers import held_by
 from gradcheck_cli.targets.wording import map_tensors
 
@@ -87,8 +88,8 @@ def entangled(subject: Subject) -> bool:
         with subject.at("now"), torch.enable_grad():
             outputs = subject.outputs(batch)
             main = subject.main(outputs)
-            others = [t for t in tensors_in(outputs) if t is not main and t.grad_fn is not None]
-            if not others or main.grad_fn is None:
+            others = [t for t in tensors_in(outputs) if t is not main and node_of(t) is not None]
+            if not others or node_of(main) is None:
                 return False
             made = main.detach().requires_grad_()
             loss = subject.loss(subject.with_main(outputs, made), batch)

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradcheck_cli.targets.graph import is_leaf
 from gradcheck_cli.targets.optimizers import held_by
 from gradcheck_cli.targets.randomness import State, capture
 
@@ -78,7 +79,7 @@ class Snapshot:
             kept.module.__dict__.update(kept.plain)
         for entry in self._tensors:
             entry.tensor.data.copy_(entry.value)
-            if entry.tensor.is_leaf:
+            if is_leaf(entry.tensor):
                 entry.tensor.requires_grad_(entry.requires_grad)
                 entry.tensor.grad = entry.grad
             if entry.grad is not None and entry.grad_value is not None:
@@ -117,7 +118,7 @@ def _of_module(module: nn.Module) -> _OfModule:
 
 
 def _of_tensor(tensor: Tensor) -> _OfTensor:
-    grad = tensor.grad if tensor.is_leaf else None
+    grad = tensor.grad if is_leaf(tensor) else None
     return _OfTensor(
         tensor,
         tensor.detach().clone(),

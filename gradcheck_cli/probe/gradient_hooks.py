@@ -23,6 +23,7 @@ from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import is_installed, site_of_code, user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
+from gradcheck_cli.targets.graph import is_leaf
 
 _CALLS = 16  # that are measured of each hook, at its beginning
 # Of the later calls one in so many is measured; few models call a hook at as many places.
@@ -165,7 +166,7 @@ class GradientHooks:
         code = _code(hook)
         if isinstance(hook, Measured) or (code is not None and is_installed(code.co_filename)):
             return None
-        stays = isinstance(owner, nn.Module) or owner.is_leaf
+        stays = isinstance(owner, nn.Module) or is_leaf(owner)
         named = code or str(getattr(hook, "__qualname__", type(hook).__qualname__))
         key = (named, id(owner) if stays else 0)
         if key not in self._effects:

@@ -14,6 +14,7 @@ from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.teachers import sources
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
+from gradcheck_cli.targets.graph import is_leaf
 from gradcheck_cli.targets.optimizers import ids_held_by
 
 _DRAWS = ("rand", "normal", "uniform", "xavier", "kaiming", "orthogonal")  # parts of names of calls
@@ -40,7 +41,7 @@ class MadeAnew:
         if inside and name in PRODUCTS:
             for weight in given[1:]:
                 made, drawn = self._births.get(_memory(weight), (None, False))
-                if drawn and weight.is_leaf and weight.requires_grad:
+                if drawn and weight.requires_grad and is_leaf(weight):
                     self._used.append((weight, made))
         elif isinstance(result, torch.Tensor) and (memory := _memory(result)):
             before = [self._births.get(_memory(t)) for t in sources(name, list(given))]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from gradcheck_cli.probe.calls import NOWHERE, Origin
+from gradcheck_cli.targets.graph import node_of
 
 # FSDP hands a module copies of its inputs, made by this function, which no function mode sees.
 _WRAPPING = "RegisterPostBackward"
@@ -32,7 +33,7 @@ class Origins:
         named = self.parameter_names.get(id(tensor))
         if named:
             return Origin(parameter=named[0])
-        node = tensor.grad_fn
+        node = node_of(tensor)
         if node is not None and type(node).__name__.startswith(_WRAPPING):
             before = [self._nodes[n] for n, _ in node.next_functions if n in self._nodes]
             return Origin(frozenset().union(*(o.calls for o in before)))
@@ -41,8 +42,8 @@ class Origins:
     def note(self, tensor: torch.Tensor, origin: Origin) -> None:
         """Note where `tensor` came from."""
         self._of[id(tensor)] = (weakref.ref(tensor), origin)
-        if tensor.grad_fn is not None:
-            self._nodes[tensor.grad_fn] = origin
+        if (node := node_of(tensor)) is not None:
+            self._nodes[node] = origin
 
     def reads(self, tensors: Iterable[torch.Tensor]) -> frozenset[int]:
         """Return the calls that any of the tensors came from."""

@@ -18,6 +18,7 @@ from gradcheck_cli.probe.hooking import unheard
 from gradcheck_cli.probe.picking import flat, unreadable
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.probe.units import Again, UnitWatch
+from gradcheck_cli.targets.graph import is_leaf
 
 Miss = Callable[[str, str], None]
 
@@ -66,7 +67,7 @@ class OutputWatch:
 
     def _await(self, tensor: torch.Tensor, hook: Callable[[torch.Tensor], None]) -> None:
         handle = tensor.register_hook(hook)
-        if tensor.is_leaf:  # a user's own tensor, which outlives the graph
+        if is_leaf(tensor):  # a user's own tensor, which outlives the graph
             self._on_leaves.append(handle)
 
     def _note(

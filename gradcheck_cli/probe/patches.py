@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.replacing import replaced
+from gradcheck_cli.targets.graph import is_leaf
 
 OnBackward = Callable[[tuple[torch.Tensor, ...], list[torch.Tensor]], None]
 
@@ -111,7 +112,7 @@ def gradients_taken(
 
 
 def _is_leaf(x: Any) -> bool:
-    return isinstance(x, torch.Tensor) and x.is_leaf
+    return isinstance(x, torch.Tensor) and is_leaf(x)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from gradcheck_cli import ops
 from gradcheck_cli.probe.hooking import transformed, unheard
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.trace import Cut
+from gradcheck_cli.targets.graph import node_of
 
 _MOST = 16  # nodes of the graph that one call is made of
 
@@ -42,8 +43,8 @@ class Slopes:
 
 def _nodes(result: torch.Tensor, given: Sequence[torch.Tensor]) -> Iterator[Any]:
     """Yield the nodes between what a call was given and what it returned."""
-    ends = {t.grad_fn for t in given}
-    todo, known = [result.grad_fn], set[Any]()
+    ends = {node_of(t) for t in given}
+    todo, known = [node_of(result)], set[Any]()
     while todo and len(known) < _MOST:
         node = todo.pop(0)
         if node is None or node in ends or node in known or not hasattr(node, "next_functions"):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.probe.picking import is_lazy
 from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Placeholder
+from gradcheck_cli.targets.graph import is_leaf
 from gradcheck_cli.targets.optimizers import ids_held_by
 
 _MANY = 1000  # tensors that are compared with one that is written to
@@ -71,7 +72,7 @@ class Identities:
         entry = self.made.get(id(tensor))
         if entry is not None and entry[0]() is tensor:
             return True
-        if not tensor.is_leaf and tensor.requires_grad:
+        if tensor.requires_grad and not is_leaf(tensor):
             return True  # made by something that was not seen: to be found out
         return self._owner_of(tensor) is not None
 
@@ -125,7 +126,7 @@ class Identities:
         if self.is_new_weight(tensor):
             self._own(Owned(tensor))
             return self.owned[id(tensor)]
-        if tensor.requires_grad and not tensor.is_leaf:
+        if tensor.requires_grad and not is_leaf(tensor):
             return self._kept(tensor)
         if tensor.numel() and (owner := self._owner_of(tensor)) is not None:
             offset = int(tensor.storage_offset())

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.replay.values import mapped
+from gradcheck_cli.targets.graph import is_leaf
 from gradcheck_cli.targets.optimizers import held_by
 
 CONTAINERS = (dict, list, set, deque)
@@ -145,7 +146,7 @@ class State:
         for x in self.contents:
             x.tensor.grad = None
             x.tensor.data = x.data
-            if x.tensor.is_leaf and x.tensor.requires_grad != x.requires_grad:
+            if x.tensor.requires_grad != x.requires_grad and is_leaf(x.tensor):
                 x.tensor.requires_grad_(x.requires_grad)
             if x.grad is not None:
                 x.tensor.grad = x.grad
@@ -183,7 +184,7 @@ def _tensors_of(module: nn.Module) -> Iterator[Tensor]:
 
 def _leaf_tensors(value: Any, depth: int) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
-        if value.is_leaf and not isinstance(
+        if is_leaf(value) and not isinstance(
             value, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer
         ):
             yield value

@@ -246,8 +246,9 @@ def _mark(grad: torch.Tensor | None) -> Mark | None:
 
 def _is_scaled_to_zero(grad: torch.Tensor | None) -> bool:
     """Is it zero by a factor of zero, as where an infinite norm is clipped? Then zeros keep the sign, cleared ones do not."""
-    readable = grad is not None and unreadable(grad) is None and grad.layout is torch.strided
-    return grad is not None and readable and bool(grad.signbit().any()) and not grad.any()
+    if grad is None or unreadable(grad) is not None or grad.layout is not torch.strided:
+        return False
+    return not grad.is_complex() and bool(grad.signbit().any()) and not grad.any()
 
 
 def _has_values(grad: torch.Tensor) -> bool:

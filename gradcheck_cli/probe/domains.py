@@ -125,4 +125,6 @@ def _readable(value: Any) -> Tensor | None:
     """Return the values of a tensor that has some."""
     if not isinstance(value, Tensor) or unreadable(value) is not None or not value.numel():
         return None
+    if value.is_complex():
+        return None
     return value.detach() if value.is_floating_point() else value.detach().to(torch.float64)

@@ -99,7 +99,8 @@ def _values(parameters: Sequence[torch.Tensor]) -> torch.Tensor | None:
     """Return a copy of numbers of the first matrix; None where there is none to read."""
     for p in parameters:
         if unreadable(p) is None and p.dim() > 1 and p.layout is torch.strided:
-            return plain(p).detach().flatten()[:_READ].double().clone()
+            numbers = plain(p).detach().flatten()[:_READ]
+            return (numbers.abs() if numbers.is_complex() else numbers).double().clone()
     return None
 
 

@@ -136,3 +136,15 @@ def test_gradients_of_an_infinite_norm_that_clipping_makes_zero_are_not_cleared(
 
 def test_gradients_as_large_that_are_cleared_before_the_update_are_named() -> None:
     assert NAME in findings(overflowing(by_hand=False, clears=True))
+
+
+def test_complex_gradients_that_are_cleared_before_the_update_are_named() -> None:
+    def loop() -> None:
+        weight = nn.Parameter(torch.randn(6, 2, dtype=torch.cfloat))
+        optimizer = torch.optim.SGD([weight], lr=0.1)
+        for _ in range(12):
+            ((torch.randn(8, 6).to(torch.cfloat) @ weight).abs() - 1).square().mean().backward()
+            optimizer.zero_grad(set_to_none=False)
+            optimizer.step()
+
+    assert NAME in findings(loop)

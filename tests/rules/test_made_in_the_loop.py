@@ -143,3 +143,16 @@ def test_trainings_of_their_own_copies_and_optimizers_without_averages_are_fine(
     loop: Callable[[], None],
 ) -> None:
     assert NAME not in mistakes(loop)
+
+
+def test_complex_weights_are_compared_without_a_warning() -> None:
+    def loop() -> None:
+        for _ in range(4):
+            weight = torch.nn.Parameter(torch.randn(6, 2, dtype=torch.cfloat))
+            optimizer = torch.optim.SGD([weight], lr=0.1)
+            for _ in range(8):
+                optimizer.zero_grad()
+                ((torch.randn(8, 6).to(torch.cfloat) @ weight).abs() - 1).square().mean().backward()
+                optimizer.step()
+
+    assert "made-in-the-loop" not in findings(loop)

@@ -160,7 +160,10 @@ def said_by(*words: str) -> str:
 
 @pytest.mark.parametrize(
     ("sample", "remedy"),
-    [("double_softmax", "drop-output-activation"), ("detached_encoder", "reconnect-graph")],
+    [
+        pytest.param("double_softmax", "drop-output-activation", marks=pytest.mark.heavy),
+        ("detached_encoder", "reconnect-graph"),
+    ],
 )
 def test_fix_proves_a_change_and_offers_its_diff(project: Path, sample: str, remedy: str) -> None:
     copied(project, sample)

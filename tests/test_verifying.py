@@ -371,6 +371,7 @@ def test_the_users_model_optimizer_data_and_chance_stay_as_they_were() -> None:
     assert hooks == sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
 
 
+@pytest.mark.heavy
 def test_fixes_can_be_tried_on_a_part_of_each_batch() -> None:
     whole = sick()
     sizes: set[int] = set()

@@ -14,6 +14,7 @@ def test_it_prints_a_row_and_whether_the_goal_was_met() -> None:
     assert f"(goal {depth.GOAL:.0f}); met" in done.stdout
 
 
+@pytest.mark.heavy
 def test_a_diagnosis_without_a_report_is_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(depth, "SOURCE", "raise ValueError({layers})")
     with pytest.raises(RuntimeError, match="no report"):

@@ -84,6 +84,7 @@ def test_a_tool_trains_the_model_as_the_bare_step_does(tool: Peer) -> None:
         torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.heavy
 def test_a_tool_is_measured_in_a_process_of_its_own() -> None:
     [floor] = [peer for peer in PEERS if peer.attach is gradient_norm]
     [ratio] = peer_costs.apart(floor, ["LSTM"], "cpu", 1, 1).values()

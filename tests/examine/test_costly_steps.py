@@ -83,6 +83,7 @@ def stall(report: Report) -> Severity | None:
     return next((f.severity for f in report.findings if f.name == "stalled-loss"), None)
 
 
+@pytest.mark.heavy
 def test_a_plateau_that_the_time_leaves_open_is_open_and_the_steps_that_are_named_decide(
     ask: Ask,
 ) -> None:

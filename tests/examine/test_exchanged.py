@@ -34,7 +34,13 @@ def told(how: str, call: str = "function") -> Report:
     return reported(model, loss)
 
 
-@pytest.mark.parametrize("call", ["function", "named", "module"])
+HEAVY = pytest.mark.heavy
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["function", pytest.param("named", marks=HEAVY), pytest.param("module", marks=HEAVY)],
+)
 def test_what_is_to_be_near_is_given_as_what_is_to_be_far(call: str) -> None:
     said = told("exchanged", call)
     assert said.causes[0].name == "flipped-loss"
@@ -46,6 +52,7 @@ def test_its_twin_is_healthy() -> None:
     assert told("right").verdict is Verdict.HEALTHY
 
 
+@pytest.mark.heavy
 def test_triples_of_no_kind_are_learned_in_neither_order() -> None:
     said = told("no kinds")
     assert said.verdict is not Verdict.HEALTHY

@@ -48,6 +48,7 @@ def test_a_linear_network_is_no_fault_where_lines_will_do() -> None:
     assert answers.get(superposition.name, Outcome.SKIPPED) is Outcome.SKIPPED
 
 
+@pytest.mark.heavy
 @pytest.mark.slow
 def test_labels_that_nobody_can_know_are_not_charged_to_linear_layers() -> None:
     model = network(nn.Identity)

@@ -61,6 +61,7 @@ def pytest_session(
     return python(folder, *words, anew=anew, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
 
 
+@pytest.mark.heavy
 @pytest.mark.slow
 def test_a_fix_is_proven_where_that_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "models.py").write_text(MODELS)

@@ -119,6 +119,7 @@ def test_a_replay_with_it_leaves_the_optimizer_what_it_was_and_keeps_the_schedul
     assert "exp_avg" not in str(optimizer.state_dict())
 
 
+@pytest.mark.heavy
 def test_it_is_verified_where_one_rate_cannot_suit_all_weights() -> None:
     """What decides is ten times smaller than what does not; only the latter moves."""
     inputs = torch.randn(512, 8, generator=torch.Generator().manual_seed(1))

@@ -63,7 +63,7 @@ MOST_LINES_OF_A_FOLDER = {
     "cli": 2996,
     "declared": 332,
     "demos": 214,
-    "examine": 6963,
+    "examine": 6969,
     "features": 1097,
     "integrations": 266,
     "live": 440,

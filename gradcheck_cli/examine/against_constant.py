@@ -24,6 +24,7 @@ FEWEST = 8  # samples that tell whether they differ
 EVEN = 5e-4  # of what can be gained: the digits that are printed of both losses do not show it
 MANY = 2.0  # times the loss of the constant; beyond it percentages are hard to read
 ALMOST = 0.01  # what can be gained is the loss of the constant, but for a percent
+HALF = 0.5  # of what can be gained: that much is gone by no chance, whatever batches differ by
 MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
 
 
@@ -93,7 +94,7 @@ def against_constant(scene: Scene) -> Iterator[Said]:
                in training and in evaluation mode. Of a few outputs with targets of their own: are two always
                the same number?
     Answers    fine: at least 12 % below the constant, beyond three standard errors over batches. Wrong:
-               not below it. Noted: between the two.
+               not below it, for certain. Noted: between the two, or far below it and yet not for certain.
     Costs      four passes over the fixed batches, and some hundred evaluations of the loss alone.
     Sources    the constant predictor of R^2 and of the entropy of classes (Cover & Thomas 2006, sec. 2.1).
     """
@@ -185,14 +186,19 @@ def judged(reference: Reference, now: list[float], constant: list[float] | None 
             outcome=Outcome.WRONG, said="the loss of the same batches is not a finite number"
         )
     share, error = reference.share(now, constant)
-    if share > error and share >= ENOUGH:
+    certain = share > error
+    if certain and share >= ENOUGH:
         outcome = Outcome.FINE
     else:
-        outcome = Outcome.NOTED if share > error and share > 0 else Outcome.WRONG
+        outcome = Outcome.NOTED if share > 0 and (certain or share >= HALF) else Outcome.WRONG
+    said = f"on the same batches the loss is {number(mean(now))} (at the start {number(mean(reference.start))})"
+    beside = f"{reference.beside(share)} that of the best constant prediction ({number(reference.level)})"
+    blurred = (
+        ", which differs as much between them" if outcome is Outcome.NOTED and not certain else ""
+    )
     return Said(
         outcome=outcome,
-        said=f"on the same batches the loss is {number(mean(now))} (at the start {number(mean(reference.start))}), "
-        f"{reference.beside(share)} that of the best constant prediction ({number(reference.level)})",
+        said=f"{said}, {beside}{blurred}",
         measured=100 * share,
         limit=100 * ENOUGH,
         unit="%",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from statistics import mean
 
-from gradcheck_cli.examine.against_constant import Reference, judged
+from gradcheck_cli.examine.against_constant import HALF, Reference, judged
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import repriced, without_end
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
@@ -46,7 +46,7 @@ def longer(scene: Scene) -> Iterator[Said]:
     Procedure  plain steps on further batches at the present learning rate, or on the way to that of a warm-up;
                the extension ends as soon as the model is clearly better than the best constant.
     Answers    fine: it is. Noted: it still falls, by more than its noise and 2 % in the second half of the
-               extension. Wrong: it is no better than a constant and stands still, for three times the observed steps or
+               extension, or is far below it and yet not for certain. Wrong: it is no better than a constant and stands still, for three times the observed steps or
                150, after a warm-up (where the time ends before, that is noted); unfinished where it ends before 800 steps of
                a small network. Wrong, too: the best constant itself costs ever less, faster and faster: a part of the loss has no end.
     Costs      at most three (fifteen) times the observed steps, without observing.
@@ -152,7 +152,7 @@ def _said(
     fall, error = paired(curve[-1], curve[len(curve) // 2])
     falling = fall > error and fall > LITTLE * reference.scale
     if found is not Outcome.FINE:
-        found = Outcome.NOTED if falling else Outcome.WRONG
+        found = Outcome.NOTED if falling or share >= HALF else Outcome.WRONG
     return Said(
         outcome=found,
         said=f"{_later(taken)} the loss of the same batches is {number(mean(curve[-1]))}, "

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradcheck_cli.examine.against_constant import against_constant
+from gradcheck_cli.examine.against_constant import Reference, against_constant, judged
+from gradcheck_cli.examine.constants import Constant
 from gradcheck_cli.records.examination import Answer, Outcome
 from tests.support.trainings import answers, blobs, line, network, sgd, silent
 
@@ -103,3 +104,29 @@ def test_one_position_for_all_steps_of_a_sequence(classes: int) -> None:
     found = answer(data=(tokens, tokens), model=model, loss=loss, optimizer=sgd(1e-6))
     assert f"best constant prediction ({math.log(classes):.3g})" in found.said
     assert blobs()[0].shape == (256, 6)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ([0.01, 0.01], Outcome.NOTED),  # far below both, by 0.07 and by 0.01: too few to be certain
+        ([0.01, 0.02], Outcome.NOTED),
+        (
+            [0.06, 0.02],
+            Outcome.WRONG,
+        ),  # as far below as batches of a run that learned nothing may be
+        ([0.08, 0.02], Outcome.WRONG),
+    ],
+)
+def test_a_loss_far_below_the_constants_of_batches_that_differ_is_not_held_against_a_run(
+    now: list[float], expected: Outcome
+) -> None:
+    reference = Reference(Constant([0.08, 0.02], None), [0.1, 0.1], now, 0.0, now)
+    found = judged(reference, now)
+    assert found.outcome is expected
+    assert ("differs as much between them" in found.said) is (expected is Outcome.NOTED)
+
+
+def test_beside_constants_that_are_alike_the_same_fall_is_certain() -> None:
+    reference = Reference(Constant([0.05, 0.05], None), [0.1, 0.1], [0.01, 0.01], 0.0, [0.01, 0.01])
+    assert judged(reference, [0.01, 0.01]).outcome is Outcome.FINE

@@ -71,7 +71,7 @@ MOST_LINES_OF_A_FOLDER = {
     "records": 2038,
     "remedies": 6184,
     "renderers": 2797,
-    "replay": 3990,
+    "replay": 4011,
     "rerun": 1346,
     "rules": 4133,
     "settings": 1253,

@@ -108,18 +108,22 @@ def learns(event: Event) -> bool:
 
 def update_of(optimizer: torch.optim.Optimizer, scaler: Any, site: SourceSite | None) -> Update:
     """Return the event of a step with the settings that hold now."""
-    settings = tuple(
-        {key: mapped(value, _frozen) for key, value in group.items() if key != "params"}
-        for group in optimizer.param_groups
-    )
     return Update(
         optimizer=optimizer,
-        settings=settings,
+        settings=settings_of(optimizer),
         scaler=scaler,
         modes=modes_now(),
         chance=capture(),
         site=site,
         lasting=True,
+    )
+
+
+def settings_of(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], ...]:
+    """Return a copy of all that its groups hold beside parameters."""
+    return tuple(
+        {key: mapped(value, _frozen) for key, value in group.items() if key != "params"}
+        for group in optimizer.param_groups
     )
 
 

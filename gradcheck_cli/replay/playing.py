@@ -191,9 +191,8 @@ class Player:
     def _update(self, event: Update, unit: Unit, region: Region) -> None:
         optimizer, key = event.optimizer, id(event.optimizer)
         count = self._updates[key] = self._updates.get(key, -1) + 1
-        self.vary.settings.get(key, Settings(self.recording.settings_of(optimizer))).apply(
-            optimizer, count
-        )
+        known = self.vary.settings.get(key, Settings(self.recording.settings_of(optimizer)))
+        known.apply(optimizer, count)
         inner = event.closure
 
         def closure() -> Any:
@@ -207,12 +206,15 @@ class Player:
         if inner is None:
             self._clip(event)
         self._draw(event)
-        if event.scaler is not None:
-            event.scaler.step(optimizer)
-        elif inner is None:
-            optimizer.step()
-        else:
-            optimizer.step(closure)
+        # once more, behind hooks of the user that count steps of their own and change the rate
+        last = optimizer.register_step_pre_hook(lambda *_: known.apply(optimizer, count))
+        try:
+            if event.scaler is not None:
+                event.scaler.step(optimizer)
+            else:
+                optimizer.step(*(() if inner is None else (closure,)))
+        finally:
+            last.remove()
         self.vary.mended.updated(held_by(optimizer))
         for tensor in held_by(optimizer):
             if id(tensor) not in self.recording.trained:

@@ -11,7 +11,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from gradcheck_cli.replay.events import Update, update_of
+from gradcheck_cli.replay.events import Update, settings_of, update_of
 from gradcheck_cli.replay.functions import place_of_call
 from gradcheck_cli.replay.keeping import Keeper, Unknown
 from gradcheck_cli.replay.noting import Noting
@@ -41,6 +41,7 @@ class Updates:
     _trained: dict[int, set[int]] = field(default_factory=dict)  # ids of what each one trains
     _listener: Listener | None = None
     _running: Update | None = None
+    _last: Any = None  # handle of the hook behind the user's own, which may change settings
 
     @property
     def is_running(self) -> bool:
@@ -58,6 +59,7 @@ class Updates:
         finally:
             before.remove()
             after.remove()
+            self._unhook()
             self._listener = None
 
     def count(self, optimizer: torch.optim.Optimizer) -> None:
@@ -80,6 +82,8 @@ class Updates:
         listener.keeper.know_optimizer(optimizer)
         event = self._running = update_of(optimizer, None, place_of_call())
         listener.keeper.events.append(event)
+        self._unhook()
+        self._last = optimizer.register_step_pre_hook(self._settled)
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if not callable(closure):
             return None
@@ -88,6 +92,16 @@ class Updates:
         if "closure" in kwargs:
             return args, {**kwargs, "closure": watched}
         return (args[0], watched, *args[2:]), kwargs
+
+    def _settled(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """The hooks of the user have run, and may have changed the rate."""
+        if self._running is not None and self._running.optimizer is optimizer:
+            self._running.settings = settings_of(optimizer)
+
+    def _unhook(self) -> None:
+        if self._last is not None:
+            self._last.remove()
+            self._last = None
 
     def _watched(
         self, listener: Listener, closure: Callable[[], Any], event: Update
@@ -116,6 +130,7 @@ class Updates:
     def _after(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self._running is not None and self._running.optimizer is optimizer:
             self._running = None
+            self._unhook()
             if self._listener is not None:
                 self._listener.noting.go_on()
             self.count(optimizer)

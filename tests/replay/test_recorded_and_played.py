@@ -246,3 +246,43 @@ def test_hooks_that_watching_sets_amid_a_closure_are_no_part_of_the_step() -> No
     with Replay(seen._recorder.recording, model) as replay:
         assert reproduced(replay).succeeded
     assert not any(p._post_accumulate_grad_hooks for p in model.parameters())
+
+
+def test_a_rate_that_a_hook_of_the_step_raises_is_played_as_it_was() -> None:
+    """The hook counts by itself: it would go on counting in a replay."""
+    torch.manual_seed(0)
+    model, taken = network(), 0
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+
+    def rise(*_: object) -> None:
+        nonlocal taken
+        taken += 1
+        optimizer.param_groups[0]["lr"] = 0.1 * min(1.0, taken / 10)
+
+    optimizer.register_step_pre_hook(rise)
+    with Recorder() as recorder:
+        for x, y in (pair for _ in range(2) for pair in batches()):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+    with Replay(recorder.recording, model) as replay:
+        answer = reproduced(replay)
+    assert answer.exact, str(answer)
+    assert len(optimizer._optimizer_step_pre_hooks) == 1
+    assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_an_update_that_raises_leaves_no_hook() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def refuse(*_: object) -> None:
+        raise ValueError("not now")
+
+    handle = optimizer.register_step_pre_hook(refuse)
+    with Recorder():
+        model(torch.randn(8, 6)).square().mean().backward()
+        with pytest.raises(ValueError, match="not now"):
+            optimizer.step()
+    handle.remove()
+    assert not optimizer._optimizer_step_pre_hooks

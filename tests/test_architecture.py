@@ -67,7 +67,7 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 1097,
     "integrations": 266,
     "live": 440,
-    "probe": 9700,
+    "probe": 9704,
     "records": 2038,
     "remedies": 6184,
     "renderers": 2797,

@@ -68,5 +68,9 @@ class MadeAnew:
 
 def _memory(tensor: torch.Tensor) -> int:
     """Return where its numbers lie, 0 where they cannot be read or there are none."""
-    readable = unreadable(tensor) is None and tensor.layout is torch.strided
-    return tensor.untyped_storage().data_ptr() if readable else 0
+    if unreadable(tensor) is not None or tensor.layout is not torch.strided:
+        return 0
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except RuntimeError:  # so says torch of memory that it has given back, as of shards
+        return 0

@@ -26,12 +26,12 @@ from gradcheck_cli.ops import LOGIT_LOSSES, placed
 from gradcheck_cli.records.trace import Layer, Role
 from gradcheck_cli.remedies.activations import spelled
 from gradcheck_cli.remedies.surgery import WEIGHTED
+from gradcheck_cli.remedies.use_adam import RATES
 from gradcheck_cli.remedies.weights import draw, gain_of
 
 HIGHEST = {True: 0.1, False: 10.0}  # rates above are not tried: of adaptive optimizers, of others
 OFF = 5.0  # from which size of inputs or targets on they are standardized, and its inverse
 SLOW = 1e-4  # of the weights in a step: a tenth of what is usual (Karpathy 2019)
-ADAM = (1e-2, 1e-3)  # ten times its default, and its default
 GROWN = 10.0  # times the weights of the start
 UNSURE, SURE = 1.0, 3.0  # deviation of scores: below, a softmax leaves every class likely
 COMPOUND = 100.0  # times the size of a signal, over all layers
@@ -87,7 +87,7 @@ def adaptive(scene: Scene) -> Iterator[Variant]:
     """Yield another optimizer: Adam learns with much that others need other rates, scales or patience for."""
     freed = (clipped(scene.trace) or 1.0) < HARD  # then it may help that nothing is clipped
     more = ", unclipped" if freed else ""
-    for rate in () if scene.trace.adaptive else ADAM:
+    for rate in () if scene.trace.adaptive else RATES:
         causes = ("clipping-too-strong",) if freed else at_fault(scene.trace, rate)
         yield Variant("adaptive-steps", f"with Adam at {rate:g}{more}", causes, adam=rate)
 

@@ -46,7 +46,17 @@ def as_adam(new: float, now: float) -> Callable[[torch.optim.Optimizer], None]:
 def _is_plain(optimizer: torch.optim.Optimizer) -> bool:
     """Is it one of PyTorch's own that takes its steps by itself, with one rate for all weights?"""
     known = type(optimizer) in {torch.optim.SGD, torch.optim.Adagrad, torch.optim.RMSprop}
-    return known and len(optimizer.param_groups) == 1
+    groups = optimizer.param_groups
+    return known and len(groups) == 1 and not groups[0].get("maximize")
+
+
+def _arguments(case: Case) -> str:
+    """Return what Adam is built of: the parameters that the optimizer has, and its weight decay."""
+    [group] = case.training.optimizers[0].param_groups
+    whole = {id(p) for p in group["params"]} == {id(p) for p in case.model.parameters()}
+    held = "model.parameters()" if whole else "optimizer.param_groups[0]['params']"
+    decay = group.get("weight_decay")
+    return f"{held}, weight_decay={decay:g}" if decay else held
 
 
 @remedy(
@@ -73,10 +83,9 @@ def use_adam(case: Case) -> Iterator[Draft]:
         return
     name = type(optimizers[0]).__name__
     for new in RATES:
-        code = f"torch.optim.Adam(model.parameters(), lr={new:g})"
         yield Draft(
             summary=f"Adam with learning rate {new:g} instead of {name} with {now:g}.",
-            code=f"optimizer = {code}",
+            code=f"optimizer = torch.optim.Adam({_arguments(case)}, lr={new:g})",
             change=Change(summary=f"Adam at {new:g}", optimizer=as_adam(new, now)),
             size=2,
             edits=(Edit(act=Act.OPTIMIZER, name="Adam", old=name, new=f"{new:g}"),),

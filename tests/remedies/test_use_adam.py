@@ -56,6 +56,15 @@ def test_what_an_experiment_showed_is_offered_and_keeps_the_weight_decay() -> No
         assert group["weight_decay"] == 1e-4
     assert rates == pytest.approx([1e-2, 1e-3])
     assert found[0].fix.summary == "Adam with learning rate 0.01 instead of SGD with 0.5."
+    made = "torch.optim.Adam(model.parameters(), weight_decay=0.0001, lr=0.01)"
+    assert found[0].fix.code == f"optimizer = {made}"
+
+
+def test_the_code_gives_adam_the_parameters_that_were_trained() -> None:
+    part = lambda model: torch.optim.SGD(model[2].parameters(), lr=0.5)  # noqa: E731
+    [first, _] = proposals(case(Outcome.WRONG, part)[1], "use-adam")
+    made = "torch.optim.Adam(optimizer.param_groups[0]['params'], lr=0.01)"
+    assert first.fix.code == f"optimizer = {made}"
 
 
 @pytest.mark.parametrize(
@@ -65,8 +74,9 @@ def test_what_an_experiment_showed_is_offered_and_keeps_the_weight_decay() -> No
         (Outcome.FINE, by(torch.optim.SGD, lr=0.5)),
         (Outcome.WRONG, by(torch.optim.AdamW, lr=0.5)),
         (Outcome.WRONG, by(torch.optim.LBFGS, lr=0.5)),
+        (Outcome.WRONG, by(torch.optim.SGD, lr=0.5, maximize=True)),
     ],
-    ids=["not asked", "learns as it is", "adaptive already", "with a closure"],
+    ids=["not asked", "learns as it is", "adaptive already", "with a closure", "that climbs"],
 )
 def test_nothing_is_offered_that_no_experiment_speaks_for(
     outcome: Outcome | None, optimizer: object

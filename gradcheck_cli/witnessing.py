@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gradcheck_cli.remedies.patching.written import Source
 
 LONGER = "let it train for longer"
-MENDED = "mend first what stopped the script"
+MENDED = "fix the error that stopped the script first"
 SHARE = 0.02  # of the time may go into snapshots
 UNSEEN_LOSS = "the loss was not seen: no backward() before the update"
 Amend = Callable[[Session, Trace], Trace]

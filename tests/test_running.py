@@ -151,7 +151,7 @@ def test_what_torch_raises_has_the_frames_it_has_without_us_and_comes_first_in_t
     assert "backward through the graph a second time" in theirs.err
     assert theirs.code == ours.code == 1
     assert ours.err.startswith(theirs.err)
-    assert ours.report["next_steps"] == ["mend first what stopped the script"]
+    assert ours.report["next_steps"] == ["fix the error that stopped the script first"]
 
 
 @pytest.mark.slow

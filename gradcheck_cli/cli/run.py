@@ -126,12 +126,8 @@ def _handed_on(plan: Plan) -> str:
     lost = sorted(
         name for name in given if name[2:].replace("-", "_") not in text.replace("-", "_")
     )
-    script = Path(plan.program.path).name
-    pronoun = "it stands" if len(lost) == 1 else "they stand"
-    said = (
-        f"{' and '.join(lost)} of the command line: handed on to {script}, as {pronoun} behind it"
-    )
-    return said if lost else ""
+    where = f"to {Path(plan.program.path).name}; options for gradcheck go before the script"
+    return f"passing {' and '.join(lost)} {where}" if lost else ""
 
 
 @contextmanager

@@ -16,12 +16,12 @@ OWN = "import argparse\nparser = argparse.ArgumentParser()\n"
         (
             NOTHING,
             ["--verify"],
-            "--verify of the command line: handed on to train.py, as it stands behind it",
+            "passing --verify to train.py; options for gradcheck go before the script",
         ),
         (
             NOTHING,
             ["--stop-after=9", "--verify", "--lr", "1"],
-            "--stop-after and --verify of the command line: handed on to train.py, as they stand behind it",
+            "passing --stop-after and --verify to train.py; options for gradcheck go before the script",
         ),
         (
             f"{OWN}parser.add_argument('--stop-after')\nparser.parse_args()\n",
@@ -38,6 +38,6 @@ def test_an_option_of_ours_that_goes_to_the_script_is_named(
     (tmp_path / "train.py").write_text(script)
     done = python(tmp_path, "-m", "gradcheck_cli", "run", "train.py", *given)
     lines = " ".join(done.stderr.split())
-    assert (said in lines) if said else ("handed on" not in lines), done.stderr
+    assert (said in lines) if said else ("passing" not in lines), done.stderr
     if script is NOTHING:
         assert done.stdout == f"{given}\n"

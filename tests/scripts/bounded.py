@@ -39,4 +39,4 @@ for _ in range(60):
         part *= 0.999
         part.add_(0.0)
     optimizer.step()
-print(loss.item().hex())
+print(loss.item().hex(), sum(p.double().sum().item() for p in net.parameters()).hex())

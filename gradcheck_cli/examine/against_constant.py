@@ -24,7 +24,7 @@ FEWEST = 8  # samples that tell whether they differ
 EVEN = 5e-4  # of what can be gained: the digits that are printed of both losses do not show it
 MANY = 2.0  # times the loss of the constant; beyond it percentages are hard to read
 ALMOST = 0.01  # what can be gained is the loss of the constant, but for a percent
-HALF = 0.5  # of what can be gained: that much is gone by no chance, whatever batches differ by
+HALF = 0.5  # of what can be gained: so much is hardly gone by chance, however batches differ
 MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
 
 
@@ -194,7 +194,9 @@ def judged(reference: Reference, now: list[float], constant: list[float] | None 
     said = f"on the same batches the loss is {number(mean(now))} (at the start {number(mean(reference.start))})"
     beside = f"{reference.beside(share)} that of the best constant prediction ({number(reference.level)})"
     blurred = (
-        ", which differs as much between them" if outcome is Outcome.NOTED and not certain else ""
+        ", but by very different amounts from batch to batch"
+        if outcome is Outcome.NOTED and not certain
+        else ""
     )
     return Said(
         outcome=outcome,

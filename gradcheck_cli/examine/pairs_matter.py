@@ -36,14 +36,15 @@ def pairs_matter(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("one call of the network makes what the loss compares")
     before, _, first = _losses(subject, "start")
     now, exchanged, _ = _losses(subject, "now")
-    if before <= now:
+    if not before > now:
         raise NotApplicableError("the loss of the same batches has not fallen")
     if first <= ROUNDING * abs(before):
         raise NotApplicableError("no input belongs to another one")
     rise, fell = max(exchanged - now, 0.0), before - now
     was, spread = _differ(scene.trace, start=True), _differ(scene.trace, start=False)
-    hardly, said = rise < HARDLY * fell, "views of other samples"
-    said = f"{said} raise the loss ({number(now)}) by {number(rise)}, {number(100 * rise / fell)} % of what it has fallen"
+    hardly = rise < HARDLY * fell
+    share = f"{number(100 * rise / fell)} % of what it has fallen"
+    said = f"views of other samples raise the loss ({number(now)}) by {number(rise)}, {share}"
     alike = was is not None and spread is not None and spread * FELL <= was
     if was is not None and spread is not None and hardly:
         said += (

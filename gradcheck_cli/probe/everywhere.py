@@ -66,6 +66,7 @@ class Everywhere:
         self._calls = Arming(self._enters, self._leaves, self.sessions)
         self._hand = HandWatch(self._begin_to_watch, self._after_update, self._backward)
         self.loop.thread, self.loop.on_begin = self.thread, self._begins
+        self.loop.copies.blind = lambda: self.stance.used
 
     def __enter__(self) -> Self:
         add, enter, me = self._exit.callback, self._exit.enter_context, weakref.ref(self)

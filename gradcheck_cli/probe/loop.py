@@ -19,6 +19,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.checkpoints import CheckpointWatch
 from gradcheck_cli.probe.clearing import Account
+from gradcheck_cli.probe.copies import Copies
 from gradcheck_cli.probe.gradient_hooks import GradientHooks
 from gradcheck_cli.probe.latecomers import Latecomers, Twins
 from gradcheck_cli.probe.listening import sweep
@@ -60,6 +61,7 @@ class LoopWatch:
     unloaded: Unloaded = field(default_factory=Unloaded)
     plateaus: Plateaus = field(default_factory=Plateaus)
     remade: Remade = field(default_factory=Remade)
+    copies: Copies = field(init=False)
     models: Sequence[torch.nn.Module] = ()  # whose hooks were there before
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
@@ -74,7 +76,8 @@ class LoopWatch:
 
     def __post_init__(self) -> None:
         self.checkpoints = CheckpointWatch(self.modes)
-        self.plateaus.updates_of = lambda optimizer: self.account(optimizer).updates
+        self.plateaus.updates_of = self.updates_of
+        self.copies = Copies(self.updates_of, self.alive)
 
     def on(self, models: Sequence[torch.nn.Module]) -> Self:
         """Look also at the hooks that these models have already."""
@@ -94,6 +97,7 @@ class LoopWatch:
         self.one_batch.watch(self._exit)
         self.unloaded.watch(self._exit)
         self.plateaus.watch(self._exit)
+        self.copies.watch(self._exit)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -110,6 +114,10 @@ class LoopWatch:
             known.choose(optimizer)
             self._all_asleep = False
         return known
+
+    def updates_of(self, optimizer: Optimizer) -> int:
+        """Return how many updates it has made."""
+        return self.account(optimizer).updates
 
     def facts(self, optimizers: Iterable[Optimizer], more: Iterable[Habit] = ()) -> LoopFacts:
         """Return what was seen of the loop around these optimizers, and more that others saw."""
@@ -168,6 +176,7 @@ class LoopWatch:
         account.is_elsewhere = self.thread.is_other
         if not account.is_elsewhere:
             self.remade.built(optimizer, account)
+            self.copies.built(optimizer)
         self.latecomers.built(optimizer, self.alive)
 
     def _begins(self, roots: tuple[torch.Tensor, ...], losses: list[torch.Tensor]) -> None:
@@ -213,6 +222,7 @@ class LoopWatch:
         self.modes.updates += 1
         self.one_batch.updated(optimizer)
         self.unloaded.over = True
+        self.copies.updated(optimizer)
         rates = self.rates.get(optimizer)
         if rates is None:
             rates = self.rates[optimizer] = Rates()

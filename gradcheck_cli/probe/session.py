@@ -247,6 +247,8 @@ class Session:
         yield from self.recorder.anew.habits()
         named = dict(zip(self.names, self.group.models, strict=False))
         yield from self.loop.of_models(self.recorder.optimizers, named)
+        if self.sampling.last is None or self.steps < self.sampling.last:  # it came to its end
+            yield from self.loop.copies.habits(self.recorder.optimizers)
         yield from self.loop.one_batch.few_drawn()
         yield from self.loop.plateaus.habits(self.recorder.optimizers, self.recorder.steps)
         data, own = self.recorder.data, self.recorder.optimizers

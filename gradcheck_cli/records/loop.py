@@ -36,6 +36,9 @@ class Kind(StrEnum):
         "made anew"  # inspected steps in which weights drawn in the forward pass had a gradient
     )
     REMADE = "remade"  # times that a model or optimizer was made anew at one line
+    LEFT_BEHIND = (
+        "left behind"  # spells without a graph of a model that stands where the training began
+    )
     SUMMED = (
         "summed"  # inspected steps that add up mean losses of several backward passes undivided
     )

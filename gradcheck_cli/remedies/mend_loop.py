@@ -185,6 +185,11 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         code="found = model.load_state_dict(state, strict=False)\nassert not found.missing_keys, found",
         cannot="no measurement tells which names belong together",
     ),
+    "copy-left-behind": Mend(
+        summary="Let the copy follow the trained weights, or evaluate the trained model.",
+        code="optimizer.step()\naverage.update_parameters(model)  # 1 - decay well above 1 / updates",
+        cannot="the training itself is not at fault: what was learned is in the trained model",
+    ),
     "loss-rewrapped": Mend(
         summary="Call backward() on the loss itself.",
         code=STEP,
@@ -225,6 +230,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         "labels-all-ignored",
         "same-batch",
         "nothing-loaded",
+        "copy-left-behind",
         "checkpoint-cuts-gradient",
         "accumulation-not-divided",
     ),

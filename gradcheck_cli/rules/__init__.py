@@ -8,6 +8,7 @@ from gradcheck_cli.rules.base import Rule
 from gradcheck_cli.rules.checkpoint_cuts_gradient import checkpoint_cuts_gradient
 from gradcheck_cli.rules.clipped_before_unscale import clipped_before_unscale
 from gradcheck_cli.rules.collapsed_features import collapsed_features
+from gradcheck_cli.rules.copy_left_behind import copy_left_behind
 from gradcheck_cli.rules.cut_gradient import cut_gradient
 from gradcheck_cli.rules.degenerate_data import degenerate_data
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter
@@ -118,6 +119,7 @@ RULES: tuple[Rule, ...] = (
     scheduler_mode_inverted,  # GC821
     stepped_before_unscale,  # GC822
     made_in_the_loop,  # GC823
+    copy_left_behind,  # GC824
 )
 
 

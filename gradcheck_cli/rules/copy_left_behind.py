@@ -1,0 +1,41 @@
+"""GC824 copy-left-behind."""
+
+from collections.abc import Iterator
+
+from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, number, rule
+
+
+@rule("GC824", "copy-left-behind")
+def copy_left_behind(trace: Trace, *, share: float = 0.1, least: int = 20) -> Iterator[Hit]:
+    """What is evaluated is a copy of the model that still has the weights of the start.
+
+    Measures  of models that run without gradients and are copies of the trained one, and of the trained one with other
+              weights in it: how far their weights are on the way from the start to the trained ones, 0 to 1.
+    Reports   less than `share` of it after at least `least` updates, where it runs after the last update or at most
+              once in four; a copy that nothing has changed since it was made only where nothing else is evaluated.
+    Matters   what was learned is not in the numbers of the evaluation, nor in what is saved. An average with a
+              decay d begins to follow after 1 / (1 - d) updates.
+    Severity  error; warning where the trained model is evaluated as well.
+    Not for   teachers, targets and references, which run at each step; runs that were stopped early.
+    Sources   Izmailov et al. 2018, arXiv:1803.05407; PyTorch documentation, torch.optim.swa_utils.
+    """
+    for habit in loop_of(trace).habits_of(Kind.LEFT_BEHIND):
+        gone, updates = habit.numbers["share"], habit.numbers["updates"]
+        last = updates >= habit.of
+        alone = not habit.numbers["others"]
+        meant = not (habit.numbers["written"] or (alone and last))
+        if gone >= share or updates < least or meant or not (last or 4 * habit.times <= updates):
+            continue
+        name, copied = habit.names
+        what = f"a copy of the model, `{name}`," if copied else f"`{name}` with other weights in it"
+        yield Hit(
+            severity=Severity.ERROR if alone else Severity.WARNING,
+            message=f"What is evaluated{habit.where} is {what} whose weights are those of the start: after {number(updates)} "
+            f"updates they have gone {max(gone, 0.0):.1%} of the way of the trained ones. Copy or average the trained "
+            "weights after each update, with a decay that fits their number.",
+            evidence=(Evidence("share of the way of the trained weights", gone, share),),
+            at=habit.at,
+        )
+        return

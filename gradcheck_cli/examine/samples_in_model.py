@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
@@ -18,6 +19,7 @@ from gradcheck_cli.targets.wording import tensors_in
 CHANGE = 1e-3  # of an output, relative to the spread of outputs: far above rounding in float32
 FEWEST = 4  # samples
 FEW = 0.25  # of the other samples
+DISTANCES = frozenset("cdist sub __sub__ pairwise_distance cosine_similarity".split())
 _OF_SEQUENCES = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
 
 
@@ -29,8 +31,9 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
                first layer whose output changes for other samples is named.
     Answers    fine: nothing changes. Wrong: other samples' outputs change by more than 0.1 % of their spread:
                a view, reshape or transpose mixes samples, or a softmax or sum runs over the batch. Noted
-               where the model compares samples by design, few others are reached in a run that learns well (as
-               routing does), or the batch is not known to hold samples.
+               where the model compares samples by design (one output for each pair, distances between all samples),
+               few others are reached in a run that learns well (as routing does), or the batch is not known to hold
+               samples.
     Costs      two forward passes.
     Sources    the chain rule; Karpathy 2019, A recipe for training neural networks ("use backprop to chart
                dependencies").
@@ -48,7 +51,8 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
     if all(torch.equal(changed[name], named[name]) for name in changed):
         raise NotApplicableError("all samples are alike")
     with quietly(subject):
-        before, layers = _outputs(scene, batch, None)
+        with _Distances(size) as distances:
+            before, layers = _outputs(scene, batch, None)
         after, others = _outputs(scene, batch, changed)
     moved = _moved(before, after, size)
     if moved is None:
@@ -58,7 +62,8 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
         return
     coupled = (loss := scene.answer("samples-in-loss")) and loss.outcome is Outcome.NOTED
     routed = _routed(before, after, size) and progress(scene.trace).fine
-    by_design = (before.ndim > 1 and before.shape[1] == size) or coupled or routed
+    pairs = distances.taken or (before.ndim > 1 and before.shape[1] == size)
+    by_design = pairs or coupled or routed
     where = _first_that_mixes(layers, others, size)
     known = not by_design and (subject.collated or _are_samples(subject, named, size))
     yield Said(
@@ -72,6 +77,25 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
         layers=(where,) if where else (),
         supports=("mixed-samples",) if known else (),
     )
+
+
+class _Distances(TorchFunctionMode):
+    """Note whether each sample is held against each other one; a product of all with all may be a mistake."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size, self.taken = size, False
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") in DISTANCES and isinstance(result, Tensor):
+            given, square = [a for a in args if isinstance(a, Tensor)], (self.size, self.size)
+            alike = len({a.ndim for a in given}) == 1  # [B, 1] less [B] is such a square by mistake
+            other = all(a.shape[:2] != square for a in given)
+            self.taken |= result.shape[:2] == square and alike and other
+        return result
 
 
 def _turned(module: nn.Module, output: Tensor | None, size: int) -> str:

@@ -335,6 +335,34 @@ def test_a_view_that_mixes_samples() -> None:
     assert outcome(samples_in_model, model=lambda: Reshaped(mixes=False)) is Outcome.FINE
 
 
+class Neighbors(nn.Module):
+    """Each sample takes a mean over the batch, weighted by how near or how alike the others are."""
+
+    def __init__(self, near: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.near, self.first, self.last = near, nn.Linear(6, 8), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take the mean."""
+        return self.last(self.near(x).softmax(1) @ self.first(x))
+
+
+@pytest.mark.parametrize(
+    ("near", "expected"),
+    [
+        (lambda x: -torch.cdist(x, x), Outcome.NOTED),
+        (lambda x: -(x[:, None] - x[None]).square().sum(2), Outcome.NOTED),
+        (lambda x: x @ x.T, Outcome.WRONG),  # attention over samples in place of positions
+        (lambda x: -(x[:, :1] - x[:, 0]).abs(), Outcome.WRONG),  # broadcast
+    ],
+    ids=["cdist", "differences", "products", "broadcast"],
+)
+def test_distances_between_all_samples_are_meant(
+    near: Callable[[Tensor], Tensor], expected: Outcome
+) -> None:
+    assert outcome(samples_in_model, model=lambda: Neighbors(near)) is expected
+
+
 def test_batch_normalization_and_dropout_do_not_mix_samples() -> None:
     def model() -> nn.Module:
         return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 4))

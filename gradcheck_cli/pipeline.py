@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gradcheck_cli import __version__, concluding, plugins, settings
+from gradcheck_cli import __version__, concluding, condensing, plugins, settings
 from gradcheck_cli.causes.examined import cured
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.policy import Policy
@@ -113,9 +113,9 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
         skipped=judgment.skipped,
         crashed=tuple(dict.fromkeys((*crashed, *plugins.broken()))),
         gaps=(*trace.gaps, *observed.gaps, *concluding.stopped_early(trace, stopped)),
-        layers=concluding.summaries(trace),
-        loss=concluding.loss(trace),
-        history=concluding.history(trace, observed.subject if observed.beside else None),
+        layers=condensing.summaries(trace),
+        loss=condensing.loss(trace),
+        history=condensing.history(trace, observed.subject if observed.beside else None),
         next_steps=concluding.next_steps(
             found, judgment.findings, fixes, observed.advice, trace.taken, observed.run.command
         ),

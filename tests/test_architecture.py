@@ -20,7 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"again", "plugins", "scripts", "policy", "comparing", "features"}),
     frozenset({"targets", "rules", "renderers", "settings"}),
     frozenset({"probe", "remedies", "causes"}),
-    frozenset({"verifying", "concluding", "examine"}),
+    frozenset({"verifying", "concluding", "condensing", "examine"}),
     frozenset({"live", "pipeline", "gating", "replay", "rerun"}),
     frozenset({"witnessing", "diagnosing"}),
     frozenset({"fixing", "watching", "running"}),
@@ -58,12 +58,12 @@ LONG_WITH_REASON: dict[str, str] = {}
 # Of each folder, `.` for the files beside the folders: a little above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3405,  # commands of notebooks in scripts exported from them
+    ".": 3421,  # commands of notebooks in scripts exported from them
     "causes": 2459,
     "cli": 2992,
     "declared": 332,
     "demos": 214,
-    "examine": 6972,
+    "examine": 7021,
     "features": 1097,
     "integrations": 266,
     "live": 440,

@@ -6,7 +6,7 @@ from math import isfinite, nan
 import pytest
 from hypothesis import given
 
-from gradcheck_cli import concluding
+from gradcheck_cli import concluding, condensing
 from gradcheck_cli.causes.ranking import rank
 from gradcheck_cli.records.finding import Crash, Severity
 from gradcheck_cli.records.report import Verdict
@@ -85,12 +85,12 @@ def test_a_crash_of_ours_is_no_clean_bill_of_health() -> None:
 
 def test_an_empty_trace_is_unsure() -> None:
     assert concluding.verdict(Trace(), Judgment()) is Verdict.UNSURE
-    assert concluding.history(Trace()).losses == ()
-    assert concluding.summaries(Trace()) == ()
+    assert condensing.history(Trace()).losses == ()
+    assert condensing.summaries(Trace()) == ()
 
 
 def test_long_runs_are_told_in_few_points_the_last_one_always() -> None:
-    told = concluding.history(a_trace(loss=losses("learning", 5000)))
+    told = condensing.history(a_trace(loss=losses("learning", 5000)))
     assert len(told.steps) <= 60
     assert len(told.losses) <= 400
     assert told.steps[-1] == told.loss_steps[-1] == 4999
@@ -98,7 +98,7 @@ def test_long_runs_are_told_in_few_points_the_last_one_always() -> None:
 
 
 def test_rows_are_relative_to_the_strongest_layer() -> None:
-    rows = concluding.summaries(a_trace((1e-8, 1e-2, 1e-2)))
+    rows = condensing.summaries(a_trace((1e-8, 1e-2, 1e-2)))
     assert [x.path for x in rows] == ["l0", "l1", "l2"]
     assert rows[2].sensitivity == 1
     assert rows[0].sensitivity is not None
@@ -118,8 +118,8 @@ def test_any_trace_can_be_concluded(trace: Trace) -> None:
     if any(not isfinite(s.loss) and not s.skipped for s in trace.steps):
         assert verdict is not Verdict.HEALTHY
     assert concluding.headline(trace, verdict, judgment.findings, causes)
-    assert len(concluding.summaries(trace)) == len(trace.layers)
-    told = concluding.history(trace)
+    assert len(condensing.summaries(trace)) == len(trace.layers)
+    told = condensing.history(trace)
     for rows in told.series.values():
         for row in rows.values():
             assert len(row) == len(told.steps)
@@ -139,6 +139,6 @@ def test_layers_are_described_by_what_was_measured_before_the_first_value_that_i
         Step(index=i, loss=1.0 if i < 3 else nan, readings=good if i < 3 else bad) for i in range(9)
     )
     trace = Trace(layers=tuple(layers), steps=steps)
-    assert [x.gradient for x in concluding.summaries(trace)] == pytest.approx([0.02, 0.02])
-    assert concluding.history(trace).steps == (0, 1, 2)
-    assert len(concluding.history(trace).losses) == 9
+    assert [x.gradient for x in condensing.summaries(trace)] == pytest.approx([0.02, 0.02])
+    assert condensing.history(trace).steps == (0, 1, 2)
+    assert len(condensing.history(trace).losses) == 9

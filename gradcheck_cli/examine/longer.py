@@ -1,5 +1,6 @@
 """Does the plateau end when the run goes on?"""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -20,6 +21,8 @@ TIMES = 3  # the observed steps are taken once more, so often
 # Small networks go on for longer: their steps cost next to nothing, and plateaus of hundreds of steps end.
 SMALL, MORE = 200_000, PATIENCE - 1
 LOOKS = 10  # at the fixed batches on the way
+ERRORS = 3  # standard errors in what `share` gives
+TRAINED = 8  # steps whose losses tell whether the batches that it goes on with are learned by heart
 LITTLE = 0.02  # of the scale of the loss: a fall below it in half of the extension is none
 SHARE = 0.4  # of the time that is left
 
@@ -31,6 +34,7 @@ class Extended:
     steps: int
     share: float  # of what can be gained
     learns: bool
+    by_heart: bool = False  # its own batches alone
 
 
 @experiment(
@@ -46,7 +50,8 @@ def longer(scene: Scene) -> Iterator[Said]:
     Procedure  plain steps on further batches at the present learning rate, or on the way to that of a warm-up;
                the extension ends as soon as the model is clearly better than the best constant.
     Answers    fine: it is. Noted: it still falls, by more than its noise and 2 % in the second half of the
-               extension, or is far below it and yet not for certain. Wrong: it is no better than a constant and stands still, for three times the observed steps or
+               extension, or is far below it and yet not for certain, or was below it and then learned the batches by
+               heart that it went on with. Wrong: it is no better than a constant and stands still, for three times the observed steps or
                150, after a warm-up (where the time ends before, that is noted); unfinished where it ends before 800 steps of
                a small network. Wrong, too: the best constant itself costs ever less, faster and faster: a part of the loss has no end.
     Costs      at most three (fifteen) times the observed steps, without observing.
@@ -65,10 +70,12 @@ def longer(scene: Scene) -> Iterator[Said]:
     left = (1 - SHARE) * scene.remaining
     curve, constant, prices = [reference.best], reference.constant.losses, [reference.level]
     taken, warm, pace = 0, 0, _pace(scene.trace)
+    trained: deque[float] = deque(maxlen=TRAINED)
     with subject.at("now"):
         for batch in subject.more():
             warm += not (pace and _rises(subject, pace))
-            if not isfinite(subject.step(batch)):
+            trained.append(subject.step(batch))
+            if not isfinite(trained[-1]):
                 break
             taken += 1
             late = taken >= number_of or scene.remaining < left
@@ -83,11 +90,29 @@ def longer(scene: Scene) -> Iterator[Said]:
         yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {_later(taken)}")
         return
     said = _said(reference, curve, constant, taken)
-    said = _in_time(said, taken, warm, scene.trace.taken, times)
+    known = _by_heart(said, reference, curve, mean(trained))
+    by_heart = known is not said
+    said = _in_time(known, taken, warm, scene.trace.taken, times)
     share, _ = reference.share(curve[-1], constant)
-    scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE)
+    scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE, by_heart)
     yield said
     yield from _plateau(said, taken, scene.trace.taken)
+
+
+def _by_heart(said: Said, reference: Reference, curve: list[list[float]], trained: float) -> Said:
+    """Return what is said, noted where it was better than a constant and then learned its own batches by heart.
+
+    What was recorded may be a small part of the data: then this is no end of the user's training.
+    """
+    best, error = max(reference.share(losses) for losses in curve)
+    gone = (reference.level - trained) / (reference.scale or 1.0)
+    if said.outcome is not Outcome.WRONG or best <= error / ERRORS or gone < HALF:
+        return said
+    words = (
+        f"{said.said}, though it was {reference.beside(best)} that; the batches that it went on with are learned "
+        f"by heart ({number(trained)}): they may be too few"
+    )
+    return replace(said, outcome=Outcome.NOTED, said=words)
 
 
 def _in_time(said: Said, taken: int, warm: int, observed: int, times: int) -> Said:

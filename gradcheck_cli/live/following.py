@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Protocol
 
-from gradcheck_cli.concluding import SERIES
+from gradcheck_cli.condensing import SERIES
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.trace import Layer, Step

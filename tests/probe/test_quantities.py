@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck_cli import concluding, probe
+from gradcheck_cli import condensing, probe
 from gradcheck_cli.probe.assembling import assemble
 from gradcheck_cli.probe.gauges import Fetched
 from gradcheck_cli.probe.ranks import Shard, merged
@@ -57,8 +57,8 @@ def test_a_quantity_with_a_curve_is_drawn_on_the_page(name: str) -> None:
     report = Report(
         verdict=Verdict.UNSURE,
         headline="",
-        layers=concluding.summaries(trace),
-        history=concluding.history(trace),
+        layers=condensing.summaries(trace),
+        history=condensing.history(trace),
     )
     assert report.history.series[name] == {"l0": (0.5,)}
     assert [q["key"] for q in heat(report)["quantities"]] == [name]

@@ -1,0 +1,41 @@
+"""Does a run that stands still learn when it goes on?"""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.records.report import Report, Verdict
+from tests.examine.loops import reported
+
+
+def a_little_known(known: float) -> Report:
+    """Train on labels of which as many follow from the input; the rest is chance."""
+    torch.manual_seed(0)
+    inputs = torch.randn(6400, 16)
+    labels = torch.where(torch.rand(6400) < known, inputs[:, 0] > 0, torch.rand(6400) < 0.5).long()
+    batches = iter(torch.randperm(6400).split(64))
+    model = nn.Sequential(
+        nn.Linear(16, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2)
+    )
+
+    def loss() -> Tensor:
+        rows = next(batches)
+        return F.cross_entropy(model(inputs[rows]), labels[rows])
+
+    return reported(model, loss, steps=100, make=lambda m: torch.optim.Adam(m.parameters(), 1e-2))
+
+
+@pytest.mark.parametrize(
+    ("known", "outcome", "found"),
+    [(0.45, Outcome.NOTED, Verdict.UNSURE), (0.0, Outcome.WRONG, Verdict.SICK)],
+)
+def test_recorded_batches_that_are_learned_by_heart_are_no_stall_of_what_was_learned(
+    known: float, outcome: Outcome, found: Verdict
+) -> None:
+    """The few recorded steps are all that it can go on with: what held for others before is lost again."""
+    report = a_little_known(known)
+    later = next(a for a in report.examination if a.name == "longer")
+    assert (later.outcome, report.verdict) == (outcome, found)
+    assert ("learned by heart" in later.said) == (outcome is Outcome.NOTED)

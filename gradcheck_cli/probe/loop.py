@@ -24,6 +24,7 @@ from gradcheck_cli.probe.gradient_hooks import GradientHooks
 from gradcheck_cli.probe.latecomers import Latecomers, Twins
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.modes import ModeWatch
+from gradcheck_cli.probe.newborn import Newborn
 from gradcheck_cli.probe.one_batch import OneBatch
 from gradcheck_cli.probe.patches import (
     OnBackward,
@@ -62,6 +63,7 @@ class LoopWatch:
     plateaus: Plateaus = field(default_factory=Plateaus)
     remade: Remade = field(default_factory=Remade)
     copies: Copies = field(init=False)
+    newborn: Newborn = field(default_factory=Newborn)
     models: Sequence[torch.nn.Module] = ()  # whose hooks were there before
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
@@ -98,6 +100,8 @@ class LoopWatch:
         self.unloaded.watch(self._exit)
         self.plateaus.watch(self._exit)
         self.copies.watch(self._exit)
+        self.remade.watch(self._exit)
+        self.newborn.watch(self._exit)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -145,6 +149,7 @@ class LoopWatch:
         yield from self.hooks.habits(models)
         yield from self.unloaded.habits(models)
         yield from self.remade.habits(optimizers, self.accounts)
+        yield from self.newborn.habits()
         held = ids_held_by(*self.accounts)
         made = {o: a.built_at for o in optimizers if (a := self.accounts.get(o))}
         at = next(iter(made.values()), None)
@@ -184,6 +189,7 @@ class LoopWatch:
             return
         self.is_passing = True
         self.scaling.steps.begins(roots)
+        self.remade.passes()
         if self.rewrapping.looks and self.accounts:
             self.rewrapping.begins(roots, self._held)
         if not self._all_asleep:  # as they are before most passes
@@ -203,6 +209,7 @@ class LoopWatch:
         if self.thread.is_other:
             return
         self.is_passing = False
+        self.newborn.passed()
         self.scaling.steps.ended(o for o, _ in self._accounts())
         for account in self._awake:
             account.backward_ended()
@@ -223,6 +230,7 @@ class LoopWatch:
         self.one_batch.updated(optimizer)
         self.unloaded.over = True
         self.copies.updated(optimizer)
+        self.newborn.updated(optimizer, self.accounts)
         rates = self.rates.get(optimizer)
         if rates is None:
             rates = self.rates[optimizer] = Rates()

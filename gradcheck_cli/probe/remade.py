@@ -1,28 +1,44 @@
-"""Models and optimizers that a loop makes anew, again and again, at one line."""
+"""Models and optimizers that a loop makes anew, again and again; weights that it draws again or puts back."""
 
 import ast
 import linecache
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import median
 from types import FrameType
+from typing import Any
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 
 from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.picking import is_lazy, plain, unreadable
-from gradcheck_cli.probe.sites import is_installed
+from gradcheck_cli.probe.replacing import replaced
+from gradcheck_cli.probe.sites import is_installed, user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 from gradcheck_cli.targets.optimizers import held_by
 
 _READ = 256  # numbers of a matrix that tell whether it was drawn anew
 _ALIKE = 0.5  # cosine: weights that were copied are closer, those drawn anew are not
+# What draws or puts back weights in the place; what `reset_parameters` draws, `nn.init` does.
+_DRAWS = (
+    *(
+        (nn.init, name)
+        for name in dir(nn.init)
+        if re.fullmatch(r"[a-z]\w*(form|ormal|gonal)_", name)
+    ),
+    *((nn.Module, name) for name in ("apply", "load_state_dict")),
+)
+_PARTS = re.compile(r"(modules|children|parameters)\(")  # a loop over them is none of the training
 _PASSES = re.compile(r"epoch|step|iter|batch", re.IGNORECASE)  # what loops of one training count
+
+Ends = tuple[torch.Tensor, torch.Tensor]  # numbers of the first and of the last matrix
 
 
 @dataclass(slots=True)
@@ -32,17 +48,60 @@ class Made:
     optimizer: Optimizer
     account: Account
     parameters: list[torch.Tensor]
-    drawn: torch.Tensor | None  # what a matrix began as
-    kinds: list[str] = field(default_factory=list)  # model, optimizer: what was made anew each time
+    drawn: Ends | None  # what the weights began as
+    kinds: list[str] = field(default_factory=list)  # what was made anew each time
     updates: list[int] = field(default_factory=list)  # that those before had made
+    at: SourceSite | None = None  # where it is made anew
+    counts: str = ""  # by the loop around
+    before: Ends | None = None  # the weights, as something began that may draw them again
+
+    def notes(self, kind: str, updates: int, at: SourceSite | None, counts: str) -> None:
+        """Something was made anew once more."""
+        self.kinds.append(kind)
+        self.updates.append(updates)
+        self.at, self.counts = self.at or at, self.counts or counts
+
+    @property
+    def is_gone(self) -> bool:
+        """Were the weights since then drawn again, or put back to what they began as?"""
+        now = _values(self.parameters) if self.before else None
+        if now is None or self.before is None or self.drawn is None:
+            return False
+        back = _equal(now, self.drawn) and not _equal(self.before, self.drawn)
+        return back or all(_cosine(*both) <= _ALIKE for both in zip(now, self.before, strict=True))
 
 
 @dataclass(slots=True)
 class Remade:
-    """Compares each optimizer with the one that was made at the same line before."""
+    """Compares each optimizer with the one that was made at the same line before, and weights with what they were."""
 
     _made: dict[SourceSite, Made] = field(default_factory=dict)
-    _loops: dict[SourceSite, str] = field(default_factory=dict)  # what the loop around counts
+    _drawing: tuple[SourceSite | None, str] | None = (
+        None  # where, in which loop, since the last backward pass
+    )
+
+    def watch(self, stack: ExitStack) -> None:
+        """Watch what draws weights or loads them until the stack closes."""
+        for owner, name in _DRAWS:
+            stack.enter_context(replaced(owner, name, self._draws))
+
+    def _draws(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        trained = [m for m in self._made.values() if m.account.updates]
+        if trained and self._drawing is None:
+            self._drawing = user_site(), _counter()
+            for made in trained:
+                made.before = _values(made.parameters)
+        return original(*args, **kwargs)
+
+    def passes(self) -> None:
+        """A backward pass begins: what was drawn again by now is trained."""
+        if self._drawing is None:
+            return
+        for made in self._made.values():
+            if made.is_gone:
+                made.notes("weights", made.account.updates - sum(made.updates), *self._drawing)
+            made.before = None
+        self._drawing = None
 
     def built(self, optimizer: Optimizer, account: Account) -> None:
         """An optimizer was made."""
@@ -52,10 +111,10 @@ class Remade:
         new = Made(optimizer, account, parameters, _values(parameters))
         before = self._made.get(at)
         if before is not None and before.account.updates and (kind := _kind(before, new)):
-            new.kinds = [*before.kinds, kind]
-            new.updates = [*before.updates, before.account.updates]
-            if at not in self._loops:
-                self._loops[at] = _counter()
+            new.kinds, new.updates = [*before.kinds], [*before.updates]
+            new.at, new.counts = before.at, before.counts
+            drawn = self._drawing if kind == "weights" else None
+            new.notes(kind, before.account.updates, *(drawn or (at, _counter())))
         self._made[at] = new
 
     def habits(
@@ -70,8 +129,8 @@ class Remade:
                     kind=Kind.REMADE,
                     times=len(made.kinds),
                     of=len(made.kinds) + 1,
-                    at=at,
-                    names=(made.kinds[0], self._loops.get(at, ""), type(made.optimizer).__name__),
+                    at=made.at,
+                    names=(made.kinds[0], made.counts, type(made.optimizer).__name__),
                     numbers={"updates": median(made.updates)},
                 )
 
@@ -81,11 +140,11 @@ def _kind(before: Made, new: Made) -> str:
     if type(before.optimizer) is not type(new.optimizer):
         return ""
     if {id(p) for p in before.parameters} == {id(p) for p in new.parameters}:
-        return "optimizer"
+        return "weights" if before.is_gone else "optimizer"
     if _shapes(before.parameters) != _shapes(new.parameters):
         return ""
     known = (before.drawn, _values(before.parameters))
-    if new.drawn is None or any(k is None or _cosine(k, new.drawn) > _ALIKE for k in known):
+    if new.drawn is None or any(k is None or _cosine(k[0], new.drawn[0]) > _ALIKE for k in known):
         return ""
     shared = {id(p) for p in before.parameters} & {id(p) for p in new.parameters}
     return "" if shared else "model"
@@ -95,13 +154,21 @@ def _shapes(parameters: Sequence[torch.Tensor]) -> list[torch.Size]:
     return [torch.Size() if is_lazy(p) else p.shape for p in parameters]
 
 
-def _values(parameters: Sequence[torch.Tensor]) -> torch.Tensor | None:
-    """Return a copy of numbers of the first matrix; None where there is none to read."""
-    for p in parameters:
-        if unreadable(p) is None and p.dim() > 1 and p.layout is torch.strided:
-            numbers = plain(p).detach().flatten()[:_READ]
-            return (numbers.abs() if numbers.is_complex() else numbers).double().clone()
-    return None
+def _values(parameters: Sequence[torch.Tensor]) -> Ends | None:
+    """Return copies of numbers of the first and the last matrix; None where there is none to read."""
+    matrices = [
+        p for p in parameters if unreadable(p) is None and p.dim() > 1 and p.layout is torch.strided
+    ]
+    return (_few(matrices[0]), _few(matrices[-1])) if matrices else None
+
+
+def _few(matrix: torch.Tensor) -> torch.Tensor:
+    numbers = plain(matrix).detach().flatten()[:_READ]
+    return (numbers.abs() if numbers.is_complex() else numbers).double().clone()
+
+
+def _equal(one: Ends, other: Ends) -> bool:
+    return all(torch.equal(*both) for both in zip(one, other, strict=True))
 
 
 def _cosine(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -129,5 +196,6 @@ def _loops_in(file: str) -> tuple[tuple[int, int, str], ...]:
     except SyntaxError:
         return ()
     loops = (x for x in ast.walk(tree) if isinstance(x, ast.For))
+    loops = (x for x in loops if not _PARTS.search(ast.unparse(x.iter)))
     found = ((x.body[0].lineno, x.end_lineno or 0, ast.unparse(x.target)) for x in loops)
     return tuple(sorted(found))

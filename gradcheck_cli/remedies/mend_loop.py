@@ -150,7 +150,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         cannot="what would have been kept was not recorded",
     ),
     "made-in-forward": Mend(
-        summary="Make the layer once, in __init__.",
+        summary="Make the layer once, before the optimizer is made.",
         code="self.layer = nn.Linear(...)  # in __init__, before the optimizer is made; forward() calls it",
         cannot="weights that live for one step cannot be trained in a copy of it",
     ),

@@ -12,18 +12,24 @@ from gradcheck_cli.features.circumstances import (
     broke_later,
     broke_unlooked,
     broken_in_backward,
+    broken_in_forward,
     input_size,
     saturated_at_start,
 )
 from gradcheck_cli.features.profile import first, late, typical
 from gradcheck_cli.features.zeros import fed_a_constant, uses_half
 from gradcheck_cli.ops import BOUNDED, STEEP
-from gradcheck_cli.records.trace import Step
+from gradcheck_cli.records.trace import Cut, Step
 from gradcheck_cli.rules.base import counted, number
+from gradcheck_cli.rules.non_finite import first_broken, whole
 
 FLAT = 0.6  # a mean slope below it takes more than a third of the gradient
 DEAD, NEARLY_ALL = 0.6, 0.9  # of a layer's units that never fire
 _NAMED = 3  # calls in a sentence
+_HIDDEN = (
+    "the backward pass of {} makes NaN or infinity of gradients that are numbers: what hides its value behind it, as "
+    "torch.where does, multiplies its infinite slope by 0"
+)
 
 
 @cause(
@@ -124,39 +130,65 @@ def dead_relu(seen: Evidence) -> Support | None:
     "Keep what the function is given a little away from the point.",
 )
 def infinite_slope(seen: Evidence) -> Support | None:
-    """A function was evaluated where its slope is not finite: the square root at 0, the logarithm of 0 that is hidden later.
+    """A function was evaluated where its slope or its value is not finite: the square root at 0, the logarithm of 0.
 
-    Speaks for it  a call whose backward pass makes NaN or Inf out of gradients that are numbers, while the loss
-                   is a number; a function that has a value and no slope at some point, and a gradient that is NaN or
+    Speaks for it  a call that makes NaN or Inf of numbers; one whose backward pass makes them out of gradients that
+                   are numbers, while the loss is a number; a function that has a value and no slope at some point, and a gradient that is NaN or
                    Inf in a step whose loss and outputs are not.
     Against it     a loss that is NaN or Inf first; sixteen bits, which overflow; steps so large that anything breaks.
     Sources        IEEE 754: 0 * inf is NaN; PyTorch notes, Autograd mechanics (non-differentiable
                    functions).
     """
+    if forward := broken_in_forward(seen.trace):
+        return _without_value(seen, forward[0])
     made = broken_in_backward(seen.trace)
     calls = made[:1] or seen.trace.steep
     broken = next((s for s in seen.trace.observed if _has_broken_gradient(s)), None)
     if not calls:
         return None
-    named = ", ".join(
-        f"{c.operation.strip('_')}()" + (f" at {c.at}" if c.at else "") for c in calls[:_NAMED]
-    )
+    named = ", ".join(map(_name, calls[:_NAMED]))
     if broken is None or not isfinite(broken.loss):
+        if made:
+            return _broke_unlooked(seen, made[0])
         return _unlooked(seen, f"there is no finite slope at the end of the range of {named}")
     outside = _has_broken_output(broken)
     if outside and not made:
         return None
     said = f"in step {broken.index + 1} " + (
-        f"the loss is a number, and the backward pass of {named} makes NaN or infinity of gradients that are numbers: "
-        "what hides its value behind it, as torch.where does, multiplies its infinite slope by 0"
+        f"the loss is a number, and {_HIDDEN.format(named)}"
         if outside or calls[0].operation not in STEEP
         else f"loss and outputs are numbers and a gradient is not, and there is no finite slope at the end of the range "
         f"of {named}"
     )
-    opposed = _shaken(seen, broken.index)
+    return _unless(seen, broken.index, said, calls[0])
+
+
+def _broke_unlooked(seen: Evidence, call: Cut) -> Support | None:
+    """Return the support where the call was seen, and the step was not looked into."""
+    last = max((s.index for s in whole(seen.trace).steps), default=0)
+    said = f"up to step {last + 1} the loss is a number, and {_HIDDEN.format(_name(call))}"
+    return _unless(seen, last, said, call)
+
+
+def _without_value(seen: Evidence, call: Cut) -> Support | None:
+    """Return the support of a call that has no finite value at what it was given."""
+    broken = first_broken(seen.trace)
+    if broken is None:
+        return None
+    said = f"in step {broken.index + 1} {_name(call)} is the first call that makes NaN or infinity of numbers"
+    return _unless(seen, broken.index, said, call)
+
+
+def _unless(seen: Evidence, index: int, said: str, call: Cut) -> Support | None:
+    """Return a fact, and what speaks for it where something else may have broken the numbers."""
+    opposed = _shaken(seen, index)
     if any(holds for holds, _ in opposed):
-        return signs([(True, said)], opposed, at=calls[0].at)
-    return fact(said, at=calls[0].at)
+        return signs([(True, said)], opposed, at=call.at)
+    return fact(said, at=call.at)
+
+
+def _name(call: Cut) -> str:
+    return f"{call.operation.strip('_')}()" + (f" at {call.at}" if call.at else "")
 
 
 def _shaken(seen: Evidence, index: int) -> list[Sign]:

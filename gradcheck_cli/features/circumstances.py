@@ -99,7 +99,16 @@ def broke_later(trace: Trace) -> bool:
 
 def broken_in_backward(trace: Trace) -> tuple[Cut, ...]:
     """Return the calls whose backward pass made NaN or infinity of gradients that are numbers, the first one first."""
-    habits = trace.loop.habits_of(Kind.BROKE) if trace.loop else ()
+    return _calls(trace, Kind.BROKE)
+
+
+def broken_in_forward(trace: Trace) -> tuple[Cut, ...]:
+    """Return the call that made the first NaN or infinity, of numbers, where it is known."""
+    return _calls(trace, Kind.MADE_NONE)
+
+
+def _calls(trace: Trace, kind: Kind) -> tuple[Cut, ...]:
+    habits = trace.loop.habits_of(kind) if trace.loop else ()
     return tuple(Cut(operation=h.names[0], layer=(*h.names, None)[1], at=h.at) for h in habits)
 
 

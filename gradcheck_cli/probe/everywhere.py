@@ -156,15 +156,14 @@ class Everywhere:
     @property
     def _is_by_hand(self) -> bool:
         """May updates be made by hand? Not where an optimizer was made or stepped."""
-        return (
-            not self._asleep
-            and not self._optimizers
-            and self.sessions in ([], [self._hand.session])
-        )
+        known = self.sessions in ([], [self._hand.session])
+        return known and not self._asleep and not self._optimizers
 
     def _begins(self, roots: Sequence[torch.Tensor], losses: Sequence[torch.Tensor]) -> None:
         if self.fixed is None and self._is_by_hand and len(roots) == 1:
             self._hand.backward_begins(lambda: leaves_of(roots[0]))
+        if len(self.sessions) == 1:  # of several it is not known whose loss it is
+            self.sessions[0].recorder.passes(roots)
         for loss in losses:
             self._backward(loss)
 

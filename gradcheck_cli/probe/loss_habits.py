@@ -11,6 +11,7 @@ from gradcheck_cli.ops import CLASS_LOSSES
 from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.domains import Domains
 from gradcheck_cli.probe.losses import LossCall
+from gradcheck_cli.probe.makers import Makers
 from gradcheck_cli.probe.picking import unreadable
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -135,6 +136,7 @@ class LossHabits:
     tasks: Tasks = field(default_factory=Tasks)
     domains: Domains = field(default_factory=Domains)
     broken: Counter[Cut] = field(default_factory=Counter)
+    makers: Makers = field(default_factory=Makers)
 
     def saw(self, step: Comparisons, tasks: Tasks, broken: Iterable[Cut]) -> None:
         """An inspected step has ended; `tasks` are those of its loss, over all of them.
@@ -165,9 +167,12 @@ class LossHabits:
             yield summed
         yield from self.tasks.habits()
         yield from self.domains.habits()
-        for call, times in self.broken.items():
-            named = (call.operation,) if call.layer is None else (call.operation, call.layer)
-            yield Habit(kind=Kind.BROKE, times=times, of=self.steps, at=call.at, names=named)
+        broken = {**dict.fromkeys(self.makers.slopes.broken, 1), **self.broken}
+        for call, times in broken.items():
+            yield Habit(kind=Kind.BROKE, times=times, of=self.steps, at=call.at, names=_named(call))
+        if (first := self.makers.forward) is not None:
+            names = _named(first)
+            yield Habit(kind=Kind.MADE_NONE, times=1, of=self.steps, at=first.at, names=names)
         if self.blind:
             at = next((x for x in self.places if x is not None), None)
             yield Habit(kind=Kind.BLIND_TERM, times=self.blind, of=self.steps, at=at)
@@ -191,3 +196,7 @@ def _counts_nothing(call: LossCall, *, blanked: bool) -> bool:
             return True
     output = call.output
     return blanked and (call.unused or (output is not None and not output.any()))
+
+
+def _named(call: Cut) -> tuple[str, ...]:
+    return (call.operation,) if call.layer is None else (call.operation, call.layer)

@@ -235,7 +235,9 @@ class Recorder:
                 self.cuts.setdefault(("no_grad", path), cut)
         self._loss.saw(tape.compared.found, tape.backward_value, self._behind)
         self._loss.directions.look(tape.compared.found, tape.compared.weights)
-        self.loss_habits.saw(tape.compared, self._loss.terms.tasks, tape.slopes.broken)
+        self.loss_habits.saw(
+            tape.compared, self._loss.terms.tasks, tape.slopes.of(tape.backward_value)
+        )
         self._loose.take(tape.loose)
         self.anew.ended(self.optimizers)
         for cut in tape.cuts:
@@ -319,6 +321,11 @@ class Recorder:
             waiting.pop()
             return True
         return False
+
+    def passes(self, roots: Sequence[torch.Tensor]) -> None:
+        """A backward pass begins."""
+        nodes = self._tape.slopes.nodes if self._tape is not None else None
+        self.loss_habits.makers.begins(roots, nodes)
 
     def before_update(self, optimizer: torch.optim.Optimizer, *given: Any) -> None:
         """An update begins, of these arguments and keyword arguments."""

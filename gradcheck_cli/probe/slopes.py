@@ -13,6 +13,7 @@ from gradcheck_cli.records.trace import Cut
 from gradcheck_cli.targets.graph import node_of
 
 _MOST = 16  # nodes of the graph that one call is made of
+_BY_NUMBERS = frozenset("div div_ __truediv__ true_divide divide".split())  # have a slope then
 
 
 @dataclass(slots=True)
@@ -23,15 +24,27 @@ class Slopes:
     broken: dict[Cut, None] = field(
         default_factory=dict
     )  # calls that were at one, in backward's order
+    nodes: list[tuple[str, Cut]] = field(default_factory=list)  # of all such calls, by their kind
 
     def saw(self, name: str, given: Sequence[torch.Tensor], result: Any, layer: str | None) -> None:
         """A call returned."""
         if name not in ops.SINGULAR or not isinstance(result, torch.Tensor) or transformed():
             return
+        if name in _BY_NUMBERS and len(given) < 2:
+            return
         call: Cut | None = None
         for node in _nodes(result, given):
             call = call or Cut(operation=name, layer=layer, at=user_site())
-            node.register_hook(unheard(self._hook(call)))
+            self.nodes.append((node.name(), call))
+            self.listen(node, call)
+
+    def of(self, loss: torch.Tensor | None) -> list[Cut]:
+        """Return the calls that were at one in a step of this loss; if that is no number, something came before."""
+        return [] if self.broken and loss is not None and not _finite([loss]) else [*self.broken]
+
+    def listen(self, node: Any, call: Cut) -> None:
+        """Note when the backward pass of this node of a call makes no numbers of numbers."""
+        node.register_hook(unheard(self._hook(call)))
 
     def _hook(self, call: Cut) -> Any:
         def passed(after: Sequence[Any], before: Sequence[Any]) -> None:

@@ -43,6 +43,7 @@ def observe(
     most = steps if most is None or enough is None else most
     recorder = Recorder([training.model], training.optimizers, training.site_of)
     with recorder, LoopWatch().on([training.model]) as loop:
+        loop.on_begin = lambda roots, _: recorder.passes(roots)
 
         def so_far() -> Trace:
             habits = (*recorder.loss_habits.habits(), *loop.hooks.habits({"": training.model}))

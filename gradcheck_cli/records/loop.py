@@ -50,6 +50,7 @@ class Kind(StrEnum):
     HOOKED = "hooked"  # calls of a hook of the user's on gradients, and the factor of their size
     ONE_BATCH = "one batch"  # inspected steps, all of which were given the same batch of a loader
     BROKE = "broke"  # inspected steps in which a call's backward pass made numbers into none; its name, its layer
+    MADE_NONE = "made none"  # the call that made the first of what is no number, of numbers; its name, its layer
     OUTSIDE = "outside"  # values given to a loss that is not documented for them; of which argument
     DROWNED = "drowned"  # inspected steps with several tasks, and how the one stands that makes the least of the loss
     FEW_DRAWN = "few drawn"  # draws of a loader in one pass, of its samples

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradcheck_cli.features.circumstances import broken_in_backward
+from gradcheck_cli.features.circumstances import broken_in_backward, broken_in_forward
 from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import exchange_calls
@@ -98,7 +98,8 @@ def _in_loss(name: str, at: SourceSite) -> Draft:
 @remedy("safe-gradient", treats=("infinite-slope",), risk=REVIEW, part="output")
 def safe_gradient(case: Case) -> Iterator[Draft]:
     """Draft a guard at each place, then at all of them."""
-    calls = broken_in_backward(case.trace)[:1] or case.trace.steep
+    made = (*broken_in_forward(case.trace), *broken_in_backward(case.trace))
+    calls = made[:1] or case.trace.steep
     drafts = [_draft(x, x.at) for x in dict.fromkeys(calls) if x.at is not None]
     yield from drafts
     if len(drafts) > 1:

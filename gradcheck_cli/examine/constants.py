@@ -162,10 +162,7 @@ def _starts(mains: Sequence[Tensor], targets: Sequence[Any], dim: int | None) ->
         shape = [1] * like.ndim
         shape[dim] = classes
         shares = ((counts + 0.5) / (counts + 0.5).sum()).reshape(shape)
-        return [
-            shares.log(),
-            shares,
-        ]  # scores, or, for a loss that takes its input as it is, shares
+        return [shares.log(), shares]  # scores, or a loss takes its input as it is
     starts = [torch.zeros_like(like)]
     floats = [
         t.float().reshape(m.shape)

@@ -22,7 +22,7 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
     """Shift the weights whose gradient is exactly zero and see whether the loss changes.
 
     Procedure  one backward pass at the start; every trained tensor without a gradient is shifted by
-               half of its size at random, alone, with the same chance, and by a thousandth, both ways. Matrices
+               half of its size at random, alone, with the same chance, and by a thousandth, both ways (but no row of padding, which has none by design). Matrices
                of zeros are drawn at random together, and asked for their gradient once more.
     Answers    fine: the loss does not change with any of them, or hardly near where they are (dead or
                saturated units). Wrong: it changes by more than 0.001 %, and by small shifts both ways in proportion: the gradient was cut off
@@ -113,6 +113,10 @@ def _acts(scene: Scene, parameter: Tensor) -> bool:
     known = parameter.detach().clone()
     seed_everything(0)
     direction = torch.randn_like(known) * (float(known.float().square().mean().sqrt()) or 1.0)
+    for table in subject.model.modules():
+        row = getattr(table, "padding_idx", None)
+        if row is not None and getattr(table, "weight", None) is parameter:
+            direction[row] = 0.0  # torch gives it no gradient on purpose
     losses = []
     with torch.no_grad():
         for shift in (0.0, SHIFT, NEAR, -NEAR):

@@ -165,17 +165,14 @@ def _elsewhere(subject: Subject, raw: Any) -> bool:
 
 
 def _answer(of: Costs, more: str, supports: tuple[str, ...]) -> Said:
+    said = (
+        f"outputs made from the targets cost {number(of.right)} when right, {number(of.neutral)} when they "
+        f"say nothing and {number(of.wrong)} when wrong ({of.name}){more}"
+    )
     return Said(
         outcome=Outcome.WRONG if supports else Outcome.FINE,
-        said=_said(of) + more,
+        said=said,
         measured=of.right,
         limit=of.wrong,
         supports=supports,
-    )
-
-
-def _said(of: Costs) -> str:
-    return (
-        f"outputs made from the targets cost {number(of.right)} when right, {number(of.neutral)} when they "
-        f"say nothing and {number(of.wrong)} when wrong ({of.name})"
     )

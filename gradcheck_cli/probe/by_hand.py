@@ -10,15 +10,19 @@ from typing import Any, cast
 
 import torch
 
-from gradcheck_cli.probe.homes import homes_of
+from gradcheck_cli.probe.clearing import Account, has_values
+from gradcheck_cli.probe.homes import Tensors, homes_of
 from gradcheck_cli.probe.picking import unreadable
 from gradcheck_cli.probe.session import Session
+from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.subjects import Group
 
 _TRIES = 8  # backward passes without an optimizer, after which none is expected to be by hand
 _NODES = 20_000  # of a graph that are walked to find its leaves
 _VALUES = 8  # compared of each of the first leaves
 _COMPARED = 4
+_SECOND = 2  # backward pass onto the same leaves
+_MANY = 32  # of them: where none changes a weight, a training does not what it should
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
@@ -28,6 +32,10 @@ class ByHand:
     leaves: list[torch.Tensor]
     grads: Mapping[int, torch.Tensor] = field(default_factory=dict)  # of the last pass, by leaf
     state: dict[Any, Any] = field(default_factory=dict)
+    account: Account = field(default_factory=Account)  # of passes, while nothing was updated
+    homes: tuple[torch.nn.Module, ...] = ()  # at the second of these passes
+    trains: bool = False  # it looks like a training by then
+    _sums: list[torch.Tensor] = field(default_factory=list)  # of the leaves, as they began
     _marks: list[tuple[int, int]] = field(default_factory=list)
     _values: list[torch.Tensor] = field(default_factory=list)
 
@@ -35,6 +43,38 @@ class ByHand:
     def param_groups(self) -> list[dict[str, Any]]:
         """One group, whose rate nobody knows."""
         return [{"params": self.leaves}]
+
+    def __post_init__(self) -> None:
+        self._sums = [_sum(p) for p in self.leaves]
+        self.account.backward_at = user_site()
+
+    def passes(self) -> None:
+        """A backward pass begins, after which nothing was updated so far."""
+        self.account.backwards += 1
+        if self.account.backwards == _SECOND:
+            self._looks_at_homes()
+        if 1 < self.account.backwards <= _MANY:
+            grad = self.leaves[0].grad
+            self.account.thrown += grad is None or not has_values(grad)
+
+    def _looks_at_homes(self) -> None:
+        """Weights of modules are trained in training mode, and no input asks for a gradient with them.
+
+        Of tensors in no module there are several, with a matrix among them.
+        """
+        self.homes = homes_of(self.leaves)
+        if isinstance(self.homes[-1], Tensors):
+            matrices = any(p.dim() > 1 for p in self.leaves)
+            self.trains = len(self.homes) == 1 < len(self.leaves) and matrices
+        else:
+            self.trains = all(m.training for home in self.homes for m in home.modules())
+
+    def is_stuck(self, passes: int) -> bool:
+        """Are `passes`, all that there were, a training in which no weight ever changed?"""
+        if not self.trains or self.account.backwards < max(passes, _MANY) or self.changed:
+            return False
+        pairs = zip(self.leaves, self._sums, strict=True)
+        return all(torch.equal(_sum(p), was) for p, was in pairs)
 
     def note(self) -> None:
         """Note what the leaves are now."""
@@ -65,6 +105,11 @@ class HandWatch:
 
     def backward_begins(self, leaves: Callable[[], Sequence[torch.Tensor]]) -> None:
         """Another backward pass begins: was there an update since the last?"""
+        self._begins(leaves)
+        if self.by_hand is not None and self.session is None:
+            self.by_hand.passes()
+
+    def _begins(self, leaves: Callable[[], Sequence[torch.Tensor]]) -> None:
         self.look()
         if self.session is None and self._tries:
             self._tries -= 1
@@ -86,9 +131,19 @@ class HandWatch:
         finally:  # it may end the script
             hand.note()
 
+    def ends(self, passes: int) -> Session | None:
+        """Make a training of `passes`, all that there were, where it should have been one."""
+        hand = self.by_hand
+        if hand is None or self.session is not None or not hand.is_stuck(passes):
+            return None
+        session = self.begin(Group(hand.homes, (cast("Any", hand),), by_hand=True))
+        session.loop.accounts[cast("Any", hand)] = hand.account
+        session.backward_seen = True
+        return session
+
     def taken(self, loss: torch.Tensor, leaves: Sequence[torch.Tensor], grads: Any) -> None:
         """Gradients were computed without a backward pass."""
-        self.backward_begins(lambda: leaves)
+        self._begins(lambda: leaves)
         self.note_loss(loss)
         self.backward_ended(grads)
 
@@ -129,6 +184,12 @@ def _same(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
 def _mark(tensor: torch.Tensor) -> tuple[int, int]:
     readable = unreadable(tensor) is None and tensor.layout is torch.strided
     return tensor._version, tensor.data_ptr() if readable else 0  # noqa: SLF001 - no public twin
+
+
+def _sum(tensor: torch.Tensor) -> torch.Tensor:
+    if unreadable(tensor) is not None or tensor.layout is not torch.strided:
+        return torch.zeros(())
+    return tensor.detach().sum()
 
 
 def _few(tensor: torch.Tensor) -> torch.Tensor:

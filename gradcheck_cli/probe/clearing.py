@@ -132,11 +132,11 @@ class Account:
             probe.used, probe.mark = False, None
             return True
         if _mark(grad) != probe.mark:  # zeroed, or changed on purpose
-            gone = not _has_values(grad)
+            gone = not has_values(grad)
             probe.used = False
             probe.mark = _mark(grad) if gone else probe.mark
             return gone
-        if probe.used and self.uncleared < _SURE and not _has_values(grad):
+        if probe.used and self.uncleared < _SURE and not has_values(grad):
             probe.used = False  # zeroed through `.data`
             return True
         return False
@@ -152,7 +152,7 @@ class Account:
                 probe.added = reached = True
                 probe.filled_as = mark
                 if self.updates < _SURE and not probe.filled:
-                    probe.filled = probe.grad is not None and _has_values(probe.grad)
+                    probe.filled = probe.grad is not None and has_values(probe.grad)
             probe.mark = mark
         if reached:
             self.backwards += 1
@@ -213,7 +213,7 @@ class Account:
         if grad is None:
             return True
         changed = probe.filled and _mark(grad) != probe.filled_as
-        return changed and not _has_values(grad)
+        return changed and not has_values(grad)
 
     def habits(self) -> Iterator[Habit]:
         """Say what was counted."""
@@ -251,7 +251,7 @@ def _is_scaled_to_zero(grad: torch.Tensor | None) -> bool:
     return not grad.is_complex() and bool(grad.signbit().any()) and not grad.any()
 
 
-def _has_values(grad: torch.Tensor) -> bool:
+def has_values(grad: torch.Tensor) -> bool:
     """Is any element not zero? What cannot be read is taken to be there."""
     if unreadable(grad) is not None:
         return True

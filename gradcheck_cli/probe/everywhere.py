@@ -102,9 +102,7 @@ class Everywhere:
     def _settle(self) -> None:
         """Look at modules only while a step that is wanted runs, or something is still unknown."""
         wanted = bool(self.thread.others)  # it is unsafe to change hooks through which another runs
-        if (
-            self.fixed is None
-        ):  # some optimizers never get models, for which it is not waited for ever
+        if self.fixed is None:  # some optimizers never get models: they are not waited for for ever
             expects = bool(self._optimizers) and self.seen.updates < _PATIENCE
             wanted = wanted or not self.sessions or expects
         wanted = wanted or any(s.wanted for s in self.sessions)
@@ -213,6 +211,8 @@ class Everywhere:
         """
         self.on_step = lambda _: None  # there is nothing left to stop
         self._hand.look()
+        if self._is_by_hand and not (self.is_cut or self.loop.unloaded.loaded):
+            self._hand.ends(self.seen.backwards)
         for session in self.sessions:
             failed = session.backward_seen and self._pending and len(self.sessions) == 1
             if failed and not self.is_cut:

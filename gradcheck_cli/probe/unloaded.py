@@ -21,6 +21,7 @@ class Unloaded:
     """Watches `load_state_dict`; a later one that fits makes good for an earlier one."""
 
     over: bool = False  # a training has begun: what is loaded now is no start
+    loaded: bool = False  # some state was
     _missed: WeakKeyDictionary[nn.Module, Habit] = field(default_factory=WeakKeyDictionary)
 
     def watch(self, stack: ExitStack) -> None:
@@ -30,6 +31,7 @@ class Unloaded:
     def _watch(
         self, original: Any, module: nn.Module, state_dict: Any, *args: Any, **kwargs: Any
     ) -> Any:
+        self.loaded = True
         if self.over or not isinstance(state_dict, Mapping):
             return original(module, state_dict, *args, **kwargs)
         own = dict((*module.named_parameters(), *module.named_buffers()))

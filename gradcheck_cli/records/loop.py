@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from gradcheck_cli.records.site import SourceSite
 
+BY_HAND = "ByHand"  # the name of an optimizer where there is none
+
 
 class Kind(StrEnum):
     """What a habit is about."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.loop import BY_HAND, Kind
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.optimize_all_parameters import held
@@ -45,6 +45,7 @@ with torch.no_grad():
     evaluate(model)
 model.train()"""
 
+OWN = "there is no optimizer; the update is code of your own, which has to be changed by hand"
 
 Edits = Callable[[Case], tuple[Edit, ...]]
 
@@ -85,6 +86,12 @@ def _cleared(case: Case) -> str:
     return f"{found[0]}\n{found[1] or found[2]}.zero_grad()  # new, or before the first backward()"
 
 
+def _steps(case: Case) -> str:
+    """Return a step, and the optimizer where there is none."""
+    made = "optimizer = torch.optim.SGD(weights, lr=...)  # of all that is trained\n"
+    return made + STEP if case.trace.optimizer == BY_HAND else STEP
+
+
 def _divided(case: Case) -> str:
     """Return the backward pass of the script from the divided loss."""
     found = re.fullmatch(r"(\w[\w.()]*)\.backward\(([\w=, ]*)\)", _source(case))
@@ -114,7 +121,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
     ),
     "optimizer-never-steps": Mend(
         summary="Call optimizer.step() after backward().",
-        code=STEP,
+        code=_steps,
         loop=lambda _: LoopChange(steps=True),
     ),
     "optimizer-of-another-model": Mend(
@@ -240,6 +247,8 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
 def mend_loop(case: Case) -> Iterator[Draft]:
     """Draft the lines as they should be, and the loop that does so."""
     mend = MENDED[case.cause.name]
+    if mend.code is _steps and case.trace.optimizer == BY_HAND:
+        mend = replace(mend, loop=None, cannot=OWN)
     change = None
     if mend.loop is not None:
         change = Change(summary=mend.summary, loop=mend.loop(case))

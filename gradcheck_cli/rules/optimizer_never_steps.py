@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.loop import BY_HAND, Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, rule
 
@@ -14,7 +14,8 @@ def optimizer_never_steps(
     """Gradients are computed and the optimizer never uses them, or hardly any of them.
 
     Measures  backward passes that gave a gradient to parameters of the optimizer, how often it was cleared
-              before an update, and whether the parameters changed by other means.
+              before an update, and whether the parameters changed by other means. Without any optimizer:
+              32 passes and more, all onto the same weights, in training mode, none of which changes.
     Reports   no update at all, when gradients were cleared unused at least `thrown` times or there were
               more than `many` backward passes; or at least `some` gradients that were cleared unused, more
               than `hardly` of all.
@@ -22,7 +23,7 @@ def optimizer_never_steps(
     Severity  error.
     Not for   accumulation that has not reached its first update; updates written by hand; updates that
               a gradient scaler skips because gradients are infinite; inputs that ask for a gradient, as in
-              adversarial training; several optimizers.
+              adversarial training; several optimizers; gradients of a model that was loaded.
     Sources   PyTorch documentation, torch.optim, taking an optimization step.
     """
     loop = loop_of(trace)
@@ -43,8 +44,19 @@ def optimizer_never_steps(
     where = f" (the first at {habit.at})" if habit.at else ""
     yield Hit(
         severity=Severity.ERROR,
-        message=f"{loop.backwards} backward passes{where} and no `optimizer.step()`: no weight ever changes. "
-        "Call `optimizer.step()` after `backward()`; `scheduler.step()` changes the learning rate only.",
+        message=f"{loop.backwards} backward passes{where} and no {_missing(trace)}",
         evidence=(Evidence("updates by the optimizer", float(loop.updates), 1.0),),
         at=habit.at,
+    )
+
+
+def _missing(trace: Trace) -> str:
+    if trace.optimizer == BY_HAND:
+        return (
+            "update: what gets the gradients never changes. Change it in place under `torch.no_grad()`: "
+            "`p -= rate * p.grad`. `p = p - rate * p.grad` only makes another tensor."
+        )
+    return (
+        "`optimizer.step()`: no weight ever changes. Call `optimizer.step()` after `backward()`; "
+        "`scheduler.step()` changes the learning rate only."
     )

@@ -203,3 +203,171 @@ def test_a_look_at_gradients_without_an_optimizer_is_no_training() -> None:
             model(x).sum().backward()
 
     assert mistakes(saliency) == set()
+
+
+def descent(change: Callable[[torch.Tensor], object], steps: int = 100) -> Callable[[], None]:
+    """A loop without an optimizer, whose weights are in a module."""
+
+    def loop() -> None:
+        model = small()
+        for _ in range(steps):
+            model.zero_grad()
+            loss_of(model).backward()
+            for parameter in model.parameters():
+                change(parameter)
+
+    return loop
+
+
+def rebinds(parameter: torch.Tensor) -> None:
+    parameter = parameter - 0.1 * parameter.grad
+
+
+def out_of_place(parameter: torch.Tensor) -> None:
+    parameter.data.sub(0.1 * parameter.grad)
+
+
+def in_place(parameter: torch.Tensor) -> None:
+    parameter.data.sub_(0.1 * parameter.grad)
+
+
+def nothing(_: torch.Tensor) -> None:
+    """Forgets to write."""
+
+
+def bare(*, writes: bool) -> Callable[[], None]:
+    """Two bare tensors, whose gradients are zeroed."""
+
+    def loop() -> None:
+        w, b = (0.1 * torch.randn(6, 3)).requires_grad_(), torch.zeros(3, requires_grad=True)
+        for _ in range(100):
+            x, y = batch()
+            nn.functional.cross_entropy(x @ w + b, y).backward()
+            for p in (w, b):
+                if writes:
+                    p.data = p.data - 0.1 * p.grad
+                else:
+                    p = p.data - 0.1 * p.grad  # noqa: PLW2901 - the mistake
+            w.grad.zero_()
+            b.grad.zero_()
+
+    return loop
+
+
+def summed() -> None:
+    """Gradients are not cleared either."""
+    model = small()
+    for _ in range(100):
+        loss_of(model).backward()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(descent(rebinds), id="rebinds"),
+        pytest.param(descent(out_of_place), id="out of place"),
+        pytest.param(descent(nothing), id="nothing"),
+        pytest.param(bare(writes=False), id="bare"),
+        summed,
+    ],
+)
+def test_a_descent_by_hand_that_changes_no_weight_is_named_with_its_line(
+    loop: Callable[[], None],
+) -> None:
+    found = findings(loop)[NAME]
+    assert found.message.startswith("100 backward passes")
+    assert "`optimizer.step()`" not in found.message
+    assert found.at is not None
+    assert found.at.file.endswith((__file__.rsplit("/", 1)[-1], "loops.py"))
+
+
+def a_row_in_place() -> None:
+    """Of a table, a row that nobody expects is changed through `.data`."""
+    table, head = nn.Embedding(300, 4), nn.Linear(4, 3)
+    for p in head.parameters():
+        p.requires_grad_(requires_grad=False)
+    for _ in range(100):
+        rows = torch.randint(200, 300, (8,))
+        table.zero_grad()
+        nn.functional.cross_entropy(head(table(rows)), rows % 3).backward()
+        table.weight.data -= 0.1 * table.weight.grad
+
+
+def importance(model: nn.Module) -> None:
+    """What the weights of a model are worth: squares of gradients, sample by sample."""
+    worth = [torch.zeros_like(p) for p in model.parameters()]
+    for _ in range(100):
+        model.zero_grad()
+        loss_of(model, 1).backward()
+        for w, p in zip(worth, model.parameters(), strict=True):
+            w.add_(p.grad**2)
+
+
+def of_a_loaded_model() -> None:
+    model = small()
+    model.load_state_dict(small().state_dict())
+    importance(model)
+
+
+def of_a_model_in_eval_mode() -> None:
+    importance(small().eval())
+
+
+def map_of_an_input() -> None:
+    model, x = small(), torch.randn(4, 6, requires_grad=True)
+    for _ in range(100):
+        model.zero_grad()
+        x.grad = None
+        model(x).sum().backward()
+
+
+def attack() -> None:
+    model, x = small(), torch.randn(4, 6)
+    for _ in range(100):
+        x = x.detach().requires_grad_()
+        model.zero_grad()
+        model(x).sum().backward()
+        x = x + 0.1 * x.grad.sign()
+
+
+def forces() -> None:
+    places = torch.randn(8, 3, requires_grad=True)
+    for _ in range(100):
+        energy = torch.pdist(places).reciprocal().sum()
+        torch.autograd.grad(energy, places)
+
+
+def sensitivity() -> None:
+    """How much a result depends on two numbers, at many times."""
+    mass, spring = torch.tensor(1.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
+    for time in torch.linspace(0, 1, 100):
+        mass.grad = spring.grad = None
+        torch.cos((spring / mass).sqrt() * time).backward()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        of_a_loaded_model,
+        of_a_model_in_eval_mode,
+        map_of_an_input,
+        attack,
+        forces,
+        sensitivity,
+        pytest.param(descent(nothing, 10), id="few"),
+    ],
+)
+def test_gradients_that_are_looked_at_are_no_training(loop: Callable[[], None]) -> None:
+    assert not findings(loop)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(descent(in_place), id="in place"),
+        pytest.param(bare(writes=True), id="bare"),
+        a_row_in_place,
+    ],
+)
+def test_a_descent_by_hand_is_fine(loop: Callable[[], None]) -> None:
+    assert NAME not in mistakes(loop)

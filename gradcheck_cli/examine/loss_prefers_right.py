@@ -10,15 +10,13 @@ from torch import Tensor
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import class_dimension, link_of, reads_targets
 from gradcheck_cli.examine.ideal import Costs, cost, costs, families
+from gradcheck_cli.examine.last_layers import SIZES, endless, without_end
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
 FEW = 2  # batches are enough: the order of a few numbers
 LEAST = 0.01  # of what saying nothing costs, that right outputs save
-SIZES = (10.0, 100.0, 1000.0)  # of outputs that are the same for all samples
-MOST = 16  # entries of an output that are made so large, one at a time
-TENFOLD = 3.0  # of the fall from the first size to the next: a root grows so, a logarithm does not
 HALF = 0.5  # of what turned outputs save, that those of a wrong class may save
 SAME = 1e-4  # relative, of a loss: rounding
 ENERGIES = "scores are energies or distances: that of the right class is to be the smallest"
@@ -40,8 +38,8 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
 
     Procedure  outputs that are right, that say nothing, that are wrong, and that are large and alike for all
                classes, written in every usual way (logits of several sizes, probabilities, logarithms of
-               probabilities, values), on two batches. Where targets and outputs do not count the same, each entry
-               of the output is made 10, 100 and 1000 for all samples.
+               probabilities, values), on two batches. Each output of the last layers that the loss pulls to the
+               same side for all samples is made 10, 100 and 1000 on that side, for all of them.
     Answers    fine: in at least one way of writing, right costs at least 1 % less than nothing said, and that
                less than wrong. Wrong: in every way that has an order it is turned round, or right ones save
                nothing (a flipped sign, smoothing or weights); or outputs that are alike for all classes cost
@@ -50,18 +48,18 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
                with the target of another place. Skipped where the shapes do not tell, or the
                order is turned round on purpose: with a least loss at one class's smallest score (energies), at
                outputs that are never negative (distances), or where differences of outputs alone count (risks).
-    Costs      some forty evaluations of the loss, none of the model's gradients.
+    Costs      some forty evaluations of the loss, and six passes; three more for each output that is made so large.
     Sources    a proper scoring rule is least for the truth (Gneiting & Raftery 2007, sec. 2).
     """
     scene.require_right_outputs()
     subject = scene.subject
     with subject.at("now"), torch.no_grad():
+        if falls := without_end(scene):
+            yield falls
+            return
         raw = [subject.outputs(batch) for batch in subject.batches[:FEW]]
         if not reads_targets(subject, raw[0]):
             raise NotApplicableError("the loss does not read the targets")
-        if endless := _without_end(scene, raw[0]):
-            yield endless
-            return
         tried = costs(subject, raw)
         main = subject.main(raw[0])
         dim = class_dimension(main, subject.targets(subject.batches[0])) or -1
@@ -86,33 +84,6 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("no way of writing outputs puts the loss in an order")
 
 
-def _without_end(scene: Scene, raw: Any) -> Said | None:
-    """Say where an entry of the output, alike for all samples, lowers the loss the more the larger it is.
-
-    Asked where targets cannot be written as outputs, such as of a mean and its spread.
-    """
-    subject, batch = scene.subject, scene.subject.batches[0]
-    main, target = subject.main(raw), subject.targets(batch)
-    told = isinstance(target, Tensor) and target.is_floating_point() and main.ndim == 2
-    squashed = scene.trace.loss.activation_before is not None
-    if not told or target.numel() == main.numel() or scene.trace.loss.surrogate or squashed:
-        return None
-    for index in range(min(main.shape[1], MOST)):
-        for sign in (1.0, -1.0):
-            made = torch.zeros_like(main)
-            made[:, index] = sign
-            values = [cost(subject, raw, size * made, batch) for size in SIZES]
-            if all(map(isfinite, values)) and _endless(values):
-                said = ", ".join(map(number, values))
-                return Said(
-                    outcome=Outcome.WRONG,
-                    said=f"with output {index} at {sign * SIZES[0]:g}, {sign * SIZES[1]:g} and {sign * SIZES[2]:g} "
-                    f"for all samples the loss is {said}: it falls without end, whatever the inputs are",
-                    supports=("loss-without-bound",),
-                )
-    return None
-
-
 def _meant(scene: Scene, raw: Any) -> str:
     """Say why outputs may be meant to run against the targets, as energies, distances and risks do; or nothing.
 
@@ -126,12 +97,12 @@ def _meant(scene: Scene, raw: Any) -> str:
             ends = [cost(subject, raw, -s * family.right, batch) for s in sizes]
             none, wrong = (cost(subject, raw, x, batch) for x in (family.neutral, family.wrong))
             single = none - wrong < HALF * (none - ends[0])  # one class is meant, not all others
-            return ENERGIES if single and isfinite(sum(ends)) and not _endless(ends[1:]) else ""
+            return ENERGIES if single and isfinite(sum(ends)) and not endless(ends[1:]) else ""
         if family.name == "values":
             least = 0.0 if bool((main >= 0).all()) else -inf
             turned = [family.neutral.lerp(family.wrong, s).clamp(least) for s in sizes]
             ends = [cost(subject, raw, made, batch) for made in turned]
-            if not isfinite(sum(ends)) or _endless(ends[1:]):
+            if not isfinite(sum(ends)) or endless(ends[1:]):
                 return ""
             binary = bool(((target == 0) | (target == 1)).all())
             if least == 0 and binary and scene.trace.loss.activation_before is None:
@@ -140,12 +111,6 @@ def _meant(scene: Scene, raw: Any) -> str:
             moved, scaled = (isclose(value, ends[0], rel_tol=SAME) for value in same)
             return RISKS if moved and not scaled else ""
     return ""
-
-
-def _endless(values: list[float]) -> bool:
-    """Does the loss of outputs of `SIZES` fall by ever more?"""
-    first, second = values[0] - values[1], values[1] - values[2]
-    return first > 0 and second > TENFOLD * first
 
 
 def _elsewhere(subject: Subject, raw: Any) -> bool:

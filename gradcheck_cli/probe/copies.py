@@ -143,7 +143,7 @@ class Copies:
         own = list(module.parameters())
         shapes, ids = [p.shape for p in own], {id(p) for p in own}
         trained: nn.Module | None = None
-        for optimizer in list(self._starts):
+        for optimizer in sorted(self._starts, key=lambda o: not ids_held_by(o) & ids):
             held = ids_held_by(optimizer)
             if held & ids:
                 trained = module

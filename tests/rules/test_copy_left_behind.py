@@ -211,6 +211,16 @@ def another_network() -> None:
         accuracy(each)
 
 
+def folds() -> None:
+    """Each fold makes and evaluates a model, which the optimizer of the one before does not train."""
+    for _ in range(3):
+        model = small()
+        optimizer = adam(model)
+        for _ in range(40):
+            update(model, optimizer)
+        accuracy(model)
+
+
 def snapshots() -> None:
     """Copies of early states are kept and evaluated beside the last one."""
     model = small()
@@ -240,6 +250,7 @@ HEALTHY: tuple[Callable[[], None], ...] = (
     put_back_to_the_start,
     another_network,
     snapshots,
+    folds,
 )
 
 

@@ -42,14 +42,14 @@ class Probe:
         """Keep what the parameter is now."""
         parameter = self.parameter()
         known = parameter is not None and unreadable(parameter) is None
-        self.held = _mark(parameter) if known else None
+        self.held = mark_of(parameter) if known else None
         self.few = _few(parameter) if known and parameter is not None else None
 
     @property
     def moved(self) -> bool:
         """Is the parameter another than the one that was kept?"""
         parameter = self.parameter()
-        if parameter is None or self.held is None or _mark(parameter) != self.held:
+        if parameter is None or self.held is None or mark_of(parameter) != self.held:
             return True
         now = _few(parameter)
         return now is None or self.few is None or not torch.equal(self.few, now.to(self.few))
@@ -75,6 +75,9 @@ class Account:
     wiped: int = 0
     parted: int = 0  # updates without some of the gradients, and with others
     idle: int = 0
+    fed: int = 0  # looks at updates with a new gradient
+    unfed: int = 0  # looks at updates in a row, up to the last, without one
+    starved: int = 0  # the first of these updates
     just_thrown: bool = False  # as the backward pass that runs began
     update_at: SourceSite | None = None
     backward_at: SourceSite | None = None
@@ -93,7 +96,7 @@ class Account:
         stride = max(1, -(-len(held) // _PROBED))
         without = [p for p in held if p.grad is None][:_PROBED] if self.updates else []
         chosen = [*held[::stride], *without]
-        self._probes = [Probe(weakref.ref(p), _mark(p.grad)) for p in chosen]
+        self._probes = [Probe(weakref.ref(p), mark_of(p.grad)) for p in chosen]
         self._start = [_few(p) for p in chosen]
         self._hold()
 
@@ -131,10 +134,10 @@ class Account:
         if grad is None:
             probe.used, probe.mark = False, None
             return True
-        if _mark(grad) != probe.mark:  # zeroed, or changed on purpose
+        if mark_of(grad) != probe.mark:  # zeroed, or changed on purpose
             gone = not has_values(grad)
             probe.used = False
-            probe.mark = _mark(grad) if gone else probe.mark
+            probe.mark = mark_of(grad) if gone else probe.mark
             return gone
         if probe.used and self.uncleared < _SURE and not has_values(grad):
             probe.used = False  # zeroed through `.data`
@@ -147,7 +150,7 @@ class Account:
             return
         reached = False
         for probe in self._probes:
-            mark = _mark(probe.grad)
+            mark = mark_of(probe.grad)
             if mark is not None and mark != probe.mark:
                 probe.added = reached = True
                 probe.filled_as = mark
@@ -179,13 +182,13 @@ class Account:
             self.choose(optimizer)
         for probe in self._probes:
             grad = probe.grad
-            probe.mark, probe.used = _mark(grad), grad is not None and (moved or probe.used)
+            probe.mark, probe.used = mark_of(grad), grad is not None and (moved or probe.used)
             probe.added = probe.filled = False
         self._pending = False
 
     def _hold(self) -> None:
         """Keep the parameters, where it is asked after the next update whether it moved them."""
-        self._next_is_looked_at = _LOOKS.observes(self.updates + 1)
+        self._next_is_looked_at = _LOOKS.observes(self.updates + 1) or 0 < self.unfed < _SURE
         self._holds = self._next_is_looked_at and bool(self._probes)
         for probe in self._probes if self._holds else ():
             probe.hold()
@@ -195,6 +198,9 @@ class Account:
         self.looked += 1
         if self.update_at is None:
             self.update_at = user_site()
+        is_fed = any(p.added or mark_of(p.grad) not in {None, p.mark} for p in self._probes)
+        self.fed, self.unfed = self.fed + is_fed, 0 if is_fed else self.unfed + 1
+        self.starved = self.updates if self.unfed == 1 else self.starved
         wiped = [self._is_wiped(p) for p in self._probes]
         if any(wiped) and any(_is_scaled_to_zero(p.grad) for p in self._probes):
             return
@@ -212,7 +218,7 @@ class Account:
         grad = probe.grad
         if grad is None:
             return True
-        changed = probe.filled and _mark(grad) != probe.filled_as
+        changed = probe.filled and mark_of(grad) != probe.filled_as
         return changed and not has_values(grad)
 
     def habits(self) -> Iterator[Habit]:
@@ -238,7 +244,8 @@ def _few(parameter: torch.Tensor) -> torch.Tensor | None:
     return plain(parameter).flatten()[:16].detach().clone()
 
 
-def _mark(grad: torch.Tensor | None) -> Mark | None:
+def mark_of(grad: torch.Tensor | None) -> Mark | None:
+    """Return by what a gradient is known; None where there is none."""
     if grad is None:
         return None
     return id(grad), -1 if grad.is_inference() else grad._version  # noqa: SLF001 - no public twin

@@ -26,6 +26,7 @@ from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.newborn import Newborn
 from gradcheck_cli.probe.one_batch import OneBatch
+from gradcheck_cli.probe.outlived import Outlived
 from gradcheck_cli.probe.patches import (
     OnBackward,
     backwards_seen,
@@ -56,6 +57,7 @@ class LoopWatch:
     modes: ModeWatch = field(default_factory=ModeWatch)
     latecomers: Latecomers = field(default_factory=Latecomers)
     twins: Twins = field(default_factory=Twins)
+    outlived: Outlived = field(default_factory=Outlived)
     alive: Alive = field(default_factory=Alive)
     hooks: GradientHooks = field(default_factory=GradientHooks)
     one_batch: OneBatch = field(default_factory=OneBatch)
@@ -155,6 +157,7 @@ class LoopWatch:
         at = next(iter(made.values()), None)
         yield from self.latecomers.habits(models, optimizers, held, at)
         yield from self.twins.habits(made)
+        yield from self.outlived.habits((o, self.accounts[o]) for o in made)
 
     def _habits(self, optimizers: Sequence[Optimizer]) -> Iterator[Habit]:
         for optimizer in optimizers:
@@ -222,7 +225,10 @@ class LoopWatch:
             return
         if account.awake and len(self.accounts) > 1:
             self.twins.look(optimizer, list(self.accounts), self.alive)
+        looked = account.looked
         account.updated(optimizer)
+        if account.unfed and account.looked > looked:
+            self.outlived.look(optimizer, list(self.accounts), self.alive)
         self.scaling.steps.updated(optimizer)
         if account.awake:
             self._all_asleep = False

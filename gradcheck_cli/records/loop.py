@@ -21,6 +21,7 @@ class Kind(StrEnum):
     WIPED = "wiped"  # updates without a gradient because it was cleared after its backward pass
     PARTED = "parted"  # updates without some gradients that were cleared after their backward pass
     IDLE = "idle"  # updates by an optimizer none of whose parameters ever had a gradient
+    OUTLIVED = "outlived"  # updates in a row, up to the last, without a new gradient, while a model of the same shapes gets them
     FADED = "faded"  # updates at the end, in a row, at a small share of the configured rate
     LOWERED = (
         "lowered"  # times that a plateau scheduler lowered the rate, of all numbers it was given

@@ -9,24 +9,28 @@ from gradcheck_cli.rules.base import Evidence, Hit, Severity, counted, in_order,
 
 @rule("GC803", "optimizer-of-another-model")
 def optimizer_of_another_model(
-    trace: Trace, *, least: int = 3, looks: int = 16, against: float = 0.75
+    trace: Trace, *, least: int = 3, looks: int = 16, against: float = 0.75, lasting: int = 32
 ) -> Iterator[Hit]:
-    """None of the optimizer's parameters ever has a gradient, while another model gets them.
+    """None of the optimizer's parameters has a gradient any more, or ever had, while another model gets them.
 
     Measures  at sampled updates, the first ones among them, whether any parameter of the optimizer has a gradient.
               Which optimizers hold the very parameters of another one, and which layers get gradients that none uses.
     Reports   none in all of at least `least` updates, while layers that run receive gradients. Two optimizers of
               the same parameters, while other layers get gradients that none uses. One that holds all parameters of
               another one and more, whose gradients of these go against the other's in `against` of `looks` updates.
+              No new gradient in the last `lasting` updates and more, `least` of them looked at, while parameters of
+              the same shapes, which no optimizer holds, have one.
     Matters   the optimizer moves nothing, and the model that runs is trained by nobody.
     Severity  error.
     Not for   optimizers whose turn has not come yet, as in alternating updates.
     Sources   PyTorch documentation, torch.optim, constructing it.
     """
-    kinds = Kind.IDLE, Kind.HELD_TWICE, Kind.OPPOSED
-    habit, twice, opposed = (loop_of(trace).habit(kind) for kind in kinds)
+    kinds = Kind.IDLE, Kind.HELD_TWICE, Kind.OPPOSED, Kind.OUTLIVED
+    habit, twice, opposed, outlived = (loop_of(trace).habit(kind) for kind in kinds)
     if opposed.of >= looks and opposed.share >= against:
         yield _opposed(opposed, against)
+    if outlived.times >= lasting and outlived.numbers["looks"] >= least:
+        yield _outlived(outlived, trace.optimizer or "the optimizer")
     if twice.times:
         yield _held_twice(twice)
         return
@@ -56,6 +60,17 @@ def _opposed(habit: Habit, limit: float) -> Hit:
         message=f"The optimizer that is made{habit.where} holds all parameters of another optimizer, too, and undoes its work: in {habit.times} of "
         f"{habit.of} updates their gradients point the other way. Make each from the parameters of its own model.",
         evidence=(Evidence("share of updates against the other's", habit.share, limit),),
+        at=habit.at,
+    )
+
+
+def _outlived(habit: Habit, name: str) -> Hit:
+    return Hit(
+        severity=Severity.ERROR,
+        message=f"In at least the last {habit.times} of {habit.of} updates the parameters of {name}, made{habit.where}, got no new gradient: "
+        "another model of the same shapes was put in place of theirs and gets them, and no optimizer holds it. "
+        "Make the optimizer anew with each model.",
+        evidence=(Evidence("share of updates without a new gradient", habit.share, 0.0),),
         at=habit.at,
     )
 

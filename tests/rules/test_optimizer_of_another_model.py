@@ -136,3 +136,112 @@ def test_two_optimizers_of_one_model_and_none_of_the_other() -> None:
     assert found.message.startswith("Two optimizers hold the same parameters")
     assert NAME not in mistakes(lambda: two_sides(same=False))
     assert NAME not in mistakes(polished)
+
+
+def folds(*, anew: bool, stale: bool = False, many: int = 40) -> Callable[[], None]:
+    """Each fold has a model of its own; `anew`: and an optimizer. `stale`: gradients of the first one stay."""
+
+    def loop() -> None:
+        model = small()
+        optimizer = adam(model)
+        for fold in range(3):
+            if fold:
+                model = small()
+                optimizer = adam(model) if anew else optimizer
+            for _ in range(many):
+                (model if stale else optimizer).zero_grad()
+                loss_of(model).backward()
+                optimizer.step()
+
+    return loop
+
+
+def parts() -> None:
+    """A restart makes both of two modules anew."""
+    body, head = nn.Linear(6, 16), nn.Linear(16, 3)
+    optimizer = torch.optim.Adam([*body.parameters(), *head.parameters()])
+    for restart in range(2):
+        if restart:
+            body, head = nn.Linear(6, 16), nn.Linear(16, 3)
+        for _ in range(60):
+            optimizer.zero_grad()
+            loss_of(nn.Sequential(body, nn.ReLU(), head)).backward()
+            optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(folds(anew=False), id="folds"),
+        pytest.param(folds(anew=False, stale=True), id="stale"),
+        parts,
+    ],
+)
+def test_an_optimizer_that_outlives_its_model_is_named(loop: Callable[[], None]) -> None:
+    found = findings(loop)[NAME]
+    assert "got no new gradient" in found.message
+    assert found.at is not None
+
+
+def the_same_model_again() -> None:
+    """Each fold begins with the first weights, in the same model."""
+    model = small()
+    first = {k: v.clone() for k, v in model.state_dict().items()}
+    optimizer = adam(model)
+    for _ in range(3):
+        model.load_state_dict(first)
+        for _ in range(40):
+            update(model, optimizer)
+
+
+def master_weights() -> None:
+    """The optimizer holds copies, which are handed the gradients and hand back what they became."""
+    model = small()
+    masters = [p.detach().clone().requires_grad_() for p in model.parameters()]
+    optimizer = torch.optim.Adam(masters, 1e-2)
+    for _ in range(100):
+        model.zero_grad()
+        loss_of(model).backward()
+        for master, p in zip(masters, model.parameters(), strict=True):
+            master.grad = p.grad.clone()
+        optimizer.step()
+        with torch.no_grad():
+            for master, p in zip(masters, model.parameters(), strict=True):
+                p.copy_(master)
+
+
+def taught_one_after_the_other() -> None:
+    """Two models of the same shapes take turns of many updates; both optimizers always step."""
+    models = [small(), small()]
+    optimizers = [adam(m) for m in models]
+    for turn in range(4):
+        for _ in range(40):
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            loss_of(models[turn % 2]).backward()
+            for optimizer in optimizers:
+                optimizer.step()
+
+
+def measured_at_the_end() -> None:
+    """What another model's gradients are is looked at when the training has ended."""
+    model, other = small(), small()
+    optimizer = adam(model)
+    for _ in range(60):
+        update(model, optimizer)
+    for _ in range(60):
+        loss_of(other).backward()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(folds(anew=True), id="folds"),
+        the_same_model_again,
+        master_weights,
+        taught_one_after_the_other,
+        measured_at_the_end,
+    ],
+)
+def test_models_whose_optimizer_lives_as_long_are_fine(loop: Callable[[], None]) -> None:
+    assert NAME not in mistakes(loop)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.probe.gauges import Ledger
-from gradcheck_cli.probe.hooking import graph_task, in_backward, unheard
+from gradcheck_cli.probe.hooking import graph_task, in_backward, on_accumulated, unheard
 from gradcheck_cli.probe.picking import LIMIT, flat, is_lazy, plain, unreadable
 from gradcheck_cli.targets.optimizers import held_by
 
@@ -32,7 +32,7 @@ class ClipWatch:
         self.forget()
         for parameter in parameters:
             if parameter.requires_grad and parameter.is_leaf and not is_lazy(parameter):
-                hook = parameter.register_post_accumulate_grad_hook(self._arrives)
+                hook = on_accumulated(parameter, self._arrives)
                 stack.callback(hook.remove)
 
     def forget(self) -> None:

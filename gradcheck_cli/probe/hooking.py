@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
+# As they are before anybody measures the hooks that others register.
+on_gradient: Any = torch.Tensor.register_hook
+on_accumulated: Any = torch.Tensor.register_post_accumulate_grad_hook
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from gradcheck_cli.ops import LOGARITHM_LOSSES
-from gradcheck_cli.probe.hooking import unheard
+from gradcheck_cli.probe.hooking import on_gradient, unheard
 from gradcheck_cli.probe.picking import unreadable
 
 _ALIKE = 0.02  # relative spread of weights that count as equal
@@ -62,7 +62,7 @@ class LossCall:
     ) -> None:
         """Have the gradient read that arrives at `tensor`."""
         if tensor.requires_grad and unreadable(tensor) is None:
-            tensor.register_hook(unheard(partial(self._arrives, read)))
+            on_gradient(tensor, unheard(partial(self._arrives, read)))
 
     def _arrives(
         self, read: "Callable[[LossCall, torch.Tensor], None]", gradient: torch.Tensor

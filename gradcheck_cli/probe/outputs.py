@@ -14,7 +14,7 @@ from gradcheck_cli.probe import attention
 from gradcheck_cli.probe.assembling import EARLIEST
 from gradcheck_cli.probe.calls import Call, tensors_in
 from gradcheck_cli.probe.gauges import Ledger
-from gradcheck_cli.probe.hooking import unheard
+from gradcheck_cli.probe.hooking import on_gradient, unheard
 from gradcheck_cli.probe.picking import flat, unreadable
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.probe.units import Again, UnitWatch
@@ -66,7 +66,7 @@ class OutputWatch:
             self._await(output, partial(self._gradient, path, number))
 
     def _await(self, tensor: torch.Tensor, hook: Callable[[torch.Tensor], None]) -> None:
-        handle = tensor.register_hook(hook)
+        handle = on_gradient(tensor, hook)
         if is_leaf(tensor):  # a user's own tensor, which outlives the graph
             self._on_leaves.append(handle)
 

@@ -18,15 +18,16 @@ class LabelOrder:
     counts: dict[int, int] = field(default_factory=dict)
     batches: list[tuple[int, int, int]] = field(default_factory=list)  # size, classes, commonest
 
-    def saw(self, labels: torch.Tensor) -> None:
-        """The valid labels of a batch, one for each sample [N]."""
-        if labels.dim() != 1 or not labels.numel():
-            return
+    def saw(self, labels: torch.Tensor) -> list[int]:
+        """Return the classes among the valid labels of a batch; follow them where each sample has one [N]."""
         classes, counts = torch.unique(labels, return_counts=True)
-        for number, count in zip(classes.tolist(), counts.tolist(), strict=True):
-            self.counts[number] = self.counts.get(number, 0) + count
-        common = int(classes[counts.argmax()])
-        self.batches.append((labels.numel(), len(classes), common))
+        found: dict[int, int] = dict(zip(classes.tolist(), counts.tolist(), strict=True))
+        if labels.dim() == 1 and found:
+            for number, count in found.items():
+                self.counts[number] = self.counts.get(number, 0) + count
+            common = max(found, key=lambda number: found[number])
+            self.batches.append((labels.numel(), len(found), common))
+        return list(found)
 
     @property
     def spread(self) -> float | None:

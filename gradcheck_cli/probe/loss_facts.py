@@ -162,10 +162,11 @@ class LossWatch:
         if target.numel() == 0:
             return
         self.target_kind = "values" if target.is_floating_point() else "classes"
-        wide = target.double()
-        good = wide[wide.isfinite()]
+        wide = good = target.double()
+        if target.is_floating_point():
+            good = wide[wide.isfinite()]
+            self.whole = self.whole and bool((good == good.round()).all())
         self.bad += wide.numel() - good.numel()
-        self.whole = self.whole and bool((good == good.round()).all())
         if good.numel():
             self.low = min(float(good.min()), self.low if self.low is not None else float("inf"))
             self.high = max(
@@ -178,8 +179,7 @@ class LossWatch:
         self.width = output.shape[1 if output.dim() > 1 else 0]
         if not target.is_floating_point():
             valid = target[(target >= 0) & (target < self.width)]
-            self.classes.update(torch.unique(valid).tolist())
-            self.order.saw(valid)
+            self.classes.update(self.order.saw(valid))
 
     def facts(self) -> LossFacts:
         """Return what was seen so far."""

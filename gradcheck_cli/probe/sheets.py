@@ -101,7 +101,6 @@ class Sheet:
         rows, scratch = self._scratch[:, : last - first]
         rows.copy_(self.rows[first:last])
         alive = torch.ne(rows, 0, out=scratch)
-        moving = alive.sum(1)
         norm = vector_norm(rows, dim=1)
         bad = both = torch.zeros_like(norm)
         if rows.device.type != "cpu" or not all(map(isfinite, norm.tolist())):
@@ -110,7 +109,8 @@ class Sheet:
             norm = vector_norm(rows, dim=1)
         if any(entry.lost for entry in entries):
             both = torch.cat([both[:1], (alive[1:] * alive[:-1]).sum(1)])
-        total, apart, peak = rows.sum(1), _apart(rows, entries, scratch), rows.abs_().amax(1)
+        total, moving = self._scratch[:, : last - first].sum(2)
+        apart, peak = _apart(rows, entries, scratch), rows.abs_().amax(1)
         return torch.stack([bad, moving, total, norm, peak, apart, both], dim=1)
 
 

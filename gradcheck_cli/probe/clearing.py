@@ -88,6 +88,7 @@ class Account:
     _before_update: tuple[int, int] = (0, 0)
     _pending: bool = False  # a gradient that no update has used
     _next_is_looked_at: bool = True  # the update after the one that comes
+    _due: int = 0  # the next one that is looked at, after the one that comes
     _holds: bool = False  # what the parameters were before the update that comes
 
     def choose(self, optimizer: torch.optim.Optimizer) -> None:
@@ -166,6 +167,8 @@ class Account:
     def updated(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer has stepped."""
         self.updates += 1
+        if not self.awake and self.updates + 1 < self._due:  # as after most updates
+            return
         if self.awake:
             self._before_update = self.thrown, self.backwards
             self._judges(optimizer)
@@ -188,7 +191,9 @@ class Account:
 
     def _hold(self) -> None:
         """Keep the parameters, where it is asked after the next update whether it moved them."""
-        self._next_is_looked_at = _LOOKS.observes(self.updates + 1) or 0 < self.unfed < _SURE
+        now = self.updates + 1
+        self._due = now if 0 < self.unfed < _SURE else _LOOKS.following(now)
+        self._next_is_looked_at = self._due == now
         self._holds = self._next_is_looked_at and bool(self._probes)
         for probe in self._probes if self._holds else ():
             probe.hold()
@@ -241,7 +246,7 @@ def _few(parameter: torch.Tensor) -> torch.Tensor | None:
     """Return a copy of the first few values, None where there are none to read."""
     if unreadable(parameter) is not None or local(parameter).layout is not torch.strided:
         return None
-    return plain(parameter).flatten()[:16].detach().clone()
+    return plain(parameter).flatten()[:16].clone()
 
 
 def mark_of(grad: torch.Tensor | None) -> Mark | None:
@@ -263,4 +268,5 @@ def has_values(grad: torch.Tensor) -> bool:
     if unreadable(grad) is not None:
         return True
     values = grad.coalesce().values() if grad.layout is torch.sparse_coo else grad
-    return bool(values.any())
+    some = values[0] if values.dim() and values.numel() else values  # which is enough, mostly
+    return bool(some.any()) or bool(values.any())

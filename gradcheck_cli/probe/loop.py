@@ -213,7 +213,8 @@ class LoopWatch:
             return
         self.is_passing = False
         self.newborn.passed()
-        self.scaling.steps.ended(o for o, _ in self._accounts())
+        if self.scaling.steps.passing:
+            self.scaling.steps.ended(o for o, _ in self._accounts())
         for account in self._awake:
             account.backward_ended()
         self.on_end()

@@ -27,6 +27,11 @@ class Makers:
     _known: dict[str, list[Cut]] = field(default_factory=dict)  # calls, by the kind of their nodes
     _over: bool = False
 
+    @property
+    def looks(self) -> bool:
+        """Is the loss of a step looked at that is not listened to?"""
+        return bool(self._known) and not self._over
+
     def _learn(self, nodes: Iterable[tuple[str, Cut]]) -> None:
         """Calls of an inspected step made these nodes, in this order; other ones than before are not told apart."""
         kinds: dict[str, list[Cut]] = {}

@@ -325,7 +325,8 @@ class Recorder:
     def passes(self, roots: Sequence[torch.Tensor]) -> None:
         """A backward pass begins."""
         nodes = self._tape.slopes.nodes if self._tape is not None else None
-        self.loss_habits.makers.begins(roots, nodes)
+        if nodes is not None or self.loss_habits.makers.looks:
+            self.loss_habits.makers.begins(roots, nodes)
 
     def before_update(self, optimizer: torch.optim.Optimizer, *given: Any) -> None:
         """An update begins, of these arguments and keyword arguments."""

@@ -38,6 +38,17 @@ class Sampling:
         # What is no multiple of `every` is none of the distance either: most steps end here.
         return (index - end) % self.every == 0 and (index - end) % self._distance(index) == 0
 
+    def following(self, index: int) -> int:
+        """Return the first step from `index` on whose layers are read: steps before need not ask."""
+        growing, end = _growing(self.first, self.every)
+        found = index
+        while not self.observes(found):
+            if found < end:
+                found = min(step for step in growing if step > found)
+            else:
+                found += self.every - (found - end) % self.every
+        return found if self.last is None or index >= self.last else min(found, self.last - 1)
+
     def inspects(self, index: int) -> bool:
         """Is it also watched what happens between the layers?"""
         if index < 2 or self._is_last(index):

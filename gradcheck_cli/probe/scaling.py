@@ -31,7 +31,7 @@ class Steps:
     at: SourceSite | None = None
     factor: float = 1.0
     _root: weakref.ref[torch.Tensor] | None = None
-    _passing: bool = False
+    passing: bool = False  # a backward pass from what a scaler gave
     _came: dict[int, float] = field(default_factory=dict)  # size of an optimizer's gradients
 
     def scaled(self, root: Any, factor: float) -> None:
@@ -43,14 +43,14 @@ class Steps:
         """A backward pass begins there."""
         self._came.clear()
         known = self._root() if self._root is not None else None
-        self._passing = known is not None and any(r is known for r in roots)
+        self.passing = known is not None and any(r is known for r in roots)
         self._root = None
 
     def ended(self, optimizers: Iterable[Optimizer]) -> None:
         """It has ended."""
-        if self._passing and self.factor > 1:
+        if self.factor > 1:
             self._came = {id(o): size for o in optimizers if (size := _size(o))}
-        self._passing = False
+        self.passing = False
 
     def asked(self, optimizer: Any) -> None:
         """A scaler is asked to step this one, or unscales its gradients."""

@@ -23,6 +23,7 @@ from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.probe.waiting import Ended, Waiting
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
+from gradcheck_cli.targets.models import unwrapped
 from gradcheck_cli.targets.optimizers import held_by, ids_held_by
 
 _PROBED = 8  # gradients looked at to see whether all were zeroed
@@ -52,6 +53,7 @@ class Session:
     losses: list[torch.Tensor] = field(default_factory=list)  # of the step that runs
     backward_seen: bool = False  # in the step that runs
     unused: int = 0  # backward passes whose gradients were thrown away, in a loop without updates
+    _moded: list[nn.Module] = field(init=False)  # the models, without wrappers that pass modes on
     _open: AbstractContextManager[None] | None = None
     _depth: int = 0
     _paused: bool = False
@@ -59,7 +61,7 @@ class Session:
     _in_training_mode: bool = False  # the steps so far began in it
     _was_in_training_mode: bool = False  # at an update
     _in_eval_mode: int = 0  # updates in a row, up to the last
-    _is_due: bool = True  # by the numbers of steps alone
+    _due: int = 0  # the next step that is observed by its number alone
     _stepped: set[int] = field(default_factory=set)
     _replaced: set[int] = field(default_factory=set)  # optimizers of what a later one took over
 
@@ -71,6 +73,7 @@ class Session:
         self.recorder.steps = History(_OBSERVED)
         self.waiting = Waiting(self.recorder)
         self.modules = {id(m) for model in models for m in model.modules()}
+        self._moded = [unwrapped(model) for model in models]
         first = next((p for model in models for p in model.parameters()), None)
         if first is not None:
             self.precision = str(first.dtype).removeprefix("torch.")
@@ -78,7 +81,7 @@ class Session:
     @property
     def wanted(self) -> bool:
         """Is the step that comes, or runs, to be observed?"""
-        return self._is_due or self.waiting.alarm.ringing
+        return self.steps == self._due or self.waiting.alarm.ringing
 
     @property
     def is_open(self) -> bool:
@@ -144,8 +147,7 @@ class Session:
         if id(optimizer) in self._stepped:
             self.close()
         if self._open is None and self.wanted:
-            if self.backward_seen:  # it trains in eval mode
-                self._in_training_mode = False
+            self._in_training_mode &= not self.backward_seen  # after one, it trains in eval mode
             self._begin()
 
     def after_update(self, optimizer: torch.optim.Optimizer) -> bool:
@@ -155,9 +157,8 @@ class Session:
         self._stepped.add(id(optimizer))
         self.unused = 0
         self._in_eval_mode += 1
-        for model in self.group.models:
-            if model.training:
-                self._was_in_training_mode, self._in_eval_mode = True, 0
+        if any(model.training for model in self._moded):
+            self._was_in_training_mode, self._in_eval_mode = True, 0
         self._replaced.discard(id(optimizer))
         if not {id(o) for o in self.recorder.optimizers} <= self._stepped | self._replaced:
             return False
@@ -203,7 +204,7 @@ class Session:
         """
         loss, observed = whole_loss(self.losses), self._open is not None
         self.steps += 1
-        self._is_due = self.sampling.observes(self.steps)
+        self._due = self._due if self.steps <= self._due else self.sampling.following(self.steps)
         if isinstance(loss, float) and not (observed or skipped or self.waiting.is_behind):
             self.waiting.passes(loss, self._rate())
         else:

@@ -370,6 +370,7 @@ def levels() -> str:
   {stepping.INSPECT_EVERY} steps it also looks at what happens between the layers. It does so for {diagnosing.STEPS} steps.
 - `gradcheck run` and `watch` read the first {seen.first} steps, then ever more rarely, at least one in {seen.every}. In the
   other steps modules carry no hooks. A loss far above all before it makes the next step be read.
+  A compiled model runs eagerly in the steps that are read. After the first ones they are fewer: distances double.
 - What is kept does not grow with the length of the run: above {history.STEPS:,} steps the history is thinned evenly.
   `python -m benchmarks.endurance` prints the slope of the memory.
 - Beside the training, `gradcheck run` needs a start of its own and a report at the end:

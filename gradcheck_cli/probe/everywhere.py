@@ -9,7 +9,7 @@ import os
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import torch
@@ -32,6 +32,7 @@ from gradcheck_cli.probe.session import Session, overhear
 from gradcheck_cli.probe.stance import Stance
 from gradcheck_cli.probe.subjects import Group, group_of, names_of
 from gradcheck_cli.probe.threads import WatchedThread
+from gradcheck_cli.targets.models import is_compiled
 
 _PATIENCE = 200  # updates after which optimizers without models are given up
 OnStep = Callable[[Session], None]
@@ -280,7 +281,7 @@ class Everywhere:
         session = Session(
             group,
             found if several else ("",),
-            self.sampling,
+            replace(self.sampling, sparing=any(map(is_compiled, group.models))),
             self.site_of,
             subject=", ".join(found) if self.sessions or self._optimizers else None,
             loop=self.loop,

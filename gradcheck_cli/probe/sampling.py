@@ -14,14 +14,15 @@ _JUMP = 3.0  # times the largest loss so far
 class Sampling:
     """The choice depends on step numbers and losses only, so equal runs are read alike.
 
-    `first` steps are observed one by one, the later ones at distances that grow by half each time,
-    up to `every`, and from 2,000 steps on with their number, as only so many readings are kept;
-    `last` is the number of steps after which the run is stopped, if it is.
+    `first` steps are observed one by one, the later ones at distances that grow by half each time, or
+    double where it is `sparing`, up to `every`, and from 2,000 steps on with their number, as only so
+    many readings are kept; `last` is the number of steps after which the run is stopped, if it is.
     """
 
     first: int = 8
     every: int = 100
     last: int | None = None
+    sparing: bool = False  # distances double: what is compiled runs eagerly in these steps
 
     @property
     def dense(self) -> bool:
@@ -32,7 +33,7 @@ class Sampling:
         """Are the layers read in step `index`, counted from 0?"""
         if index < self.first or (self.last is not None and (self.dense or self._is_last(index))):
             return True
-        growing, end = _growing(self.first, self.every)
+        growing, end = _growing(self.first, self.every, self.sparing)
         if index <= end:
             return index in growing
         # What is no multiple of `every` is none of the distance either: most steps end here.
@@ -40,7 +41,7 @@ class Sampling:
 
     def following(self, index: int) -> int:
         """Return the first step from `index` on whose layers are read: steps before need not ask."""
-        growing, end = _growing(self.first, self.every)
+        growing, end = _growing(self.first, self.every, self.sparing)
         found = index
         while not self.observes(found):
             if found < end:
@@ -67,10 +68,10 @@ class Sampling:
 
 
 @lru_cache
-def _growing(first: int, every: int) -> tuple[frozenset[int], int]:
+def _growing(first: int, every: int, sparing: bool) -> tuple[frozenset[int], int]:
     """Return the steps whose distances still grow, and the last of them."""
     points = [first]
-    while (gap := max(1, points[-1] // 2)) < every:
+    while (gap := max(1, points[-1] // (1 if sparing else 2))) < every:
         points.append(points[-1] + gap)
     return frozenset(points), points[-1]
 

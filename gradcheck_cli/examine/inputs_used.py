@@ -1,7 +1,7 @@
 """Does the model use its inputs?"""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from math import isfinite
 from typing import Any
@@ -19,6 +19,8 @@ from gradcheck_cli.records.trace import OWN_CHOICES
 from gradcheck_cli.rules.base import number
 
 NONE = 1e-6  # of the size of outputs: nothing but rounding
+ROUNDING = 1e-4  # of the size of outputs: what a normalization over one number leaves of it
+NOTICED = 1e-3  # of what a layer is given, or of the deviation of 1 that it should have
 FEWEST = 50  # rows of an embedding that may be words
 HALF = 0.5  # of the tokens, and of the rows
 ROWS, READ = 8, 2  # of an embedding, and of those that are ever read
@@ -42,6 +44,7 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
                outputs are compared. Of tokens: the share of the commonest one, and how many rows of the
                embedding are ever read. Of whole numbers: are the large ones those that bfloat16 or float16 can hold?
     Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another;
+               or with any, and a normalization gives all samples the same, as one over a single number does;
                or most tokens, between others, are one and the same, and most rows are never read; or a column of fractions is
                cut to whole numbers, which name one row or two of an embedding of eight or more; or 64 different
                numbers are all rounded as in half precision: two in three name another row than they did.
@@ -70,6 +73,9 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     if not effects:
         raise NotApplicableError("the model refuses inputs of other samples")
     unused, least = [n for n, effect in effects.items() if effect <= NONE], min(effects.values())
+    if max(effects.values()) <= ROUNDING and (silent := _silencing(subject, differing, effects)):
+        yield silent
+        return
     if len(unused) == len(effects):
         raise NotApplicableError("no input changes an output now: the model gives one answer")
     yield Said(
@@ -82,6 +88,41 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
         unit="%",
         supports=("unused-input",) if unused else (),
     )
+
+
+def _silencing(
+    subject: Subject, inputs: Mapping[str, Tensor], taken: Collection[str]
+) -> Said | None:
+    """Name the normalization that is given different numbers and gives all samples the same."""
+    leaves = {m: n for n, m in subject.model.named_modules() if not any(m.children())}
+    names = {m: n for m, n in leaves.items() if "norm" in type(m).__name__.lower()}
+    passes: list[dict[nn.Module, list[Tensor]]] = []
+
+    def note(module: nn.Module, given: Any, output: Any) -> None:
+        found = [x.detach().clone() for x in tensors_in((given[:1], output))]
+        passes[-1].setdefault(module, found)
+
+    with quietly(subject), hooked(names, note):
+        for exchanged in ({}, {n: t for n, t in inputs.items() if n in taken}):
+            passes.append({})
+            outputs_alike(subject, subject.batches[0], exchanged)
+    for module, before in passes[0].items():
+        after = passes[1].get(module, [])
+        if [len(before), len(after)] != [2, 2] or before[0].shape != after[0].shape:
+            continue
+        heard, told = (float((a - b).abs().max()) for a, b in zip(before, after, strict=True))
+        if heard > NOTICED * float(before[0].abs().max()) and told <= NOTICED * min(heard, 1.0):
+            return Said(
+                outcome=Outcome.WRONG,
+                said=f"outputs do not change with any input: {names[module]}, a {type(module).__name__}, is given different "
+                "numbers and gives all samples the same, as a normalization over a single number does",
+                measured=0.0,
+                limit=100 * NONE,
+                unit="%",
+                layers=(names[module],),
+                supports=("unused-input",),
+            )
+    return None
 
 
 def _unknown(subject: Subject) -> Iterator[Said]:

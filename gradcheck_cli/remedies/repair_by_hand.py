@@ -37,7 +37,7 @@ ADVICE: dict[str, tuple[str, str]] = {
         "nn.LSTM(width, size, batch_first=True)  # where samples come first",
     ),
     "unused-input": (
-        "Use the input in forward, or leave it out.",
+        "Use the input in forward, or leave it out; normalize over more than one number.",
         "x = torch.cat([x, other], dim=1)  # what forward was given must reach its output\n"
         "states, _ = self.rnn(x)\n"
         "x = states[:, -1]  # after the last position; states[:, 0] knows the first one only",

@@ -1,0 +1,82 @@
+"""Models that give one answer, whatever they are given: sick and healthy twins."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gradcheck_cli.examine.inputs_used import inputs_used
+from tests.examine.loops import answered, reported
+
+
+class Normed(nn.Module):
+    """Normalizes its input, or what a layer makes of it."""
+
+    def __init__(self, norm: nn.Module, *, behind: bool = False) -> None:
+        super().__init__()
+        self.first = nn.Linear(1, 1) if behind else nn.Identity()
+        self.norm = norm
+        self.rest = nn.Sequential(nn.Flatten(), nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a number for each sample."""
+        return self.rest(self.norm(self.first(x)))
+
+
+class Own(nn.Module):
+    """A normalization by hand, over the last dimension."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return it with mean 0 and deviation 1."""
+        return (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, unbiased=False) + 1).sqrt()
+
+
+class OwnNorm(Own):
+    """The same under a telling name."""
+
+
+ONE_NUMBER = {
+    "layer": lambda: Normed(nn.LayerNorm(1)),
+    "behind a layer": lambda: Normed(nn.LayerNorm(1), behind=True),
+    "as many groups as channels": lambda: Normed(nn.GroupNorm(6, 6)),
+    "by hand": lambda: Normed(OwnNorm()),
+}
+MORE = {
+    "over all": lambda: Normed(nn.LayerNorm((6, 1))),
+    "over channels": lambda: Normed(nn.GroupNorm(2, 6)),
+    "over the batch": lambda: Normed(nn.BatchNorm1d(6)),
+    "root mean square": lambda: Normed(nn.RMSNorm(1)),
+    "none": lambda: Normed(nn.Identity()),
+}
+
+
+def curve(model: nn.Module) -> Tensor:
+    """Return the loss of a function of six numbers."""
+    x = torch.randn(32, 6, 1)
+    return functional.mse_loss(model(x)[:, 0], x[:, 0, 0] * 2 - x[:, 3, 0])
+
+
+@pytest.mark.parametrize("kind", [*ONE_NUMBER, *MORE])
+def test_a_normalization_over_one_number_is_named(kind: str) -> None:
+    model = {**ONE_NUMBER, **MORE}[kind]()
+    answer = answered(model, lambda: curve(model), inputs_used)["inputs-used"]
+    alone = kind in ONE_NUMBER
+    assert answer.supports == (("unused-input",) if alone else ())
+    assert answer.layers == (("norm",) if alone else ())
+
+
+@pytest.mark.parametrize("dead", ["relu", "weights"])
+def test_what_else_gives_one_answer_is_no_normalization(dead: str) -> None:
+    model = Normed(nn.LayerNorm((6, 1)))
+    with torch.no_grad():
+        model.rest[1].weight.zero_()
+        model.rest[1].bias.fill_(-100.0 if dead == "relu" else 0.0)
+        model.rest[3].weight.mul_(dead == "relu")
+    answer = answered(model, lambda: curve(model), inputs_used, steps=1)["inputs-used"]
+    assert answer.supports == (), answer.said
+
+
+def test_a_normalization_over_one_number_leads_what_is_said() -> None:
+    model = ONE_NUMBER["layer"]()
+    [first, *_] = reported(model, lambda: curve(model)).causes
+    assert (first.name, first.first_layer) == ("unused-input", "norm")

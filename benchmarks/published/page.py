@@ -23,6 +23,8 @@ ABOUT = {
     "afterwards `two_rates`, `absorption` and the alarm about `slots` were mended, each as a class",
     "sealed7": "A seventh one, of plain scripts, and eleven healthy ones that look odd, by somebody who had not seen the judge; "
     "afterwards `biopsies` and the alarm about `by_hand` were mended, each as a class",
+    "sealed8": "An eighth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge; "
+    "the two cores were shared with other work while it was asked",
 }
 TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
 HEAD = """# Published faults

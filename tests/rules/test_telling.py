@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradcheck_cli import concluding
+from gradcheck_cli import concluding, condensing
 from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.report import Verdict
 from gradcheck_cli.records.trace import LossFacts, Trace
@@ -58,7 +58,7 @@ def sentences(trace: Trace) -> list[str]:
     verdict = concluding.verdict(trace, judgment)
     headline = concluding.headline(trace, verdict, judgment.findings, ())
     of_loss = [f for f in judgment.findings if f.code in {"GC403", "GC404", "GC406", "GC407"}]
-    return [headline, concluding.loss(trace).words, *(f.message for f in of_loss)]
+    return [headline, condensing.loss(trace).words, *(f.message for f in of_loss)]
 
 
 CLAIMS = {
@@ -87,7 +87,7 @@ def test_no_sentence_contradicts_its_own_numbers(trace: Trace) -> None:
 @given(traces)
 def test_headline_line_and_evidence_come_from_one_record(trace: Trace) -> None:
     state = progress(trace)
-    summary = concluding.loss(trace)
+    summary = condensing.loss(trace)
     assert (summary.state, summary.reference) == (state.state.value, state.baseline)
     for finding in judge(trace).findings:
         if finding.code in {"GC403", "GC407"}:

@@ -40,6 +40,7 @@ def pairs_matter(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("the loss of the same batches has not fallen")
     if first <= ROUNDING * abs(before):
         raise NotApplicableError("no input belongs to another one")
+    _refuse_targets(subject)
     rise, fell = max(exchanged - now, 0.0), before - now
     was, spread = _differ(scene.trace, start=True), _differ(scene.trace, start=False)
     hardly = rise < HARDLY * fell
@@ -91,6 +92,14 @@ def _views(subject: Subject) -> tuple[str, ...]:
     if not views or len({t.shape[0] for t in named.values()}) > 1 or len(named[views[0]]) < 2:
         raise NotApplicableError("there are no several inputs of the same samples")
     return views
+
+
+def _refuse_targets(subject: Subject) -> None:
+    batch, named = subject.batches[0], subject.inputs(subject.batches[0])
+    sizes = {len(t) for t in named.values() if t.ndim}
+    others = (t for n, t in batch.items() if n not in named and isinstance(t, Tensor) and t.ndim)
+    if any(len(t) in sizes for t in others):
+        raise NotApplicableError("the samples have targets, which say what is learned")
 
 
 def _loss(subject: Subject, batch: Mapping[str, Tensor]) -> float:

@@ -56,6 +56,22 @@ def test_likenesses_with_and_without_negatives(negatives: bool, verdict: str) ->
     assert reported(model, loss, steps=STEPS).verdict == verdict
 
 
+def test_which_of_two_is_preferred_is_a_target_and_no_view() -> None:
+    """Scores of all may drift together: what counts is their difference."""
+    model = nn.Sequential(nn.Linear(12, 48), nn.ReLU(), nn.Linear(48, 1))
+
+    def loss() -> Tensor:
+        one, other = torch.randn(2, 64, 12)
+        chance = torch.sigmoid(2 * (one - other)[:, :3].sum(1))
+        scores = (model(one) - model(other)).squeeze(1)
+        return functional.binary_cross_entropy_with_logits(scores, torch.bernoulli(chance))
+
+    report = reported(model, loss, steps=STEPS)
+    asked = next(a for a in report.examination if a.name == pairs_matter.name)
+    assert (asked.outcome, report.verdict) == (Outcome.SKIPPED, "healthy")
+    assert "targets" in asked.reason
+
+
 def test_batches_that_have_nothing_to_do_with_each_other_are_not_asked() -> None:
     """Labeled and unlabeled samples, or real and made ones, are only added up."""
     model = encoder()

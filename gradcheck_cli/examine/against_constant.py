@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import inf, isclose, isfinite
 from statistics import mean
+from typing import Any
 
 import torch
 
@@ -12,7 +13,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, best_constant
 from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, evaluating, losses, paired
-from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import Trace
@@ -25,6 +26,9 @@ EVEN = 5e-4  # of what can be gained: the digits that are printed of both losses
 MANY = 2.0  # times the loss of the constant; beyond it percentages are hard to read
 ALMOST = 0.01  # what can be gained is the loss of the constant, but for a percent
 HALF = 0.5  # of what can be gained: so much is hardly gone by chance, however batches differ
+WIDE = 32  # further batches, where the fixed ones leave it open
+PASSES = 2  # as long as so many steps with each of them: forward passes, and the search for their constant
+SHARE = 0.2  # of the time that is left
 MUCH = 5.0  # times the reference: a first loss beyond it costs more than saying nothing at all
 
 
@@ -73,6 +77,17 @@ class Reference:
         return f"{number(abs(share) * (self.scale or 1.0))} {word}"
 
     @property
+    def gain(self) -> float:
+        """Which share has gone by now."""
+        return self.share(self.best)[0]
+
+    @property
+    def certain(self) -> bool:
+        """Is the loss of now on one side of the constant's, beyond three standard errors over batches?"""
+        share, error = self.share(self.best)
+        return abs(share) > error
+
+    @property
     def best(self) -> list[float]:
         """The losses of now, in the mode that does better."""
         return min(self.training, self.evaluation, key=_size)
@@ -93,15 +108,22 @@ def against_constant(scene: Scene) -> Iterator[Said]:
                is the constant of the comparisons that were observed. The model is measured on the same batches
                in training and in evaluation mode. Of a few outputs with targets of their own: are two always
                the same number?
+               Where they leave it open, further batches are taken, each once.
     Answers    fine: at least 12 % below the constant, beyond three standard errors over batches. Wrong:
                not below it, for certain. Noted: between the two, or far below it and yet not for certain.
     Costs      four passes over the fixed batches, and some hundred evaluations of the loss alone.
     Sources    the constant predictor of R^2 and of the entropy of classes (Cover & Thomas 2006, sec. 2.1).
     """
     scene.require_right_outputs()
-    reference = measured(scene)
+    reference = measured(scene.subject, scene.trace)
     scene.known["reference"] = reference
     found = judged(reference, reference.best)
+    open_yet = found.outcome is not Outcome.FINE and not reference.certain
+    wide = _widely(scene) if open_yet else None
+    if wide is not None:
+        found = judged(wide, wide.best, where=f"on {len(wide.start)} batches")
+    told = wide or reference
+    scene.known["gain"] = told.gain if told.certain else 0.0
     in_training = judged(reference, reference.training).outcome
     noisy = in_training is not Outcome.FINE
     scene.known["hidden_by_dropout"] = noisy and dropped(scene.subject) > MOST_DROPPED
@@ -141,9 +163,18 @@ def _alike(subject: Subject) -> Iterator[Said]:
             return
 
 
-def measured(scene: Scene) -> Reference:
+def _widely(scene: Scene) -> Reference | None:
+    """Measure on further batches; None without any, or without time."""
+    others = scene.subject.further(WIDE)
+    cost = PASSES * len(others) * scene.step_seconds
+    if len(others) <= len(scene.subject.batches) or cost > SHARE * scene.remaining:
+        return None
+    wide: Any = Only(scene.subject, others)
+    return measured(wide, scene.trace)
+
+
+def measured(subject: Subject, trace: Trace) -> Reference:
     """Measure the reference; raises NotApplicableError where the loss is not separate."""
-    subject = scene.subject
     with subject.at("start"):
         start = losses(subject)
     with subject.at("now"):
@@ -158,7 +189,7 @@ def measured(scene: Scene) -> Reference:
                 raw = [subject.outputs(batch) for batch in subject.batches]
             constant, bottom = best_constant(subject, raw), least(subject, raw)
     except NotApplicableError:
-        known = _observed_constant(scene.trace, start)
+        known = _observed_constant(trace, start)
         if known is None:
             raise
         constant = Constant([known] * len(start), None)
@@ -179,7 +210,12 @@ def _observed_constant(trace: Trace, start: list[float]) -> float | None:
     return level if alike and 1 / ALIKE < first / again < ALIKE else None
 
 
-def judged(reference: Reference, now: list[float], constant: list[float] | None = None) -> Said:
+def judged(
+    reference: Reference,
+    now: list[float],
+    constant: list[float] | None = None,
+    where: str = "on the same batches",
+) -> Said:
     """Compare losses of now with the constant's."""
     if not isfinite(_size(now)):
         return Said(
@@ -191,7 +227,7 @@ def judged(reference: Reference, now: list[float], constant: list[float] | None 
         outcome = Outcome.FINE
     else:
         outcome = Outcome.NOTED if share > 0 and (certain or share >= HALF) else Outcome.WRONG
-    said = f"on the same batches the loss is {number(mean(now))} (at the start {number(mean(reference.start))})"
+    said = f"{where} the loss is {number(mean(now))} (at the start {number(mean(reference.start))})"
     beside = f"{reference.beside(share)} that of the best constant prediction ({number(reference.level)})"
     blurred = (
         ", but by very different amounts from batch to batch"

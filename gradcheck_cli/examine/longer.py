@@ -34,7 +34,7 @@ class Extended:
     steps: int
     share: float  # of what can be gained
     learns: bool
-    by_heart: bool = False  # its own batches alone
+    was_better: bool = False  # than a constant, before it learned its own batches
 
 
 @experiment(
@@ -50,8 +50,8 @@ def longer(scene: Scene) -> Iterator[Said]:
     Procedure  plain steps on further batches at the present learning rate, or on the way to that of a warm-up;
                the extension ends as soon as the model is clearly better than the best constant.
     Answers    fine: it is. Noted: it still falls, by more than its noise and 2 % in the second half of the
-               extension, or is far below it and yet not for certain, or was below it and then learned the batches by
-               heart that it went on with. Wrong: it is no better than a constant and stands still, for three times the observed steps or
+               extension, or is far below it and yet not for certain, or was below it before, and it
+               went on with too few batches. Wrong: it is no better than a constant and stands still, for three times the observed steps or
                150, after a warm-up (where the time ends before, that is noted); unfinished where it ends before 800 steps of
                a small network. Wrong, too: the best constant itself costs ever less, faster and faster: a part of the loss has no end.
     Costs      at most three (fifteen) times the observed steps, without observing.
@@ -90,28 +90,30 @@ def longer(scene: Scene) -> Iterator[Said]:
         yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {_later(taken)}")
         return
     said = _said(reference, curve, constant, taken)
-    known = _by_heart(said, reference, curve, mean(trained))
-    by_heart = known is not said
+    known = _for_others(said, reference, curve, mean(trained), scene.known.get("gain", 0.0))
+    was_better = known is not said
     said = _in_time(known, taken, warm, scene.trace.taken, times)
     share, _ = reference.share(curve[-1], constant)
-    scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE, by_heart)
+    scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE, was_better)
     yield said
     yield from _plateau(said, taken, scene.trace.taken)
 
 
-def _by_heart(said: Said, reference: Reference, curve: list[list[float]], trained: float) -> Said:
-    """Return what is said, noted where it was better than a constant and then learned its own batches by heart.
+def _for_others(
+    said: Said, reference: Reference, curve: list[list[float]], trained: float, gain: float
+) -> Said:
+    """Return what is said, noted where it was better than a constant before it learned its own batches.
 
-    What was recorded may be a small part of the data: then this is no end of the user's training.
+    What was recorded may be a small part of the data: then this is no end of the user's training. `gain` is what
+    was gained for certain, over many batches.
     """
     best, error = max(reference.share(losses) for losses in curve)
-    gone = (reference.level - trained) / (reference.scale or 1.0)
-    if said.outcome is not Outcome.WRONG or best <= error / ERRORS or gone < HALF:
+    by_heart = best > error / ERRORS and reference.level - trained >= HALF * reference.scale
+    if said.outcome is not Outcome.WRONG or not (by_heart or gain > 0):
         return said
-    words = (
-        f"{said.said}, though it was {reference.beside(best)} that; the batches that it went on with are learned "
-        f"by heart ({number(trained)}): they may be too few"
-    )
+    words = f"{said.said}, though it was {reference.beside(max(best, gain))} that"
+    if by_heart:
+        words += f"; the batches that it went on with are learned by heart ({number(trained)}): they may be too few"
     return replace(said, outcome=Outcome.NOTED, said=words)
 
 

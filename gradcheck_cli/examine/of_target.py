@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -91,6 +92,10 @@ class TargetSubject:
             row = self.target.parts.data.endless(self.target.seed ^ ONWARDS)
         for batch in row:
             yield moved(batch, self.device)
+
+    def further(self, most: int) -> Sequence[Any]:
+        """Return batches of one pass, drawn in another order."""
+        return tuple(islice(self.more(), min(most, self.steps_per_pass or most)))
 
     @property
     def steps_per_pass(self) -> int | None:

@@ -50,6 +50,9 @@ class Subject(Protocol):
     def more(self) -> Iterator[Any]:
         """Yield further batches, as training would go on, until there are no more."""
 
+    def further(self, most: int) -> Sequence[Any]:
+        """Return other batches than the fixed ones, each once, at most so many."""
+
     @property
     def steps_per_pass(self) -> int | None:
         """How many batches one pass over the data holds; None where nobody knows."""

@@ -136,7 +136,7 @@ def _steps(scene: Scene) -> int:
     """Return how many steps it took to learn; raises NotApplicableError where samples were seen once."""
     against = scene.answer("against-constant")
     extended: Extended | None = scene.known.get("extended")
-    if (against and against.outcome is Outcome.FINE) or (extended and extended.by_heart):
+    if (against and against.outcome is Outcome.FINE) or (extended and extended.was_better):
         steps = scene.trace.taken
     elif extended is not None and extended.learns:
         steps = scene.trace.taken + extended.steps

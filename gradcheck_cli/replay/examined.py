@@ -110,6 +110,10 @@ class RecordedSubject:
             for index in torch.randperm(len(row), generator=order).tolist():
                 yield _batch(row[index])
 
+    def further(self, most: int) -> Sequence[Batch]:
+        """Return other recorded batches."""
+        return tuple(map(_batch, self.pieces[self._number :][:most]))
+
     def apart(self) -> tuple[Iterator[Batch], Sequence[Batch]]:
         """Return endless batches of nine tenths of the recorded samples, and batches of the others."""
         return self._rows().parted(self.replay.seed)

@@ -206,7 +206,7 @@ def test_a_softmax_between_layers(softmax: bool) -> None:
     bent = bent_softmaxes(scene)
     assert (bent is not None) is softmax
     if bent is not None:
-        reference, batches = measured(scene), list(islice(subject.more(), 60))
+        reference, batches = measured(subject, trace), list(islice(subject.more(), 60))
         unchanged = share_of(subject, Variant(), batches, reference)
         assert unchanged < 0.12 < share_of(subject, bent, batches, reference)
 

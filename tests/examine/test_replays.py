@@ -86,7 +86,7 @@ def test_one_step_that_goes_astray_hides_no_cure() -> None:
 
     subject, trace = trained(20, optimizer=slow)
     subject.optimizers[0].taken = 0  # type: ignore[attr-defined]
-    reference = measured(Scene(subject, trace, 0.0))
+    reference = measured(subject, trace)
     batches = list(islice(subject.more(), 60))
     rate = Variant(edit=partial(scaled_rates, factor=100.0))
     assert share_of(subject, rate, batches, reference) > 0.5

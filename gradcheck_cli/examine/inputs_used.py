@@ -23,6 +23,7 @@ ROUNDING = 1e-4  # of the size of outputs: what a normalization over one number 
 NOTICED = 1e-3  # of what a layer is given, or of the deviation of 1 that it should have
 FEWEST = 50  # rows of an embedding that may be words
 HALF = 0.5  # of the tokens, and of the rows
+SAME = 0.99  # of the tokens, each in its place: so few others tell nothing
 ROWS, READ = 8, 2  # of an embedding, and of those that are ever read
 SURE = 64  # different numbers: by chance half of them or more are odd
 
@@ -41,18 +42,19 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
                samples (the batch turned by one); arguments that are alike for all samples are left out, and
                those of another length than outputs or most arguments have, as the edges of a graph, and what a
                dict or an object holds that is handed over as a whole: it may hold more than a model reads. All
-               outputs are compared. Of tokens: the share of the commonest one, and how many rows of the
+               outputs are compared. Of tokens: the share of the commonest one and of those that all samples share, and how many rows of the
                embedding are ever read. Of whole numbers: are the large ones those that bfloat16 or float16 can hold?
     Answers    fine: outputs change with each. Wrong: they do not change at all with one, and do with another;
                or with any, and a normalization gives all samples the same, as one over a single number does;
-               or most tokens, between others, are one and the same, and most rows are never read; or a column of fractions is
+               or most tokens, between others, are one and the same, or all samples are one text but for their
+               lengths, and most rows are never read; or a column of fractions is
                cut to whole numbers, which name one row or two of an embedding of eight or more; or 64 different
                numbers are all rounded as in half precision: two in three name another row than they did.
     Costs      a forward pass for each argument.
     Sources    permutation importance (Breiman 2001, sec. 10).
     """
     subject = scene.subject
-    yield from _unknown(subject)
+    yield from _unknown(subject, learns=scene.learns)
     yield from _rounded(subject)
     yield from _cut(subject)
     if scene.trace.loss.surrogate == OWN_CHOICES:  # what it is given follows from what it chose
@@ -125,11 +127,14 @@ def _silencing(
     return None
 
 
-def _unknown(subject: Subject) -> Iterator[Said]:
-    """Say where most words of a text are one token: they were looked up in another vocabulary's spelling."""
+def _unknown(subject: Subject, *, learns: bool) -> Iterator[Said]:
+    """Say where most words of a text are one token: they were looked up in another vocabulary's spelling.
+
+    Or where all samples are one text, but for their lengths, and nothing is learned.
+    """
     seen: list[tuple[int, Tensor]] = []
     tables = [m for m in subject.model.modules() if isinstance(m, nn.Embedding)]
-    if not any(m.num_embeddings >= FEWEST for m in tables):
+    if not any(m.num_embeddings >= ROWS for m in tables):
         return
 
     def note(table: Any, given: Any, _output: Any) -> None:
@@ -137,10 +142,11 @@ def _unknown(subject: Subject) -> Iterator[Said]:
 
     with quietly(subject), hooked(tables, note):
         subject.outputs(subject.batches[0])
-    for name, first in subject.inputs(subject.batches[0]).items():
+    inputs = subject.inputs(subject.batches[0])
+    for name, first in inputs.items():
         # columns of a table have each their own numbers, and their own embedding or an offset
         whole = (n for n, x in seen if x.shape == first.shape and torch.equal(x, first))
-        if first.ndim != 2 or (size := max(whole, default=0)) < FEWEST:
+        if first.ndim != 2 or (size := max(whole, default=0)) < ROWS:
             continue
         rows = [row for b in subject.batches for row in subject.inputs(b).get(name, first[:0])]
         words, counts = torch.cat(rows).unique(return_counts=True)
@@ -149,17 +155,45 @@ def _unknown(subject: Subject) -> Iterator[Said]:
         places = [(row != common).nonzero().flatten() for row in rows]  # of other words
         # padding stands before or behind them
         between = any(len(at) > 1 and int(at[-1] - at[0]) >= len(at) for at in places)
-        if share > HALF and read < HALF and between:
+        most = size >= FEWEST and share > HALF and between
+        alone = all(_says_nothing(x, first) for n, x in inputs.items() if n != name)
+        same = 0.0 if most or learns or not alone else _same(rows)
+        if read < HALF and (most or same > SAME):
+            what = (
+                f"are {int(common)}" if most else "are the same in all samples, each in its place"
+            )
             yield Said(
                 about="words-known",
                 outcome=Outcome.WRONG,
-                said=f"{number(100 * share)} % of the tokens of {name} are {int(common)}, and {number(100 * read)} % of the "
-                f"{size} rows of the embedding are read: are words looked up as they stand in the vocabulary?",
-                measured=100 * share,
-                limit=100 * HALF,
+                said=f"{number(100 * (same or share))} % of the tokens of {name} {what}, and {number(100 * read)} % of the "
+                f"{size} rows of the embedding are read; look words up as they stand in the vocabulary",
+                measured=100 * (same or share),
+                limit=100 * (HALF if most else SAME),
                 unit="%",
                 supports=("degenerate-data",),
             )
+
+
+def _says_nothing(other: Tensor, tokens: Tensor) -> bool:
+    """Is an input the same for all samples, or of their lengths alone?"""
+    lengths = not other.is_floating_point() and other.shape == tokens.shape[:1]
+    masks = other.shape == tokens.shape and bool(((other == 0) | (other == 1)).all())
+    return lengths or masks or bool((other == other[:1]).all())
+
+
+def _same(texts: list[Tensor]) -> float:
+    """Return the share of tokens that most texts have in that place, up to padding: 0 where one place tells them apart."""
+    table = torch.stack([x[: min(map(len, texts))] for x in texts])
+    if len(table) < ROWS:
+        return 0.0
+    padded = table.eq(table[:, -1].mode().values).flip(1).cumprod(1).flip(1).bool()
+    for words in (torch.ones_like(padded), ~padded):
+        columns = [x[real] for x, real in zip(table.T, words.T, strict=True) if real.any()]
+        alike = [column == column.mode().values for column in columns]
+        share = float(torch.cat(alike).float().mean()) if alike else 0.0
+        if share > SAME and min(float(x.float().mean()) for x in alike) > HALF:
+            return share
+    return 0.0
 
 
 def _rounded(subject: Subject) -> Iterator[Said]:

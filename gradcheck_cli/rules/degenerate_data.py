@@ -37,7 +37,7 @@ def degenerate_data(
     Measures  the share of input features that never vary, the share of repeated samples in a batch, the
               number of classes among the targets, those in a batch against a batch drawn at random, the size of
               late batches against the first ones, which samples a loader draws in one pass, and the largest input relative to 1.
-    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token; pictures whose channels stand side by side; sequences whose neighbors are other samples'; numbers that were rounded, or scaled before they were cut to rows of an embedding; fewer than `sorted_below` of the classes
+    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token, or that are all one text; pictures whose channels stand side by side; sequences whose neighbors are other samples'; numbers that were rounded, or scaled before they were cut to rows of an embedding; fewer than `sorted_below` of the classes
               in batches, one class after the other; inputs that become `drift` times smaller, or its square times larger;
               inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.

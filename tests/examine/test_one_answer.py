@@ -80,3 +80,62 @@ def test_a_normalization_over_one_number_leads_what_is_said() -> None:
     model = ONE_NUMBER["layer"]()
     [first, *_] = reported(model, lambda: curve(model)).causes
     assert (first.name, first.first_layer) == ("unused-input", "norm")
+
+
+class Words(nn.Module):
+    """The mean of words, with their places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.word, self.place = nn.Embedding(40, 6), nn.Embedding(40, 6)
+        self.head = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+
+    def forward(self, words: Tensor, places: Tensor) -> Tensor:
+        """Return scores of each text."""
+        shown = (self.word(words) + self.place(places)) * (words != 0).unsqueeze(2)
+        return self.head(shown.mean(1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sick"),
+    [
+        ("all unknown", True),
+        ("all unknown, of many lengths", True),
+        ("all but a few unknown", True),
+        ("known", False),
+        ("known in one place", False),
+        ("of two letters", False),
+    ],
+)
+def test_texts_whose_words_are_all_one_token_are_one_text(kind: str, *, sick: bool) -> None:
+    model = Words()
+
+    def loss() -> Tensor:
+        words, unknown = torch.randint(2, 40, (32, 9)), torch.full((32, 9), 1)
+        if kind == "all but a few unknown":
+            words = torch.where(torch.rand(32, 9) < 0.003, words, unknown)
+        elif kind == "known in one place":
+            words = torch.cat([unknown[:, 1:], words[:, :1]], 1)
+        elif kind == "of two letters":
+            words = words % 2 + 1
+        elif "unknown" in kind:
+            words = unknown
+        if "lengths" in kind or kind == "known":
+            words = words.masked_fill(torch.arange(9) >= torch.randint(3, 10, (32, 1)), 0)
+        return functional.cross_entropy(
+            model(words, torch.arange(9).expand(32, 9)), torch.randint(3, (32,))
+        )
+
+    found = answered(model, loss, inputs_used).get("words-known")
+    assert (found is not None) is sick
+    assert found is None or found.supports == ("degenerate-data",)
+
+
+def test_texts_that_are_one_lead_what_is_said() -> None:
+    model = Words()
+
+    def loss() -> Tensor:
+        words, places = torch.full((32, 9), 1), torch.arange(9).expand(32, 9)
+        return functional.cross_entropy(model(words, places), torch.randint(3, (32,)))
+
+    assert reported(model, loss).causes[0].name == "degenerate-data"

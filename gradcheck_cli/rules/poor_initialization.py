@@ -44,8 +44,7 @@ def poor_initialization(
     if twins:
         yield Hit(
             severity=Severity.ERROR,
-            message=f"All units of {twins[0].path} have the same weights and stay the same: the layer has "
-            "the power of a single unit.",
+            message=_alike(trace, twins[0]),
             layers=in_order(twins),
             evidence=(Evidence("layers whose units are all identical", float(len(twins)), 0.0),),
         )
@@ -66,6 +65,16 @@ def _symmetric(trace: Trace, layer: Layer) -> bool:
     trained = weight.trainable and weight.optimized and layer.gradient_arrives
     moved = typical(trace.observed, layer.path, gradient_rms)
     return trained and len(trace.observed) >= 2 and (bool(moved) or all_zero(trace, layer))
+
+
+def _alike(trace: Trace, layer: Layer) -> str:
+    if not all_zero(trace, layer):
+        said = "have the same weights and stay the same: the layer has the power of a single unit."
+        return f"All units of {layer.path} {said}"
+    return (
+        f"All weights of {layer.path} are zero and stay zero: they get no gradient while what follows them "
+        "is zero, too. Draw one of the two at random."
+    )
 
 
 def _gain(trace: Trace, chain: list[Layer], *, forward: bool) -> float | None:

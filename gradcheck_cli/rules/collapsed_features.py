@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.features.profile import late, typical
-from gradcheck_cli.features.progress import progress
-from gradcheck_cli.features.promising import promising
+from gradcheck_cli.features.progress import FALLING, progress
+from gradcheck_cli.features.promising import parting, promising
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (
@@ -20,15 +20,19 @@ from gradcheck_cli.rules.base import (
 
 
 @rule("GC203", "collapsed-features")
-def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-3) -> Iterator[Hit]:
+def collapsed_features(
+    trace: Trace, *, spread: float = 1e-5, alive: float = 1e-3, rounding: float = 1e-12
+) -> Iterator[Hit]:
     """The outputs of a layer hardly depend on the input any more.
 
     Measures  v = variance across the batch / mean square, summed over units, at each weight layer.
-    Reports   v below `spread` somewhere although the first layer's v is above `alive`; a loss of several views
-              of a sample that has fallen, and is hardly higher with views of other samples.
+    Reports   v below `spread` somewhere although the first layer's v is above `alive`; v below `rounding` at all last
+              layers; a loss of several views of a sample that has fallen, and is hardly higher with views of other
+              samples.
     Matters   every sample looks the same to the layers above, so all they can learn is a constant.
-    Severity  error when the loss does not fall and nothing promises that it will, note else, or when
-              outputs above depend on the sample all the same, which a way around the layer brings there.
+    Severity  error when the loss does not fall and nothing promises that it will, or when all outputs are the same but for
+              rounding and do not come apart, so that it falls to that of a constant at most; note else, or when outputs
+              above depend on the sample all the same, which a way around the layer brings there.
     Not for   batches of one sample, or data that is constant itself (GC701).
     Sources   Schoenholz et al. 2017, arXiv:1611.01232 (ordered phase); Daneshmand et al. 2020,
               arXiv:2003.01652 (rank collapse).
@@ -51,13 +55,20 @@ def collapsed_features(trace: Trace, *, spread: float = 1e-5, alive: float = 1e-
     state = progress(trace)
     end = min(x.depth or 0 for x, _ in measured if x.depth is not None)
     passed_by = trace.skips and max(v for x, v in measured if x.depth == end) > alive
-    lost = state.stuck and not promising(trace)
+    same = all(v < rounding for x, v in measured if x.depth == end)
+    constant = same and parting(trace) <= -FALLING
+    lost = constant or (state.stuck and not promising(trace))
     layer, worst = min(collapsed, key=lambda pair: pair[1])
     yield Hit(
         severity=Severity.ERROR if lost and not passed_by else Severity.NOTE,
         confidence=Confidence.HIGH if lost else Confidence.LOW,
         message=f"The output of {layer.path} is {_alike(worst)} "
-        f"({len(collapsed)} of {len(measured)} layers).",
+        f"({len(collapsed)} of {len(measured)} layers)"
+        + (
+            ", and so are all outputs: the loss falls to that of a constant at most."
+            if constant
+            else "."
+        ),
         layers=in_order([x for x, _ in collapsed]),
         evidence=(Evidence("share of the output that depends on the sample", worst, spread),),
     )

@@ -18,6 +18,7 @@ from gradcheck_cli.probe.sites import calling_place, calling_places, user_site
 from gradcheck_cli.records.site import SourceSite
 
 _PICKS = frozenset({"gather", "__getitem__", "take_along_dim"})
+_SUMS = frozenset({"add", "__add__", "__radd__"})
 _PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "multiply"})
 _MASKS = _PRODUCTS | {"where", "masked_fill", "masked_fill_", "masked_select", "__getitem__"}
 
@@ -31,6 +32,7 @@ class Comparisons:
     cleared: Callable[[], bool] = lambda: False  # are there no gradients?
     found: list[LossCall] = field(default_factory=list)
     passes: list[Hashable] = field(default_factory=list)  # backward passes, by where they began
+    _picked: list[list[torch.Tensor]] = field(default_factory=list)  # scores, and whose of them
     blanked: bool = False  # something with a gradient was masked out whole
     backward_at: SourceSite | None = None
     blind: BlindTerms = field(init=False)
@@ -63,8 +65,10 @@ class Comparisons:
             call = losses.loss_call(function, args, kwargs, result, self._last)
         elif not outside or not isinstance(result, torch.Tensor) or not result.requires_grad:
             return
-        elif name in ops.DIFFERENCES:
-            call = self._difference(given, result)
+        elif name in ops.DIFFERENCES or name in _SUMS:
+            call = self._difference(given, result) if name in ops.DIFFERENCES else None
+            if call is None and self._picked:
+                call, given = self._beside_all(given, result)
         elif name in _PICKS:
             call = self._pick(name, args, given, result)
         elif name in _PRODUCTS and len(given) == 2:
@@ -119,7 +123,22 @@ class Comparisons:
             index = args[1] if isinstance(args[1], tuple) else (args[1],)
             if index[-1] is not labels or scores.dim() != len(index) or scores.dim() > 2:
                 return None
-        return losses.chosen(scores, labels, result)
+        call = losses.chosen(scores, labels, result)
+        width = scores.shape[-1] if scores.dim() else 0
+        if call is None and width > 1 and scores.numel() == width * labels.numel():
+            self._picked.append([scores, labels])
+        return call
+
+    def _beside_all(
+        self, given: list[torch.Tensor], result: torch.Tensor
+    ) -> tuple[LossCall | None, list[torch.Tensor]]:
+        """Return scores that were picked, beside what all of them add up to, and what it was made of."""
+        for scores, labels in self._picked:
+            if result.numel() == labels.numel() and unreadable(result) is None:
+                call = losses.beside_all(scores, labels, result)
+                if call is not None:
+                    return call, [scores, labels]
+        return None, given
 
     def _against_chances(self, given: list[torch.Tensor], result: torch.Tensor) -> LossCall | None:
         """Return `targets * log_p`."""

@@ -23,6 +23,8 @@ _SIDES = (
     ("log_probs", "targets"),
 )  # fmt: skip
 
+Carried = tuple[torch.Tensor, float]  # a tensor that sees the gradient, and its sign
+
 
 @dataclass(slots=True)
 class LossCall:
@@ -203,10 +205,12 @@ def _size(kind: str, apart: torch.Tensor) -> torch.Tensor:
     return apart.abs().mean() if kind == "l1_loss" else apart.square().mean()
 
 
-def chosen(scores: torch.Tensor, labels: torch.Tensor, picked: torch.Tensor) -> LossCall | None:
+def chosen(
+    scores: torch.Tensor, labels: torch.Tensor, picked: torch.Tensor, carried: Carried | None = None
+) -> LossCall | None:
     """Return `log_p.gather(1, labels)`, or the same of chances, as a negative log-likelihood by hand.
 
-    `scores` [N, ..., classes], one label per row; None where the shapes do not say that.
+    `scores` [N, ..., classes], one label per row; else None. `picked` may be carried by another tensor.
     """
     width = scores.shape[-1] if scores.dim() else 0
     rows = scores.numel() // width if width else 0
@@ -229,8 +233,20 @@ def chosen(scores: torch.Tensor, labels: torch.Tensor, picked: torch.Tensor) -> 
         target_itself=labels,
         choice=True,
     )
-    call.await_gradient(picked, partial(_of_choices, values=values, logarithms=logarithms))
+    carrier, sign = carried or (picked, 1.0)
+    read = partial(_of_choices, values=values, logarithms=logarithms, sign=sign)
+    call.await_gradient(carrier, read)
     return call
+
+
+def beside_all(scores: torch.Tensor, labels: torch.Tensor, off: torch.Tensor) -> LossCall | None:
+    """Return `logsumexp(scores) - scores[rows, labels]`, or its negative, as the same likelihood."""
+    logs = scores.detach().double().log_softmax(-1)
+    own = logs.reshape(-1, logs.shape[-1]).gather(1, labels.detach().reshape(-1, 1)).squeeze(1)
+    for sign in (1.0, -1.0):
+        if torch.allclose(sign * off.detach().reshape(-1).double(), own, rtol=1e-3, atol=1e-4):
+            return chosen(logs, labels, own, (off, sign))
+    return None
 
 
 def _add_up(chances: torch.Tensor) -> bool:
@@ -240,10 +256,10 @@ def _add_up(chances: torch.Tensor) -> bool:
 
 
 def _of_choices(
-    call: LossCall, gradient: torch.Tensor, *, values: torch.Tensor, logarithms: bool
+    call: LossCall, gradient: torch.Tensor, *, values: torch.Tensor, logarithms: bool, sign: float
 ) -> None:
     """Of a likelihood all rows weigh the same, those that are masked nothing; else it is none."""
-    slope = -gradient.detach().reshape(-1).double()
+    slope = -sign * gradient.detach().reshape(-1).double()
     weight = slope if logarithms else slope * values
     if not bool(weight.isfinite().all()):
         return

@@ -70,6 +70,11 @@ CLASSES: dict[str, tuple[Loss, float]] = {
     "gathered": (lambda o, y: -o.log_softmax(1).gather(1, y[:, None]).mean(), log(4)),
     "indexed": (lambda o, y: -o.log_softmax(1)[torch.arange(len(y)), y].mean(), log(4)),
     "of gathered chances": (lambda o, y: -o.softmax(1).gather(1, y[:, None]).log().mean(), log(4)),
+    "beside all scores": (lambda o, y: (o.logsumexp(1) - o[torch.arange(len(y)), y]).mean(), log(4)),
+    "beside all scores, gathered": (
+        lambda o, y: -(o.gather(1, y[:, None])[:, 0] - o.exp().sum(1).log()).mean(), log(4)),
+    "beside all scores, added": (
+        lambda o, y: (-o[torch.arange(len(y)), y] + o.logsumexp(1)).sum(), 24 * log(4)),
     "one-hot by hand": (lambda o, y: -(one_hot(y) * o.log_softmax(1)).sum(1).mean(), log(4)),
     "yes or no": (lambda o, y: F.binary_cross_entropy_with_logits(o, one_hot(y)),
                   -(0.25 * log(0.25) + 0.75 * log(0.75))),
@@ -209,3 +214,21 @@ def test_a_ctc_loss_is_compared_with_the_frequencies_of_its_labels() -> None:
     optimizer.step(closure)
     trace = observed(loss, labels, frames * 5)
     assert trace.loss.baseline == pytest.approx(closure().item(), rel=0.03)
+
+
+def by_outcome(o: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Choices that went well are made likelier, others less likely."""
+    chance = o.logsumexp(1) - o[torch.arange(len(y)), y]
+    return (chance * torch.linspace(-1, 1, len(y))).mean()
+
+
+def of_values(o: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The value of an action is held against a number."""
+    return (o[torch.arange(len(y)), y] - torch.linspace(-1, 1, len(y))).square().mean()
+
+
+@pytest.mark.parametrize("loss", [by_outcome, of_values])
+def test_scores_that_are_picked_for_something_else_are_no_classifier(loss: Loss) -> None:
+    facts = observed(loss, LABELS, 4).loss
+    assert facts.kind != "nll_loss" or facts.surrogate
+    assert facts.baseline is None or facts.kind == "mse_loss"

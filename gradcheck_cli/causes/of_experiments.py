@@ -203,7 +203,7 @@ OF_EXPERIMENTS: tuple[CauseRule, ...] = (
         """A view, reshape, transpose or sum mixes the samples of a batch.
 
         Speaks for it  another sample in the batch changes the outputs of the rest, in evaluation mode; neighbors in sequences
-                       that belong together only as they lay before a reshape.
+                       that belong together only as they lay before a reshape; targets that meet the outputs of other samples.
         Against it     models that compare samples by design.
         Sources        the chain rule.""",
     ),

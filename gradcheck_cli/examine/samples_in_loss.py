@@ -9,6 +9,7 @@ from torch import Tensor
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import class_dimension, classes_of
 from gradcheck_cli.examine.ideal import cost
+from gradcheck_cli.examine.own_targets import own_targets
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -23,6 +24,7 @@ CHANGE = 1e-3  # relative, of a sample's gradient: far above rounding, far below
     "samples-in-loss",
     "Is the loss of a sample independent of the other samples?",
     labels_count="Does every class count in the loss?",
+    own_targets="Are the outputs of a sample compared with its own targets?",
 )
 def samples_in_loss(scene: Scene) -> Iterator[Said]:
     """Change the output of half of the samples and see whether the others' gradients change.
@@ -30,16 +32,19 @@ def samples_in_loss(scene: Scene) -> Iterator[Said]:
     Procedure  the gradient of the user's loss at the outputs of one half, before and after the outputs of
                the other half are exchanged among themselves; then a constant is added to all samples'
                score of one class, and another one to all classes of each sample. With one label for each sample: the
-               gradient of outputs that are all alike, by class.
+               gradient of outputs that are all alike, by class. Where targets are the next entries of an input: do the
+               outputs whose slopes follow the first sample's targets follow its inputs?
     Answers    fine: nothing changes. Wrong: samples compete, and only a score that all samples share does
                not count: a softmax over the batch instead of the classes. Noted: samples are coupled in
                another way, as in contrastive losses, or the loss is a sum, so that its size grows with
-               the batch. Wrong, too: no sample of a class has a gradient (ignore_index, a weight of 0).
-    Costs      six evaluations of the loss.
+               the batch. Wrong, too: no sample of a class has a gradient (ignore_index, a weight of 0); or
+               fewer than half of the outputs that a sample's targets meet are its own: flattened in another order.
+    Costs      eight evaluations of the loss, three forward passes.
     Sources    Bishop 2006, eq. 1.55: the likelihood of independent samples is a product over them.
     """
     subject = scene.subject
     batch = subject.batches[0]
+    yield from own_targets(subject)
     with subject.at("now"):
         with torch.no_grad():
             raw = subject.outputs(batch)

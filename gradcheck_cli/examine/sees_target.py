@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.own_targets import OWN_TARGETS
 from gradcheck_cli.examine.passes_over import quietly
 from gradcheck_cli.examine.sequences import CHANGE, Entries, change, of_spread
 from gradcheck_cli.examine.shifted import column_of_targets, outputs_at, shifted
@@ -35,6 +36,8 @@ def sees_target(scene: Scene) -> Iterator[Said]:
     """
     subject = scene.subject
     yield from _given_away(subject)
+    if scene.answer(OWN_TARGETS) is not None:
+        raise NotApplicableError("outputs are compared with the targets of other samples")
     sequence = shifted(subject)
     half = sequence.length // 2
     with quietly(subject):

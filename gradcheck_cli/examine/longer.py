@@ -8,6 +8,7 @@ from statistics import mean
 
 from gradcheck_cli.examine.against_constant import HALF, Reference, judged
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.chance import fit
 from gradcheck_cli.examine.constants import repriced, without_end
 from gradcheck_cli.examine.passes_over import evaluating, losses, paired
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
@@ -61,8 +62,7 @@ def longer(scene: Scene) -> Iterator[Said]:
     subject, reference = scene.subject, scene.known.get("reference")
     if reference is None:
         raise NotApplicableError("there is no loss of a constant prediction to compare with")
-    size = sum(p.numel() for p in subject.model.parameters())
-    times = MORE if size <= SMALL else TIMES
+    times = MORE if sum(p.numel() for p in subject.model.parameters()) <= SMALL else TIMES
     number_of = times * max(scene.trace.taken, 1)
     if not all(map(isfinite, reference.best)):
         raise NotApplicableError("the loss is not a finite number any more")
@@ -85,11 +85,12 @@ def longer(scene: Scene) -> Iterator[Said]:
                 prices.append(mean(constant))
                 if late or judged(reference, curve[-1], constant).outcome is Outcome.FINE:
                     break
+        fits = fit(scene, taken + scene.trace.taken, judged(reference, curve[-1], constant))
     yield from without_end(prices, reference.scale, taken)
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
         yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {_later(taken)}")
         return
-    said = _said(reference, curve, constant, taken)
+    said = _said(reference, curve, constant, taken, fits=fits)
     known = _for_others(said, reference, curve, mean(trained), scene.known.get("gain", 0.0))
     was_better = known is not said
     said = _in_time(known, taken, warm, scene.trace.taken, times)
@@ -172,14 +173,20 @@ def _best(scene: Scene) -> list[float]:
 
 
 def _said(
-    reference: Reference, curve: list[list[float]], constant: list[float], taken: int
+    reference: Reference,
+    curve: list[list[float]],
+    constant: list[float],
+    taken: int,
+    *,
+    fits: Outcome,
 ) -> Said:
     share, _ = reference.share(curve[-1], constant)
-    found = judged(reference, curve[-1], constant).outcome
+    found = judged(reference, curve[-1], constant, fits=fits).outcome
     fall, error = paired(curve[-1], curve[len(curve) // 2])
     falling = fall > error and fall > LITTLE * reference.scale
     if found is not Outcome.FINE:
-        found = Outcome.NOTED if falling or share >= HALF else Outcome.WRONG
+        likely = falling or share >= HALF or fits is Outcome.NOTED
+        found = Outcome.NOTED if likely else Outcome.WRONG
     return Said(
         outcome=found,
         said=f"{_later(taken)} the loss of the same batches is {number(mean(curve[-1]))}, "

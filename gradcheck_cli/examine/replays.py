@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.chance import PATIENCE
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
@@ -46,7 +47,6 @@ def of_triples(scene: Scene, others: Iterator[Variant]) -> Iterator[Variant]:
 
 
 STEPS = 60
-PATIENCE = 10  # passes over the data: as many as even random labels are learned by heart in
 HELD_BACK = 2.0  # times what the whole extension gained; the change has a fraction of its steps
 OPPOSED = {"rate-lower", "rate-higher"}
 ASTRAY = 10.0  # times what can be gained, above the constant: to come below it is a cure

@@ -11,10 +11,10 @@ import torch
 
 from gradcheck_cli.examine.against_constant import Reference
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.chance import PATIENCE
 from gradcheck_cli.examine.constants import Constant, best_constant, classes_of, repriced
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.passes_over import evaluating, least_loss, losses
-from gradcheck_cli.examine.replays import PATIENCE
 from gradcheck_cli.examine.subject import NotApplicableError, Only, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import ENOUGH
 from gradcheck_cli.records.examination import Outcome

@@ -171,12 +171,12 @@ def _broke_unlooked(seen: Evidence, call: Cut) -> Support | None:
 
 
 def _without_value(seen: Evidence, call: Cut) -> Support | None:
-    """Return the support of a call that has no finite value at what it was given."""
+    """Return the support of a call that has no finite value at what it was given, where that was of a usual size."""
     broken = first_broken(seen.trace)
-    if broken is None:
+    if broken is None or any(holds for holds, _ in _shaken(seen, broken.index)):
         return None
     said = f"in step {broken.index + 1} {_name(call)} is the first call that makes NaN or infinity of numbers"
-    return _unless(seen, broken.index, said, call)
+    return fact(said, at=call.at)
 
 
 def _unless(seen: Evidence, index: int, said: str, call: Cut) -> Support | None:

@@ -8,21 +8,26 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+import torch
 from torch.optim import Optimizer
 
 from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.clearing import Account, Mark, mark_of
 from gradcheck_cli.probe.hooking import unheard
-from gradcheck_cli.probe.picking import is_lazy
+from gradcheck_cli.probe.picking import is_lazy, unreadable
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.targets.optimizers import held_by, ids_held_by
+
+Known = tuple[
+    Mark | None, float
+]  # by which tensor it is, and by its sum: a new one may stand where the last one stood
 
 
 @dataclass(slots=True)
 class Outlived:
     """Looks for parameters in no optimizer, of the same shapes, that get gradients."""
 
-    _marks: dict[int, Mark | None] = field(default_factory=dict)  # of gradients at the last look
+    _marks: dict[int, Known] = field(default_factory=dict)  # gradients at the last look
     _seen: WeakKeyDictionary[Optimizer, int] = field(default_factory=WeakKeyDictionary)
 
     @unheard
@@ -30,7 +35,7 @@ class Outlived:
         """An optimizer has stepped without new gradients: has anything else in its place?"""
         taken = ids_held_by(*others)
         found = {
-            id(p): (p.shape, mark_of(p.grad))
+            id(p): (p.shape, _known(p.grad))
             for module in alive()
             for p in module._parameters.values()  # noqa: SLF001 - direct ones only
             if p is not None and p.grad is not None and p.requires_grad and id(p) not in taken
@@ -54,3 +59,8 @@ class Outlived:
                     at=account.built_at,
                     numbers={"looks": looks},
                 )
+
+
+def _known(grad: torch.Tensor) -> Known:
+    readable = unreadable(grad) is None and grad.layout is torch.strided
+    return mark_of(grad), float(grad.detach().sum()) if readable else 0.0

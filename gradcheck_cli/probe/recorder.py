@@ -133,11 +133,6 @@ class Recorder:
         """Watch them no more, until `hook_forward`."""
         self._forward_hooks.close()
 
-    @property
-    def known(self) -> set[int]:
-        """The identities of all parameters that the models held when the recorder was made."""
-        return {id(p) for owner in self._owners for p in owner.parameters.values()}
-
     def joins_call(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
         """A call of `module` had begun when the recorder was entered; may return other arguments."""
         return self._before_forward(module, args)

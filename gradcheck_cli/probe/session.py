@@ -105,10 +105,11 @@ class Session:
         return all(id(t) in held for t in tensors)
 
     def adopt(self, optimizer: torch.optim.Optimizer) -> bool:
-        """Take in an optimizer that was made later for the same parameters; False when it is foreign."""
-        own, kept = ids_held_by(optimizer), self.recorder.optimizers
-        if not own & self.recorder.known:
+        """Take in an optimizer that was made later for the same models; False when it is foreign."""
+        held = {id(p) for model in self.group.models for p in model.parameters()}
+        if not ids_held_by(optimizer) & held:
             return False
+        own, kept = ids_held_by(optimizer), self.recorder.optimizers
         kept = [o for o in kept if id(o) not in self._replaced]  # were replaced once more: are gone
         self._replaced = {id(o) for o in kept if ids_held_by(o) <= own}
         self.recorder.optimizers = [*kept, optimizer]

@@ -27,6 +27,7 @@ def a_little_known(known: float) -> Report:
     return reported(model, loss, steps=100, make=lambda m: torch.optim.Adam(m.parameters(), 1e-2))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("known", "outcome", "found"),
     [(0.35, Outcome.NOTED, Verdict.UNSURE), (0.0, Outcome.WRONG, Verdict.SICK)],
@@ -41,6 +42,7 @@ def test_recorded_batches_that_are_learned_by_heart_are_no_stall_of_what_was_lea
     assert ("learned by heart" in later.said) == (outcome is Outcome.NOTED)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("known", "outcome", "found"),
     [(0.3, Outcome.NOTED, Verdict.UNSURE), (0.0, Outcome.WRONG, Verdict.SICK)],

@@ -76,6 +76,7 @@ def test_what_else_gives_one_answer_is_no_normalization(dead: str) -> None:
     assert answer.supports == (), answer.said
 
 
+@pytest.mark.heavy
 def test_a_normalization_over_one_number_leads_what_is_said() -> None:
     model = ONE_NUMBER["layer"]()
     [first, *_] = reported(model, lambda: curve(model)).causes
@@ -131,6 +132,7 @@ def test_texts_whose_words_are_all_one_token_are_one_text(kind: str, *, sick: bo
     assert found is None or found.supports == ("degenerate-data",)
 
 
+@pytest.mark.heavy
 def test_texts_that_are_one_lead_what_is_said() -> None:
     model = Words()
 

@@ -78,6 +78,7 @@ def test_targets_that_lie_as_outputs_do_are_their_own() -> None:
     assert "own-targets" not in answered(model, loss, samples_in_loss)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("sick", [True, False])
 def test_targets_of_other_samples_lead_what_is_said(*, sick: bool) -> None:
     model = Next("flat" if sick else "flat, first")

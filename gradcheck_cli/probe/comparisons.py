@@ -41,6 +41,12 @@ class Comparisons:
     def __post_init__(self) -> None:
         self.blind = BlindTerms(self.origin)
 
+    def close(self) -> None:
+        """No tensor is kept."""
+        self.found.clear()
+        self._picked.clear()
+        self.weights = Weights()
+
     def saw(
         self,
         function: Any,

@@ -19,7 +19,6 @@ from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.loose_ends import LooseEnds
 from gradcheck_cli.probe.made_anew import MadeAnew
 from gradcheck_cli.probe.origins import Origins
-from gradcheck_cli.probe.policies import Weights
 from gradcheck_cli.probe.sites import calling_place, user_site
 from gradcheck_cli.probe.slopes import Slopes
 from gradcheck_cli.probe.teachers import Made, sources
@@ -118,8 +117,7 @@ class Tape:
     def close(self) -> None:
         """Nothing more is noted; no tensor is kept."""
         self.open = False
-        self.compared.found.clear()
-        self.compared.weights = Weights()
+        self.compared.close()
         self.backward_value = None
         self._origins.clear()
         self._places.clear()

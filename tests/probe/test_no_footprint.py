@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
+from weakref import ref
 
 import pytest
 import torch
@@ -267,6 +268,23 @@ def test_no_activation_outlives_its_step() -> None:
         gc.collect()
         graphs = [x for x in gc.get_objects() if issubclass(type(x), torch.Tensor) and x.grad_fn]
     assert graphs == []
+
+
+def test_scores_that_a_loss_picks_by_hand_are_kept_no_longer_than_their_step() -> None:
+    model = nn.Linear(6, 4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    kept = []
+    with Recorder([model], [optimizer]) as recorder:
+        for _ in range(3):
+            with recorder.step(inspect=True):
+                chances = model(torch.rand(8, 6)).exp()
+                kept.append(ref(chances))
+                (chances.sum(1) - chances[torch.arange(8), torch.arange(8) % 4]).sum().backward()
+                del chances
+                optimizer.step()
+            recorder.finish_step(0.0)
+        gc.collect()
+        assert [x for x in kept if x() is not None] == []
 
 
 def test_what_is_kept_does_not_grow_with_steps() -> None:

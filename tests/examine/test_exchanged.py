@@ -37,6 +37,7 @@ def told(how: str, call: str = "function") -> Report:
 HEAVY = pytest.mark.heavy
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "call",
     ["function", pytest.param("named", marks=HEAVY), pytest.param("module", marks=HEAVY)],

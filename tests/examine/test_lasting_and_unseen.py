@@ -52,6 +52,7 @@ class Growing(torch.optim.SGD):
         return found
 
 
+@pytest.mark.heavy
 def test_a_run_that_loses_what_it_has_learned() -> None:
     def collapsing(m: nn.Module) -> torch.optim.Optimizer:
         return Growing(m.parameters(), lr=0.3)
@@ -61,6 +62,7 @@ def test_a_run_that_loses_what_it_has_learned() -> None:
     assert asked(lasting, optimizer=sgd(0.3))["lasting"].outcome is Outcome.FINE
 
 
+@pytest.mark.heavy
 def test_inputs_of_an_unusual_size_are_the_reason_where_usual_ones_bear_the_rate() -> None:
     def steep(m: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.SGD(m.parameters(), lr=1.0, momentum=0.9)
@@ -391,6 +393,7 @@ def test_the_size_of_the_loss_of_recorded_choices_is_not_asked() -> None:
     assert (report.verdict, report.findings) == (Verdict.HEALTHY, ())
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("share", "cause"), [(0.85, ["dropout-too-strong"]), (0.55, [])])
 def test_what_is_kept_given_as_what_is_dropped_holds_a_run_back(
     share: float, cause: list[str]

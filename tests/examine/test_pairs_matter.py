@@ -43,6 +43,7 @@ def test_distances_that_nothing_holds_open(keeps: bool, verdict: str) -> None:
     assert named == ([] if keeps else ["representation-collapse"])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("negatives", "verdict"), [(False, "sick"), (True, "healthy")])
 def test_likenesses_with_and_without_negatives(negatives: bool, verdict: str) -> None:
     model = encoder()

@@ -27,6 +27,7 @@ def loss_of(model: nn.Module, labels: Tensor) -> Tensor:
     return functional.cross_entropy(model(POINTS[rows]), labels[rows])
 
 
+@pytest.mark.heavy
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("between", "expected"), [(nn.Identity, Verdict.SICK), (nn.Tanh, Verdict.HEALTHY)]

@@ -82,6 +82,7 @@ def test_actions_beside_targets_that_move_are_no_labels() -> None:
     assert report.verdict is Verdict.HEALTHY
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("rectified", [True, False])
 def test_values_of_actions_that_all_cost_something(*, rectified: bool) -> None:
     """A ReLU gives no value below 0. The target network stands still for longer than is watched."""
@@ -130,6 +131,7 @@ def test_examine_none_asks_nothing() -> None:
     assert not verified(depth_of_examination="none").examination
 
 
+@pytest.mark.heavy
 @pytest.mark.slow
 def test_the_cause_in_the_headline_is_supported_by_an_experiment_on_recorded_steps() -> None:
     report = verified(16, nn.Sigmoid, depth_of_examination="quick", budget=0.0)

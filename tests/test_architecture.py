@@ -73,7 +73,7 @@ MOST_LINES_OF_A_FOLDER = {
     "renderers": 2797,
     "replay": 4015,
     "rerun": 1346,
-    "rules": 4239,
+    "rules": 4241,
     "settings": 1253,
     "targets": 5420,
     "verifying": 1006,

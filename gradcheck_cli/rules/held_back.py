@@ -19,7 +19,7 @@ OF_LEARNING = tuple(
 CHANGES = (
     *OF_LEARNING,
     *"rate-lower rate-higher without-dropout without-penalty standardized-targets fitting-output".split(),
-    *"nonlinear-layers adaptive-steps redrawn-weights larger-scores".split(),
+    *"nonlinear-layers adaptive-steps redrawn-weights larger-scores exchanged-samples two-changes".split(),
 )
 USUAL_PACE = 1e-3  # change of a layer per step (Karpathy, cs231n notes)
 HALF = 50.0  # percent of all that can be gained: far beyond what a run that only falls has gained
@@ -41,7 +41,7 @@ def held_back(trace: Trace) -> Iterator[Hit]:
               A task of which constant predictions make less than a thousandth of the loss, and which stays above 95 % of its own constant, while
               another falls below 80 % of its.
     Matters   the run would take many times as long, and often ends worse.
-    Severity  warning.
+    Severity  warning; error where the run has gone on to the end and is no better than a constant prediction.
     Not for   other changes of runs that learn in the observed steps; a larger rate where weights move by a thousandth of their
               size per step already, or larger initial weights where less than two decades of the gradient are lost at
               first, and the run learns when it goes on; runs that never learn (GC403).
@@ -70,7 +70,9 @@ def held_back(trace: Trace) -> Iterator[Hit]:
         if not least and _is_taste(trace, answer):
             continue
         if (answer.measured or 0.0) >= least or _agreed(trace, answer):
-            yield hit_of(answer, Severity.WARNING)
+            whole = later.outcome is Outcome.NOTED and not later.unfinished
+            stands = whole and (later.measured or 0.0) <= 0
+            yield hit_of(answer, Severity.ERROR if stands else Severity.WARNING)
 
 
 def _is_taste(trace: Trace, answer: Answer) -> bool:

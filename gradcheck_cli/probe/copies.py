@@ -80,6 +80,7 @@ class Copies:
 
     updates_of: Callable[[Optimizer], int] = lambda _: 0
     alive: Callable[[], Sequence[nn.Module]] = tuple
+    elsewhere: Callable[[], bool] = lambda: False  # does another thread run than the watched one?
     blind: Callable[[], bool] = lambda: False  # hooks would make torch.compile begin anew
     _starts: WeakKeyDictionary[Optimizer, Start] = field(default_factory=WeakKeyDictionary)
     _runs: WeakKeyDictionary[nn.Module, Runs | None] = field(default_factory=WeakKeyDictionary)
@@ -122,12 +123,14 @@ class Copies:
     def _watch(self, original: Any, spell: Any) -> Any:
         result = original(spell)
         begins = self._left and self._hook is None and not torch.is_grad_enabled()
-        if begins and not in_backward() and not self.blind():
+        if begins and not in_backward() and not self.blind() and not self.elsewhere():
             self._hook = register_module_forward_pre_hook(self._called)
         return result
 
     @unheard
     def _called(self, module: nn.Module, *_: Any) -> None:
+        if self.elsewhere():
+            return
         self._left -= 1
         if self._left <= 0:
             self._rest()

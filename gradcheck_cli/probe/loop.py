@@ -63,9 +63,9 @@ class LoopWatch:
     one_batch: OneBatch = field(default_factory=OneBatch)
     unloaded: Unloaded = field(default_factory=Unloaded)
     plateaus: Plateaus = field(default_factory=Plateaus)
-    remade: Remade = field(default_factory=Remade)
+    remade: Remade = field(init=False)
     copies: Copies = field(init=False)
-    newborn: Newborn = field(default_factory=Newborn)
+    newborn: Newborn = field(init=False)
     models: Sequence[torch.nn.Module] = ()  # whose hooks were there before
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
@@ -81,7 +81,9 @@ class LoopWatch:
     def __post_init__(self) -> None:
         self.checkpoints = CheckpointWatch(self.modes)
         self.plateaus.updates_of = self.updates_of
-        self.copies = Copies(self.updates_of, self.alive)
+        elsewhere = self._is_elsewhere
+        self.copies = Copies(self.updates_of, self.alive, elsewhere)
+        self.remade, self.newborn = Remade(elsewhere), Newborn(elsewhere)
 
     def on(self, models: Sequence[torch.nn.Module]) -> Self:
         """Look also at the hooks that these models have already."""
@@ -150,9 +152,9 @@ class LoopWatch:
         """Say what the models' hooks do, and which parameters came too late for these optimizers."""
         yield from self.hooks.habits(models)
         yield from self.unloaded.habits(models)
-        yield from self.remade.habits(optimizers, self.accounts)
+        yield from self.remade.habits(optimizers, dict(self._accounts()))
         yield from self.newborn.habits()
-        held = ids_held_by(*self.accounts)
+        held = ids_held_by(*self._known())
         made = {o: a.built_at for o in optimizers if (a := self.accounts.get(o))}
         at = next(iter(made.values()), None)
         yield from self.latecomers.habits(models, optimizers, held, at)
@@ -175,6 +177,12 @@ class LoopWatch:
     def _accounts(self) -> list[tuple[Optimizer, Account]]:
         with self._adding:
             return list(self.accounts.items())
+
+    def _known(self) -> list[Optimizer]:
+        return [o for o, _ in self._accounts()]
+
+    def _is_elsewhere(self) -> bool:
+        return self.thread.is_other
 
     # ---- events ---------------------------------------------------------------------------
 
@@ -224,12 +232,12 @@ class LoopWatch:
         account.is_elsewhere = self.thread.is_other
         if account.is_elsewhere:
             return
-        if account.awake and len(self.accounts) > 1:
-            self.twins.look(optimizer, list(self.accounts), self.alive)
+        if account.awake and len(self.accounts) > 1 and not self.thread.others:
+            self.twins.look(optimizer, self._known(), self.alive)
         looked = account.looked
         account.updated(optimizer)
-        if account.unfed and account.looked > looked:
-            self.outlived.look(optimizer, list(self.accounts), self.alive)
+        if account.unfed and account.looked > looked and not self.thread.others:
+            self.outlived.look(optimizer, self._known(), self.alive)
         self.scaling.steps.updated(optimizer)
         if account.awake:
             self._all_asleep = False
@@ -237,7 +245,7 @@ class LoopWatch:
         self.one_batch.updated(optimizer)
         self.unloaded.over = True
         self.copies.updated(optimizer)
-        self.newborn.updated(optimizer, self.accounts)
+        self.newborn.updated(optimizer, self._known)
         rates = self.rates.get(optimizer)
         if rates is None:
             rates = self.rates[optimizer] = Rates()

@@ -1,7 +1,7 @@
 """Weights of layers that each step makes, outside of any watched module, and that no optimizer holds."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,7 @@ Born = tuple["ref[torch.Tensor]", SourceSite | None]
 class Newborn:
     """Counts updates before which weights were drawn, got a gradient, and were in no optimizer."""
 
+    elsewhere: Callable[[], bool]  # does another thread run than the one that is watched?
     updates: int = 0
     times: Counter[SourceSite | None] = field(default_factory=Counter)
     _born: list[Born] = field(default_factory=list)  # since the last update
@@ -42,7 +43,7 @@ class Newborn:
     @unheard
     def _registered(self, _: nn.Module, __: str, given: Any) -> None:
         counts = self.updates and len(self._born) < _MOST and isinstance(given, torch.Tensor)
-        if counts and not is_lazy(given) and given.dim() > 1:
+        if counts and not self.elsewhere() and not is_lazy(given) and given.dim() > 1:
             self._born.append((ref(given), user_site()))
 
     def passed(self) -> None:
@@ -50,14 +51,14 @@ class Newborn:
         alive = [(p, at) for born, at in self._born if (p := born()) is not None]
         self._used += [(p, at) for p, at in alive if p.grad is not None]
 
-    def updated(self, optimizer: Optimizer, known: Iterable[Optimizer]) -> None:
-        """An optimizer has stepped, one of those that are known."""
+    def updated(self, optimizer: Optimizer, known: Callable[[], Iterable[Optimizer]]) -> None:
+        """An optimizer has stepped, one of `known`."""
         self.updates += 1
         self._born.clear()
         if not self._used:
             return
         used, self._used = self._used, []
-        held = ids_held_by(*known)
+        held = ids_held_by(*known())
         own = [p for p in held_by(optimizer) if isinstance(p, nn.Parameter) and p.grad is not None]
         free = [(p, at) for p, at in used if id(p) not in held]
         self.times.update({at for p, at in free if own and _is_drawn(p, own)})

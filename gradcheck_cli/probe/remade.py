@@ -4,7 +4,7 @@ import ast
 import linecache
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -75,6 +75,7 @@ class Made:
 class Remade:
     """Compares each optimizer with the one that was made at the same line before, and weights with what they were."""
 
+    elsewhere: Callable[[], bool]  # does another thread run than the one that is watched?
     _made: dict[SourceSite, Made] = field(default_factory=dict)
     _drawing: tuple[SourceSite | None, str] | None = (
         None  # where, in which loop, since the last backward pass
@@ -87,7 +88,7 @@ class Remade:
 
     def _draws(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         trained = [m for m in self._made.values() if m.account.updates]
-        if trained and self._drawing is None:
+        if trained and self._drawing is None and not self.elsewhere():
             self._drawing = user_site(), _counter()
             for made in trained:
                 made.before = _values(made.parameters)

@@ -1,5 +1,6 @@
 """The first thread that trains is watched; others train on as if nobody looked."""
 
+import sys
 import threading
 from collections.abc import Callable
 
@@ -48,6 +49,8 @@ def test_a_second_thread_trains_unseen_and_is_named(_again: int) -> None:
             training(60, second.set)
         except BaseException as error:  # noqa: BLE001 - told by the assertion
             failed.append(error)
+        finally:
+            second.set()  # the first one waits for it
 
     thread = threading.Thread(target=other)
     with Everywhere() as watcher:
@@ -59,3 +62,28 @@ def test_a_second_thread_trains_unseen_and_is_named(_again: int) -> None:
     [session] = watcher.sessions
     assert session.steps == 60
     assert "what SGD trains in another thread" in gaps
+
+
+def test_other_threads_may_make_model_after_model() -> None:
+    enough = threading.Event()
+    made: list[int] = []
+
+    def others() -> None:
+        while not enough.is_set():
+            made.append(len(training(2)))
+
+    threads = [threading.Thread(target=others) for _ in range(2)]
+    often, usual = 1e-5, sys.getswitchinterval()
+    with Everywhere() as watcher:
+        training(2, lambda: [thread.start() for thread in threads if not thread.ident])
+        sys.setswitchinterval(often)
+        try:
+            losses = training(400)
+        finally:
+            enough.set()
+            sys.setswitchinterval(usual)
+            for thread in threads:
+                thread.join()
+    assert len(losses) == 400
+    assert made
+    assert watcher.sessions[-1].steps > 300

@@ -25,6 +25,7 @@ ABOUT = {
     "afterwards `biopsies` and the alarm about `by_hand` were mended, each as a class",
     "sealed8": "An eighth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge; "
     "the two cores were shared with other work while it was asked",
+    "sealed9": "A ninth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge",
 }
 TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
 HEAD = """# Published faults

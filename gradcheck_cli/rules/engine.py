@@ -18,6 +18,7 @@ from gradcheck_cli.rules.non_finite import non_finite, whole
 FIRST = non_finite.code
 DIVERGES = diverging_loss.code
 OF_PROGRESS = frozenset({"GC403", "GC404", "GC406"})  # rules that expect the loss to fall
+BESIDE_THE_LOSS = "GC402"  # asks it for the consequence of what it has measured itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ def judge(
 ) -> Judgment:
     """Ask every rule, or only `rules`, and keep the findings that count by `policy`.
 
-    `mute` is a reason why the loss need not fall: then rules of progress find nothing. `subject` is
+    `mute` is a reason why the loss need not fall: then rules of progress find nothing, and its size
+    tells the others nothing where they would hold it against the training. `subject` is
     the model that findings are about, of several. A rule that raises is recorded as a crash and the
     others go on; so is a plugin that cannot be used.
     """
@@ -58,8 +60,9 @@ def judge(
     skipped: list[Skip] = []
     crashed: list[Crash] = []
     sound = whole(trace)
+    muted = replace(sound, loss=replace(sound.loss, surrogate=sound.loss.surrogate or mute))
     for rule in all_rules() if rules is None else rules:
-        seen = trace if rule.code == FIRST else sound
+        seen = trace if rule.code == FIRST else muted if rule.code == BESIDE_THE_LOSS else sound
         try:
             answer = rule(seen, policy.thresholds.get(rule.code))
         except THEIRS:  # whatever a rule does must not cost the others

@@ -17,6 +17,8 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+WHOLE = 1.0  # of the size of a layer: such a step replaces it, whatever the loss does
+
 
 @rule("GC402", "update-too-large")
 def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
@@ -24,7 +26,8 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
 
     Measures  norm(change) / norm(weight) per step, of what the optimizer really did; the median over
               layers, of the late steps, the whole run or its first fifth, whichever is larger.
-    Reports   a ratio above `ratio`.
+    Reports   a ratio above `ratio`; where the size of the loss tells nothing, as of networks that are
+              trained against each other, above 1.
     Matters   the gradient describes the loss near the present weights only; far from them it is noise.
     Severity  error when the loss diverges or does not fall; nothing while the network learns.
     Not for   layers that start at zero, whose first steps are large beside nothing; weights that weight
@@ -44,15 +47,22 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
     if state.state is State.UNKNOWN:
         raise CannotTellError("too few steps to say what large updates do to the loss")
     middle = median(value for _, value in rows)
-    if middle <= ratio or state.fine or state.state in {State.SLOW, State.KEPT}:
+    unrated = state.state is State.UNRATED
+    limit = max(ratio, WHOLE) if unrated else ratio
+    if middle <= limit or state.fine or state.state in {State.SLOW, State.KEPT}:
         return
-    large = [x for x, value in rows if value > ratio]
+    large = [x for x, value in rows if value > limit]
+    loss = (
+        "the size of the loss does not tell whether it learns"
+        if unrated
+        else f"the loss is {state.state.value}"
+    )
     yield Hit(
         severity=Severity.ERROR,
         message=f"A single step changes a layer by {number(100 * middle)} % of its size (median over layers), "
-        f"and the loss is {state.state.value}.",
+        f"and {loss}.",
         layers=in_order(large),
-        evidence=(Evidence("median change of a layer per step", middle, ratio, "of its norm"),),
+        evidence=(Evidence("median change of a layer per step", middle, limit, "of its norm"),),
     )
 
 

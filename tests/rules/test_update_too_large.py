@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Severity
+from gradcheck_cli.rules.engine import judge
 from gradcheck_cli.rules.update_too_large import update_too_large as gc402
 from tests.support.a_trace import (
     a_trace,
@@ -71,3 +73,17 @@ def test_large_steps_count_when_they_last_for_a_part_of_the_run(steps: int, coun
     large, small = moving(1.0), moving(1e-3)
     trace = replace(large, steps=(*large.steps[:steps], *small.steps[steps:]))
     assert len(found(gc402, trace)) == count
+
+
+@pytest.mark.parametrize(("ratio", "count"), [(0.9, 0), (1.1, 1)])
+@pytest.mark.parametrize("beside", [False, True])
+def test_where_the_size_of_the_loss_tells_nothing_only_steps_as_large_as_the_layers_count(
+    ratio: float, count: int, *, beside: bool
+) -> None:
+    trace, why = moving(ratio), "several models are trained against each other"
+    if not beside:
+        trace = replace(trace, loss=replace(trace.loss, surrogate=why))
+    told = judge(trace, Policy(select=("GC402",)), mute=why if beside else "")
+    assert len(told.findings) == count
+    assert all("does not tell whether it learns" in f.message for f in told.findings)
+    assert all(f.evidence[0].limit == 1.0 for f in told.findings)

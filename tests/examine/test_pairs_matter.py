@@ -94,3 +94,21 @@ def test_a_model_that_is_called_once_is_not_asked() -> None:
 
     answer = answered(model, loss, pairs_matter, steps=STEPS)["pairs-matter"]
     assert answer.outcome is Outcome.SKIPPED
+
+
+@pytest.mark.parametrize(("pushes", "verdict"), [(False, "sick"), (True, "healthy")])
+def test_targets_of_pairs_of_which_one_kind_costs_nothing(pushes: bool, verdict: str) -> None:
+    """Pairs of two kinds: those that are alike pull together, and the others push apart or are let be."""
+    model = encoder()
+
+    def loss() -> Tensor:
+        x, kinds = torch.randn(64, 12), torch.randint(4, (64,))
+        x[:, :4] += 4 * torch.eye(4)[kinds]
+        alike = (kinds == kinds.roll(1)).float()
+        far = (model(x) - model(x.roll(1, 0))).square().sum(1)
+        open_yet = functional.relu(1 - far) if pushes else functional.relu(far - 9)
+        return (alike * far + (1 - alike) * open_yet).mean()
+
+    report = reported(model, loss, steps=STEPS)
+    assert report.verdict == verdict
+    assert [c.name for c in report.causes[:1]] == ([] if pushes else ["representation-collapse"])

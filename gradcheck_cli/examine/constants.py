@@ -5,7 +5,7 @@ every sample. It is searched where the model's outputs lie: on the simplex for a
 sigmoid. Of a sequence of classes the same output is taken at each position (a unigram).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, isnan
 from typing import Any
@@ -226,8 +226,15 @@ VERY = 100.0  # times that: as far as no bonus goes
 FASTER = 2.0  # times the fall of the first half, in the second: what ends falls ever less, a logarithm evenly
 
 
-def without_end(prices: Sequence[float], scale: float, steps: int) -> Iterator[Said]:
-    """Say so where the best constant, whose outputs stay, costs ever less: `prices` on the way through so many steps."""
+def without_end(
+    constant: Constant, costs: Sequence[float], losses: Iterable[float], scale: float, steps: int
+) -> Iterator[Said]:
+    """Say so where the best constant, whose outputs stay, costs ever less: `costs` on the way through so many steps.
+
+    Where its outputs are not known, the run's own `losses` are asked.
+    """
+    of_constant = constant.value is not None
+    prices = costs if of_constant else [*losses]
     if len(prices) < 3:
         return
     first, middle, last = prices[0], prices[len(prices) // 2], prices[-1]
@@ -238,7 +245,10 @@ def without_end(prices: Sequence[float], scale: float, steps: int) -> Iterator[S
             about=HAS_END,
             outcome=Outcome.WRONG,
             said=f"{steps} steps later the best constant prediction costs {number(last)} instead of {number(first)}: a part "
-            "of the loss that no output changes falls without end; look at the signs of penalties",
+            "of the loss that no output changes falls without end; look at the signs of penalties"
+            if of_constant
+            else f"{steps} steps later the loss is {number(last)} instead of {number(first)}: it falls without end; look at "
+            "the signs of its terms and at weights of terms that are trained along",
             measured=last,
             limit=limit,
             supports=("loss-without-bound",),

@@ -59,7 +59,8 @@ def lasting(scene: Scene) -> Iterator[Said]:
     meant = TIMES * max(scene.trace.taken, 1)
     steps = _affordable(scene, meant)
     curve = _gone_on(scene, steps, 1.0)
-    yield from without_end(curve.prices, reference.scale, curve.steps)
+    way = curve.prices, curve.looks
+    yield from without_end(reference.constant, *way, reference.scale, curve.steps)
     lost = _lost(curve, reference)
     slower = _gone_on(scene, curve.steps, SLOWER) if lost > LOST else curve
     cured = lost > LOST and _lost(slower, reference) < KEPT and slower.last < curve.best

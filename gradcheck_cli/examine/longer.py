@@ -86,7 +86,7 @@ def longer(scene: Scene) -> Iterator[Said]:
                 if late or judged(reference, curve[-1], constant).outcome is Outcome.FINE:
                     break
         fits = fit(scene, taken + scene.trace.taken, judged(reference, curve[-1], constant))
-    yield from without_end(prices, reference.scale, taken)
+    yield from without_end(reference.constant, prices, map(mean, curve), reference.scale, taken)
     if len(curve) < 2 or not all(isfinite(x) for x in curve[-1]):
         yield Said(outcome=Outcome.WRONG, said=f"the loss is NaN or Inf {_later(taken)}")
         return

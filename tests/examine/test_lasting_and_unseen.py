@@ -410,3 +410,44 @@ def test_what_is_kept_given_as_what_is_dropped_holds_a_run_back(
 
     report = reported(model, loss, make=lambda m: torch.optim.Adam(m.parameters(), lr=3e-3))
     assert [c.name for c in report.causes[:1]] == cause
+
+
+class Weighed(nn.Module):
+    """Two errors, each times a weight that is trained along: its logarithm with a price, or as it is."""
+
+    def __init__(self, *, priced: bool) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.body = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 2))
+        self.weights, self.priced = (
+            nn.Parameter(torch.zeros(2) if priced else torch.ones(2)),
+            priced,
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the two outputs."""
+        one, other = self.body(x).unbind(1)
+        return one, other
+
+    def loss(self, x: Tensor, *targets: Tensor) -> Tensor:
+        """Return the weighed sum of their squared errors."""
+        errors = torch.stack(
+            [(z - y).square().mean() for z, y in zip(self(x), targets, strict=True)]
+        )
+        if self.priced:
+            return (torch.exp(-self.weights) * errors + self.weights).sum()
+        return (self.weights * errors).sum()
+
+
+@pytest.mark.parametrize("priced", [False, True])
+def test_trained_weights_of_errors_that_nothing_keeps_positive(priced: bool) -> None:
+    model = Weighed(priced=priced)
+
+    def loss() -> Tensor:
+        x = torch.randn(64, 8)
+        noise = torch.randn(2, 64)
+        return model.loss(x, x[:, 0] + x[:, 1] + noise[0], x[:, 2] - x[:, 3] + noise[1])
+
+    report = reported(model, loss)
+    assert ("loss-without-bound" in [c.name for c in report.causes[:1]]) is not priced
+    assert (report.verdict is Verdict.SICK) is not priced

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.edges import edges_join
 from gradcheck_cli.examine.passes_over import hooked, outputs_alike, quietly
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.probe.calls import tensors_in
@@ -34,6 +35,7 @@ SURE = 64  # different numbers: by chance half of them or more are odd
     words_known="Are most of the tokens known?",
     numbers_whole="Are numbers of rows exact?",
     rows_read="Do different numbers read different rows of an embedding?",
+    edges_join="Do edges join the nodes of all graphs?",
 )
 def inputs_used(scene: Scene) -> Iterator[Said]:
     """Exchange each input between the samples, by itself, and see whether outputs change.
@@ -49,7 +51,8 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
                or most tokens, between others, are one and the same, or all samples are one text but for their
                lengths, and most rows are never read; or a column of fractions is
                cut to whole numbers, which name one row or two of an embedding of eight or more; or 64 different
-               numbers are all rounded as in half precision: two in three name another row than they did.
+               numbers are all rounded as in half precision: two in three name another row than they did;
+               or the edges of a batch of graphs all count from 0.
     Costs      a forward pass for each argument.
     Sources    permutation importance (Breiman 2001, sec. 10).
     """
@@ -57,6 +60,7 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
     yield from _unknown(subject, learns=scene.learns)
     yield from _rounded(subject)
     yield from _cut(subject)
+    yield from edges_join(subject)
     if scene.trace.loss.surrogate == OWN_CHOICES:  # what it is given follows from what it chose
         raise NotApplicableError(f"the size of the loss tells nothing: {OWN_CHOICES}")
     batch = subject.batches[0]
@@ -178,7 +182,7 @@ def _says_nothing(other: Tensor, tokens: Tensor) -> bool:
     """Is an input the same for all samples, or of their lengths alone?"""
     lengths = not other.is_floating_point() and other.shape == tokens.shape[:1]
     masks = other.shape == tokens.shape and bool(((other == 0) | (other == 1)).all())
-    return lengths or masks or bool((other == other[:1]).all())
+    return not other.ndim or lengths or masks or bool((other == other[:1]).all())
 
 
 def _same(texts: list[Tensor]) -> float:

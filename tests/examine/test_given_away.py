@@ -433,6 +433,28 @@ def test_words_that_are_all_looked_up_as_one(kind: str) -> None:
     assert ("words-known" in answered(model, loss, inputs_used)) is (kind == "unknown")
 
 
+class Heated(nn.Module):
+    """A text, and one number for all samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.head = nn.Embedding(20, 4), nn.Linear(4, 2)
+
+    def forward(self, words: Tensor, heat: Tensor) -> Tensor:
+        """Return scores of two classes."""
+        return self.head(self.words(words).mean(1)) / heat
+
+
+def test_a_number_beside_a_text_is_the_same_for_all_samples() -> None:
+    model = Heated()
+
+    def loss() -> Tensor:
+        words = torch.arange(6).expand(16, 6)
+        return functional.cross_entropy(model(words, torch.tensor(2.0)), torch.randint(2, (16,)))
+
+    assert "the same in all samples" in answered(model, loss, inputs_used)["words-known"].said
+
+
 class Stations(nn.Module):
     """A table whose first column is the number of a row of an embedding, or is parted into a few."""
 

@@ -1,8 +1,10 @@
 """The workflow and the issue templates fit the project they belong to."""
 
+import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -39,6 +41,24 @@ def test_what_the_workflow_runs_exists() -> None:
     extras = {x for found in re.findall(r"\.\[([\w,]+)\]", said) for x in found.split(",")}
     assert extras
     assert extras <= PROJECT["optional-dependencies"].keys()
+
+
+@pytest.mark.parametrize(("left", "said"), [(-1, "1 skipped"), (600, "1 passed")])
+def test_when_the_time_of_a_run_is_over_no_test_begins_and_those_left_are_counted(
+    left: int, said: str
+) -> None:
+    until = str(time.time() + left)
+    one = "tests/docs/test_github.py::test_the_matrix_has_every_python_that_is_promised"
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one],
+        cwd=ROOT,
+        env={**os.environ, "GRADCHECK_TESTS_UNTIL": until},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said in told
+    assert ("the time for heavy tests is over" in told) is (left < 0)
 
 
 def test_the_workflow_may_only_read_and_no_expression_becomes_code() -> None:

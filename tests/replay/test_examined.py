@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli import Policy, watch
 from gradcheck_cli.examine import examine
+from gradcheck_cli.examine.battery import SECONDS, Depth
 from gradcheck_cli.examine.step_descends import step_descends
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
 from gradcheck_cli.records.examination import Outcome
@@ -133,7 +134,10 @@ def test_examine_none_asks_nothing() -> None:
 
 @pytest.mark.heavy
 @pytest.mark.slow
-def test_the_cause_in_the_headline_is_supported_by_an_experiment_on_recorded_steps() -> None:
+def test_the_cause_in_the_headline_is_supported_by_an_experiment_on_recorded_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SECONDS, Depth.QUICK, 60.0)  # however busy the machine is
     report = verified(16, nn.Sigmoid, depth_of_examination="quick", budget=0.0)
     assert report.verdict is Verdict.SICK
     assert report.causes[0].name == "saturating-activation"

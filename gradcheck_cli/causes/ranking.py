@@ -33,7 +33,8 @@ def rank(
 ) -> tuple[Cause, ...]:
     """Return the causes that explain at least one finding above a note, best first.
 
-    A mistake that was seen in the loop is a fact: it comes before all that is weighed.
+    A mistake that was seen in the loop is a fact: it comes before all that is weighed. Of causes that are as likely,
+    one of a graver finding comes first, then of one with a lower code: these are told first, too.
 
     A cause that raises is handed to `on_crash` and the others go on; without it, it raises.
     """
@@ -76,7 +77,9 @@ def rank(
         )
         for rule, explained, support, rivals in _shared_out(supports)
     ]
-    return (*facts(findings), *sorted(found, key=place))
+    leads = {f.code: (-f.severity.rank, f.code) for f in serious.values()}
+    found.sort(key=lambda c: (place(c), min(leads[code] for code in c.explains), c.name))
+    return (*facts(findings), *found)
 
 
 def _shared_out(supports: Sequence[Weighed]) -> Iterator[tuple[*Weighed, list[str]]]:
@@ -102,10 +105,10 @@ def _shared_out(supports: Sequence[Weighed]) -> Iterator[tuple[*Weighed, list[st
         yield rule, explained, replace(support, score=support.score * (1 - taken)), sorted(rivals)
 
 
-def place(cause: Cause) -> tuple[float, str]:
-    """Return what causes are sorted by: firm ones first, then the score, then the name."""
+def place(cause: Cause) -> float:
+    """Return what causes are sorted by: firm ones first, then the score."""
     firm = cause.basis is not Basis.SIGNS and cause.score >= _LESSER
-    return (-cause.score - firm, cause.name)
+    return -cause.score - firm
 
 
 def facts(findings: Sequence[Finding]) -> tuple[Cause, ...]:

@@ -42,7 +42,7 @@ def reconsidered(
         _weighed(c, [f for f in fixes if f.treats == c.name], proof, seen=c.name in cured)
         for c in causes
     ]
-    return tuple(sorted(weighed, key=lambda cause: place(cause)[0]))  # alike: as they came
+    return tuple(sorted(weighed, key=place))  # alike: as they came
 
 
 def _weighed(

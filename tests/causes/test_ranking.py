@@ -1,6 +1,7 @@
 """The best explanation first, always the same, whatever one cause does."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,19 @@ def sure(name: str, score: float) -> CauseRule:
 def test_the_strongest_comes_first_and_names_settle_a_tie() -> None:
     causes = [sure("b", 0.5), sure("a", 0.5), sure("c", 0.9)]
     assert [c.name for c in rank(a_trace(), [finding()], causes=causes)] == ["c", "a", "b"]
+
+
+def test_of_causes_that_are_as_likely_the_one_of_what_leads_comes_first() -> None:
+    wired = replace(finding("disconnected-parameter"), code="GC601")
+    fed = replace(finding("degenerate-data"), code="GC701")
+    causes = [
+        cause(name, found)(lambda seen: Support(1.0, ("so it is",)))
+        for name, found in (("a", "degenerate-data"), ("b", "disconnected-parameter"))
+    ]
+    for found in ([wired, fed], [fed, wired]):
+        assert [c.name for c in rank(a_trace(), found, causes=causes)] == ["b", "a"]
+    lesser = replace(wired, severity=Severity.WARNING)
+    assert [c.name for c in rank(a_trace(), [lesser, fed], causes=causes)] == ["a", "b"]
 
 
 def test_the_order_of_the_catalogue_and_of_the_findings_does_not_matter() -> None:

@@ -59,7 +59,7 @@ LONG_WITH_REASON: dict[str, str] = {}
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
     ".": 3421,  # commands of notebooks in scripts exported from them
-    "causes": 2494,
+    "causes": 2497,
     "cli": 2993,
     "declared": 332,
     "demos": 214,

@@ -101,6 +101,7 @@ def test_multiplying_the_loss_changes_nothing(name: str, scale: float) -> None:
     assert gist(told(MODELS[name], scale)) == gist(usual(name))
 
 
+@pytest.mark.heavy
 @every_model
 def test_a_batch_size_four_times_larger_changes_nothing(name: str) -> None:
     small, large = (told(MODELS[name], batch_size=size) for size in (32, 128))
@@ -121,6 +122,7 @@ class Backwards(nn.Module):
         return images
 
 
+@pytest.mark.heavy
 @every_model
 def test_layers_registered_in_reverse_are_diagnosed_the_same(name: str) -> None:
     plain, reverse = usual(name), told(lambda: Backwards(MODELS[name]()))
@@ -133,6 +135,7 @@ def test_layers_registered_in_reverse_are_diagnosed_the_same(name: str) -> None:
     ] == named
 
 
+@pytest.mark.heavy
 @every_model
 def test_the_order_of_the_samples_and_of_the_features_changes_nothing(name: str) -> None:
     def permuted() -> TensorDataset:

@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,7 @@ TRAPS = (
 )  # fmt: skip
 
 
+@cache
 def defined() -> set[str]:
     """Return the names of all test functions."""
     return {

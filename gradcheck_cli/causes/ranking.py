@@ -62,24 +62,27 @@ def rank(
             continue
         weight = 1.0 if grave else _LESSER
         supports.append((rule, explained, replace(support, score=support.score * weight)))
-    found = [
-        Cause(
-            name=rule.name,
-            explains=tuple(sorted(f.code for f in explained)),
-            score=round(support.score, _DIGITS),
-            reasons=support.reasons,
-            layers=support.layers,
-            first_layer=support.first_layer,
-            at=support.at,
-            distinguish=rule.distinguish if support.basis is Basis.SIGNS else "",
-            basis=support.basis,
-            rivals=tuple(rivals),
-        )
-        for rule, explained, support, rivals in _shared_out(supports)
-    ]
+    found = [_named(*weighed) for weighed in _shared_out(supports)]
     leads = {f.code: (-f.severity.rank, f.code) for f in serious.values()}
     found.sort(key=lambda c: (place(c), min(leads[code] for code in c.explains), c.name))
     return (*facts(findings), *found)
+
+
+def _named(
+    rule: CauseRule, explained: Sequence[Finding], support: Support, rivals: Sequence[str]
+) -> Cause:
+    return Cause(
+        name=rule.name,
+        explains=tuple(sorted(f.code for f in explained)),
+        score=round(support.score, _DIGITS),
+        reasons=support.reasons,
+        layers=support.layers,
+        first_layer=support.first_layer,
+        at=support.at,
+        distinguish=rule.distinguish if support.basis is Basis.SIGNS else "",
+        basis=support.basis,
+        rivals=tuple(rivals),
+    )
 
 
 def _shared_out(supports: Sequence[Weighed]) -> Iterator[tuple[*Weighed, list[str]]]:

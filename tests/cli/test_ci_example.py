@@ -121,6 +121,7 @@ def test_inputs_reach_the_script_through_the_environment_only() -> None:
     assert "${{" not in STEP["run"]
 
 
+@pytest.mark.heavy
 def test_the_arguments_of_the_action_and_the_hook_exist(tmp_path: Path) -> None:
     from tests.cli.test_edge import gradcheck
 

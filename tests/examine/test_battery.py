@@ -116,6 +116,7 @@ def test_a_softmax_over_the_batch(loss: Loss, expected: Outcome) -> None:
     assert outcome(samples_in_loss, loss=loss) is expected
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("loss", "expected"), [(over_the_batch, Outcome.WRONG), (over_the_classes, Outcome.FINE)]
 )
@@ -586,6 +587,7 @@ class Weighing(nn.Module):
         return self.head(weights @ x)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("dim", "astray"), [(0, True), (1, True), (2, False)])
 @pytest.mark.parametrize("turned", [False, True])
 def test_weights_of_attention_that_do_not_add_up(dim: int, astray: bool, turned: bool) -> None:
@@ -749,6 +751,7 @@ def test_a_loss_of_which_most_is_padding(*, longest: int, ignored: int, learned:
         assert found["padding-learned"].supports == ("padding-in-loss",)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("momentum", "size", "offset", "expected"),
     [

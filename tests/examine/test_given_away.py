@@ -261,6 +261,7 @@ def test_a_spread_that_multiplies_errors_lets_the_loss_fall_without_end(
     assert (answer.outcome is Outcome.WRONG) is falls
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("easy", "verdict"), [(True, "sick"), (False, "healthy")])
 def test_labels_under_a_weight_that_rewards_mistakes_are_no_choices(
     easy: bool, verdict: str
@@ -334,6 +335,7 @@ class Heads(nn.Module):
         return torch.cat([head(body) for head in self.heads], dim=1)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("one", [True, False])
 def test_a_list_that_holds_one_head_several_times(one: bool) -> None:
     model = Heads(one=one)

@@ -96,6 +96,7 @@ def adam(module: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.Adam(module.parameters(), lr=0.02)
 
 
+@pytest.mark.heavy
 def test_labels_that_can_only_be_learned_by_heart() -> None:
     parts: dict[str, Any] = {"model": wide, "optimizer": adam, "steps": 120}
     found = asked(unseen_data, data=shuffled(), **parts)["unseen-data"]
@@ -140,6 +141,7 @@ def test_a_penalty_that_grows_is_paid_by_the_constant_too() -> None:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("paired", [True, False])
 def test_what_is_learned_after_many_passes_has_to_hold_for_others(paired: bool) -> None:
     """Within the time of a quick look: rows of the targets that were moved on are learned by heart, slowly."""

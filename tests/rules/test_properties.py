@@ -97,6 +97,7 @@ def test_mistakes_of_a_loop_that_nobody_watched_are_skipped() -> None:
     }
 
 
+@pytest.mark.heavy
 def test_ten_thousand_layers_are_judged_in_seconds() -> None:
     many = 10_000
     gradients = [1e-2 * 0.999 ** (many - i) for i in range(many)]

@@ -97,6 +97,7 @@ def test_the_twin_differs_in_one_part_which_stands_last_and_says_how(stem):
     assert inspect.getdoc(part)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("stem", SICK)
 def test_the_twin_learns_within_fifty_steps_and_the_sick_one_lags(stem):
     before, after = losses(stem, 50, healthy=True)

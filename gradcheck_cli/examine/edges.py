@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said
@@ -44,15 +45,21 @@ def _reached(subject: Subject) -> Iterator[tuple[str, int, int]]:
 
 def _nodes(inputs: Mapping[str, Tensor], name: str) -> tuple[int, int] | None:
     edges = inputs[name]
-    whole = not (edges.is_floating_point() or edges.is_complex()) and edges.ndim == 2
-    if not whole or edges.shape[0] != 2 or edges.shape[1] < 2 or int(edges.min()) < 0:
+    whole = not (edges.is_floating_point() or edges.is_complex() or edges.dtype == torch.bool)
+    if (
+        not whole
+        or edges.ndim != 2
+        or edges.shape[0] != 2
+        or edges.shape[1] < 2
+        or int(edges.min()) < 0
+    ):
         return None
     many = edges.shape[1]
     nodes = max(
         (len(t) for n, t in inputs.items() if n != name and t.ndim and len(t) != many), default=0
     )
-    reached, different = len(edges.unique()), edges.unique(dim=1).shape[1]
-    enough = nodes > int(edges.max()) and 2 * many >= nodes
-    if enough and reached <= FEW * nodes and different <= ANEW * many:
-        return reached, nodes
-    return None
+    if nodes <= int(edges.max()) or 2 * many < nodes:
+        return None
+    reached = int(edges.flatten().bincount().count_nonzero())
+    few = reached <= FEW * nodes  # else, as of a large graph, its edges are not compared
+    return (reached, nodes) if few and edges.unique(dim=1).shape[1] <= ANEW * many else None

@@ -73,7 +73,7 @@ MOST_LINES_OF_A_FOLDER = {
     "renderers": 2797,
     "replay": 4015,
     "rerun": 1346,
-    "rules": 4255,
+    "rules": 4257,
     "settings": 1253,
     "targets": 5420,
     "verifying": 1006,

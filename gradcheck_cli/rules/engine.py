@@ -60,7 +60,9 @@ def judge(
     skipped: list[Skip] = []
     crashed: list[Crash] = []
     sound = whole(trace)
-    muted = replace(sound, loss=replace(sound.loss, surrogate=sound.loss.surrogate or mute))
+    muted = sound
+    if mute and not sound.loss.surrogate:
+        muted = replace(sound, loss=replace(sound.loss, surrogate=mute))
     for rule in all_rules() if rules is None else rules:
         seen = trace if rule.code == FIRST else muted if rule.code == BESIDE_THE_LOSS else sound
         try:

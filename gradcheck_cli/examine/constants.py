@@ -248,7 +248,7 @@ def without_end(
             "of the loss that no output changes falls without end; look at the signs of penalties"
             if of_constant
             else f"{steps} steps later the loss is {number(last)} instead of {number(first)}: it falls without end; look at "
-            "the signs of its terms and at weights of terms that are trained along",
+            "the signs of its terms, and keep trained weights of terms positive",
             measured=last,
             limit=limit,
             supports=("loss-without-bound",),

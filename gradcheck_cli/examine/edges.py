@@ -25,7 +25,7 @@ def edges_join(subject: Subject) -> Iterator[Said]:
             about="edges-join",
             outcome=Outcome.WRONG,
             said=f"the edges in {name} join {reached} of {nodes} nodes ({number(100 * share)} %), and the same ones again and "
-            "again: add to the edges of each graph the number of nodes of those before it",
+            "again: add to the edges of each graph the number of nodes of the graphs before it",
             measured=100 * share,
             limit=100 * FEW,
             unit="%",

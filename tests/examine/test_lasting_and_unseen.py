@@ -414,7 +414,7 @@ def test_what_is_kept_given_as_what_is_dropped_holds_a_run_back(
     assert [c.name for c in report.causes[:1]] == cause
 
 
-class Weighed(nn.Module):
+class Weighted(nn.Module):
     """Two errors, each times a weight that is trained along: its logarithm with a price, or as it is."""
 
     def __init__(self, *, priced: bool) -> None:
@@ -432,7 +432,7 @@ class Weighed(nn.Module):
         return one, other
 
     def loss(self, x: Tensor, *targets: Tensor) -> Tensor:
-        """Return the weighed sum of their squared errors."""
+        """Return the weighted sum of their squared errors."""
         errors = torch.stack(
             [(z - y).square().mean() for z, y in zip(self(x), targets, strict=True)]
         )
@@ -443,7 +443,7 @@ class Weighed(nn.Module):
 
 @pytest.mark.parametrize("priced", [False, True])
 def test_trained_weights_of_errors_that_nothing_keeps_positive(priced: bool) -> None:
-    model = Weighed(priced=priced)
+    model = Weighted(priced=priced)
 
     def loss() -> Tensor:
         x = torch.randn(64, 8)

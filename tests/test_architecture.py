@@ -59,9 +59,9 @@ LONG_WITH_REASON: dict[str, str] = {}
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
     ".": 3421,  # commands of notebooks in scripts exported from them
-    "causes": 2497,
+    "causes": 2498,
     "cli": 2993,
-    "declared": 332,
+    "declared": 336,
     "demos": 214,
     "examine": 7495,  # last layers, and normalizations over one number, whatever a loss is made of
     "features": 1106,
@@ -73,8 +73,8 @@ MOST_LINES_OF_A_FOLDER = {
     "renderers": 2797,
     "replay": 4015,
     "rerun": 1346,
-    "rules": 4257,
-    "settings": 1253,
+    "rules": 4298,
+    "settings": 1257,
     "targets": 5420,
     "verifying": 1006,
 }

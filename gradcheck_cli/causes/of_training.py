@@ -28,6 +28,7 @@ from gradcheck_cli.rules.base import number
 from gradcheck_cli.rules.hooked_gradient import told
 from gradcheck_cli.rules.update_too_small import rounded_away
 
+FIRST = 3  # steps, one of which is enough to ruin a network
 HARD = 0.03  # of the gradient that clipping leaves, below which it rules the size of steps
 STRONG = 0.1  # of the gradient: what clipping leaves where it is worth a thought
 # Of a layer's size in one step; a thousandth is usual (Karpathy 2019).
@@ -146,7 +147,7 @@ def learning_rate_too_high(seen: Evidence) -> Support | None:
 def _largest_update(trace: Trace, path: str) -> float | None:
     """Return the largest of the first three steps, one of which is enough, or the typical later one."""
     return largest_update(
-        trace, path, *(trace.observed[n : n + 1] for n in range(3)), trace.observed
+        trace, path, *(trace.observed[n : n + 1] for n in range(FIRST)), trace.observed
     )
 
 

@@ -42,6 +42,7 @@ TRAINING = (  # one model and how to train it; all may stand in each entry of `m
         f"The model: {REFERENCE}. An nn.Module class, an instance or a factory; a bare file.py is "
         "searched for one. Not needed where a config names it.",
         option="",
+        example="file.py:build_model",
     ),
     Setting(
         "model_args",
@@ -64,6 +65,7 @@ TRAINING = (  # one model and how to train it; all may stand in each entry of `m
         Kind.REFERENCE,
         "Dataset, DataLoader, tensors, batches, or what returns one.",
         metavar="REF",
+        example="file.py:train_data",
     ),
     Setting("target_column", Kind.TEXT, "Of a table.", metavar="NAME", advanced=True),
     Setting("input_key", Kind.TEXT, "Of a dict batch.", metavar="NAME", advanced=True),
@@ -71,14 +73,16 @@ TRAINING = (  # one model and how to train it; all may stand in each entry of `m
     Setting(
         "loss",
         Kind.REFERENCE,
-        "Loss of (output, target). Inferred when not given.",
+        "Loss of (output, target), inferred when not given.",
         metavar="REF",
+        example="cross_entropy",
     ),
     Setting(
         "optimizer",
         Kind.REFERENCE,
         "A name in torch.optim such as AdamW, or a callable that receives the model.",
         metavar="REF",
+        example="AdamW",
     ),
     Setting(
         "scheduler", Kind.REFERENCE, "A function of the optimizer.", metavar="REF", advanced=True

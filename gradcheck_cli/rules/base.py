@@ -28,6 +28,8 @@ class Hit:
     at: SourceSite | None = None  # else where the first of the layers was built
 
 
+IN_FULL = 1e3, 1e6  # numbers between them are written with all their digits
+A_FEW = 3  # names that a sentence lists
 OF_THE_LOOP = "GC8"  # how the codes of mistakes in the loop begin: they explain the others
 RuleFunction = Callable[..., Iterator[Hit]]
 
@@ -124,10 +126,11 @@ def counted(count: int, one: str, more: str) -> str:
 
 def number(value: float) -> str:
     """Write a number for a sentence: three digits, no noise, thousands in full."""
-    return f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
+    return f"{value:.0f}" if IN_FULL[0] <= abs(value) < IN_FULL[1] else f"{value:.3g}"
 
 
 __all__ = [
+    "A_FEW",
     "OF_THE_LOOP",
     "CannotTellError",
     "Confidence",

@@ -6,6 +6,8 @@ from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, number, rule
 
+SELDOM = 4  # updates to one run of the copy, at least: what runs more often is part of the training
+
 
 @rule("GC824", "copy-left-behind")
 def copy_left_behind(trace: Trace, *, share: float = 0.1, least: int = 20) -> Iterator[Hit]:
@@ -26,7 +28,12 @@ def copy_left_behind(trace: Trace, *, share: float = 0.1, least: int = 20) -> It
         last = updates >= habit.of
         alone = not habit.numbers["others"]
         meant = not (habit.numbers["written"] or (alone and last))
-        if gone >= share or updates < least or meant or not (last or 4 * habit.times <= updates):
+        if (
+            gone >= share
+            or updates < least
+            or meant
+            or not (last or SELDOM * habit.times <= updates)
+        ):
             continue
         name, copied = habit.names
         what = f"a copy of the model, `{name}`," if copied else f"`{name}` with other weights in it"

@@ -16,6 +16,7 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+FEWEST_SAMPLES = 4  # in a batch: of fewer, alike ones are chance
 DISORDER = (
     "labels-count words-known numbers-whole rows-read edges-join pixels-in-order "
     "positions-in-order".split()
@@ -49,7 +50,7 @@ def degenerate_data(
     data, fine = trace.data, progress(trace).fine
     if (few := few_drawn(trace, drawn)) is not None:
         yield _hit(f"{few[0][0].upper()}{few[0][1:]}.", *few[1:])
-    if data.batch_size is None or data.batch_size < 4:
+    if data.batch_size is None or data.batch_size < FEWEST_SAMPLES:
         raise CannotTellError("batches of fewer than four samples")
     for share, limit, what in (
         (data.constant_features, constant, "of the input features never vary"),

@@ -6,6 +6,7 @@ from gradcheck_cli.features.profile import late, moved_rms, typical
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import Layer, Trace
 from gradcheck_cli.rules.base import (
+    A_FEW,
     CannotTellError,
     Confidence,
     Evidence,
@@ -58,7 +59,7 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
             evidence=(Evidence("layers whose output is not used", float(len(unused)), 0.0),),
         )
     if trace.unregistered:
-        names = ", ".join(trace.unregistered[:3])
+        names = ", ".join(trace.unregistered[:A_FEW])
         yield Hit(
             severity=Severity.ERROR,
             message=f"Modules are kept in a plain list or dict ({names}): `parameters()` does not see them, so "

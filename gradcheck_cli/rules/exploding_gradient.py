@@ -29,6 +29,10 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+LEAST_DEPTH = 3  # weight layers in a row, of which a growth along the depth is more than chance
+QUARTER = 0.25  # of the depth: its lowest layers are set against its uppermost
+TWO_ENDS = 6  # observed steps: of fewer, the first ones are the late ones, too
+
 
 @rule("GC102", "exploding-gradient")
 def exploding_gradient(
@@ -118,10 +122,16 @@ def _lost_below(trace: Trace) -> bool:
 def _over_depth(rows: list[Depth]) -> float | None:
     measured = [row for row in rows if row.arriving]
     deepest = max((row.layer.depth or 0 for row in measured), default=0)
-    if deepest < 3:
+    if deepest < LEAST_DEPTH:
         return None
-    lower = [r.arriving for r in measured if (r.layer.depth or 0) >= 0.75 * deepest and r.arriving]
-    upper = [r.arriving for r in measured if (r.layer.depth or 0) <= 0.25 * deepest and r.arriving]
+    lower = [
+        r.arriving
+        for r in measured
+        if (r.layer.depth or 0) >= (1 - QUARTER) * deepest and r.arriving
+    ]
+    upper = [
+        r.arriving for r in measured if (r.layer.depth or 0) <= QUARTER * deepest and r.arriving
+    ]
     return median(lower) / median(upper) if lower and upper else None
 
 
@@ -138,7 +148,7 @@ def _over_training(trace: Trace, steps: Sequence[Step]) -> float | None:
     ends = first(trace), steps
     pairs = ([typical(s, x.path, gradient_rms) for s in ends] for x in trace.weight_layers)
     ratios = [after / before for before, after in pairs if before and after]
-    return median(ratios) if ratios and len(trace.observed) >= 6 else None
+    return median(ratios) if ratios and len(trace.observed) >= TWO_ENDS else None
 
 
 def _strongest(steps: Sequence[Step]) -> float | None:

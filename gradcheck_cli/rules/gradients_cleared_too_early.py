@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.features.profile import gradient_rms, late, typical
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.base import Evidence, Hit, Severity, in_order, loop_of, rule
+from gradcheck_cli.rules.base import A_FEW, Evidence, Hit, Severity, in_order, loop_of, rule
 
 
 @rule("GC817", "gradients-cleared-too-early")
@@ -39,7 +39,7 @@ def gradients_cleared_too_early(
     if usual(some) and without:
         yield _hit(
             some,
-            f"{some.times} updates found no gradient in {', '.join(in_order(without)[:3])}: what `backward()`{some.where} gave it "
+            f"{some.times} updates found no gradient in {', '.join(in_order(without)[:A_FEW])}: what `backward()`{some.where} gave it "
             "was cleared before the next `backward()`. Call `optimizer.zero_grad()` once, before the first of them.",
             in_order(without),
         )

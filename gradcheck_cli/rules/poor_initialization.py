@@ -21,6 +21,8 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+SHORTEST_CHAIN = 4  # weight layers in a row, of which a factor per layer can be read
+
 
 @rule("GC301", "poor-initialization")
 def poor_initialization(
@@ -49,7 +51,7 @@ def poor_initialization(
             evidence=(Evidence("layers whose units are all identical", float(len(twins)), 0.0),),
         )
     chain = [x for x in trace.weight_layers if x.role is Role.LINEAR and x.depth is not None]
-    if len(chain) < 4:
+    if len(chain) < SHORTEST_CHAIN:
         if not twins:
             raise CannotTellError("fewer than four weight layers in a row")
         return
@@ -88,7 +90,7 @@ def _gain(trace: Trace, chain: list[Layer], *, forward: bool) -> float | None:
         )
         if value:
             values.append(log(value))
-    if len(values) < 4:
+    if len(values) < SHORTEST_CHAIN:
         return None
     mean = median(b - a for a, b in pairwise(values))
     return exp(mean if forward else -mean)

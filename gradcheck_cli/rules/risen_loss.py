@@ -26,6 +26,7 @@ SURE, USUAL = (
 )  # standard errors of a window, and changes between windows, that a rise exceeds
 OF_MEDIAN = 1.25  # the standard error of a median, relative to that of a mean
 NOTHING = 0.05  # of the reference: who gained less has nothing to lose
+FIRST, THIRD = 3, 3  # losses whose median is the start; part of the run that is its end
 FEWEST, BRIEF = 4, 5  # windows, and learning rates; steps of the shortest window
 
 
@@ -65,7 +66,7 @@ def risen_loss(
     if found is None or found.lost <= back:
         return
     raised = _rate_raised(trace, found.share) if state.of != PART else False
-    falling = mann_kendall(losses[-len(losses) // 3 :]) < POINTING_DOWN
+    falling = mann_kendall(losses[-len(losses) // THIRD :]) < POINTING_DOWN
     grave = found.lost > all_of_it and not falling
     yield Hit(
         severity=Severity.NOTE if raised else Severity.ERROR if grave else Severity.WARNING,
@@ -103,7 +104,7 @@ def _fall_and_rise(losses: list[float], baseline: float | None, noise: float) ->
         return None
     place = min(range(len(windows) - 2), key=windows.__getitem__)
     best, last = windows[place], min(windows[-2:])
-    start = median(losses[:3])
+    start = median(losses[:FIRST])
     reference = start if baseline is None else min(start, baseline)
     gained = reference - best
     usual = median(abs(b - a) for a, b in pairwise(windows[:-1]))
@@ -119,5 +120,5 @@ def _rate_raised(trace: Trace, share: float) -> bool:
     if len(rates) < FEWEST:
         return False
     then, last = rates[min(int(share * len(rates)), len(rates) - 1)], rates[-1]
-    recent = max(rates[-len(rates) // 3 :])
+    recent = max(rates[-len(rates) // THIRD :])
     return recent > 2 * min(then, *rates[int(share * len(rates)) - 1 :]) and last > 0

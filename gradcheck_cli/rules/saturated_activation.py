@@ -19,6 +19,7 @@ from gradcheck_cli.rules.base import (
 )
 from gradcheck_cli.rules.telling import reduction
 
+NEARLY_ALL = 0.9  # of the units, of which the median over the late steps is flat
 MOVING = 1e-4  # of a layer's norm per step; GC401 calls less too small
 
 
@@ -90,7 +91,7 @@ def at_wall(trace: Trace, limit: float, state: Progress) -> Hit | None:
     walls = [
         (slope, x)
         for x in trace.layers
-        if x.depth and (typical(late(trace), x.path, lambda r: r.saturated) or 0.0) > 0.9
+        if x.depth and (typical(late(trace), x.path, lambda r: r.saturated) or 0.0) > NEARLY_ALL
         if (slope := typical(late(trace), x.path, lambda r: r.slope)) is not None and slope < limit
     ]
     if not walls:

@@ -8,6 +8,8 @@ from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, number, rule
 
+NOTHING = 1e-3  # of the rate that is configured: weights stand still
+AT_WORK = 0.1  # of the rate: what the loss does with less says nothing of the schedule
 BEGINNING = 0.02  # of the rate: a fiftieth of the warm-up
 
 
@@ -37,7 +39,7 @@ def _falls(trace: Trace, habit: Habit) -> bool:
     """Did the loss still fall before the rate faded, in the second half of the steps with a tenth of it or more?"""
     before = [s for s in trace.steps if s.index < habit.of - habit.times]
     whole = habit.numbers["configured"]
-    losses = [s.loss for s in before if (s.learning_rate or whole) >= 0.1 * whole]
+    losses = [s.loss for s in before if (s.learning_rate or whole) >= AT_WORK * whole]
     late = losses[len(losses) // 2 :]
     return mann_kendall(losses if len(late) < FEWEST else late) < FALLING
 
@@ -94,7 +96,7 @@ def schedule_ran_out(
                 f"The learning rate never exceeds {number(peak)}, while {number(configured)} is configured{made}: the "
                 f"warm-up does not end in this run. {'Step the scheduler once per batch, or shorten' if per_step >= slow else 'Shorten'} the warm-up."
             )
-            if per_step < slow or (learned and peak <= 0.001 * configured):
+            if per_step < slow or (learned and peak <= NOTHING * configured):
                 severity = Severity.WARNING  # at such a rate no fall of the loss is learning
         else:
             continue
@@ -102,7 +104,7 @@ def schedule_ran_out(
             severity=severity,
             message=message,
             evidence=(
-                Evidence("learning rate at the end", rate, 0.001 * configured),
+                Evidence("learning rate at the end", rate, NOTHING * configured),
                 Evidence("share of updates at such a rate", part, most),
             ),
             at=habit.at,

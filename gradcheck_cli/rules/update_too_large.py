@@ -17,6 +17,8 @@ from gradcheck_cli.rules.base import (
     rule,
 )
 
+FIRST, FIFTH = 3, 5  # steps that are the beginning at least; part of the run that is
+SHRINKS = 0.9  # of the size of a layer at the beginning: less is left where decay is at work
 WHOLE = 1.0  # of the size of a layer: such a step replaces it, whatever the loss does
 
 
@@ -34,7 +36,7 @@ def update_too_large(trace: Trace, *, ratio: float = 0.1) -> Iterator[Hit]:
               decay shrinks: each step takes its share of them wherever the gradient points.
     Sources   Karpathy, cs231n notes (a ratio near 1e-3 is usual).
     """
-    early = trace.observed[: max(3, len(trace.observed) // 5)]
+    early = trace.observed[: max(FIRST, len(trace.observed) // FIFTH)]
     rows = [
         (x, value)
         for x in trace.weight_layers
@@ -73,4 +75,4 @@ def _decaying(trace: Trace, layer: Layer) -> bool:
     before, after = (
         typical(steps, layer.path, weight_norm) for steps in (begun(trace), late(trace))
     )
-    return before is not None and after is not None and after < 0.9 * before
+    return before is not None and after is not None and after < SHRINKS * before

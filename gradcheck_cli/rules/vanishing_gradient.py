@@ -36,6 +36,10 @@ from gradcheck_cli.rules.base import (
 from gradcheck_cli.rules.saturated_activation import at_wall
 from gradcheck_cli.rules.telling import reduction
 
+IDLE = 1e-2  # of the change of the upper layers: a layer that changes by less stands still
+ROUNDING = 1e-7  # of a weight: what float32 can tell apart
+PLAIN = 1e-4  # of the upper layers: so little is no matter of doubt, whatever the loss does
+UPPER = 0.25  # of the depth
 _LEAST = 1e-300
 BEGUN = (
     0.01  # relative change of a layer below which the loss does not say what its gradient is worth
@@ -146,7 +150,7 @@ def _along_depth(
     weak = {row.layer.path for row in lost}
     upper = [r.update for r in rows if r.layer.path not in weak and r.update is not None]
     moved = median(upper) if upper else 0.0
-    idle = [r for r in lost if r.update is not None and r.update < max(1e-2 * moved, 1e-7)]
+    idle = [r for r in lost if r.update is not None and r.update < max(IDLE * moved, ROUNDING)]
     masked = trace.adaptive and len(idle) < len(lost) / 2
     beside = masked and all(passed_by(trace, rows, row, limit * top) for row in lost)
     early = masked and ratio > BEYOND_HELP and moved * trace.taken < BEGUN  # as in a warm-up
@@ -167,7 +171,7 @@ def _along_depth(
     receive = "receives" if len(lost) == 1 else "receive"
     return Hit(
         severity=severity,
-        confidence=Confidence.HIGH if ratio < 1e-4 or state.stuck else Confidence.MEDIUM,
+        confidence=Confidence.HIGH if ratio < PLAIN or state.stuck else Confidence.MEDIUM,
         message=f"The gradient of layer {worst.layer.path} ({worst.layer.kind}) is {size} that of the upper layers"
         f"{hidden}: {len(lost)} of {len(rows)} layers {receive} almost no gradient.",
         layers=in_order([row.layer for row in lost]),
@@ -196,7 +200,7 @@ def _backwards(trace: Trace, rows: list[Depth], limit: float, state: Progress) -
         return None
     hidden = [r for r in rows if r.layer.depth and r.layer.role is Role.LINEAR and r.flow]
     deepest = max((r.layer.depth or 0 for r in hidden), default=0)
-    upper = [r.flow for r in hidden if (r.layer.depth or 0) <= max(1, deepest / 4) and r.flow]
+    upper = [r.flow for r in hidden if (r.layer.depth or 0) <= max(1, deepest * UPPER) and r.flow]
     if not upper:
         return None
     top = median(upper)

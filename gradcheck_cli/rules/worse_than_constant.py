@@ -29,6 +29,9 @@ def _left(trace: Trace) -> float:
     return -level / gained * steps * trace.taken / (trace.taken + steps)
 
 
+FAR = 1.5  # times the loss of a constant: no matter of doubt
+
+
 @rule("GC407", "worse-than-constant")
 def worse_than_constant(
     trace: Trace, *, least_steps: int = 20, least_samples: int = 500
@@ -65,7 +68,7 @@ def worse_than_constant(
     )
     yield Hit(
         severity=Severity.WARNING,
-        confidence=Confidence.HIGH if state.end > 1.5 * state.baseline else Confidence.MEDIUM,
+        confidence=Confidence.HIGH if state.end > FAR * state.baseline else Confidence.MEDIUM,
         message=f"After {trace.taken} steps {state.of} is {number(state.end)}, where a constant prediction "
         f"costs {number(state.baseline)}; {pace}.",
         evidence=(

@@ -15,6 +15,7 @@ from gradcheck_cli.rules.base import (
     in_order,
     rule,
 )
+from gradcheck_cli.rules.saturated_activation import NEARLY_ALL
 
 
 @rule("GC103", "zero-gradient")
@@ -71,4 +72,4 @@ def _rounded(trace: Trace, zero: Sequence[Layer]) -> bool:
         for x in trace.layers
         if x.order > lowest and x.kind.lower() in SMOOTH_BOUNDED
     ]
-    return max((s for s in shares if s is not None), default=0.0) > 0.9 and not zeroed(trace)
+    return max((s for s in shares if s is not None), default=0.0) > NEARLY_ALL and not zeroed(trace)

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from gradcheck_cli.declared import SETTINGS
+from gradcheck_cli.declared import SETTINGS, Setting
 from gradcheck_cli.settings.survey import Candidate, Survey
 
 PLAIN = re.compile(r"[A-Za-z][\w./-]*(:[A-Za-z_][\w./]*)?")
@@ -13,12 +13,7 @@ HEAD = """\
 # References: file.py:name, pkg.mod:name, or a call with literals, file.py:build(depth=30).
 """
 TAIL = "# More settings, with their defaults or an example; take the # away to change one."
-ABSENT = {
-    "model": "# model: file.py:build_model       # no nn.Module was found: name yours",
-    "data": "# data: file.py:train_data          # none was found: a Dataset, DataLoader, tensors, or what returns one",
-    "loss": "# loss: cross_entropy               # inferred from outputs and targets when not given",
-    "optimizer": "# optimizer: AdamW                  # a name, or a function of the model",
-}
+NEEDED = "model", "data", "loss", "optimizer"  # said even where a survey found none
 
 
 def draft(found: Survey) -> str:
@@ -27,7 +22,7 @@ def draft(found: Survey) -> str:
     for kind in ("model", "data", "loss", "optimizer", "training_step"):
         best = found.best(kind)
         if best is None or (kind == "training_step" and found.best("loss") is not None):
-            lines += [ABSENT[kind]] if kind in ABSENT else []
+            lines += [_absent(SETTINGS[kind])] if kind in NEEDED else []
             continue
         lines += _entry(kind, best, found.found[kind][1:])
     return "\n".join([*lines, "", TAIL, *others()]) + "\n"
@@ -36,11 +31,20 @@ def draft(found: Survey) -> str:
 def others() -> Iterator[str]:
     """Yield the lines, as comments, of the settings that have an example or a default."""
     for setting in SETTINGS.values():
+        if setting.name in NEEDED:
+            continue
         said = setting.example or _default(setting.default)
         if said:
             first, *rest = f"{setting.name}: {said}".splitlines()
-            about = re.split(r"[.:;](?: |$)", setting.help)[0]
-            yield from (f"# {line}" for line in [f"{first:24}  # {about}", *rest])
+            yield from (f"# {line}" for line in [f"{first:24}  # {_about(setting)}", *rest])
+
+
+def _absent(setting: Setting) -> str:
+    return f"# {setting.name + ': ' + setting.example:34}  # {_about(setting)}; none was found"
+
+
+def _about(setting: Setting) -> str:
+    return re.split(r"[.:;](?: |$)", setting.help)[0]
 
 
 def _default(value: object) -> str:

@@ -64,6 +64,7 @@ def test_cards_of_a_plugins_remedy_are_read_without_torch(acme: Path) -> None:
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "tenth-of-the-rate  fix, safe")
 
 
+@pytest.mark.heavy
 def test_a_plugin_finds_explains_treats_and_writes(acme: Path, tmp_path: Path) -> None:
     done = gradcheck(
         *("diagnose", "train.py:build_model", "--data", "train.py:make_data"),

@@ -98,6 +98,7 @@ def only(
     return [p.fix for p in tried]
 
 
+@pytest.mark.heavy
 def test_a_cure_is_verified_with_effect_spread_and_three_arms_and_its_variants_are_let_be() -> None:
     progress: list[str] = []
     twin = proposal("cure", Change(summary="leaky", model=rectify), size=2)
@@ -143,6 +144,7 @@ def test_a_change_that_makes_it_worse_is_harmful() -> None:
     assert fix.verification.status is Status.HARMFUL
 
 
+@pytest.mark.heavy
 def test_a_change_that_breaks_the_code_says_so_and_does_not_stop_the_others() -> None:
     def break_it(model: nn.Module) -> None:
         model.append(nn.Linear(3, 3))
@@ -269,6 +271,7 @@ def test_combinations_are_not_tried_when_a_single_change_suffices() -> None:
     assert fix.verification.reason == "not tried, because a simpler change suffices"
 
 
+@pytest.mark.heavy
 def test_combinations_are_tried_when_single_changes_fail() -> None:
     both = proposal("both", Change(summary="leaky", model=rectify), part="all")
     placebo = proposal("placebo", Change(summary="nothing", model=lambda _: None))

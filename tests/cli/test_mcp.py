@@ -82,10 +82,12 @@ def test_an_agent_is_told_what_is_wrong_and_nothing_is_written(tmp_path: Path) -
 @pytest.mark.heavy
 def test_a_fix_is_written_only_when_it_is_told_to(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NET)
-    _, shown = ask(tmp_path, ("fix", {"target": "net.py", "options": ["--write"]}))
+    _, shown = ask(
+        tmp_path, ("fix", {"target": "net.py", "options": ["--write", "--budget", "20"]})
+    )
     assert "-    return nn.Sequential(" in shown
     assert (tmp_path / "net.py").read_text() == NET
-    ask(tmp_path, ("fix", {"target": "net.py", "write": True}))
+    ask(tmp_path, ("fix", {"target": "net.py", "write": True, "options": ["--budget", "20"]}))
     assert "Softmax" not in (tmp_path / "net.py").read_text()
 
 

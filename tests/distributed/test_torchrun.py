@@ -83,6 +83,7 @@ def test_replicas_that_drifted_apart_are_named(tmp_path: Path) -> None:
     assert finding["first_step"] == 6
 
 
+@pytest.mark.heavy
 def test_a_rank_that_dies_neither_hangs_the_others_nor_loses_what_was_measured(
     tmp_path: Path,
 ) -> None:

@@ -821,6 +821,7 @@ def test_a_rate_that_is_too_low_and_one_that_is_right() -> None:
     assert found["rate-lower"].outcome is Outcome.FINE
 
 
+@pytest.mark.heavy
 def test_decay_dropout_and_penalty_that_are_too_strong() -> None:
     found = asked(replays, optimizer=sgd(0.1, weight_decay=5.0))
     assert found["without-decay"].supports == ("weight-decay-too-strong",)
@@ -841,6 +842,7 @@ def test_decay_dropout_and_penalty_that_are_too_strong() -> None:
     assert found["without-penalty"].supports == ("penalty-too-strong",)
 
 
+@pytest.mark.heavy
 def test_a_network_that_can_learn_by_heart_and_one_that_can_not() -> None:
     assert outcome(by_heart, model=silent, optimizer=sgd(1e-6)) is Outcome.FINE
 

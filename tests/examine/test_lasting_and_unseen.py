@@ -105,6 +105,7 @@ def test_labels_that_can_only_be_learned_by_heart() -> None:
     assert asked(unseen_data, data=blobs(), **parts)["unseen-data"].outcome is Outcome.FINE
 
 
+@pytest.mark.heavy
 def test_samples_that_are_put_into_their_class_are_not_learned_by_heart() -> None:
     points, labels = blobs()
     doubted = torch.rand(len(labels), generator=torch.Generator().manual_seed(3)) < 0.1
@@ -254,6 +255,7 @@ def dropping(rate: float) -> Any:
     )  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_a_run_that_dropout_holds_back_learns_without() -> None:
     found = asked(longer, replays, model=dropping(0.95), optimizer=sgd(0.1), steps=12)
     assert found["without-dropout"].outcome is Outcome.WRONG
@@ -270,6 +272,7 @@ def ones() -> nn.Module:
     return model
 
 
+@pytest.mark.heavy
 def test_constant_weights_are_told_by_drawing_them_anew() -> None:
     found = asked(longer, replays, model=ones, optimizer=sgd(0.03), steps=12)
     assert "symmetric-init" in found["redrawn-weights"].supports

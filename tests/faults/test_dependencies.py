@@ -60,6 +60,7 @@ def test_every_dependency_has_its_reason_in_the_security_page(name: str) -> None
     assert len(row.split("|")[2].strip()) > 15
 
 
+@pytest.mark.heavy
 def test_what_is_only_measured_beside_us_is_pinned_and_imported_by_nothing_of_ours() -> None:
     beside = names(EXTRAS["peers"]) - SHIPPED
     pinned = names((ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines())

@@ -312,6 +312,7 @@ def test_a_function_that_detaches_is_healed_where_it_is_called() -> None:
     assert treated(target, proposal).model.first.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.heavy
 def test_a_comparison_that_makes_a_mask_cannot_be_healed_and_says_so() -> None:
     class Masked(Cut):
         def forward(self, x: Tensor) -> Tensor:

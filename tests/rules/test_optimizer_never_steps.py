@@ -135,6 +135,7 @@ def importance_afterwards() -> None:
         loss_of(model).backward()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("loop", [adversarial, critic, importance_afterwards])
 def test_gradients_of_another_use_are_no_mistake(loop: Callable[[], None]) -> None:
     assert NAME not in mistakes(loop)

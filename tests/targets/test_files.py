@@ -165,6 +165,7 @@ def bomb(path: str, megabytes: int) -> None:
             file.write(bytes(2**20))
 
 
+@pytest.mark.heavy
 def test_malicious_files_execute_nothing_exhaust_nothing_and_say_so() -> None:
     marker = Path("executed")
     torch.save(Marker(str(marker)), "evil.pt")

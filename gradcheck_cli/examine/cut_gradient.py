@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.subject import NotApplicableError
+from gradcheck_cli.probe.picking import plain
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.targets.optimizers import ids_held_by
@@ -112,7 +113,9 @@ def _acts(scene: Scene, parameter: Tensor) -> bool:
     subject, batch = scene.subject, scene.subject.batches[0]
     known = parameter.detach().clone()
     seed_everything(0)
-    direction = torch.randn_like(known) * (float(known.float().square().mean().sqrt()) or 1.0)
+    direction = torch.randn_like(known) * (
+        float(plain(known).float().square().mean().sqrt()) or 1.0
+    )
     for table in subject.model.modules():
         row = getattr(table, "padding_idx", None)
         if row is not None and getattr(table, "weight", None) is parameter:

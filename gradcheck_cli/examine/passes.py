@@ -28,6 +28,7 @@ from gradcheck_cli.examine.signals import (
     standardized_inputs,
 )
 from gradcheck_cli.examine.subject import Subject
+from gradcheck_cli.probe.picking import plain
 from gradcheck_cli.records.examination import Moment, Pass
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.targets.loop import buffers_kept
@@ -153,8 +154,8 @@ class Bench:
         rest = iter(gradients)
         for row in self.rows:
             found = [(w, next(rest)) for w in row.weights]
-            size = sum(float(w.detach().float().square().sum()) for w, _ in found)
-            slope = sum(float(g.float().square().sum()) for _, g in found if g is not None)
+            size = sum(float(plain(w).float().square().sum()) for w, _ in found)
+            slope = sum(float(plain(g).float().square().sum()) for _, g in found if g is not None)
             strengths[row.layer.path] = (
                 sqrt(size * slope) if isfinite(size * slope) else float("inf")
             )

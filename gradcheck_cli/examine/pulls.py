@@ -9,6 +9,7 @@ from torch import Tensor
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import alike
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.probe.picking import plain
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
@@ -63,7 +64,7 @@ def _said(about: str, what: str, ratio: float, supports: str) -> Said:
 
 
 def _norm(tensors: list[Tensor]) -> float:
-    return sqrt(sum(float(t.detach().double().square().sum()) for t in tensors))
+    return sqrt(sum(float(plain(t).double().square().sum()) for t in tensors))
 
 
 def _decay(subject: Subject) -> float | None:

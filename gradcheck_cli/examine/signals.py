@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gradcheck_cli.examine.changing import Changing
 from gradcheck_cli.examine.passes_over import hooked
 from gradcheck_cli.probe.calls import tensors_in
+from gradcheck_cli.probe.picking import plain
 from gradcheck_cli.targets.wording import map_tensors
 
 LEAST = 1e-45  # the smallest float32 above zero: what is lost below it is not measured
@@ -30,7 +31,7 @@ def over_time(mode: Changing, gradients: list[Tensor | None]) -> float:
 
 
 def _size(gradient: Tensor | None) -> float:
-    return 0.0 if gradient is None else float(gradient.float().square().sum())
+    return 0.0 if gradient is None else float(plain(gradient).float().square().sum())
 
 
 def _early_below_late(squares: list[float]) -> float:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.probe.picking import plain
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 from gradcheck_cli.targets.optimizers import held_by
@@ -72,7 +73,7 @@ def _cosine(moves: list[Tensor], slopes: list[Tensor | None]) -> float | None:
     for move, slope in zip(moves, slopes, strict=True):
         if slope is None or slope.is_sparse:
             continue
-        a, b = move.double(), slope.detach().double()
+        a, b = plain(move).double(), plain(slope).double()
         dot += float((a * b).sum())
         first += float(a.square().sum())
         second += float(b.square().sum())

@@ -116,6 +116,8 @@ class Comparisons:
         targets = [t for t in given if not t.requires_grad]
         if len(given) != 2 or len(outputs) != 1 or len(targets) != 1 or targets[0].numel() < 2:
             return None
+        if len({t.is_complex() for t in given}) > 1:
+            return None  # which parts are compared with what is not told by shapes
         return losses.difference(outputs[0], targets[0], result, self._last(outputs[0]))
 
     def _pick(

@@ -163,12 +163,15 @@ def _weight(call: LossCall, gradient: torch.Tensor) -> None:
 def difference(
     output: torch.Tensor, target: torch.Tensor, apart: torch.Tensor, before: str | None
 ) -> LossCall:
-    """Return `output - target`; the gradient will tell whether a squared or absolute error is made of it."""
-    apart_, target_ = apart.detach(), target.detach()
+    """Return `output - target`; the gradient will tell whether a squared or absolute error is made of it.
+
+    Of complex numbers, both parts are compared.
+    """
+    output_, target_, apart_ = map(_real, (output, target, apart))
     call = LossCall(
         "difference",
         _size("mse_loss", apart_),
-        output.detach(),
+        output_,
         target_,
         before,
         partial(_error, "mse_loss", target_),
@@ -180,7 +183,7 @@ def difference(
 
 def _of_errors(call: LossCall, gradient: torch.Tensor, *, apart: torch.Tensor) -> None:
     """The gradient of c * sum(apart ** 2) is 2 c apart, that of c * sum(|apart|) is c sign(apart)."""
-    slope, error = gradient.detach().double(), apart.double()
+    slope, error = _real(gradient).double(), apart.double()
     if not slope.numel() or not bool(slope.isfinite().all()):
         return
     call.reached = True
@@ -203,6 +206,14 @@ def _error(kind: str, target: torch.Tensor, other: torch.Tensor) -> torch.Tensor
 
 def _size(kind: str, apart: torch.Tensor) -> torch.Tensor:
     return apart.abs().mean() if kind == "l1_loss" else apart.square().mean()
+
+
+def _real(tensor: torch.Tensor) -> torch.Tensor:
+    return (
+        torch.view_as_real(tensor.detach().resolve_conj())
+        if tensor.is_complex()
+        else tensor.detach()
+    )
 
 
 def chosen(

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.clearing import Account, Mark, mark_of
 from gradcheck_cli.probe.hooking import unheard
-from gradcheck_cli.probe.picking import is_lazy, unreadable
+from gradcheck_cli.probe.picking import is_lazy, plain, unreadable
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.targets.optimizers import held_by, ids_held_by
 
@@ -63,4 +63,4 @@ class Outlived:
 
 def _known(grad: torch.Tensor) -> Known:
     readable = unreadable(grad) is None and grad.layout is torch.strided
-    return mark_of(grad), float(grad.detach().sum()) if readable else 0.0
+    return mark_of(grad), float(plain(grad).sum()) if readable else 0.0

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from gradcheck_cli.probe.calls import tensors_in
+from gradcheck_cli.probe.picking import plain
 
 _MOST = 20_000  # tensors that are followed
 # Results that take only their shape, type or place from the other arguments.
@@ -143,7 +144,7 @@ class Teachers:
             if parameter.requires_grad and parameter.grad is not None:
                 self.moving = True
                 return
-            now = float(parameter.detach().reshape(-1)[:_NUMBERS].double().abs().sum())
+            now = float(plain(parameter).reshape(-1)[:_NUMBERS].double().abs().sum())
             before = self._prints.setdefault(id(parameter), (weakref.ref(parameter), now))
             if before[0]() is parameter and before[1] != now:
                 self.moving = True

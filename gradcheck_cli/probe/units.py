@@ -43,7 +43,7 @@ class UnitWatch:
         again: Again,
     ) -> bool:
         """A nonlinearity turned `x` into `y`; its units lie along `axis`. False if unreadable."""
-        if y.dim() < 2 or y.numel() == 0:
+        if y.dim() < 2 or y.numel() == 0 or x.is_complex():  # of real numbers only it is known
             return True
         least = _LEAST_ROWS[found.can_die]
         if x is y or x.data_ptr() == y.data_ptr():  # it overwrote what it was given

@@ -126,7 +126,7 @@ class Piece:
 
 
 def pieces(recording: Recording) -> tuple[Piece, ...]:
-    """Return the pieces of all recorded steps that compute what the first one does."""
+    """Return the pieces of all recorded steps that compute what the first one with a trained network does."""
     trained = ids_held_by(*recording.optimizers)
 
     def is_trained(module: nn.Module) -> bool:
@@ -134,7 +134,8 @@ def pieces(recording: Recording) -> tuple[Piece, ...]:
         return any(id(p) in trained if trained else p.requires_grad for p in held)
 
     found = [p for unit in _with_penalties(recording.units) for p in _of_unit(unit, is_trained)]
-    return tuple(p for p in found if _kind(p) == _kind(found[0]))
+    kinds = [_kind(p) for p in found if p.main is not None] or [_kind(p) for p in found]
+    return tuple(p for p in found if _kind(p) == kinds[0])
 
 
 def _with_penalties(units: Sequence[Unit]) -> Iterator[Unit]:

@@ -67,7 +67,7 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 1106,
     "integrations": 266,
     "live": 440,
-    "probe": 10_480,
+    "probe": 10_499,
     "records": 2045,
     "remedies": 6209,
     "renderers": 2797,

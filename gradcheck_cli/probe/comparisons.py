@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gradcheck_cli import ops
-from gradcheck_cli.probe import losses
+from gradcheck_cli.probe import losses, losses_by_hand
 from gradcheck_cli.probe.blind_terms import BlindTerms
 from gradcheck_cli.probe.calls import Origin
 from gradcheck_cli.probe.hooking import transformed
@@ -118,7 +118,7 @@ class Comparisons:
             return None
         if len({t.is_complex() for t in given}) > 1:
             return None  # which parts are compared with what is not told by shapes
-        return losses.difference(outputs[0], targets[0], result, self._last(outputs[0]))
+        return losses_by_hand.difference(outputs[0], targets[0], result, self._last(outputs[0]))
 
     def _pick(
         self, name: str, args: tuple[Any, ...], given: list[torch.Tensor], result: torch.Tensor
@@ -131,7 +131,7 @@ class Comparisons:
             index = args[1] if isinstance(args[1], tuple) else (args[1],)
             if index[-1] is not labels or scores.dim() != len(index) or scores.dim() > 2:
                 return None
-        call = losses.chosen(scores, labels, result)
+        call = losses_by_hand.chosen(scores, labels, result)
         width = scores.shape[-1] if scores.dim() else 0
         if call is None and width > 1 and scores.numel() == width * labels.numel():
             self._picked.append([scores, labels])
@@ -143,7 +143,7 @@ class Comparisons:
         """Return scores that were picked, beside what all of them add up to, and what it was made of."""
         for scores, labels in self._picked:
             if result.numel() == labels.numel() and unreadable(result) is None:
-                call = losses.beside_all(scores, labels, result)
+                call = losses_by_hand.beside_all(scores, labels, result)
                 if call is not None:
                     return call, [scores, labels]
         return None, given
@@ -154,7 +154,7 @@ class Comparisons:
         chances = [t for t in given if not t.requires_grad and not self.origin(t).calls]
         if len(logs) != 1 or len(chances) != 1:
             return None
-        return losses.against_chances(chances[0], logs[0], result)
+        return losses_by_hand.against_chances(chances[0], logs[0], result)
 
 
 def _is_blank(given: list[torch.Tensor], result: torch.Tensor) -> bool:

@@ -26,7 +26,8 @@ ABOUT = {
     "sealed8": "An eighth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge; "
     "the two cores were shared with other work while it was asked",
     "sealed9": "A ninth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge",
-    "sealed10": "A tenth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge",
+    "sealed10": "A tenth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge; "
+    "the two cores were shared with other work while it was asked",
 }
 TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
 HEAD = """# Published faults

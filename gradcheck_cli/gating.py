@@ -42,7 +42,8 @@ class Gated:
         if self.report.run.interrupted:
             return ExitCode.INTERRUPTED
         if self.report.run.steps == 0:
-            return ExitCode.CANNOT_DIAGNOSE
+            failed = any(crash.ended_measuring for crash in self.report.crashed)
+            return ExitCode.BUG if failed else ExitCode.CANNOT_DIAGNOSE
         if self.fails and not self.policy.exit_zero:
             return ExitCode.FINDINGS
         crashed = self.report.crashed

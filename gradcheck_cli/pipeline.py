@@ -88,6 +88,8 @@ def conclude(observed: Observed, policy: Policy, on_stage: Stage | None = None) 
     mute = BESIDE_OTHERS if observed.beside else observed.mute
     judgment = judge(observed.trace, policy, mute=mute, subject=observed.subject)
     crashed += judgment.crashed
+    ended = tuple(c for c in observed.crashed if c.ended_measuring)
+    judgment = replace(judgment, crashed=(*ended, *judgment.crashed))
     observed = _passed(observed, judgment, policy)
     trace = observed.trace
     causes = rank(trace, judgment.findings, on_crash=crashed.append)
@@ -268,6 +270,8 @@ def _headline(
     causes: Sequence[Cause],
     fixes: Sequence[Fix],
 ) -> str:
+    if found is Verdict.UNSURE and (ended := [c for c in observed.crashed if c.ended_measuring]):
+        return f"gradcheck failed in {ended[0].where}, and saw nothing after it; please report it."
     if found is Verdict.HEALTHY and judgment.calmed:
         return concluding.calmed(judgment.left_out)
     said = (observed.trace, found, judgment.findings, causes)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.arriving import when_imported
+from gradcheck_cli.probe.ending import failure
 from gradcheck_cli.probe.launching import Ending, Program, execute
+from gradcheck_cli.probe.shield import shielded
 from gradcheck_cli.probe.terminating import (
     SIGTERM_CODE,
     Signals,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from gradcheck_cli.probe.places import Ranks
     from gradcheck_cli.probe.ranks import Shard
     from gradcheck_cli.probe.session import Session
+    from gradcheck_cli.records.finding import Crash
     from gradcheck_cli.records.report import Report
     from gradcheck_cli.replay import Recorder
     from gradcheck_cli.replay.played import Played
@@ -70,6 +73,7 @@ class Outcome:
     conclusion: "Conclusion | None" = None
     advice: str = ""
     follows: bool = False  # another rank reports
+    failed: "Crash | None" = None  # an error of ours, which ended the measuring
     signals: Signals = field(default_factory=Signals)
 
     @property
@@ -107,9 +111,10 @@ class _Run:
 
         plan = self.plan
         self.book = SiteBook()
-        self.stack.enter_context(self.book.recording())
+        self.stack.enter_context(self.book.recording(shielded))
         sampling = Sampling(first=plan.first, every=plan.every, last=plan.stop_after)
-        self.watcher = Everywhere(sampling, self.book.site_of, self.stepped)
+        spares = plan.stop_after is None  # else it is ended early anyway
+        self.watcher = Everywhere(sampling, self.book.site_of, self.stepped, spares=spares)
         self.watcher.loop.alive.none_yet = not self.had_torch
         self.stack.enter_context(self.watcher)
         if self.ranks is None and (plan.record or plan.policy.examine != "none"):
@@ -160,14 +165,13 @@ def run(plan: Plan, aftermath: ExitStack) -> Outcome:
 def _outcome(this: _Run, ending: Ending) -> Outcome:
     """Return what there is to say of a run that has ended."""
     watcher, signals = this.watcher, this.signals
+    said = partial(Outcome, ending, signals=signals, failed=failure(watcher))
     if this.ranks is not None and not this.ranks.leads:
         this.ranks.leave(_shards(watcher, this.ranks.world))
-        return Outcome(ending, follows=True, signals=signals)
+        return said(follows=True)
     if watcher is None or not any(s.steps for s in watcher.sessions):
-        return Outcome(
-            ending, advice=why_nothing(watcher.seen if watcher else None, ending), signals=signals
-        )
-    return Outcome(ending, _concluded(this, ending), signals=signals)
+        return said(advice=why_nothing(watcher.seen if watcher else None, ending))
+    return said(conclusion=_concluded(this, ending))
 
 
 def _ended(ending: Ending, signals: Signals, aftermath: ExitStack) -> Ending:
@@ -185,12 +189,12 @@ def _ended(ending: Ending, signals: Signals, aftermath: ExitStack) -> Ending:
 
 def _about(this: _Run) -> "Circumstances":
     """Return what is known of the run while it goes on."""
-    from gradcheck_cli.witnessing import Circumstances, assumptions_of, gaps_of
+    from gradcheck_cli.witnessing import Circumstances, as_far_as_measured, assumptions_of, gaps_of
 
     watcher = this.watcher
     assert watcher is not None
     sessions = [s for s in watcher.sessions if s.steps]
-    return Circumstances(
+    about = Circumstances(
         command=this.plan.command,
         data="drawn by the script",
         scripted=True,
@@ -201,9 +205,11 @@ def _about(this: _Run) -> "Circumstances":
         world_size=this.ranks.world if this.ranks is not None else 1,
         crashed=tuple(this.snapshots.crashed) if this.snapshots is not None else (),
     )
+    return as_far_as_measured(about, watcher)
 
 
 def _concluded(this: _Run, ending: Ending) -> "Conclusion":
+    from gradcheck_cli.probe.ranks import merged, shard_of
     from gradcheck_cli.witnessing import conclusion_of
 
     watcher = this.watcher
@@ -222,7 +228,7 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
     def amend(session: "Session", trace: "Trace") -> "Trace":
         number = watcher.sessions.index(session)
         shards = {rank: seen[number] for rank, seen in others.items() if number < len(seen)}
-        return _merged(session, trace, shards)
+        return merged(trace, shard_of(session.group.models, trace), shards)
 
     return conclusion_of(
         sessions,
@@ -236,21 +242,22 @@ def _concluded(this: _Run, ending: Ending) -> "Conclusion":
 
 def _played(this: _Run, trainings: int, *, ended: bool) -> "Played | None":
     """Return the recorded steps for what follows a script; what sent a SIGTERM does not wait long."""
-    from gradcheck_cli.replay.played import Played
+    from gradcheck_cli.replay.played import UNMEASURED, Played
     from gradcheck_cli.replay.recording import Recording
 
     if this.ranks is not None:
         return Played(recording=Recording(obstacle=RANKS))
-    if this.recorder is None or (not this.plan.record and this.signals.code == SIGTERM_CODE):
+    if this.recorder is not None and failure(this.watcher):
+        return Played(recording=Recording(obstacle=UNMEASURED), trials=this.plan.record)
+    hurries = not this.plan.record and this.signals.code == SIGTERM_CODE
+    if this.recorder is None or this.watcher is None or hurries:
         return None
-    assert this.watcher is not None
-    steps = sum(s.steps for s in this.watcher.sessions)
     played = Played(
         recording=this.recorder.recording,
         trials=this.plan.record,
         ended=ended and this.plan.stop_after is None,
         beside=trainings > 1,
-        pace=(monotonic() - this.begun) / steps,
+        pace=(monotonic() - this.begun) / sum(s.steps for s in this.watcher.sessions),
         around=this.signals.obeyed,
     )
     if this.scene is None:
@@ -269,8 +276,7 @@ def _place() -> "Ranks | None":
         return None
     from gradcheck_cli.probe.places import ranks
 
-    place = ranks()
-    if place is not None:
+    if (place := ranks()) is not None:
         place.announce()
     return place
 
@@ -292,9 +298,3 @@ def _gathered(this: _Run, ending: Ending) -> "tuple[dict[int, list[Shard]], list
     found, gaps = this.ranks.gather(PATIENCE / 6 if ending.error is not None else PATIENCE)
     this.ranks.clear()
     return {rank: [Shard.of(x) for x in seen] for rank, seen in found.items()}, gaps
-
-
-def _merged(session: "Session", trace: "Trace", shards: "dict[int, Shard]") -> "Trace":
-    from gradcheck_cli.probe.ranks import merged, shard_of
-
-    return merged(trace, shard_of(session.group.models, trace), shards)

@@ -16,19 +16,22 @@ from gradcheck_cli.live.notebook import Display, framed, in_notebook
 from gradcheck_cli.pipeline import Conclusion, Stage, configured
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.probe.anatomy import SiteOf
+from gradcheck_cli.probe.ending import failure
 from gradcheck_cli.probe.everywhere import Everywhere
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
+from gradcheck_cli.probe.shield import theirs
 from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.records.finding import Confidence, Finding, Severity
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.tracefile import write_traces
 from gradcheck_cli.renderers.html import render as render_html
 from gradcheck_cli.replay import Recorder
-from gradcheck_cli.replay.played import Played
+from gradcheck_cli.replay.played import UNMEASURED, Played
+from gradcheck_cli.replay.recording import Recording
 from gradcheck_cli.targets.optimizers import ids_held_by
 from gradcheck_cli.targets.sources import SiteBook
-from gradcheck_cli.witnessing import Circumstances, conclusion_of, judgment_of
+from gradcheck_cli.witnessing import Circumstances, as_far_as_measured, conclusion_of, judgment_of
 
 OnFinding = Callable[[Finding], None]
 _SOONEST = 10  # steps after which findings are looked for
@@ -109,7 +112,11 @@ class Watch:
 
     def __post_init__(self) -> None:
         self._everywhere = Everywhere(
-            sampling=self.sampling, site_of=self.site_of, on_step=self._stepped, fixed=self.group
+            sampling=self.sampling,
+            site_of=self.site_of,
+            on_step=self._stepped,
+            fixed=self.group,
+            spares=True,
         )
 
     def __enter__(self) -> Self:
@@ -166,7 +173,8 @@ class Watch:
             )
         policy = self.policy.but(verify=True, budget=budget)
         pace = self._seconds / max(self.steps, 1)
-        played = Played(recording=self._recorder.recording, pace=pace)
+        failed = Recording(obstacle=UNMEASURED) if failure(self._everywhere) else None
+        played = Played(recording=failed or self._recorder.recording, pace=pace)
         display = self.display or (Display() if on_stage is None and in_notebook() else None)
         stage = on_stage or (display.stage if display else None)
         report = self._concluded(policy, played, stage).report
@@ -182,7 +190,8 @@ class Watch:
         self, policy: Policy, played: Played | None = None, on_stage: Stage | None = None
     ) -> Conclusion:
         if not self.steps:
-            raise CannotDiagnoseError(NOTHING)
+            failed = failure(self._everywhere)
+            raise CannotDiagnoseError(failed.said if failed else NOTHING)
         seconds = self._seconds or monotonic() - self._begun
         about = Circumstances(
             command="watch()",
@@ -190,7 +199,7 @@ class Watch:
             seconds=round(seconds, 3),
             advice=() if played is not None else (VERIFY,),
         )
-        sessions = self._everywhere.sessions
+        sessions, about = self._everywhere.sessions, as_far_as_measured(about, self._everywhere)
         return conclusion_of(sessions, about, policy, played=played, on_stage=on_stage)
 
     def save_trace(self, path: str | Path) -> None:
@@ -222,4 +231,4 @@ class Watch:
                 self._told.add(finding.code)
                 self.followers.finding(finding, session.steps)
                 if self.on_finding is not None:
-                    self.on_finding(finding)
+                    theirs(self.on_finding, finding)

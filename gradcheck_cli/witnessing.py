@@ -16,6 +16,7 @@ from gradcheck_cli.errors import CannotDiagnoseError, UsageError, wording
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.pipeline import Conclusion, Observed, Stage, conclude_all
 from gradcheck_cli.policy import Policy
+from gradcheck_cli.probe.ending import failure
 from gradcheck_cli.probe.everywhere import Everywhere
 from gradcheck_cli.probe.ranks import unread
 from gradcheck_cli.probe.session import Session
@@ -101,6 +102,16 @@ class Snapshots:
             self.crashed.append(Crash("the snapshot", traceback.format_exc()))
         ended = monotonic()
         self._next = ended + max(self.seconds, (ended - began) / SHARE)
+
+
+def as_far_as_measured(about: Circumstances, watcher: Everywhere) -> Circumstances:
+    """Say where an error of ours ended the measuring, if one did."""
+    if (crash := failure(watcher)) is None:
+        return about
+    gap = Gap(
+        what="the steps to come", reason=f"gradcheck failed in {crash.where}; please report it"
+    )
+    return replace(about, gaps=(*about.gaps, gap), crashed=(*about.crashed, crash))
 
 
 def judgment_of(session: Session, policy: Policy) -> Judgment:

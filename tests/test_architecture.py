@@ -58,24 +58,24 @@ LONG_WITH_REASON: dict[str, str] = {}
 # Of each folder, `.` for the files beside the folders: a little above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3421,  # commands of notebooks in scripts exported from them
+    ".": 3461,  # commands of notebooks in scripts exported from them
     "causes": 2498,
-    "cli": 2993,
+    "cli": 2999,
     "declared": 336,
     "demos": 214,
     "examine": 7502,  # last layers, and normalizations over one number, whatever a loss is made of
     "features": 1106,
     "integrations": 266,
-    "live": 440,
-    "probe": 10_499,
-    "records": 2045,
+    "live": 441,
+    "probe": 10_752,  # a shield between errors of ours and the training
+    "records": 2051,
     "remedies": 6209,
     "renderers": 2797,
-    "replay": 4016,
+    "replay": 4029,
     "rerun": 1346,
     "rules": 4298,
     "settings": 1257,
-    "targets": 5420,
+    "targets": 5421,
     "verifying": 1006,
 }
 

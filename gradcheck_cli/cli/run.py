@@ -164,10 +164,13 @@ def _gated(outcome: Outcome, report: "Report | None", policy: "Policy") -> "Gate
 
 
 def _tell_ending(outcome: Outcome) -> None:
-    """Say how the script ended in the way that Python would have."""
+    """Say how the script ended in the way that Python would have, and before it where we failed."""
     from gradcheck_cli.probe.launching import tidy
 
     ending = outcome.ending
+    if outcome.failed is not None:
+        sys.stderr.write(outcome.failed.traceback)
+        say("bug", f"gradcheck failed in {outcome.failed.where}, not your script; please report it")
     if ending.message:
         sys.stderr.write(ending.message + "\n")
     if ending.error is None or isinstance(ending.error, TerminatedError):
@@ -190,7 +193,8 @@ def _tell(
     if outcome.follows:
         return
     if result is None:
-        say("nothing was measured", outcome.advice)
+        failed = outcome.failed
+        say("nothing was measured", failed.said if failed is not None else outcome.advice)
         return
     from gradcheck_cli.renderers.terminal import render
 
@@ -219,7 +223,9 @@ def _code_of(outcome: Outcome, result: "Gated | None") -> int:
         return outcome.signals.code
     if outcome.follows:
         return ExitCode.OK  # rank 0 knows better
-    return ExitCode.CANNOT_DIAGNOSE if result is None else result.code
+    if result is None:
+        return ExitCode.CANNOT_DIAGNOSE if outcome.failed is None else ExitCode.BUG
+    return result.code
 
 
 def say(label: str, message: str) -> None:

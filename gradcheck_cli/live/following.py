@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Protocol
 
 from gradcheck_cli.condensing import SERIES
+from gradcheck_cli.probe.shield import theirs
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.trace import Layer, Step
@@ -52,12 +53,12 @@ class Followers:
         paths = sorted(step.readings, key=lambda path: self._order.get(path, len(self._order)))
         said = Readings(step.index, step.loss, paths, values_of(step, paths))
         for one in self.each:
-            one.readings(said)
+            theirs(one.readings, said)
 
     def finding(self, finding: Finding, step: int) -> None:
         """Hand on a finding."""
         for one in self.each:
-            one.finding(finding, step)
+            theirs(one.finding, finding, step)
 
     def report(self, report: Report) -> Report:
         """Hand on the report, and return it."""

@@ -18,6 +18,7 @@ from torch.nn.modules.module import (
 )
 
 from gradcheck_cli.probe.replacing import replaced
+from gradcheck_cli.probe.shield import shielded
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Alive:
             return searched()
         return [m for m in found if _is_whole(m)]
 
+    @shielded
     def _note(self, module: nn.Module, *_: Any) -> None:
         self._refs[id(module)] = weakref.ref(module)
 

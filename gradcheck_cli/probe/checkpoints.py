@@ -12,6 +12,7 @@ from torch.utils import checkpoint
 
 from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.probe.modes import ModeWatch
+from gradcheck_cli.probe.shield import shielded
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -48,6 +49,7 @@ class CheckpointWatch:
             if vars(function).get("apply") is apply:
                 del function.apply  # it is inherited
 
+    @shielded
     def _runs(self, run: Any, args: tuple[Any, ...]) -> None:
         if not torch.is_grad_enabled():
             return

@@ -11,6 +11,7 @@ from torch import nn
 from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.hooking import graph_task, in_backward, on_accumulated, unheard
 from gradcheck_cli.probe.picking import LIMIT, flat, is_lazy, plain, unreadable
+from gradcheck_cli.probe.shield import shielded
 from gradcheck_cli.targets.optimizers import held_by
 
 _ENGINE: Any = torch.autograd.Variable._execution_engine  # noqa: SLF001 - as torch's own DDP and FSDP
@@ -47,6 +48,7 @@ class ClipWatch:
         if infinite is not None:
             self.ledger.add(("", "infinite"), infinite.detach().double().sum())
 
+    @shielded
     def _arrives(self, parameter: torch.Tensor) -> None:
         self._arriving.append(parameter)
         if not in_backward():  # some calls these hooks themselves
@@ -55,6 +57,7 @@ class ClipWatch:
             self._task = graph_task()
             _ENGINE.queue_callback(self._all_arrive)
 
+    @shielded
     def _all_arrive(self) -> None:
         """Queue behind what others do when a backward pass ends: DDP and FSDP finish reducing then."""
         _ENGINE.queue_callback(self._have_arrived)

@@ -20,6 +20,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from gradcheck_cli.probe import ending
 from gradcheck_cli.probe.anatomy import SiteOf
 from gradcheck_cli.probe.arming import Arming
 from gradcheck_cli.probe.by_hand import HandWatch, leaves_of
@@ -28,7 +29,8 @@ from gradcheck_cli.probe.hooking import in_backward
 from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.patches import built, compiles_seen, gradients_taken
 from gradcheck_cli.probe.sampling import Sampling
-from gradcheck_cli.probe.session import Session, overhear
+from gradcheck_cli.probe.session import Session
+from gradcheck_cli.probe.shield import Shield, attempt, shielded, up
 from gradcheck_cli.probe.stance import Stance
 from gradcheck_cli.probe.subjects import Group, group_of, names_of
 from gradcheck_cli.probe.threads import WatchedThread
@@ -46,6 +48,7 @@ class Everywhere:
     site_of: SiteOf = lambda _: None
     on_step: OnStep = lambda _: None
     fixed: Group | None = None
+    spares: bool = False  # an error of ours ends the measuring, and not the training
     sessions: list[Session] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
     loop: LoopWatch = field(default_factory=LoopWatch)
@@ -53,47 +56,59 @@ class Everywhere:
     thread: WatchedThread = field(default_factory=WatchedThread)
     is_cut: bool = False  # by a signal: what its last step holds is no reading of a step
     _optimizers: list[Optimizer] = field(default_factory=list)  # without a session
-    _updating: list[Optimizer] = field(default_factory=list)
-    _hand: HandWatch = field(init=False)
-    _pending: list[torch.Tensor] = field(default_factory=list)
+    updating: list[Optimizer] = field(default_factory=list)
+    hand: HandWatch = field(init=False)
+    pending: list[torch.Tensor] = field(default_factory=list)
     _shared: tuple[Session | None, list[torch.Tensor]] = (None, [])  # what the last update took
     _foreign: set[int] = field(default_factory=set)  # optimizers of no session so far
+    shield: Shield = field(default_factory=Shield)
+    _lower: ExitStack = field(default_factory=ExitStack)
     _depth: int = 0
-    _asleep: bool = False
-    _calls: Arming = field(init=False)
+    asleep: bool = False
+    calls: Arming = field(init=False)
     _exit: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
-        self._calls = Arming(self._enters, self._leaves, self.sessions)
-        self._hand = HandWatch(self._begin_to_watch, self._after_update, self._backward)
+        self.calls = Arming(shielded(self._enters), shielded(self._leaves), self.sessions)
+        self.hand = HandWatch(self._begin_to_watch, self._after_update, self._backward)
         self.loop.thread, self.loop.on_begin = self.thread, self._begins
         self.loop.copies.blind = lambda: self.stance.used
 
     def __enter__(self) -> Self:
+        if self.spares:
+            self.shield = self._lower.enter_context(up())
+        shielded(self._begin)()
+        return self
+
+    def _begin(self) -> None:
         add, enter, me = self._exit.callback, self._exit.enter_context, weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _sleep(me()))
-        add(register_optimizer_step_pre_hook(self._before_update).remove)
-        add(self._calls.disarm)
+        os.register_at_fork(after_in_child=lambda: ending.sleep(me()))
+        add(register_optimizer_step_pre_hook(shielded(self._before_update)).remove)
+        add(self.calls.disarm)
         add(self.stance.close)
         enter(compiles_seen(self.stance.compiles))
         enter(self.loop.on(self.fixed.models if self.fixed else ()))
-        add(register_optimizer_step_post_hook(self._after_update).remove)  # after the loop's
+        add(
+            register_optimizer_step_post_hook(shielded(self._after_update)).remove
+        )  # after the loop's
+        add(register_optimizer_step_post_hook(lambda *_: ending.retire(self)).remove)
         if self.fixed is None:
             enter(self.loop.alive.followed())
             enter(built(self._optimizers.append, Optimizer))
             enter(gradients_taken(self._taken))
-            self.loop.on_end = self._hand.backward_ended
+            self.loop.on_end = self.hand.backward_ended
         else:
             self._open_session(self.fixed, ("",) if len(self.fixed.models) == 1 else None)
             self.stance.may_know(self.fixed.models[0])
-        self._calls.arm()
+        self.calls.arm()
         self.stance.looks(True)
-        return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._asleep:
-            self._end()
-        self._exit.close()
+        if not self.asleep:
+            shielded(ending.finish)(self)
+        ending.retire(self)
+        attempt(self._exit.close)
+        self._lower.close()
 
     @property
     def strangers(self) -> tuple[Optimizer, ...]:
@@ -107,9 +122,9 @@ class Everywhere:
             expects = bool(self._optimizers) and self.seen.updates < _PATIENCE
             wanted = wanted or not self.sessions or expects
         wanted = wanted or any(s.wanted for s in self.sessions)
-        if wanted is not self._calls.armed:
+        if wanted is not self.calls.armed:
             self._depth = 0
-            (self._calls.arm if wanted else self._calls.disarm)()
+            (self.calls.arm if wanted else self.calls.disarm)()
             self.stance.looks(wanted)
 
     def _enters(self, module: nn.Module, args: tuple[Any, ...]) -> Any:
@@ -117,19 +132,19 @@ class Everywhere:
             return None
         self._depth += 1
         known = [s for s in self.sessions if id(module) in s.modules]
-        overhear(self.sessions, self._depth)
+        _overhear(self.sessions, self._depth)
         if not known and self._depth == 1 and self.fixed is None and torch.is_grad_enabled():
             return self._discover(module, args)
         if known:
-            self._hand.look()
+            self.hand.look()
         for session in known:
-            if len(self.sessions) == 1 and not self._updating and session.zeroed:
-                session.losses.extend(self._pending)
-                self._pending.clear()
+            if len(self.sessions) == 1 and not self.updating and session.zeroed:
+                session.losses.extend(self.pending)
+                self.pending.clear()
                 session.close(skipped=True)
             if len(self.sessions) == 1 and session.unused:
-                session.close_each(self._pending[: session.unused])
-                del self._pending[: session.unused]
+                session.close_each(self.pending[: session.unused])
+                del self.pending[: session.unused]
                 session.unused = 0
                 self.on_step(session)
             session.enters(module)
@@ -144,23 +159,23 @@ class Everywhere:
                 session.leaves()
 
     def _backward(self, loss: torch.Tensor) -> None:
-        if self._asleep:
+        if self.asleep:
             return
         self.seen.backwards += 1
         for session in self.sessions:
-            session.unused += not self._updating and session.never_updates
+            session.unused += not self.updating and session.never_updates
             session.backward_seen = True
-        self._pending.append(loss)
+        self.pending.append(loss)
 
     @property
-    def _is_by_hand(self) -> bool:
+    def is_by_hand(self) -> bool:
         """May updates be made by hand? Not where an optimizer was made or stepped."""
-        known = self.sessions in ([], [self._hand.session])
-        return known and not self._asleep and not self._optimizers
+        known = self.sessions in ([], [self.hand.session])
+        return known and not self.asleep and not self._optimizers
 
     def _begins(self, roots: Sequence[torch.Tensor], losses: Sequence[torch.Tensor]) -> None:
-        if self.fixed is None and self._is_by_hand and len(roots) == 1:
-            self._hand.backward_begins(lambda: leaves_of(roots[0]))
+        if self.fixed is None and self.is_by_hand and len(roots) == 1:
+            self.hand.backward_begins(lambda: leaves_of(roots[0]))
         if len(self.sessions) == 1:  # of several it is not known whose loss it is
             self.sessions[0].recorder.passes(roots)
         for loss in losses:
@@ -170,17 +185,17 @@ class Everywhere:
         """Gradients were computed without a backward pass; what is no parameter is not trained."""
         if self.thread.is_other:
             return
-        if self._is_by_hand and leaves:
-            self._hand.taken(loss, leaves, grads)
+        if self.is_by_hand and leaves:
+            self.hand.taken(loss, leaves, grads)
         elif any(s.holds(leaves) for s in self.sessions):
             self._backward(loss)
 
     def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._asleep:
+        if self.asleep:
             return
         if not self.thread.takes(optimizer, lambda: not any(s.is_open for s in self.sessions)):
             return
-        self._updating.append(optimizer)
+        self.updating.append(optimizer)
         if (session := self._session_of(optimizer)) is not None:
             session.before_update(optimizer)
             session.recorder.before_update(optimizer, args, kwargs)
@@ -188,11 +203,11 @@ class Everywhere:
             self._optimizers.append(optimizer)
 
     def _after_update(self, optimizer: Optimizer, *called: Any) -> None:
-        told = called and optimizer not in self._updating  # by the base's step
-        if told or self._asleep or self.thread.is_other:
+        told = called and optimizer not in self.updating  # by the base's step
+        if told or self.asleep or self.thread.is_other:
             return
         self.seen.updates += 1
-        self._updating = [o for o in self._updating if o is not optimizer]
+        self.updating = [o for o in self.updating if o is not optimizer]
         if (session := self._session_of(optimizer)) is not None:
             session.recorder.after_update(optimizer)
         self._hand_losses(session)
@@ -205,35 +220,15 @@ class Everywhere:
         if session is not None and ended:
             self.on_step(session)
 
-    def _end(self) -> None:
-        """A last step with a loss but without an update counts: it may be the one that failed.
-
-        Of one that ended inside a backward pass or an update (a closure) only the loss can be told.
-        """
-        self.on_step = lambda _: None  # there is nothing left to stop
-        self._hand.look()
-        if self._is_by_hand and not (self.is_cut or self.loop.unloaded.loaded):
-            self._hand.ends(self.seen.backwards)
-        for session in self.sessions:
-            failed = session.backward_seen and self._pending and len(self.sessions) == 1
-            if failed and not self.is_cut:
-                if not self.seen.updates:  # each of them is a step of its own
-                    session.close_each(self._pending[:-1])
-                    del self._pending[:-1]
-                session.losses.extend(self._pending[-1:] if self._updating else self._pending)
-                session.close(skipped=True, read=not (self._updating or self.loop.is_passing))
-            else:
-                session.abandon()
-
     def _is_elsewhere(self) -> bool:
         """Is this a recomputation, another thread or a forked process?"""
-        return self._asleep or in_backward() or self.thread.is_another
+        return self.asleep or in_backward() or self.thread.is_another
 
     def _hand_losses(self, session: Session | None) -> None:
         """The losses since the last update belong to this one, or to the one before as well."""
-        if self._pending:
-            self._shared = (session, list(self._pending))
-            self._pending.clear()
+        if self.pending:
+            self._shared = (session, list(self.pending))
+            self.pending.clear()
         elif session is None or session.losses or self._shared[0] is session:
             return
         if session is not None:
@@ -263,7 +258,7 @@ class Everywhere:
         if id(module) not in session.modules:
             return None
         session.enters(module)
-        for optimizer in self._updating:
+        for optimizer in self.updating:
             session.recorder.joins_update(optimizer)
         return session.recorder.joins_call(module, args)
 
@@ -272,7 +267,7 @@ class Everywhere:
         self._optimizers = [o for o in self._optimizers if o not in group.optimizers]
         self._foreign.difference_update(map(id, group.optimizers))
         session = self._open_session(group, None)
-        self._calls.arm()
+        self.calls.arm()
         return session
 
     def _open_session(self, group: Group, names: Sequence[str] | None) -> Session:
@@ -285,6 +280,7 @@ class Everywhere:
             self.site_of,
             subject=", ".join(found) if self.sessions or self._optimizers else None,
             loop=self.loop,
+            shield=self.shield,
         )
         session.recorder.__enter__()
         self._exit.callback(session.recorder.__exit__)
@@ -292,9 +288,9 @@ class Everywhere:
         return session
 
 
-def _sleep(everywhere: Everywhere | None) -> None:
-    """In a forked child (a worker of a DataLoader) nothing is watched."""
-    if everywhere is not None:
-        everywhere._asleep = True  # noqa: SLF001 - our own
-        for session in everywhere.sessions:
-            session.recorder.pause()
+def _overhear(sessions: Sequence[Session], depth: int) -> None:
+    """A module is called, `depth` deep: listen from here on where the next step will be inspected."""
+    if depth == 1 and not torch.is_grad_enabled():
+        for session in sessions:
+            if session.sampling.inspects(session.steps):
+                session.recorder.begin_prelude()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from gradcheck_cli.probe.hooking import is_traced, transformed, unheard
 from gradcheck_cli.probe.picking import plain, unreadable
 from gradcheck_cli.probe.replacing import replaced
+from gradcheck_cli.probe.shield import around
 from gradcheck_cli.probe.sites import is_installed, site_of_code, user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -87,8 +88,11 @@ class Measured:
         self.effect.calls += 1
         if not self.effect.is_due or is_traced() or transformed():
             return self.hook(*args)
+        return around(self.hook, self._measured, args, {})
+
+    def _measured(self, hook: Hook, *args: Any) -> Any:
         before = _norm(self.came(*args))
-        result = self.hook(*args)
+        result = hook(*args)
         after = _norm(self.came(*args) if result is None else _tensors(result))
         if before is not None and after is not None:
             self.effect.note(before, after)

@@ -6,6 +6,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
+from gradcheck_cli.probe import shield
+
 # As they are before anybody measures the hooks that others register.
 on_gradient: Any = torch.Tensor.register_hook
 on_accumulated: Any = torch.Tensor.register_post_accumulate_grad_hook
@@ -14,12 +16,22 @@ R = TypeVar("R")
 
 
 def unheard(hook: Callable[P, R]) -> Callable[P, R]:
-    """Return a hook whose calls of torch pass every torch function mode by."""
+    """Return a hook whose calls of torch pass every torch function mode by.
+
+    It is `shielded` as well: where it fails, or nothing is measured any more, it returns None.
+    """
 
     @wraps(hook)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
-            return hook(*args, **kwargs)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        if shield.now.over:
+            return None
+        try:
+            with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
+                return hook(*args, **kwargs)
+        except Exception as error:
+            if not shield.keep(error):
+                raise
+        return None
 
     return call
 

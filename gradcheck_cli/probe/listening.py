@@ -12,7 +12,8 @@ from torch.overrides import (
 )
 
 from gradcheck_cli.ops import placed
-from gradcheck_cli.probe.hooking import in_backward
+from gradcheck_cli.probe import shield
+from gradcheck_cli.probe.hooking import in_backward, unheard
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.probe.teachers import Prelude
 
@@ -69,17 +70,25 @@ class Listening(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if self._is_over:
+        if self._is_over or shield.now.over:
             return func(*args, **kwargs)
         tape = self._tape
         if tape.open and func is _BACKWARD:
-            tape.backward_begins(args[0])
+            self._backward_begins(args[0])
             return func(*args, **kwargs)
         result = func(*args, **kwargs)
         if not tape.deaf:
-            with torch._C.DisableTorchFunction():  # noqa: SLF001 - its public twin is a C class too
-                (tape.saw if tape.open else tape.overhears)(func, *placed(args, kwargs), result)
+            self._hears(func, args, kwargs, result)
         return result
+
+    @unheard
+    def _hears(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        tape = self._tape
+        (tape.saw if tape.open else tape.overhears)(func, *placed(args, kwargs), result)
+
+    @shield.shielded
+    def _backward_begins(self, loss: torch.Tensor) -> None:
+        self._tape.backward_begins(loss)
 
 
 # Modes that ended amid a backward pass (an optimizer that steps in a hook), where torch has an empty

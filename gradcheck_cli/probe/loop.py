@@ -39,6 +39,7 @@ from gradcheck_cli.probe.remade import Remade
 from gradcheck_cli.probe.rewrapping import RewrapWatch
 from gradcheck_cli.probe.scaling import ScalingWatch
 from gradcheck_cli.probe.schedules import SCHEDULERS, Rates
+from gradcheck_cli.probe.shield import shielded
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.threads import WatchedThread
 from gradcheck_cli.probe.unloaded import Unloaded
@@ -91,7 +92,7 @@ class LoopWatch:
         return self
 
     def __enter__(self) -> Self:
-        self._exit.callback(register_optimizer_step_post_hook(self._updated).remove)
+        self._exit.callback(register_optimizer_step_post_hook(shielded(self._updated)).remove)
         self._exit.enter_context(backwards_seen(self._begins, self._ends))
         self._exit.enter_context(built(self._built, Optimizer))
         self._exit.enter_context(scaled_updates_seen(self._asks))

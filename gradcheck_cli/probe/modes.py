@@ -13,7 +13,8 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from gradcheck_cli.probe.hooking import in_backward
-from gradcheck_cli.probe.replacing import replaced
+from gradcheck_cli.probe.replacing import instead, put
+from gradcheck_cli.probe.shield import shielded
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -37,9 +38,14 @@ class ModeWatch:
     models: WeakSet[nn.Module] = field(default_factory=WeakSet)  # that ran in them
 
     def watch(self, stack: ExitStack) -> None:
-        """Watch what `nn.Dropout` and `nn.BatchNorm` call in `torch.nn.functional` until the stack closes."""
-        stack.enter_context(replaced(functional, "dropout", self._watch_dropout))
-        stack.enter_context(replaced(functional, "batch_norm", self._watch_batch_norm))
+        """Watch what `nn.Dropout` and `nn.BatchNorm` call in `torch.nn.functional` until the stack closes.
+
+        What torch.compile reads has no `try` of ours in it, which would change its graphs.
+        """
+        dropout = instead(functional.dropout, self._watch_dropout)
+        stack.enter_context(put(functional, "dropout", dropout))
+        batch_norm = instead(functional.batch_norm, self._watch_batch_norm)
+        stack.enter_context(put(functional, "batch_norm", batch_norm))
 
     @property
     def _is_spell(self) -> bool:
@@ -73,6 +79,7 @@ class ModeWatch:
             self._spell("batch norm", training=training)
         return original(input, running_mean, *args, **kwargs)
 
+    @shielded
     def _spell(self, what: str, *, training: bool) -> None:
         spells = self.acting if training else self.resting
         if self.updates in spells or not self.updates:  # a dry run: nothing was trained so far

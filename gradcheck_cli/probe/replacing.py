@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
+from gradcheck_cli.probe.shield import around
+
 
 def instead(original: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
     """Return what calls `ours(original, ...)` and goes by the name of the original."""
@@ -30,6 +32,12 @@ def put(owner: Any, name: str, ours: Any) -> Iterator[None]:
 
 @contextmanager
 def replaced(owner: Any, name: str, ours: Callable[..., Any]) -> Iterator[None]:
-    """Let `ours(original, ...)` be called in the place of an attribute."""
-    with put(owner, name, instead(getattr(owner, name), ours)):
+    """Let `ours(original, ...)` be called in the place of an attribute; where it fails, the original alone."""
+    original = getattr(owner, name)
+
+    @wraps(original)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return around(original, ours, args, kwargs)
+
+    with put(owner, name, called):
         yield

@@ -19,9 +19,10 @@ from gradcheck_cli.probe.loop import LoopWatch
 from gradcheck_cli.probe.modes import differing
 from gradcheck_cli.probe.recorder import Recorder
 from gradcheck_cli.probe.sampling import Sampling
+from gradcheck_cli.probe.shield import Shield
 from gradcheck_cli.probe.subjects import Group
 from gradcheck_cli.probe.waiting import Ended, Waiting
-from gradcheck_cli.records.loop import Habit, Kind
+from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.targets.models import unwrapped
 from gradcheck_cli.targets.optimizers import held_by, ids_held_by
@@ -45,6 +46,7 @@ class Session:
     subject: str | None = None
     precision: str = "float32"
     loop: LoopWatch = field(default_factory=LoopWatch)
+    shield: Shield = field(default_factory=Shield)
     recorder: Recorder = field(init=False)
     waiting: Waiting = field(init=False)
     modules: set[int] = field(init=False)
@@ -237,9 +239,14 @@ class Session:
 
     def trace(self) -> Trace:
         """Return what was measured so far."""
-        self.waiting.write()
-        seen = self.loop.facts(self.recorder.optimizers, self._habits())
-        return replace(self.recorder.trace(self.precision), loop=seen)
+        self.shield.spared(self.waiting.write)
+        return replace(self.recorder.trace(self.precision), loop=self._loop())
+
+    def _loop(self) -> LoopFacts | None:
+        """Return what was seen of the loop; nothing where we failed in it, or before its first update."""
+        asked = self.recorder.optimizers
+        seen = self.shield.spared(lambda: self.loop.facts(asked, self._habits()))
+        return None if self.shield.over and seen is not None and not seen.updates else seen
 
     # ---- details --------------------------------------------------------------------------
 
@@ -248,7 +255,8 @@ class Session:
         yield from self.recorder.anew.habits()
         named = dict(zip(self.names, self.group.models, strict=False))
         yield from self.loop.of_models(self.recorder.optimizers, named)
-        if self.sampling.last is None or self.steps < self.sampling.last:  # it came to its end
+        cut = self.sampling.last is not None and self.steps >= self.sampling.last
+        if not (cut or self.shield.over):  # it came to its end
             yield from self.loop.copies.habits(self.recorder.optimizers)
         yield from self.loop.one_batch.few_drawn()
         yield from self.loop.plateaus.habits(self.recorder.optimizers, self.recorder.steps)
@@ -290,11 +298,3 @@ class Session:
                 if "lr" in group:
                     return float(group["lr"])
         return None
-
-
-def overhear(sessions: Sequence[Session], depth: int) -> None:
-    """A module is called, `depth` deep: listen from here on where the next step will be inspected."""
-    if depth == 1 and not torch.is_grad_enabled():
-        for session in sessions:
-            if session.sampling.inspects(session.steps):
-                session.recorder.begin_prelude()

@@ -50,13 +50,13 @@ class Waiting:
 
     def write(self) -> None:
         """Write all down, with one transfer for all losses."""
-        recorder = self.recorder
-        for loss, rate in self._passed:
+        recorder, passed, ended = self.recorder, self._passed, self._ended
+        self._passed, self._ended = [], []  # none is written twice, also where it fails
+        for loss, rate in passed:
             recorder.pass_by(loss, rate)
-        self._passed.clear()
-        seen = [step.loss for step in self._ended if isinstance(step.loss, torch.Tensor)]
+        seen = [step.loss for step in ended if isinstance(step.loss, torch.Tensor)]
         values = iter(torch.stack(seen).tolist() if seen else ())
-        for step in self._ended:
+        for step in ended:
             if step.loss is None:
                 self.unseen_losses += 1
                 loss = recorder.steps[-1].loss if recorder.steps else 1.0
@@ -66,4 +66,3 @@ class Waiting:
             if step.skipped:
                 recorder.steps[-1] = replace(written, skipped=True)
             self.alarm.hears(loss)
-        self._ended.clear()

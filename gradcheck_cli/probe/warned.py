@@ -63,7 +63,7 @@ def _passed(filename: str) -> tuple[FrameType | None, FrameType | None]:
     """Return our frame that a warning was filed under, and the frame that called through it."""
     if not filename.startswith(_OURS):
         return None, None
-    frame: FrameType | None = sys._getframe(3)  # noqa: SLF001 - that called `watch` through its patch
+    frame: FrameType | None = sys._getframe(4)  # noqa: SLF001 - that called `watch` through its patch
     while frame is not None and frame.f_code.co_filename != filename:
         frame = frame.f_back
     ours = frame

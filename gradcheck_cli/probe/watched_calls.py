@@ -9,7 +9,9 @@ import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
+from gradcheck_cli.probe.hooking import is_traced
 from gradcheck_cli.probe.replacing import put, replaced
+from gradcheck_cli.probe.shield import around
 
 OnCall = Callable[[Callable[..., Any], nn.Module, Any, Any], Any]
 OnMethod = Callable[[Callable[..., Any], Any, str, Any, Any], Any]
@@ -29,8 +31,13 @@ def calls_seen(on_call: OnCall) -> Iterator[None]:
     """Hand every call of a module, before its hooks and after them, to `on_call`."""
     original = nn.Module.__call__
 
+    def watch(original: Any, module: nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+        return on_call(original, module, args, kwargs)
+
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        return on_call(original, self, args, kwargs)
+        if is_traced():
+            return original(self, *args, **kwargs)
+        return around(original, watch, (self, *args), kwargs)
 
     with put(nn.Module, "__call__", call):
         yield
@@ -54,8 +61,11 @@ def custom_functions_seen(on_custom: OnCustom) -> Iterator[None]:
     """Hand every application of an autograd.Function to `on_custom`."""
     original = vars(torch.autograd.Function)["apply"]
 
+    def watch(of_kind: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return on_custom(of_kind, args, kwargs)
+
     def apply(kind: Any, *args: Any, **kwargs: Any) -> Any:
-        return on_custom(original.__get__(None, kind), args, kwargs)
+        return around(original.__get__(None, kind), watch, args, kwargs)
 
     with put(torch.autograd.Function, "apply", classmethod(apply)):
         yield

@@ -8,6 +8,7 @@ from gradcheck_cli.records.trace import SourceSite
 # What the first digit of a code says.
 _ABOUT = "gradients, activations, weights, updates and loss, numbers, wiring, data, the loop"
 HUNDREDS = dict(enumerate(_ABOUT.split(", "), 1))
+MEASURING = "measuring"  # how the place of a crash begins that ended the measuring
 FROM_A_PLUGIN = "plugin "  # how the place of a plugin's crash begins
 A_PLUGINS_RULES = "gradcheck.rules"  # the group of its entry points, which that place names
 WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
@@ -106,6 +107,11 @@ class Crash:
     def is_ours(self) -> bool:
         """Is it a bug of gradcheck, and not of a plugin?"""
         return not self.where.startswith(FROM_A_PLUGIN)
+
+    @property
+    def ended_measuring(self) -> bool:
+        """Was nothing measured from there on?"""
+        return self.where.startswith(MEASURING)
 
     @property
     def is_unjudged(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from torch.overrides import TorchFunctionMode
 
 from gradcheck_cli.probe.listening import join_lowest, leave, leave_later
+from gradcheck_cli.probe.shield import around
 
 TRANSFORMED = "a step goes through torch.func (grad, vmap), whose tensors cannot be followed"
 
@@ -29,7 +30,10 @@ class Noting(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Hand it over."""
-        return self.hears(func, args, kwargs or {})
+        return around(func, self._hand_over, args, kwargs or {})
+
+    def _hand_over(self, func: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return self.hears(func, args, kwargs)
 
     def begin(self) -> None:
         """Join the stack of modes."""

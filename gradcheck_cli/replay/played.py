@@ -29,6 +29,7 @@ AGAINST = (
 )
 LATER = "another optimizer, of other parameters, took over after the recorded steps"
 STILL = "meanwhile what else is trained stood still, as it was at the first recorded step"
+UNMEASURED = "gradcheck failed in measuring while the steps were recorded"
 Again = Callable[[Session, nn.Module, str], Repeatable]  # its model, and why it is not played
 
 

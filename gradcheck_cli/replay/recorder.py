@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from gradcheck_cli.probe.hooking import in_backward, is_traced, transformed
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.patches import built
+from gradcheck_cli.probe.shield import attempt, bare
 from gradcheck_cli.probe.watched_calls import calls_seen, custom_functions_seen, methods_seen
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, update_of
@@ -76,9 +77,9 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._thread = threading.get_ident()
-        self._exit.enter_context(built(self._expect, Optimizer))
+        attempt(lambda: self._exit.enter_context(built(self._expect, Optimizer)))
         if not self.waits:
-            self._begin()
+            attempt(self._begin)
         return self
 
     def _expect(self, optimizer: Optimizer) -> None:
@@ -96,9 +97,7 @@ class Recorder:
         self._active = True
 
     def __exit__(self, *_: object) -> None:
-        self.end()
-        self._last.close()
-        sweep()
+        attempt(self.end, self._last.close, sweep)
 
     def end(self, obstacle: str = "") -> None:
         """End the recording, with the reason if it could not go on."""
@@ -159,14 +158,14 @@ class Recorder:
         """A function of torch is called outside modules."""
         if not self.is_listening:
             return func(*args, **kwargs)
-        name = name_of(func)
+        name = name_of(own := bare(func))
         if name == "backward":
             return self._backward(func, args, kwargs)
         if not self.keeper.is_followed(args, kwargs):
             result = func(*args, **kwargs)
             written = written_by(name, args, kwargs)
             if not written and self.keeper.uses_new_weights(args, kwargs, result):
-                event = Applied(function=func, name=name, modes=modes_now(), site=place_of_call())
+                event = Applied(function=own, name=name, modes=modes_now(), site=place_of_call())
                 if self._give(event, args, kwargs):
                     self.keeper.take(event, result, args, kwargs)
             return result
@@ -185,7 +184,7 @@ class Recorder:
         """Run a function and note it, unless nothing comes of it."""
         written = written_by(name, args, kwargs)
         lasting = bool(written) or name.startswith("register_")
-        event = Applied(function=func, name=name, modes=modes_now(), lasting=lasting)
+        event = Applied(function=bare(func), name=name, modes=modes_now(), lasting=lasting)
         event.chance = capture() if is_random(name) else None
         event.of_state = any(map(self.keeper.is_state, written))
         if lasting and not self._give(event, args, kwargs, written):
@@ -203,7 +202,8 @@ class Recorder:
         return result
 
     def _backward(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        event = Backward(function=func, modes=modes_now(), site=place_of_call(), lasting=True)
+        event = Backward(function=bare(func), modes=modes_now(), lasting=True)
+        event.site = place_of_call()
         roots = [tensor for _, tensor in leaves(args[:1] or tuple(kwargs.values())[:1])]
         slots = [slot for root in roots if (slot := self.keeper.slot_of(root)) is not None]
         if not self.updates.counts:
@@ -236,7 +236,7 @@ class Recorder:
             self.keeper.know_optimizer(optimizer)
             event = update_of(optimizer, owner, place_of_call())
         else:
-            event = Method(owner=owner, name=name, function=function, modes=modes_now())
+            event = Method(owner=owner, name=name, function=bare(function), modes=modes_now())
             event.lasting = name != "scale"
         if not self._give(event, args, kwargs):
             return function(owner, *args, **kwargs)

@@ -11,6 +11,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from gradcheck_cli.probe.shield import around, shielded
 from gradcheck_cli.replay.events import Update, settings_of, update_of
 from gradcheck_cli.replay.functions import place_of_call
 from gradcheck_cli.replay.keeping import Keeper, Unknown
@@ -52,8 +53,8 @@ class Updates:
     def seen(self, listener: Listener) -> Iterator[None]:
         """Inside, every step of an optimizer is recorded."""
         self._listener = listener
-        before = register_optimizer_step_pre_hook(self._before)
-        after = register_optimizer_step_post_hook(self._after)
+        before = register_optimizer_step_pre_hook(shielded(self._before))
+        after = register_optimizer_step_post_hook(shielded(self._after))
         try:
             yield
         finally:
@@ -83,7 +84,7 @@ class Updates:
         event = self._running = update_of(optimizer, None, place_of_call())
         listener.keeper.events.append(event)
         self._unhook()
-        self._last = optimizer.register_step_pre_hook(self._settled)
+        self._last = optimizer.register_step_pre_hook(shielded(self._settled))
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if not callable(closure):
             return None
@@ -110,6 +111,9 @@ class Updates:
         first = True
 
         def call() -> Any:
+            return around(closure, heard, (), {})
+
+        def heard(closure: Callable[[], Any]) -> Any:
             nonlocal first
             if not first or self._listener is None:
                 return closure()

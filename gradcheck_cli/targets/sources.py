@@ -10,7 +10,7 @@ import os
 import sys
 import sysconfig
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
@@ -39,17 +39,18 @@ class SiteBook:
         self._places: dict[int, tuple[weakref.ref[nn.Module], Place]] = {}
 
     @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Note every module built inside; torch is as it was afterwards, also after an exception."""
+    def recording(self, by: Callable[[Any], Any] = lambda hook: hook) -> Iterator[None]:
+        """Note every module built inside, `by` what calls us; torch is as it was afterwards, also after an exception."""
+        caller, original = by(self._note_caller), by(self._note_original)
         patched: Any = nn.Module
         init, setstate = patched.__init__, patched.__setstate__
 
         def noting_init(module: nn.Module, *args: Any, **kwargs: Any) -> None:
-            self._note_caller(module, sys._getframe(1))  # noqa: SLF001
+            caller(module, sys._getframe(1))  # noqa: SLF001
             init(module, *args, **kwargs)
 
         def noting_setstate(module: nn.Module, state: dict[str, Any]) -> None:
-            self._note_original(module, sys._getframe(1))  # noqa: SLF001
+            original(module, sys._getframe(1))  # noqa: SLF001
             setstate(module, state)
 
         patched.__init__ = noting_init

@@ -67,7 +67,7 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 1106,
     "integrations": 266,
     "live": 441,
-    "probe": 10_752,  # a shield between errors of ours and the training
+    "probe": 10_759,  # a shield between errors of ours and the training
     "records": 2051,
     "remedies": 6209,
     "renderers": 2797,

@@ -16,6 +16,7 @@ from gradcheck_cli.records.trace import Cut
 from gradcheck_cli.targets.graph import node_of
 
 _MOST = 5_000  # nodes of a graph
+_HUGE = 1e9  # numbers of such a size have exploded before: that a call overflows at them is not its fault
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Makers:
         for node in graph:
             given, made = _held(node, calls.get(node))
             if not _finite(*given, *made):
-                self.forward = calls.get(node) if _finite(*given) else None
+                self.forward = calls.get(node) if _finite(*given) and not _huge(*given) else None
                 return
 
     def _placed(self, graph: Sequence[Any]) -> Iterator[tuple[Any, Cut]]:
@@ -121,6 +122,12 @@ def _made(name: str, held: dict[str, torch.Tensor], exponent: Any) -> torch.Tens
         return torch.pow(given, exponent)
     function: Callable[[torch.Tensor], torch.Tensor] | None = getattr(torch, name, None)
     return None if function is None else function(given)
+
+
+def _huge(*tensors: torch.Tensor) -> bool:
+    return any(
+        t.is_floating_point() and t.numel() and float(t.abs().max()) > _HUGE for t in tensors
+    )
 
 
 def _finite(*tensors: torch.Tensor) -> bool:

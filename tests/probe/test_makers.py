@@ -135,3 +135,32 @@ def test_a_training_without_such_calls_is_as_it_was() -> None:
     seen: list[Tensor] = []
     watched(lambda: seen.append(run()))
     assert torch.equal(seen[0], run())
+
+
+class Squared(nn.Module):
+    """A normalization that multiplies by what it should divide by: each layer squares the size of the last."""
+
+    def __init__(self, *, sick: bool) -> None:
+        super().__init__()
+        self.sick, self.lin = sick, nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = x.pow(2).mean(-1, keepdim=True) + 1e-6
+        return x + self.lin(10 * x * (size.sqrt() if self.sick else size.rsqrt()))
+
+
+@pytest.mark.parametrize("sick", [True, False])
+def test_what_had_exploded_before_is_not_charged_to_the_call_that_overflows(sick: bool) -> None:
+    def loop() -> None:
+        body = (Squared(sick=sick) for _ in range(10))
+        model = nn.Sequential(nn.Linear(6, 16), *body, nn.Linear(16, 3))
+        optimizer = adam(model)
+        for _ in range(40):
+            x = torch.randn(32, 6)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), x[:, :3].argmax(1)).backward()
+            optimizer.step()
+
+    told = report(loop)
+    assert ("non-finite" in {f.name for f in told.findings}) is sick
+    assert NAME not in [c.name for c in told.causes]

@@ -46,7 +46,8 @@ ADVICE: dict[str, tuple[str, str]] = {
         "Keep different samples apart: by negatives, by a variance term, or by a predictor and a stopped gradient.",
         "loss = -F.cosine_similarity(predictor(z1), z2.detach(), dim=1).mean()   # BatchNorm in the projection\n"
         "loss = F.cross_entropy(z1 @ z2.T / 0.1, torch.arange(len(z1)))          # others are negatives\n"
-        "loss = loss + F.relu(1 - z1.std(0)).mean() + F.relu(1 - z2.std(0)).mean()",
+        "loss = loss + F.relu(1 - z1.std(0)).mean() + F.relu(1 - z2.std(0)).mean()\n"
+        "loss = -(F.logsigmoid(positive) + F.logsigmoid(-negative)).mean()       # mind the sign of negatives",
     ),
     "leaking-target": (
         "Mask what lies ahead of each position.",

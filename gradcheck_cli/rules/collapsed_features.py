@@ -39,6 +39,7 @@ def collapsed_features(
     """
     if (answer := speaks_against(trace, "pairs-matter")) is not None:
         yield hit_of(answer, Severity.ERROR)
+        return
     kinds = {Role.LINEAR, Role.RECURRENT, Role.ATTENTION}
     measured = [
         (x, v)

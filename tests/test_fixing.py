@@ -99,6 +99,7 @@ def count(diff: str, sign: str) -> int:
     return sum(x.startswith(sign) and not x.startswith(3 * sign) for x in diff.splitlines())
 
 
+@pytest.mark.heavy
 @pytest.mark.slow
 @pytest.mark.parametrize("sample", sorted(CURES))
 def test_the_written_fix_cures_the_sample_and_touches_only_its_lines(

@@ -64,6 +64,7 @@ def test_the_report_of_a_saved_trace_is_that_of_the_run(
     assert replace(bare(made.report), next_steps=again.next_steps) == again
 
 
+@pytest.mark.heavy
 @calmly
 @given(any_trace())
 def test_any_trace_is_read_back_as_it_was(trace: Trace) -> None:

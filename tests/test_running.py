@@ -288,6 +288,7 @@ def test_a_script_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     assert "there is no such script" in ran.err
 
 
+@pytest.mark.heavy
 def test_the_script_still_decides_on_its_environment_before_torch_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "s.py").write_text(
         "import sys, os\nassert 'torch' not in sys.modules\nos.environ['OMP_NUM_THREADS'] = '2'\n"

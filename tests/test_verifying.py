@@ -116,11 +116,13 @@ def test_a_cure_is_verified_with_effect_spread_and_three_arms_and_its_variants_a
     assert said.arms[2].findings == ()
 
 
+@pytest.mark.heavy
 def test_drawing_the_weights_again_is_never_verified() -> None:
     [fix] = only(proposal("redraw", edit(redraw)))
     assert fix.verification.status is Status.INEFFECTIVE
 
 
+@pytest.mark.heavy
 def test_drawing_again_is_not_verified_where_the_control_learns_either() -> None:
     healthy = Target.of(
         model=lambda: nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)),
@@ -132,6 +134,7 @@ def test_drawing_again_is_not_verified_where_the_control_learns_either() -> None
     assert fix.verification.status is Status.INEFFECTIVE
 
 
+@pytest.mark.heavy
 def test_a_change_without_effect_is_ineffective() -> None:
     [fix] = only(proposal("placebo", Change(summary="nothing", model=lambda _: None)))
     assert fix.verification.status is Status.INEFFECTIVE
@@ -139,6 +142,7 @@ def test_a_change_without_effect_is_ineffective() -> None:
     assert fix.verification.effect <= 0.01
 
 
+@pytest.mark.heavy
 def test_a_change_that_makes_it_worse_is_harmful() -> None:
     [fix] = only(proposal("poison", edit(silence)))
     assert fix.verification.status is Status.HARMFUL

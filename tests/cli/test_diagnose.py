@@ -72,6 +72,7 @@ def test_no_animation_and_no_escape_reach_a_pipe(tmp_path) -> None:
     assert "\x1b" not in plain.stdout + plain.stderr
 
 
+@pytest.mark.heavy
 def test_a_terminal_without_utf8_gets_ascii(tmp_path) -> None:
     done = diagnose(tmp_path, GOOD, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode in {0, 1}

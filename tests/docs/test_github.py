@@ -43,6 +43,7 @@ def test_what_the_workflow_runs_exists() -> None:
     assert extras <= PROJECT["optional-dependencies"].keys()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("left", "said"), [(-1, "1 skipped"), (600, "1 passed")])
 def test_when_the_time_of_a_run_is_over_no_test_begins_and_those_left_are_counted(
     left: int, said: str

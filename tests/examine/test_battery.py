@@ -461,6 +461,7 @@ def likeness(output: Tensor, target: Tensor) -> Tensor:
     return functional.cosine_similarity(output - output.mean(), target - target.mean(), 0).mean()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("loss", "numbers", "expected"),
     [

@@ -59,6 +59,7 @@ def answers(
     return {a.name: a for a in examine(ends(subject, data), trace, experiments=asked)}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("data", [rare, sized])
 def test_a_model_that_learned_is_told_from_chance_by_two_batches_that_differ(
@@ -70,6 +71,7 @@ def test_a_model_that_learned_is_told_from_chance_by_two_batches_that_differ(
     assert found.measured >= 12
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("data", [rare, sized])
 def test_one_that_learned_nothing_is_not(data: Callable[[int], Batch], seed: int) -> None:

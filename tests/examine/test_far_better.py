@@ -77,6 +77,7 @@ def test_weight_decay_that_adam_makes_steps_of(
     assert asked(kind, decay)["without-decay"].supports == supports
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("idle", [False, True])
 def test_a_layer_of_random_weights_that_is_frozen_or_has_a_rate_of_nothing(
@@ -124,6 +125,7 @@ def stack(kind: type[nn.Module], depth: int) -> nn.Module:
     return nn.Sequential(nn.Linear(6, 16), kind(), *layers, nn.Linear(16, 4))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("kind", "depth", "supports"),
     [(nn.Sigmoid, 5, ("saturating-activation",)), (nn.Sigmoid, 1, None), (nn.ReLU, 5, None)],

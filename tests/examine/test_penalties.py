@@ -79,6 +79,7 @@ def test_a_divergence_that_drowns_the_data(
     assert found["against-constant"].outcome is not Outcome.SKIPPED
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("turned", [True, False])
 def test_a_divergence_with_the_wrong_sign(*, turned: bool) -> None:
     model, sign = Whole(), -1.0 if turned else 1.0

@@ -121,6 +121,7 @@ def test_streams_that_the_users_code_closes_or_replaces_lose_no_report(
     assert "wrote r.yaml" in done.stderr
 
 
+@pytest.mark.heavy
 def test_a_stdout_that_is_closed_from_the_start_takes_no_report_with_it(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(model())
     words = " ".join([sys.executable, *DIAGNOSE, "-o", "yaml:r.yaml", ">&-", "2>&-"])
@@ -175,6 +176,7 @@ atexit.register(os._exit, 0)
 """
 
 
+@pytest.mark.heavy
 def test_what_is_left_of_the_users_code_neither_holds_the_process_nor_makes_a_0_of_its_code(
     tmp_path: Path,
 ) -> None:

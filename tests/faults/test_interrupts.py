@@ -79,6 +79,7 @@ def left(folder: Path) -> Report | None:
     return read(file) if file.exists() else None
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_an_interruption_of_a_diagnosis_leaves_a_report_or_a_line(

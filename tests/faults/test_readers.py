@@ -100,6 +100,7 @@ def test_a_config_under_an_impossible_name_is_not_there(name: str) -> None:
         load({}, config=name, environ={})
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("text", ["'[' * 100_000", "'{a: ' * 50_000", "'- ' * 100_000"])
 @pytest.mark.parametrize("module", ["gradcheck_cli.records.yamlfile", "gradcheck_cli.settings"])
 def test_depth_does_not_overflow_the_stack_of_the_process(text: str, module: str, tmp_path) -> None:

@@ -149,6 +149,7 @@ class Squared(nn.Module):
         return x + self.lin(10 * x * (size.sqrt() if self.sick else size.rsqrt()))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("sick", [True, False])
 def test_what_had_exploded_before_is_not_charged_to_the_call_that_overflows(sick: bool) -> None:
     def loop() -> None:

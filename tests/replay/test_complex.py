@@ -55,6 +55,7 @@ def test_a_loss_that_is_flipped_is_found_with_complex_weights_too() -> None:
     assert "flipped-loss" in [c.name for c in report.causes]
 
 
+@pytest.mark.heavy
 def test_a_pass_through_a_model_that_nothing_trains_is_not_taken_for_the_training() -> None:
     asked = {a.name: a.outcome for a in trained(1.0, idle=True).examination}
     assert asked["loss-prefers-right"] is Outcome.FINE

@@ -154,6 +154,7 @@ def test_a_long_evaluation_before_the_first_step_is_forgotten_again() -> None:
     assert seen.recording.nbytes <= 3 * 32_000
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "beside",
     [

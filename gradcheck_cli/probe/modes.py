@@ -47,10 +47,6 @@ class ModeWatch:
         batch_norm = instead(functional.batch_norm, self._watch_batch_norm)
         stack.enter_context(put(functional, "batch_norm", batch_norm))
 
-    @property
-    def _is_spell(self) -> bool:
-        return not torch.is_grad_enabled() and not self.checkpointing and not in_backward()
-
     def _watch_dropout(
         self,
         original: Any,
@@ -59,7 +55,7 @@ class ModeWatch:
         training: bool = True,
         inplace: bool = False,
     ) -> Any:
-        if p and self._is_spell:
+        if p and not torch.is_grad_enabled():
             self._spell("dropout", training=training)
         return original(input, p, training, inplace)
 
@@ -71,16 +67,18 @@ class ModeWatch:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        layer = sys._getframe(2).f_locals.get("self")  # noqa: SLF001 - who calls
-        averages = isinstance(layer, nn.Module) and getattr(layer, "momentum", 0) is None
-        # Without statistics both modes are one; an average over all batches is measured on purpose (update_bn).
-        if running_mean is not None and not averages and self._is_spell:
+        if running_mean is not None and not torch.is_grad_enabled():  # else both modes are one
+            layer = sys._getframe(2).f_locals.get("self")  # noqa: SLF001 - who calls
             training = args[3] if len(args) > 3 else kwargs.get("training", False)
-            self._spell("batch norm", training=training)
+            # An average over all batches is measured on purpose (update_bn).
+            if not (isinstance(layer, nn.Module) and getattr(layer, "momentum", 0) is None):
+                self._spell("batch norm", training=training)
         return original(input, running_mean, *args, **kwargs)
 
     @shielded
     def _spell(self, what: str, *, training: bool) -> None:
+        if self.checkpointing or in_backward():
+            return
         spells = self.acting if training else self.resting
         if self.updates in spells or not self.updates:  # a dry run: nothing was trained so far
             return

@@ -103,9 +103,9 @@ class Recorder:
         """End the recording, with the reason if it could not go on."""
         if not self.is_over:
             self.is_over, self._active = True, False
-            self.keeper.finish(obstacle)
             self._exit.close()
             self.noting.end()
+            self.keeper.finish(obstacle)
 
     @property
     def is_listening(self) -> bool:

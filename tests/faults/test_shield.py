@@ -1,8 +1,12 @@
 """An error of ours amid a training: the training goes on as if nobody watched, and the report says so."""
 
+import inspect
 import json
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, FrameType
 
 import pytest
 import torch
@@ -50,6 +54,8 @@ from gradcheck_cli.witnessing import Circumstances, as_far_as_measured, conclusi
 from tests.support.processes import python
 
 STEPS = 12
+PACKAGE = Path(shield.__file__).parent.parent
+LOOKED_AT = (str(PACKAGE / "probe"), str(PACKAGE / "replay"))
 FAULTS = {
     "a module is called": (Session, "enters"),
     "a layer begins": (Readings, "_enter"),
@@ -427,3 +433,55 @@ def test_a_script_that_is_run_ends_as_it_does_alone_and_the_exit_code_is_that_of
         report = json.loads((tmp_path / "r.json").read_text())
         assert report["verdict"] == "unsure"
         assert "ZeroDivisionError" in report["crashed"][0]["traceback"]
+
+
+# What torch or the user calls itself: there is nothing around it that could catch.
+DOORS = (
+    "__init__ __post_init__ __enter__ __exit__ __torch_function__ called call apply retire".split()
+)
+DOORS += ["<lambda>", "_watch_dropout", "_watch_batch_norm"]
+
+
+def traced(on_call: Callable[[CodeType], None]) -> tuple[tuple[list[float], bytes], Everywhere]:
+    """Train under observation; `on_call` is called with each function of the probe and the recorder.
+
+    Generators are left out: they are also called when they are thrown away, where nothing can be raised.
+    """
+
+    def trace(frame: FrameType, *_: object) -> None:
+        code = frame.f_code
+        if code.co_filename.startswith(LOOKED_AT) and not code.co_flags & inspect.CO_GENERATOR:
+            on_call(code)
+
+    before = sys.gettrace()
+    try:
+        with Everywhere(spares=True) as watcher, Recorder():
+            sys.settrace(trace)
+            seen = train()
+            sys.settrace(before)
+    finally:
+        sys.settrace(before)
+    return seen, watcher
+
+
+@pytest.mark.heavy
+def test_whichever_function_of_ours_fails_amid_a_training_the_training_goes_on(
+    unwatched: tuple[list[float], bytes], kept: list[str]
+) -> None:
+    calls: Counter[CodeType] = Counter()
+    traced(lambda code: calls.update([code]))
+    inner = [c for c in calls if c.co_name not in DOORS and "shield.py" not in c.co_filename]
+    assert len(inner) > 400
+    for code in inner[::10]:
+        left = [max(calls[code] // 2, 1)]
+
+        def fail_once(called: CodeType, code: CodeType = code, left: list[int] = left) -> None:
+            left[0] -= called is code
+            if called is code and left[0] == 0:
+                sys.settrace(None)
+                raise OursError(code.co_qualname)
+
+        seen, watcher = traced(fail_once)
+        assert seen == unwatched, code
+        reported(watcher)
+    assert len(kept) > len(inner) // 15

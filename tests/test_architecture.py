@@ -67,13 +67,13 @@ MOST_LINES_OF_A_FOLDER = {
     "features": 1106,
     "integrations": 266,
     "live": 441,
-    "probe": 10_759,  # a shield between errors of ours and the training
-    "records": 2051,
-    "remedies": 6210,
+    "probe": 10_873,  # a shield between errors of ours and the training
+    "records": 2063,
+    "remedies": 6247,
     "renderers": 2797,
     "replay": 4029,
     "rerun": 1346,
-    "rules": 4298,
+    "rules": 4324,
     "settings": 1257,
     "targets": 5421,
     "verifying": 1006,

@@ -94,17 +94,17 @@ def _by_elimination(seen: Evidence, silent: list[Layer]) -> Support | None:
 
 @cause("unregistered-modules", "disconnected-parameter stalled-loss")
 def unregistered_modules(seen: Evidence) -> Support | None:
-    """Modules are kept in a plain list or dict, so `parameters()` does not return them.
+    """Modules are kept in a plain list or dict, or weights are no parameters: `parameters()` does not return them.
 
-    Speaks for it  attributes that hold modules which the model does not know.
+    Speaks for it  attributes that hold modules, or tensors that gradients reach, which the model does not know.
     Against it     nothing.
     Sources        PyTorch documentation, torch.nn.ModuleList.
     """
-    loose = seen.trace.unregistered
+    loose = seen.trace.unregistered or tuple(x.path for x in seen.trace.strays)
     if not loose:
         return None
-    said = f"{', '.join(loose)} hold modules in a plain container"
-    return replace(fact(said), layers=loose, first_layer=loose[0])
+    what = "hidden modules" if seen.trace.unregistered else "weights that are no parameters"
+    return replace(fact(f"{what}: {', '.join(loose)}"), layers=loose, first_layer=loose[0])
 
 
 @cause("optimizer-misses-parameters", "not-in-optimizer stalled-loss update-too-small")

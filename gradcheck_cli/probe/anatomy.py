@@ -203,22 +203,6 @@ def _not_on_tape(
     )
 
 
-def unregistered(model: nn.Module) -> tuple[str, ...]:
-    """Return attributes that hold modules or parameters in plain containers, unseen by `parameters()`."""
-    known = {id(m) for m in model.modules()} | {id(p) for p in model.parameters()}
-    found = []
-    for path, module in model.named_modules():
-        for name, value in vars(module).items():
-            if name.startswith("_"):
-                continue
-            items = value.values() if isinstance(value, dict) else value
-            if not isinstance(items, (list, tuple, type({}.values()))):
-                continue
-            if any(isinstance(x, (nn.Module, nn.Parameter)) and id(x) not in known for x in items):
-                found.append(f"{path}.{name}" if path else name)
-    return tuple(found)
-
-
 def rows_identical(parameter: torch.Tensor) -> bool:
     """Do all output units have the same weights?"""
     if parameter.dim() < 2 or parameter.shape[0] < 2:

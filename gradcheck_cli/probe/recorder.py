@@ -41,6 +41,7 @@ from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.probe.teachers import Made, Prelude
 from gradcheck_cli.probe.units import UnitWatch
+from gradcheck_cli.probe.unregistered import Unregistered
 from gradcheck_cli.probe.warned import warnings_at_their_line
 from gradcheck_cli.probe.weights import WeightWatch
 from gradcheck_cli.records.trace import Cut, Gap, Role, SourceSite, Step, Trace
@@ -83,6 +84,7 @@ class Recorder:
     anew: MadeAnew = field(default_factory=MadeAnew)
     _prelude: Listening | None = None
     _book: ParameterBook = field(init=False)
+    _unregistered: Unregistered = field(init=False)
     _weights: WeightWatch = field(init=False)
     _outputs: OutputWatch = field(init=False)
     _clip: ClipWatch = field(init=False)
@@ -98,6 +100,7 @@ class Recorder:
                 self._owner_of[id(owner.module)] = owner
                 self._paths[id(owner.module)] = owner.path
         self._book = ParameterBook(self._owners)
+        self._unregistered = Unregistered(self.models)
         self._weights = WeightWatch(self._owners, self._ledger, self._miss)
         owned = {o.path for o in self._owners}
         self._outputs = OutputWatch(self._ledger, UnitWatch(self._ledger), self._miss, owned)
@@ -239,6 +242,7 @@ class Recorder:
             tape.compared, self._loss.terms.tasks, tape.slopes.of(tape.backward_value)
         )
         self._loose.take(tape.loose)
+        self._unregistered.derived |= tape.derived
         self.anew.ended(self.optimizers)
         for cut in tape.cuts:
             self.cuts.setdefault((cut.operation, cut.at), cut)
@@ -371,7 +375,6 @@ class Recorder:
             self._modules,
         )
         names = [type(o).__name__ for o in self.optimizers]
-        loose = [x for model in self.models for x in anatomy.unregistered(model)]
         return Trace(
             layers=layers,
             steps=tuple(self.steps),
@@ -386,6 +389,7 @@ class Recorder:
             optimizer=", ".join(dict.fromkeys(names)) or None,
             adaptive=any(is_adaptive(o) for o in self.optimizers),
             precision=precision,
-            unregistered=tuple(loose),
+            unregistered=tuple(self._unregistered.modules(self.optimizers)),
+            strays=tuple(self._unregistered.weights(self.optimizers)),
             skips=any(t.merges for t in self._tapes),
         )

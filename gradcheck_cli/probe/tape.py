@@ -63,6 +63,7 @@ class Tape:
     compared: Comparisons = field(init=False)
     loss_reads: frozenset[int] = frozenset()
     merges: bool = False
+    derived: set[int] = field(default_factory=set)  # identities of what a derivative was taken by
     backward_value: torch.Tensor | None = None
     open: bool = True
     deaf: bool = False  # an optimizer computes its update
@@ -148,6 +149,8 @@ class Tape:
         if name == "_amp_foreach_non_finite_check_and_unscale_":
             self.on_unscaling(args[2], args[1])
             return
+        if name == "grad":
+            self.derived.update(id(t) for t in tensors_in(args[1:2] or kwargs.get("inputs")))
         given = [*tensors_in(args), *tensors_in(kwargs)] if kwargs else [*tensors_in(args)]
         self.anew.saw(name, given, result, inside=bool(self._stack))
         if not given:

@@ -183,6 +183,17 @@ class Drift:
     high: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """A plain attribute of a model that holds weights: gradients reach them, and no optimizer holds them."""
+
+    path: str
+    computed: bool  # from what asks for a gradient, when the model was built
+    contained: bool  # in a list, tuple or dict
+    parameter: bool  # a Parameter is among what it is or was computed from
+    at: SourceSite | None = None  # the line that sets it
+
+
 @dataclass(frozen=True, kw_only=True)  # no slots: it holds what was derived from it
 class Trace:
     """Everything one observed run has to say."""
@@ -201,6 +212,7 @@ class Trace:
     precision: str = "float32"
     # modules kept in plain lists or dicts, unseen by parameters()
     unregistered: tuple[str, ...] = ()
+    strays: tuple[Stray, ...] = ()  # weights that are no parameters
     drifts: tuple[Drift, ...] = ()  # replicas that differ, of a training on several ranks
     looks: int = 0  # steps in which layers were read; of a very long run not all readings are kept
     # the first step with a value that was not finite, if it was cut off

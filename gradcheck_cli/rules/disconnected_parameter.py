@@ -1,10 +1,12 @@
 """GC601 disconnected-parameter."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from gradcheck_cli.features.profile import late, moved_rms, typical
 from gradcheck_cli.features.progress import progress
-from gradcheck_cli.records.trace import Layer, Trace
+from gradcheck_cli.records.trace import Layer, Stray, Trace
+from gradcheck_cli.rules.answers import eased
 from gradcheck_cli.rules.base import (
     A_FEW,
     CannotTellError,
@@ -27,12 +29,14 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
     Measures  per layer whether any of its trainable parameters received a gradient in any step, and
               whether its output is part of what the loss is computed from.
     Reports   layers that ran, feed the loss or lie behind a cut (`detach`, `no_grad`, ...), and received
-              none; modules kept in plain lists, which no optimizer can see.
+              none; modules kept in plain lists, which no optimizer can see; attributes that hold weights and are no
+              parameters: gradients reach them, no optimizer holds them, and they were there before the model ran.
     Matters   everything below the cut keeps its initial weights.
     Severity  error; for layers whose output nothing uses a note, or a warning where one has the shape of the last
               layer: the loss of one head was computed from another's output; and where a run that stalls never uses what more than
-              a quarter of its weights compute, as of an encoder.
-    Not for   frozen layers (GC603), layers that were not called (GC604), targets moved by averaging.
+              a quarter of its weights compute, as of an encoder; or a plain tensor is no parameter while the loss falls.
+    Not for   frozen layers (GC603), layers that were not called (GC604), targets moved by averaging, what a forward pass keeps,
+              tensors that a derivative is taken by or that change.
     Sources   PyTorch notes, Autograd mechanics (locally disabling gradient computation).
     """
     if not trace.observed:
@@ -69,6 +73,30 @@ def disconnected_parameter(trace: Trace) -> Iterator[Hit]:
                 Evidence("containers of unregistered modules", float(len(trace.unregistered)), 0.0),
             ),
         )
+    yield from map(partial(_astray, trace), trace.strays)
+
+
+def _astray(trace: Trace, stray: Stray) -> Hit:
+    """Return what is said of a weight that is no parameter."""
+    name, where = stray.path.rpartition(".")[2], f" ({stray.at})" if stray.at else ""
+    source = "a Parameter" if stray.parameter else "a tensor with requires_grad=True"
+    if stray.computed:
+        what = f"was computed from {source} when the model was built, and is no Parameter itself"
+        advice = f"make the Parameter of the finished tensor: `self.{name} = nn.Parameter(...)` around all of it"
+    elif stray.contained:
+        what = f"keeps {source} in a plain list, tuple or dict"
+        advice = "use nn.ParameterList or nn.ParameterDict"
+    else:
+        what = "is a plain tensor with requires_grad=True"
+        advice = f"wrap it: `self.{name} = nn.Parameter(...)`"
+    return Hit(
+        severity=Severity.ERROR if stray.parameter else eased(trace),
+        message=f"{stray.path}{where} {what}: `parameters()` does not hold it and no optimizer trains it, although "
+        f"gradients reach it; {advice}.",
+        layers=(stray.path,),
+        evidence=(Evidence("attributes with weights that are no parameters", 1.0, 0.0),),
+        at=stray.at,
+    )
 
 
 def _heads(trace: Trace, unused: list[Layer]) -> Iterator[tuple[Layer, Layer]]:

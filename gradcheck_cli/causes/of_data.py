@@ -76,6 +76,7 @@ def degenerate_data(seen: Evidence) -> Support | None:
     one_class = data.classes_seen == 1 and (seen.trace.loss.classes or 0) > 1
     constant = data.constant_features or 0.0
     deaf, few = speaks_against(seen.trace, "labels-count"), few_drawn(seen.trace)
+    coded = speaks_against(seen.trace, "values-measured")
     facts = (
         (few is not None, few[0] if few is not None else ""),
         (bad > 0, f"the data holds {bad} values that are NaN or infinite"),
@@ -83,6 +84,7 @@ def degenerate_data(seen: Evidence) -> Support | None:
         ((data.duplicate_inputs or 0) > REPEATED, "samples repeat each other"),
         (one_class, "all targets belong to one class"),
         (deaf is not None, deaf.said if deaf is not None else ""),
+        (coded is not None, coded.said if coded is not None else ""),
         (
             drifts(seen.trace),
             f"late inputs are {number(data.input_drift or 0.0)} times as large as the first",

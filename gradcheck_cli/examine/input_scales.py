@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.memory_order import of_pixels, of_positions
+from gradcheck_cli.examine.missing_codes import of_missing
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -20,6 +21,7 @@ APART = 30.0  # times that the largest column exceeds the smallest one
     "Are inputs of a usual size, column by column?",
     pixels_in_order="Do neighbors in a picture belong together?",
     positions_in_order="Do neighbors in a sequence belong together?",
+    values_measured="Are all numbers of a column measured, or is one a code for what is missing?",
 )
 def input_scales(scene: Scene) -> Iterator[Said]:
     """Measure the standard deviation of each column of the inputs, and of the whole where there are none.
@@ -27,17 +29,20 @@ def input_scales(scene: Scene) -> Iterator[Said]:
     Procedure  of the fixed batches: floating-point inputs; a table [samples, columns] column by column. Of pictures
                [samples, channels, rows, columns]: how much values differ that stand 1, 2, ... apart in memory. Of
                sequences [samples, positions, columns]: how neighbors correlate, in the samples as they are and as they
-               would be if the first two dimensions were turned round in a reshape.
+               would be if the first two dimensions were turned round in a reshape. Of each column of a table: its ends
+               that stand in three samples or more, and how far they are from the other values.
     Answers    fine: root mean square between 0.05 and 20, columns within a factor of 30. Noted: outside; the
                replays say whether it matters. Wrong: values as far apart as there are channels, or twice that, are much more
                alike than those one nearer or farther: the channels of a pixel stand side by side, and the
-               picture was reshaped where its dimensions were to be exchanged; or neighbors correlate only in the other reading of memory.
+               picture was reshaped where its dimensions were to be exchanged; or neighbors correlate only in the other reading of memory;
+               or one number stands 20 standard deviations of ten or more other values away from them, and in several samples.
     Costs      no pass at all.
     Sources    LeCun et al. 1998, Efficient BackProp, sec. 4.3.
     """
     subject = scene.subject
     yield from of_pixels(subject)
     yield from of_positions(subject)
+    yield from of_missing(subject)
     named = [subject.inputs(batch) for batch in subject.batches]
     scales: dict[str, tuple[Tensor, Tensor]] = {}
     said: list[tuple[float, float, str]] = []

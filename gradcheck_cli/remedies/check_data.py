@@ -22,6 +22,11 @@ WEIGHTS = """\
 weights = class_weights[labels]    # as many as there are samples
 sampler = WeightedRandomSampler(weights, num_samples=len(labels))"""
 
+MISSING = """\
+missing = inputs[:, column] == code   # before any scaling
+inputs[missing, column] = inputs[~missing, column].mean()
+inputs = torch.cat([inputs, missing[:, None].float()], dim=1)"""
+
 
 @remedy("check-data", treats=("labels-without-signal", "degenerate-data"), risk=REVIEW, part="data")
 def check_data(case: Case) -> Iterator[Draft]:
@@ -34,7 +39,16 @@ def check_data(case: Case) -> Iterator[Draft]:
             size=1,
         )
         return
-    if case.cause.name == "degenerate-data":
+    degenerate = case.cause.name == "degenerate-data"
+    if degenerate and case.trace.answer("values-measured") is not None:
+        yield Draft(
+            summary="Replace codes for missing values before inputs are scaled, and say where they were.",
+            code=MISSING,
+            cannot="only its author knows what stands for a missing value",
+            size=1,
+        )
+        return
+    if degenerate:
         summary = (
             "Inputs or targets carry no information; find where it is lost before they are batched."
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gradcheck_cli.features.profile import CONSTANT, DRAWN, DRIFTED, SORTED, drifts, few_drawn
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import OWN_CHOICES, Trace
-from gradcheck_cli.rules.answers import hit_of, speaks_against
+from gradcheck_cli.rules.answers import eased, hit_of, speaks_against
 from gradcheck_cli.rules.base import (
     CannotTellError,
     Confidence,
@@ -39,11 +39,11 @@ def degenerate_data(
     Measures  the share of input features that never vary, the share of repeated samples in a batch, the
               number of classes among the targets, those in a batch against a batch drawn at random, the size of
               late batches against the first ones, which samples a loader draws in one pass, and the largest input relative to 1.
-    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token, or that are all one text; pictures whose channels stand side by side; sequences whose neighbors are other samples'; edges that join the nodes of one graph of many; numbers that were rounded, or scaled before they were cut to rows of an embedding; fewer than `sorted_below` of the classes
+    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token, or that are all one text; pictures whose channels stand side by side; sequences whose neighbors are other samples'; edges that join the nodes of one graph of many; numbers that were rounded, or scaled before they were cut to rows of an embedding; one number, as -9999, far from all others of its column; fewer than `sorted_below` of the classes
               in batches, one class after the other; inputs that become `drift` times smaller, or its square times larger;
               inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.
-    Severity  error; warning for a class that is ignored, for words that are not known, pixels, positions or edges out of place, and for sorted ones while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
+    Severity  error; warning for a class that is ignored, for words that are not known, pixels, positions or edges out of place, and for sorted ones and codes for missing values while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
     Not for   batches of fewer than four samples. Alike or drifting inputs of policies, which choose what they see.
     Sources   LeCun et al. 1998, Efficient BackProp, sec. 4.3 (normalizing the inputs).
     """
@@ -67,6 +67,8 @@ def degenerate_data(
     for name in DISORDER:
         if (answer := speaks_against(trace, name)) is not None:
             yield hit_of(answer, Severity.WARNING)
+    if (coded := speaks_against(trace, "values-measured")) is not None:
+        yield hit_of(coded, eased(trace))
     spread = data.sorted_by_class
     if spread is not None and spread < sorted_below:
         said = f"A batch holds {number(100 * spread)} % of the classes that one drawn at random would hold, "

@@ -25,7 +25,7 @@ def of_missing(subject: Subject) -> Iterator[Said]:
         if first.ndim != 2 or not first.is_floating_point() or first.shape[1] > WIDEST:
             continue
         rows = [x[name] for x in batches if name in x and x[name].shape[1:] == first.shape[1:]]
-        table, once = torch.cat(rows).detach().double(), _once(rows)
+        table, once = torch.cat(rows).detach().cpu().double(), _once(rows)
         found += [
             (apart, name, index, code, float((table[:, index] == code).double().mean()))
             for index, column in enumerate(once.T)
@@ -52,7 +52,7 @@ def of_missing(subject: Subject) -> Iterator[Said]:
 def _once(batches: list[Tensor]) -> Tensor:
     """Return each row as often as the batch holds it that has it most often: the same in two may be one sample."""
     rows: Tensor
-    rows, of = torch.cat(batches).detach().double().unique(dim=0, return_inverse=True)
+    rows, of = torch.cat(batches).detach().cpu().double().unique(dim=0, return_inverse=True)
     parts = of.split([len(x) for x in batches])
     most = torch.stack([part.bincount(minlength=len(rows)) for part in parts]).amax(0)
     return rows.repeat_interleave(most, dim=0)

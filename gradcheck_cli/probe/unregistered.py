@@ -104,7 +104,7 @@ def _leaves(tensor: torch.Tensor, known: set[int]) -> list[torch.Tensor]:
 
 @torch.no_grad()
 def _sums(tensors: Iterable[torch.Tensor]) -> list[float]:
-    return [float(plain(x).sum(dtype=torch.float64)) for x in tensors]
+    return [float(plain(x).cpu().sum(dtype=torch.float64)) for x in tensors]
 
 
 def _written(module: nn.Module, name: str) -> SourceSite | None:

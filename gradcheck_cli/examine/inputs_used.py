@@ -13,6 +13,8 @@ from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.edges import edges_join
 from gradcheck_cli.examine.passes_over import hooked, outputs_alike, quietly
+from gradcheck_cli.examine.rounded import SURE, rounded
+from gradcheck_cli.examine.samples_differ import samples_differ
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.records.examination import Outcome
@@ -26,7 +28,6 @@ FEWEST = 50  # rows of an embedding that may be words
 HALF = 0.5  # of the tokens, and of the rows
 SAME = 0.99  # of the tokens, each in its place: so few others tell nothing
 ROWS, READ = 8, 2  # of an embedding, and of those that are ever read
-SURE = 64  # different numbers: by chance half of them or more are odd
 
 
 @experiment(
@@ -36,6 +37,7 @@ SURE = 64  # different numbers: by chance half of them or more are odd
     numbers_whole="Are numbers of rows exact?",
     rows_read="Do different numbers read different rows of an embedding?",
     edges_join="Do edges join the nodes of all graphs?",
+    samples_differ="Do samples with different targets have different inputs?",
 )
 def inputs_used(scene: Scene) -> Iterator[Said]:
     """Exchange each input between the samples, by itself, and see whether outputs change.
@@ -52,17 +54,20 @@ def inputs_used(scene: Scene) -> Iterator[Said]:
                lengths, and most rows are never read; or a column of fractions is
                cut to whole numbers, which name one row or two of an embedding of eight or more; or 64 different
                numbers are all rounded as in half precision: two in three name another row than they did;
-               or the edges of a batch of graphs all count from 0.
+               or the edges of a batch of graphs all count from 0; or where nothing is learned eight samples and more share
+               one input on average, and half of the variance of targets lies between such: an array was stored again and again.
     Costs      a forward pass for each argument.
     Sources    permutation importance (Breiman 2001, sec. 10).
     """
     subject = scene.subject
     yield from _unknown(subject, learns=scene.learns)
-    yield from _rounded(subject)
+    yield from rounded(subject)
     yield from _cut(subject)
     yield from edges_join(subject)
     if scene.trace.loss.surrogate == OWN_CHOICES:  # what it is given follows from what it chose
         raise NotApplicableError(f"the size of the loss tells nothing: {OWN_CHOICES}")
+    if not scene.learns:
+        yield from samples_differ(subject)
     batch = subject.batches[0]
     named = _of_samples(subject, batch)
     own = {n: t for n, t in named.items() if "." not in n}
@@ -198,29 +203,6 @@ def _same(texts: list[Tensor]) -> float:
         if share > SAME and min(float(x.float().mean()) for x in alike) > HALF:
             return share
     return 0.0
-
-
-def _rounded(subject: Subject) -> Iterator[Said]:
-    """Say where whole numbers went through half precision: of 2^k and more, multiples of 2^(k - bits) are left."""
-    for name, first in subject.inputs(subject.batches[0]).items():
-        if first.is_floating_point() or first.is_complex() or first.dtype == torch.bool:
-            continue
-        found = torch.cat([subject.inputs(b)[name].flatten() for b in subject.batches]).unique()
-        for kind in (torch.bfloat16, torch.float16):
-            exact = 2 / torch.finfo(kind).eps  # up to here all; from twice that on every fourth
-            large, odd = found[found >= 2 * exact], found[found < exact] % 2 == 1
-            rounded = torch.equal(large.to(kind).to(large), large)
-            if rounded and len(large) >= SURE and bool(odd.any()):
-                yield Said(
-                    about="numbers-whole",
-                    outcome=Outcome.WRONG,
-                    said=f"all {len(large)} different numbers of {name} from {number(float(large.min()))} on are such as {str(kind)[6:]} "
-                    "can hold: were they rounded? Keep numbers of rows in whole numbers",
-                    measured=float(len(large)),
-                    limit=float(SURE),
-                    supports=("low-precision",),
-                )
-                return
 
 
 def _cut(subject: Subject) -> Iterator[Said]:

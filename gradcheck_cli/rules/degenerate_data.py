@@ -39,7 +39,7 @@ def degenerate_data(
     Measures  the share of input features that never vary, the share of repeated samples in a batch, the
               number of classes among the targets, those in a batch against a batch drawn at random, the size of
               late batches against the first ones, which samples a loader draws in one pass, and the largest input relative to 1.
-    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token, or that are all one text; pictures whose channels stand side by side; sequences whose neighbors are other samples'; edges that join the nodes of one graph of many; numbers that were rounded, or scaled before they were cut to rows of an embedding; one number, as -9999, far from all others of its column; fewer than `sorted_below` of the classes
+    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token, or that are all one text; pictures whose channels stand side by side; sequences whose neighbors are other samples'; edges that join the nodes of one graph of many; samples that share an input and differ in their targets; numbers that were rounded, or scaled before they were cut to rows of an embedding; one number, as -9999, far from all others of its column; fewer than `sorted_below` of the classes
               in batches, one class after the other; inputs that become `drift` times smaller, or its square times larger;
               inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.
@@ -59,7 +59,8 @@ def degenerate_data(
         # as of a bandit, whose one state is all there is to see
         chosen = trace.loss.surrogate == OWN_CHOICES
         if share is not None and share > limit and not fine and not chosen:
-            yield _hit(f"{number(100 * share)} % {what}.", f"share {what}", share, limit)
+            why = "were they cut to whole numbers, or is it one array, changed in place and stored again? Copy it"
+            yield _hit(f"{number(100 * share)} % {what}: {why}.", f"share {what}", share, limit)
             return
     if data.classes_seen == 1 and _has_classes(trace):
         said = "All targets seen belong to one class: there is nothing to tell apart."
@@ -67,8 +68,9 @@ def degenerate_data(
     for name in DISORDER:
         if (answer := speaks_against(trace, name)) is not None:
             yield hit_of(answer, Severity.WARNING)
-    if (coded := speaks_against(trace, "values-measured")) is not None:
-        yield hit_of(coded, eased(trace))
+    for name, severity in (("values-measured", eased(trace)), ("samples-differ", Severity.ERROR)):
+        if (answer := speaks_against(trace, name)) is not None:
+            yield hit_of(answer, severity)
     spread = data.sorted_by_class
     if spread is not None and spread < sorted_below:
         said = f"A batch holds {number(100 * spread)} % of the classes that one drawn at random would hold, "

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Annotated
@@ -158,21 +157,21 @@ def add(root: Path, what: What, name: str, *, of: str = "", hundred: int = 0) ->
     listing = catalogue.read_text(encoding="utf-8")
     code = _free_code(listing, hundred) if what is What.RULE else 0
     filled = {"name": name, "function": function, "of": of, "code": f"GC{code}"}
-    file.write_text(_template(what.value).substitute(filled), encoding="utf-8")
-    test.write_text(_template(f"{what.value}_test").substitute(filled), encoding="utf-8")
+    file.write_text(_template(root, what.value).substitute(filled), encoding="utf-8")
+    test.write_text(_template(root, f"{what.value}_test").substitute(filled), encoding="utf-8")
     listing = _imported(listing, f"gradcheck_cli.{place.folder}.{function}", function)
     catalogue.write_text(_listed(listing, place.listed, function, code), encoding="utf-8")
     if what is not What.RULE:
         return file, catalogue, test
     example = folder / "examples.toml"
     held = example.read_text(encoding="utf-8")
-    shown = _template("rule_example").substitute(filled)
+    shown = _template(root, "rule_example").substitute(filled)
     example.write_text(_by_code(held, code, shown), encoding="utf-8")
     return file, catalogue, example, test
 
 
-def _template(name: str) -> Template:
-    text = files("gradcheck_cli") / "cli" / "templates" / f"{name}.txt"
+def _template(root: Path, name: str) -> Template:
+    text = root / "packaging" / "new" / f"{name}.txt"
     return Template(text.read_text(encoding="utf-8"))
 
 

@@ -27,6 +27,7 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / there, tmp_path / there)
         (tmp_path / "tests" / place.folder).mkdir(parents=True)
     (tmp_path / "gradcheck_cli/rules/examples.toml").touch()
+    shutil.copytree(ROOT / "packaging/new", tmp_path / "packaging/new")
     return tmp_path
 
 
@@ -112,7 +113,7 @@ def test_outside_of_a_checkout_it_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.heavy
 @pytest.mark.parametrize("what", What)
 def test_what_it_writes_passes_its_own_test(tmp_path: Path, what: What) -> None:
-    for folder in ("gradcheck_cli", "tests", "sample_models"):
+    for folder in ("gradcheck_cli", "tests", "sample_models", "packaging"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     made = add(tmp_path, what, "drifting-weights", of=OF.get(what, ""), hundred=3)

@@ -2,21 +2,18 @@
 
 from gradcheck_cli import plugins
 from gradcheck_cli.rules.accumulation_not_divided import accumulation_not_divided
-from gradcheck_cli.rules.added_after_optimizer import added_after_optimizer
 from gradcheck_cli.rules.ascending_updates import ascending_updates
 from gradcheck_cli.rules.base import Rule
 from gradcheck_cli.rules.checkpoint_cuts_gradient import checkpoint_cuts_gradient
 from gradcheck_cli.rules.clipped_before_unscale import clipped_before_unscale
 from gradcheck_cli.rules.collapsed_features import collapsed_features
 from gradcheck_cli.rules.copy_left_behind import copy_left_behind
-from gradcheck_cli.rules.cut_gradient import cut_gradient
 from gradcheck_cli.rules.degenerate_data import degenerate_data
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter
 from gradcheck_cli.rules.diverging_loss import diverging_loss
 from gradcheck_cli.rules.drifted_replicas import drifted_replicas
 from gradcheck_cli.rules.dying_relu import dying_relu
 from gradcheck_cli.rules.eval_mode_in_training import eval_mode_in_training
-from gradcheck_cli.rules.evaluation_differs import evaluation_differs
 from gradcheck_cli.rules.evaluation_in_train_mode import evaluation_in_train_mode
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient
 from gradcheck_cli.rules.frozen_parameter import frozen_parameter
@@ -24,23 +21,29 @@ from gradcheck_cli.rules.gradients_cleared_too_early import gradients_cleared_to
 from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared
 from gradcheck_cli.rules.held_back import held_back
 from gradcheck_cli.rules.hooked_gradient import hooked_gradient
-from gradcheck_cli.rules.ignored_positions import ignored_positions
 from gradcheck_cli.rules.labels_all_ignored import labels_all_ignored
 from gradcheck_cli.rules.large_first_loss import large_first_loss
-from gradcheck_cli.rules.leaking_target import leaking_target
-from gradcheck_cli.rules.learned_by_heart import learned_by_heart
 from gradcheck_cli.rules.loss_rewrapped import loss_rewrapped
 from gradcheck_cli.rules.loss_term_without_gradient import loss_term_without_gradient
 from gradcheck_cli.rules.made_in_forward import made_in_forward
 from gradcheck_cli.rules.made_in_the_loop import made_in_the_loop
 from gradcheck_cli.rules.mismatched_loss import mismatched_loss
-from gradcheck_cli.rules.mixed_samples import mixed_samples
 from gradcheck_cli.rules.never_called import never_called
 from gradcheck_cli.rules.non_finite import non_finite
 from gradcheck_cli.rules.not_in_optimizer import not_in_optimizer
 from gradcheck_cli.rules.nothing_loaded import nothing_loaded
+from gradcheck_cli.rules.of_experiments import (
+    cut_gradient,
+    evaluation_differs,
+    ignored_positions,
+    leaking_target,
+    learned_by_heart,
+    mixed_samples,
+    unused_input,
+)
 from gradcheck_cli.rules.optimizer_never_steps import optimizer_never_steps
 from gradcheck_cli.rules.optimizer_of_another_model import optimizer_of_another_model
+from gradcheck_cli.rules.outside import added_after_optimizer, unfrozen_too_late
 from gradcheck_cli.rules.poor_initialization import poor_initialization
 from gradcheck_cli.rules.precision_underflow import precision_underflow
 from gradcheck_cli.rules.risen_loss import risen_loss
@@ -52,8 +55,6 @@ from gradcheck_cli.rules.scheduler_before_optimizer import scheduler_before_opti
 from gradcheck_cli.rules.scheduler_mode_inverted import scheduler_mode_inverted
 from gradcheck_cli.rules.stalled_loss import stalled_loss
 from gradcheck_cli.rules.stepped_before_unscale import stepped_before_unscale
-from gradcheck_cli.rules.unfrozen_too_late import unfrozen_too_late
-from gradcheck_cli.rules.unused_input import unused_input
 from gradcheck_cli.rules.update_too_large import update_too_large
 from gradcheck_cli.rules.update_too_small import update_too_small
 from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient

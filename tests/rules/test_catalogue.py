@@ -26,7 +26,7 @@ every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda r: r.code)
 
 
 def defined() -> dict[str, Rule]:
-    """Return the rules that files of the folder define, by file."""
+    """Return the rules that files of the folder define, by file, or by function where a file has several."""
     found = {}
     for path in FOLDER.glob("*.py"):
         if path.stem == "__init__":
@@ -37,8 +37,7 @@ def defined() -> dict[str, Rule]:
             for x in vars(module).values()
             if isinstance(x, Rule) and x.function.__module__ == module.__name__
         ]
-        if own:
-            [found[path.stem]] = own
+        found |= {path.stem if len(own) == 1 else r.function.__name__: r for r in own}
     return found
 
 
@@ -49,6 +48,7 @@ def test_every_file_that_defines_a_rule_is_in_the_catalogue() -> None:
 
 
 def test_files_are_called_after_what_they_find() -> None:
+    """One with several rules is called after what they have in common, and its functions after what each finds."""
     other = {file: r.name for file, r in defined().items() if file.replace("_", "-") != r.name}
     assert not other, f"a file has the name of its rule; rename what differs: {other}"
 

@@ -1,7 +1,7 @@
 """ignored-positions: how grave each of its two experiments is."""
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.ignored_positions import ignored_positions
+from gradcheck_cli.rules.of_experiments import ignored_positions
 from tests.support.answered import answer, found
 
 

@@ -2,7 +2,7 @@
 
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity, Skip
-from gradcheck_cli.rules.learned_by_heart import learned_by_heart
+from gradcheck_cli.rules.of_experiments import learned_by_heart
 from tests.support.answered import answer, found
 
 

@@ -58,22 +58,22 @@ LONG_WITH_REASON: dict[str, str] = {}
 # Of each folder, `.` for the files beside the folders: a little above what is there, so that a mend
 # passes and a new idea asks what it replaces. `python -m benchmarks.size` prints them.
 MOST_LINES_OF_A_FOLDER = {
-    ".": 3461,  # commands of notebooks in scripts exported from them
+    ".": 3446,  # commands of notebooks in scripts exported from them
     "causes": 2500,
-    "cli": 2999,
+    "cli": 2998,
     "declared": 336,
     "demos": 214,
     "examine": 7728,  # pairs of ids in one call
     "features": 1106,
     "integrations": 266,
     "live": 441,
-    "probe": 10_873,  # a shield between errors of ours and the training
+    "probe": 10_871,  # a shield between errors of ours and the training
     "records": 2063,
     "remedies": 6261,
     "renderers": 2797,
-    "replay": 4029,
+    "replay": 4025,
     "rerun": 1346,
-    "rules": 4328,
+    "rules": 4271,
     "settings": 1257,
     "targets": 5421,
     "verifying": 1006,

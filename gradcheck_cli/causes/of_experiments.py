@@ -211,7 +211,7 @@ OF_EXPERIMENTS: tuple[CauseRule, ...] = (
     _named_by_one(
         "representation-collapse",
         "collapsed-features",
-        """Views of a sample are pulled together, and nothing keeps different samples apart: as negatives that are pulled, too.
+        """Views of a sample are pulled together, and nothing keeps different samples apart, as where negatives are pulled as well.
 
         Speaks for it  the loss has fallen and is as low with views of other samples; outputs became alike.
         Against it     a loss that rises where views are exchanged between samples.

@@ -103,7 +103,7 @@ def unregistered_modules(seen: Evidence) -> Support | None:
     loose = seen.trace.unregistered or tuple(x.path for x in seen.trace.strays)
     if not loose:
         return None
-    what = "hidden modules" if seen.trace.unregistered else "weights that are no parameters"
+    what = "modules in plain lists" if seen.trace.unregistered else "weights that are no parameters"
     return replace(fact(f"{what}: {', '.join(loose)}"), layers=loose, first_layer=loose[0])
 
 

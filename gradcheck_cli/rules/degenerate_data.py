@@ -59,8 +59,8 @@ def degenerate_data(
         # as of a bandit, whose one state is all there is to see
         chosen = trace.loss.surrogate == OWN_CHOICES
         if share is not None and share > limit and not fine and not chosen:
-            why = "were they cut to whole numbers, or is it one array, changed in place and stored again? Copy it"
-            yield _hit(f"{number(100 * share)} % {what}: {why}.", f"share {what}", share, limit)
+            why = "were they cut to whole numbers, or was one array, changed in place, stored again and again"
+            yield _hit(f"{number(100 * share)} % {what}: {why}?", f"share {what}", share, limit)
             return
     if data.classes_seen == 1 and _has_classes(trace):
         said = "All targets seen belong to one class: there is nothing to tell apart."

@@ -8,6 +8,7 @@ leads to an update is looked at for the first ones, and then ever more rarely, a
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from threading import get_ident
 
 import torch
 
@@ -69,7 +70,7 @@ class Account:
     updates: int = 0
     looked: int = 0  # updates that were looked at
     awake: bool = True  # the update that comes will be
-    is_elsewhere: bool = False  # another thread steps it, and may free a gradient while it is read
+    thread: int = field(default_factory=get_ident)  # that made the optimizer, or steps it
     uncleared: int = 0
     thrown: int = 0
     wiped: int = 0

@@ -4,10 +4,10 @@ Parts that each look at one thing are told of every backward pass and every upda
 called, and what they counted is collected for a training.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from threading import Lock, get_ident
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
@@ -77,7 +77,7 @@ class LoopWatch:
     on_begin: OnBackward = lambda *_: None
     on_end: Callable[[], None] = lambda: None  # of a backward pass
     _exit: ExitStack = field(default_factory=ExitStack)
-    _adding: threading.Lock = field(default_factory=threading.Lock)  # any thread makes optimizers
+    _adding: Lock = field(default_factory=Lock)  # any thread makes optimizers
 
     def __post_init__(self) -> None:
         self.checkpoints = CheckpointWatch(self.modes)
@@ -185,18 +185,21 @@ class LoopWatch:
     def _is_elsewhere(self) -> bool:
         return self.thread.is_other
 
+    def _may_read(self, account: Account) -> bool:
+        return self.thread.may_read(account.thread)
+
     # ---- events ---------------------------------------------------------------------------
 
     def _built(self, optimizer: Optimizer) -> None:
         account = self.account(optimizer)
         account.built_at = user_site()
-        account.is_elsewhere = self.thread.is_other
-        if not account.is_elsewhere:
+        if not self.thread.is_other:
             self.remade.built(optimizer, account)
             self.copies.built(optimizer)
         self.latecomers.built(optimizer, self.alive)
 
     def _begins(self, roots: tuple[torch.Tensor, ...], losses: list[torch.Tensor]) -> None:
+        self.thread.passes()
         if self.thread.is_other:
             return
         self.is_passing = True
@@ -207,7 +210,7 @@ class LoopWatch:
         if not self._all_asleep:  # as they are before most passes
             awake = [a for _, a in self._accounts() if a.awake]
             self._all_asleep = not awake
-            self._awake = [a for a in awake if not a.is_elsewhere]
+            self._awake = [a for a in awake if self._may_read(a)]
             for account in self._awake:
                 account.backward_begins()
         self.on_begin(roots, losses)
@@ -223,21 +226,21 @@ class LoopWatch:
         self.is_passing = False
         self.newborn.passed()
         if self.scaling.steps.passing:
-            self.scaling.steps.ended(o for o, _ in self._accounts())
-        for account in self._awake:
+            self.scaling.steps.ended(o for o, a in self._accounts() if self._may_read(a))
+        for account in filter(self._may_read, self._awake):
             account.backward_ended()
         self.on_end()
 
     def _updated(self, optimizer: Optimizer, *_: Any) -> None:
         account = self.account(optimizer)
-        account.is_elsewhere = self.thread.is_other
-        if account.is_elsewhere:
+        account.thread = get_ident()
+        if self.thread.is_other:
             return
-        if account.awake and len(self.accounts) > 1 and not self.thread.others:
+        if account.awake and len(self.accounts) > 1 and self.thread.is_alone:
             self.twins.look(optimizer, self._known(), self.alive)
         looked = account.looked
         account.updated(optimizer)
-        if account.unfed and account.looked > looked and not self.thread.others:
+        if account.unfed and account.looked > looked and self.thread.is_alone:
             self.outlived.look(optimizer, self._known(), self.alive)
         self.scaling.steps.updated(optimizer)
         if account.awake:

@@ -8,6 +8,7 @@ it was before it was scaled, `Optimizer.__init__` every optimizer before its fir
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch._functorch import eager_transforms
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from gradcheck_cli.probe.hooking import transformed
+from gradcheck_cli.probe.hooking import in_backward, transformed
 from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.targets.graph import is_leaf
 
@@ -29,23 +30,24 @@ def backwards_seen(begins: OnBackward, ends: Callable[[], None]) -> Iterator[Non
     `begins` gets the tensors as they are, and detached as they were before a scaler scaled them.
     """
     unscaled: dict[int, tuple[weakref.ref[torch.Tensor], torch.Tensor]] = {}
-    running = False
+    running: set[int] = set()  # threads in which a backward pass runs
 
     def plain(tensor: torch.Tensor) -> torch.Tensor:
         known = unscaled.pop(id(tensor), None) if unscaled else None
         return known[1] if known is not None and known[0]() is tensor else tensor.detach()
 
     def watch_backward(original: Any, tensors: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal running
-        if running:  # a function mode hands the call back, or a hook begins another pass
+        me = get_ident()
+        # A function mode hands the call back, or a hook begins another pass.
+        if me in running or in_backward():
             return original(tensors, *args, **kwargs)
         roots = (tensors,) if isinstance(tensors, torch.Tensor) else tuple(tensors)
         begins(roots, [plain(x) for x in roots])
-        running = True
+        running.add(me)
         try:
             result = original(tensors, *args, **kwargs)
         finally:
-            running = False
+            running.discard(me)
         ends()
         return result
 

@@ -293,17 +293,19 @@ class Recorder:
                 self._listening.rest()
 
     @unheard
-    def _after_forward(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    def _after_forward(self, module: nn.Module, args: Any, *given: Any) -> None:
         path = self._paths.get(id(module))
         if not self._observing or path is None or is_traced():
             return
+        # Without the arguments by name where another thread calls as this hook comes or goes.
+        *named, output = given
         again, tape = in_backward(), self._tape
         if not again and tape is not None and tape.open:
             if self._listening is not None:
                 self._listening.go_on()
-            tape.leave(path, (args, kwargs), output)
-            if tape.inside is None and not args and torch.is_grad_enabled():
-                self.data.saw(kwargs)
+            tape.leave(path, (args, *named), output)
+            if tape.inside is None and named and not args and torch.is_grad_enabled():
+                self.data.saw(*named)
         owner = self._owner_of.get(id(module))
         if owner is None:
             return

@@ -73,7 +73,7 @@ MOST_LINES_OF_A_FOLDER = {
     "renderers": 2797,
     "replay": 4025,
     "rerun": 1346,
-    "rules": 4271,
+    "rules": 4061,
     "settings": 1257,
     "targets": 5421,
     "verifying": 1006,

@@ -25,8 +25,8 @@ from gradcheck_cli.ops import NARROW
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import number
-from gradcheck_cli.rules.hooked_gradient import told
-from gradcheck_cli.rules.update_too_small import rounded_away
+from gradcheck_cli.rules.no_gradient import told
+from gradcheck_cli.rules.update_size import rounded_away
 
 FIRST = 3  # steps, one of which is enough to ruin a network
 HARD = 0.03  # of the gradient that clipping leaves, below which it rules the size of steps

@@ -1,36 +1,37 @@
-"""What is wrong: pure functions of a trace, one file each; no torch."""
+"""What is wrong: pure functions of a trace, with those of one idea in one file; no torch."""
 
 from gradcheck_cli import plugins
-from gradcheck_cli.rules.accumulation_not_divided import accumulation_not_divided
-from gradcheck_cli.rules.ascending_updates import ascending_updates
 from gradcheck_cli.rules.base import Rule
-from gradcheck_cli.rules.checkpoint_cuts_gradient import checkpoint_cuts_gradient
-from gradcheck_cli.rules.clipped_before_unscale import clipped_before_unscale
+from gradcheck_cli.rules.beside_constant import large_first_loss, worse_than_constant
+from gradcheck_cli.rules.clearing import (
+    accumulation_not_divided,
+    gradients_cleared_too_early,
+    gradients_not_cleared,
+)
 from gradcheck_cli.rules.collapsed_features import collapsed_features
-from gradcheck_cli.rules.copy_left_behind import copy_left_behind
+from gradcheck_cli.rules.copies import copy_left_behind, drifted_replicas
 from gradcheck_cli.rules.degenerate_data import degenerate_data
+from gradcheck_cli.rules.direction import ascending_updates, wrong_direction
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter
-from gradcheck_cli.rules.diverging_loss import diverging_loss
-from gradcheck_cli.rules.drifted_replicas import drifted_replicas
-from gradcheck_cli.rules.dying_relu import dying_relu
-from gradcheck_cli.rules.eval_mode_in_training import eval_mode_in_training
-from gradcheck_cli.rules.evaluation_in_train_mode import evaluation_in_train_mode
 from gradcheck_cli.rules.exploding_gradient import exploding_gradient
-from gradcheck_cli.rules.frozen_parameter import frozen_parameter
-from gradcheck_cli.rules.gradients_cleared_too_early import gradients_cleared_too_early
-from gradcheck_cli.rules.gradients_not_cleared import gradients_not_cleared
+from gradcheck_cli.rules.flat import dying_relu, saturated_activation, saturated_attention
 from gradcheck_cli.rules.held_back import held_back
-from gradcheck_cli.rules.hooked_gradient import hooked_gradient
-from gradcheck_cli.rules.labels_all_ignored import labels_all_ignored
-from gradcheck_cli.rules.large_first_loss import large_first_loss
-from gradcheck_cli.rules.loss_rewrapped import loss_rewrapped
-from gradcheck_cli.rules.loss_term_without_gradient import loss_term_without_gradient
-from gradcheck_cli.rules.made_in_forward import made_in_forward
-from gradcheck_cli.rules.made_in_the_loop import made_in_the_loop
-from gradcheck_cli.rules.mismatched_loss import mismatched_loss
-from gradcheck_cli.rules.never_called import never_called
+from gradcheck_cli.rules.loss_calls import (
+    labels_all_ignored,
+    loss_rewrapped,
+    loss_term_without_gradient,
+    mismatched_loss,
+)
+from gradcheck_cli.rules.loss_curve import diverging_loss, risen_loss, stalled_loss
+from gradcheck_cli.rules.made_anew import made_in_forward, made_in_the_loop
+from gradcheck_cli.rules.mixed_precision import (
+    clipped_before_unscale,
+    precision_underflow,
+    stepped_before_unscale,
+)
+from gradcheck_cli.rules.modes import eval_mode_in_training, evaluation_in_train_mode
+from gradcheck_cli.rules.no_gradient import checkpoint_cuts_gradient, hooked_gradient, zero_gradient
 from gradcheck_cli.rules.non_finite import non_finite
-from gradcheck_cli.rules.not_in_optimizer import not_in_optimizer
 from gradcheck_cli.rules.nothing_loaded import nothing_loaded
 from gradcheck_cli.rules.of_experiments import (
     cut_gradient,
@@ -41,26 +42,23 @@ from gradcheck_cli.rules.of_experiments import (
     mixed_samples,
     unused_input,
 )
-from gradcheck_cli.rules.optimizer_never_steps import optimizer_never_steps
-from gradcheck_cli.rules.optimizer_of_another_model import optimizer_of_another_model
-from gradcheck_cli.rules.outside import added_after_optimizer, unfrozen_too_late
+from gradcheck_cli.rules.of_optimizer import optimizer_never_steps, optimizer_of_another_model
+from gradcheck_cli.rules.outside import (
+    added_after_optimizer,
+    frozen_parameter,
+    never_called,
+    not_in_optimizer,
+    unfrozen_too_late,
+)
 from gradcheck_cli.rules.poor_initialization import poor_initialization
-from gradcheck_cli.rules.precision_underflow import precision_underflow
-from gradcheck_cli.rules.risen_loss import risen_loss
 from gradcheck_cli.rules.same_batch import same_batch
-from gradcheck_cli.rules.saturated_activation import saturated_activation
-from gradcheck_cli.rules.saturated_attention import saturated_attention
-from gradcheck_cli.rules.schedule_ran_out import schedule_ran_out
-from gradcheck_cli.rules.scheduler_before_optimizer import scheduler_before_optimizer
-from gradcheck_cli.rules.scheduler_mode_inverted import scheduler_mode_inverted
-from gradcheck_cli.rules.stalled_loss import stalled_loss
-from gradcheck_cli.rules.stepped_before_unscale import stepped_before_unscale
-from gradcheck_cli.rules.update_too_large import update_too_large
-from gradcheck_cli.rules.update_too_small import update_too_small
+from gradcheck_cli.rules.schedules import (
+    schedule_ran_out,
+    scheduler_before_optimizer,
+    scheduler_mode_inverted,
+)
+from gradcheck_cli.rules.update_size import update_too_large, update_too_small
 from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient
-from gradcheck_cli.rules.worse_than_constant import worse_than_constant
-from gradcheck_cli.rules.wrong_direction import wrong_direction
-from gradcheck_cli.rules.zero_gradient import zero_gradient
 
 RULES: tuple[Rule, ...] = (
     vanishing_gradient,  # GC101

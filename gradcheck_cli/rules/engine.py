@@ -12,7 +12,7 @@ from gradcheck_cli.records.finding import Crash, Finding, Skip
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules import all_rules
 from gradcheck_cli.rules.base import OF_THE_LOOP, Rule
-from gradcheck_cli.rules.diverging_loss import diverging_loss
+from gradcheck_cli.rules.loss_curve import diverging_loss
 from gradcheck_cli.rules.non_finite import non_finite, whole
 
 FIRST = non_finite.code

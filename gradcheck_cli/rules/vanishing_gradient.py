@@ -33,7 +33,7 @@ from gradcheck_cli.rules.base import (
     number,
     rule,
 )
-from gradcheck_cli.rules.saturated_activation import at_wall
+from gradcheck_cli.rules.flat import at_wall
 from gradcheck_cli.rules.telling import reduction
 
 IDLE = 1e-2  # of the change of the upper layers: a layer that changes by less stands still

@@ -7,7 +7,7 @@ from gradcheck_cli.causes.of_experiments import loss_without_bound
 from gradcheck_cli.causes.of_wiring import wrong_output_activation
 from gradcheck_cli.features.mismatch import mismatch
 from gradcheck_cli.records.trace import DataFacts, LossFacts, Trace
-from gradcheck_cli.rules.mismatched_loss import mismatched_loss
+from gradcheck_cli.rules.loss_calls import mismatched_loss
 
 
 @pytest.mark.parametrize(

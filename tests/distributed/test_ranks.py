@@ -11,7 +11,7 @@ from gradcheck_cli.probe.places import Ranks, ranks
 from gradcheck_cli.probe.ranks import Shard, merged, shard_of
 from gradcheck_cli.records.reading import Moments
 from gradcheck_cli.records.trace import LossFacts, Reading, Step, Trace
-from gradcheck_cli.rules.drifted_replicas import drifted_replicas
+from gradcheck_cli.rules.copies import drifted_replicas
 
 
 def reading(weight: float, output: float = 1.0, **others: float) -> Reading:

@@ -8,7 +8,7 @@ from torch import nn
 
 from gradcheck_cli.records.finding import Severity, Skip
 from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
-from gradcheck_cli.rules.accumulation_not_divided import accumulation_not_divided as gc815
+from gradcheck_cli.rules.clearing import accumulation_not_divided as gc815
 from tests.support.a_trace import a_trace
 from tests.support.loops import (
     adam,

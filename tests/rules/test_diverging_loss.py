@@ -3,7 +3,7 @@
 import pytest
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.diverging_loss import diverging_loss as gc404
+from gradcheck_cli.rules.loss_curve import diverging_loss as gc404
 from tests.support.a_trace import (
     GUESSING,
     a_trace,

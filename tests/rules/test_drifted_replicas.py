@@ -6,7 +6,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Drift
-from gradcheck_cli.rules.drifted_replicas import drifted_replicas as gc605
+from gradcheck_cli.rules.copies import drifted_replicas as gc605
 from tests.support.a_trace import a_trace, found
 
 LIMIT = gc605.thresholds["apart"]

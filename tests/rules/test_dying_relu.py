@@ -3,7 +3,7 @@
 import pytest
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.dying_relu import dying_relu as gc201
+from gradcheck_cli.rules.flat import dying_relu as gc201
 from tests.support.a_trace import (
     a_trace,
     found,

@@ -4,7 +4,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Parameter
-from gradcheck_cli.rules.frozen_parameter import frozen_parameter as gc603
+from gradcheck_cli.rules.outside import frozen_parameter as gc603
 from tests.support.a_trace import (
     a_trace,
     found,

@@ -5,7 +5,7 @@ import pytest
 from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
 from gradcheck_cli.records.site import SourceSite
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.hooked_gradient import hooked_gradient
+from gradcheck_cli.rules.no_gradient import hooked_gradient
 
 
 def trace(factor: float) -> Trace:

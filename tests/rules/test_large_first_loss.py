@@ -7,7 +7,7 @@ import pytest
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts, Trace
-from gradcheck_cli.rules.large_first_loss import large_first_loss as gc302
+from gradcheck_cli.rules.beside_constant import large_first_loss as gc302
 from tests.support.a_trace import (
     GUESSING,
     a_trace,

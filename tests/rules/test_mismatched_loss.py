@@ -8,7 +8,7 @@ from torch import nn
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import OVER_THE_BATCH, DataFacts, LossFacts
-from gradcheck_cli.rules.mismatched_loss import mismatched_loss as gc405
+from gradcheck_cli.rules.loss_calls import mismatched_loss as gc405
 from tests.support.a_trace import (
     GUESSING,
     a_trace,

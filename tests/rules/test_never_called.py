@@ -1,7 +1,7 @@
 """GC604: layers that never run, as information."""
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.never_called import never_called as gc604
+from gradcheck_cli.rules.outside import never_called as gc604
 from tests.support.a_trace import (
     a_trace,
     found,

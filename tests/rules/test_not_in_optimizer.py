@@ -3,7 +3,7 @@
 import pytest
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.not_in_optimizer import not_in_optimizer as gc602
+from gradcheck_cli.rules.outside import not_in_optimizer as gc602
 from tests.support.a_trace import (
     a_trace,
     found,

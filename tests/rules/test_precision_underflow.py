@@ -3,7 +3,7 @@
 import pytest
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.precision_underflow import precision_underflow as gc502
+from gradcheck_cli.rules.mixed_precision import precision_underflow as gc502
 from tests.support.a_trace import (
     a_trace,
     found,

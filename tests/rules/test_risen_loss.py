@@ -9,7 +9,7 @@ from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts
 from gradcheck_cli.rules.engine import judge
-from gradcheck_cli.rules.risen_loss import risen_loss as gc406
+from gradcheck_cli.rules.loss_curve import risen_loss as gc406
 from tests.support.a_trace import (
     GUESSING,
     a_trace,

@@ -6,7 +6,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Reading
-from gradcheck_cli.rules.saturated_activation import saturated_activation as gc202
+from gradcheck_cli.rules.flat import saturated_activation as gc202
 from tests.support.a_trace import (
     a_trace,
     found,

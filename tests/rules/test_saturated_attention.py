@@ -4,7 +4,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Role
-from gradcheck_cli.rules.saturated_attention import saturated_attention as gc204
+from gradcheck_cli.rules.flat import saturated_attention as gc204
 from tests.support.a_trace import (
     a_trace,
     found,

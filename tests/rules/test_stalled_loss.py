@@ -9,7 +9,7 @@ from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Confidence, Severity
 from gradcheck_cli.records.trace import DataFacts, LossFacts
-from gradcheck_cli.rules.stalled_loss import stalled_loss as gc403
+from gradcheck_cli.rules.loss_curve import stalled_loss as gc403
 from tests.support.a_trace import (
     GUESSING,
     a_trace,

@@ -7,7 +7,7 @@ import pytest
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.rules.engine import judge
-from gradcheck_cli.rules.update_too_large import update_too_large as gc402
+from gradcheck_cli.rules.update_size import update_too_large as gc402
 from tests.support.a_trace import (
     a_trace,
     found,

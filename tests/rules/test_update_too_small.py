@@ -6,7 +6,7 @@ import pytest
 
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.rules.update_too_small import update_too_small as gc401
+from gradcheck_cli.rules.update_size import update_too_small as gc401
 from tests.support.a_trace import (
     a_trace,
     found,

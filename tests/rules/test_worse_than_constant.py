@@ -8,7 +8,7 @@ import pytest
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import LossFacts, Trace
-from gradcheck_cli.rules.worse_than_constant import worse_than_constant as gc407
+from gradcheck_cli.rules.beside_constant import worse_than_constant as gc407
 from tests.support.a_trace import (
     GUESSING,
     a_trace,

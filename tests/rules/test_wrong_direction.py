@@ -3,7 +3,7 @@
 import pytest
 from torch.distributions import Categorical
 
-from gradcheck_cli.rules.wrong_direction import wrong_direction
+from gradcheck_cli.rules.direction import wrong_direction
 from tests.support.answered import answer, found
 from tests.support.loops import adam, batch, report, small
 

@@ -4,7 +4,7 @@ import pytest
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import Role
-from gradcheck_cli.rules.zero_gradient import zero_gradient as gc103
+from gradcheck_cli.rules.no_gradient import zero_gradient as gc103
 from tests.support.a_trace import (
     SIZE,
     a_trace,

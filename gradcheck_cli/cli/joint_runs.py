@@ -12,7 +12,7 @@ from gradcheck_cli.cli.edge import code_of
 from gradcheck_cli.cli.outputs import Outputs, parse
 from gradcheck_cli.errors import ExitCode
 from gradcheck_cli.policy import Policy
-from gradcheck_cli.records.models import over_models
+from gradcheck_cli.records.joining import over_models
 from gradcheck_cli.records.report import Report
 
 if TYPE_CHECKING:

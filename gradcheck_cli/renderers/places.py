@@ -1,11 +1,15 @@
-"""Where a finding is shown: a file as the repository names it, and a key that survives edits."""
+"""Where a finding is shown: a file as the repository names it, and the layers that a picture marks.
+
+Several findings together often name every layer; a picture in which all is red shows nothing. So
+the first finding that names layers colors them, and those of the others get a faint mark.
+"""
 
 import hashlib
 from collections.abc import Iterable
 from pathlib import PurePath
 
 from gradcheck_cli.here import below_here
-from gradcheck_cli.records.finding import Finding, plain_path
+from gradcheck_cli.records.finding import Finding, Severity, plain_path
 from gradcheck_cli.records.report import Report
 from gradcheck_cli.records.trace import SourceSite
 
@@ -46,3 +50,18 @@ def by_place(report: Report) -> list[tuple[SourceSite, list[Finding]]]:
         site = shown_at(finding, report)
         groups.setdefault((finding.code, site.file, site.line), (site, []))[1].append(finding)
     return list(groups.values())
+
+
+def leading(report: Report) -> Finding | None:
+    """Return the gravest finding that names layers, the first of equals."""
+    named = [finding for finding in report.findings if finding.layers]
+    return max(named, key=lambda f: f.severity.rank, default=None)
+
+
+def marks(report: Report) -> dict[str, Severity]:
+    """Return the severity with which each layer is marked; NOTE is the faint mark."""
+    found = {path: Severity.NOTE for finding in report.findings for path in finding.layers}
+    first = leading(report)
+    if first:
+        found |= dict.fromkeys(first.layers, first.severity)
+    return found

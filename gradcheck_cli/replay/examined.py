@@ -16,12 +16,12 @@ from gradcheck_cli.examine.common import ONWARDS, batches_of, exchanged, one_ste
 from gradcheck_cli.examine.passes_over import quietly
 from gradcheck_cli.examine.subject import Moment, NotApplicableError
 from gradcheck_cli.replay.events import Call, Event, Update
+from gradcheck_cli.replay.outside import silent
 from gradcheck_cli.replay.pieces import Piece, pieces
 from gradcheck_cli.replay.playing import Player
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.replay.rows import Rows, rows_of
 from gradcheck_cli.replay.settings import Settings
-from gradcheck_cli.replay.silence import silent
 from gradcheck_cli.replay.state import State
 from gradcheck_cli.replay.values import Given, at
 from gradcheck_cli.targets.calling import main_output

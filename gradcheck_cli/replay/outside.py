@@ -1,21 +1,25 @@
-"""What lies outside of a training that is played again: names of the script, generators, open files."""
+"""What lies outside of a training that is played again: names, generators, files; and nothing is said or written twice."""
 
+import builtins
 import gc
 import io
+import logging
 import os
 import random
 import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
+from threading import get_ident
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
+from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import is_installed
 from gradcheck_cli.replay.state import CONTAINERS, refill, shallow
 
@@ -147,3 +151,43 @@ def _is_written(file: Any) -> bool:
         return only and file.fileno() > _SCREEN and stat.S_ISREG(kind)
     except (OSError, ValueError):  # closed, or of no descriptor
         return False
+
+
+class _Deaf:
+    """A stream that drops what this thread writes, and hands on the rest."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._thread = stream, get_ident()
+
+    def write(self, text: Any) -> int:
+        """Drop it, or hand on what another thread writes."""
+        return len(text) if get_ident() == self._thread else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Inside, nothing that this thread prints, warns of, logs or writes to a file it opens is seen."""
+    thread = get_ident()
+
+    def others_only(handle: Any, logger: logging.Logger, record: logging.LogRecord) -> None:
+        if get_ident() != thread:
+            handle(logger, record)
+
+    def leading_nowhere(opens: Any, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if get_ident() == thread and mode[:1] in {"w", "a", "x"} and not isinstance(file, int):
+            file, mode = os.devnull, mode.replace("x", "w")
+        return opens(file, mode, *args, **kwargs)
+
+    logged = replaced(logging.Logger, "handle", others_only)
+    opened, as_io = (replaced(of, "open", leading_nowhere) for of in (builtins, io))
+    with (
+        logged,
+        opened,
+        as_io,
+        redirect_stdout(_Deaf(sys.stdout)),
+        redirect_stderr(_Deaf(sys.stderr)),
+    ):
+        yield

@@ -10,7 +10,7 @@ from torch import nn
 
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.records.diagnosis import UNTRIED
-from gradcheck_cli.replay.apart import apart, opposed
+from gradcheck_cli.replay.arm import apart, opposed
 from gradcheck_cli.replay.keeping import Keeper
 from gradcheck_cli.replay.recorder import Recorder
 from gradcheck_cli.replay.recording import Recording

@@ -22,6 +22,8 @@ from gradcheck_cli.probe.watched_calls import calls_seen, custom_functions_seen,
 from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, update_of
 from gradcheck_cli.replay.functions import (
+    TRANSFORMED,
+    Noting,
     clip_in_progress,
     is_random,
     is_transparent,
@@ -32,7 +34,6 @@ from gradcheck_cli.replay.functions import (
 )
 from gradcheck_cli.replay.keeping import LEVELS, Keeper, Unknown
 from gradcheck_cli.replay.leaving import WAYS
-from gradcheck_cli.replay.noting import TRANSFORMED, Noting
 from gradcheck_cli.replay.recording import Recording, site_text
 from gradcheck_cli.replay.updates import Updates
 from gradcheck_cli.replay.values import leaves

@@ -13,9 +13,8 @@ from torch.optim.optimizer import (
 
 from gradcheck_cli.probe.shield import around, shielded
 from gradcheck_cli.replay.events import Update, settings_of, update_of
-from gradcheck_cli.replay.functions import place_of_call
+from gradcheck_cli.replay.functions import Noting, place_of_call
 from gradcheck_cli.replay.keeping import Keeper, Unknown
-from gradcheck_cli.replay.noting import Noting
 from gradcheck_cli.replay.values import mapped
 from gradcheck_cli.targets.optimizers import ids_held_by
 

@@ -11,11 +11,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from gradcheck_cli.declared import DEFAULTS, SETTINGS, TRAINING, Kind, Setting
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.policy import Policy
-from gradcheck_cli.settings.catalogue import Known, by_code, mistakes
 from gradcheck_cli.settings.discovery import find_config
 from gradcheck_cli.settings.layers import Value, over
 from gradcheck_cli.settings.located import Located, Place, unify
-from gradcheck_cli.settings.policies import policy_of
+from gradcheck_cli.settings.policies import Known, by_code, mistakes, policy_of
 from gradcheck_cli.settings.problems import ConfigError, did_you_mean, shown
 from gradcheck_cli.settings.schema import Config, Entry, ModuleIgnores, RuleSettings, kind_of
 from gradcheck_cli.shadowing import ours

@@ -9,7 +9,7 @@ from torch import nn
 
 from gradcheck_cli import Policy, watch
 from gradcheck_cli.replay import Recorder, Recording
-from gradcheck_cli.replay.apart import apart, opposed
+from gradcheck_cli.replay.arm import apart, opposed
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.watching import Watch
 

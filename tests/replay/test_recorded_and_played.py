@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gradcheck_cli.replay import Recorder
-from gradcheck_cli.replay.apart import opposed
+from gradcheck_cli.replay.arm import opposed
 from gradcheck_cli.replay.events import Call
 from gradcheck_cli.replay.examined import subject_of_steps
 from gradcheck_cli.replay.identities import Identities

@@ -11,7 +11,7 @@ from typing import Any
 
 from gradcheck_cli.records.reading import QUANTITIES, Curve
 from gradcheck_cli.records.report import LayerSummary, Report
-from gradcheck_cli.renderers.marks import marks
+from gradcheck_cli.renderers.places import marks
 
 # Printable, and the same inside of JSON inside of HTML.
 ALPHABET = "".join(chr(c) for c in range(33, 127) if chr(c) not in "\"&'<>\\")

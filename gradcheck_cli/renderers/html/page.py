@@ -14,7 +14,7 @@ from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
 from gradcheck_cli.renderers.html.charts import Chart, Line, chart
 from gradcheck_cli.renderers.html.heat import heat, shown_layers
 from gradcheck_cli.renderers.html.trials import curves, ends, keys
-from gradcheck_cli.renderers.marks import leading, marks
+from gradcheck_cli.renderers.places import leading, marks
 from gradcheck_cli.renderers.words import (
     VERDICTS,
     clean,

@@ -11,11 +11,10 @@ from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report, Verdict
 from gradcheck_cli.renderers.examination import ordered, unasked
-from gradcheck_cli.renderers.marks import leading
+from gradcheck_cli.renderers.places import leading
 from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
 from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pen, ink
-from gradcheck_cli.renderers.terminal.picture import Picture, strip
-from gradcheck_cli.renderers.terminal.rows import Row, rows_of
+from gradcheck_cli.renderers.terminal.picture import Picture, Row, rows_of, strip
 from gradcheck_cli.renderers.terminal.sections import causes, findings, fixes, remarks
 from gradcheck_cli.renderers.words import (
     VERDICTS,

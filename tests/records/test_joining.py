@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from gradcheck_cli.records.finding import Severity
-from gradcheck_cli.records.joining import joined
-from gradcheck_cli.records.models import over_models
+from gradcheck_cli.records.joining import joined, over_models
 from gradcheck_cli.records.report import History, Verdict
 from gradcheck_cli.records.yamlfile import dumps, loads
 from tests.support import a_report

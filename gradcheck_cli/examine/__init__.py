@@ -2,6 +2,6 @@
 
 from gradcheck_cli.examine.battery import DEPTHS, examine
 from gradcheck_cli.examine.of_target import subject_of
-from gradcheck_cli.examine.with_passes import with_passes
+from gradcheck_cli.examine.passes import with_passes
 
 __all__ = ["DEPTHS", "examine", "subject_of", "with_passes"]

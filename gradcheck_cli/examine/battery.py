@@ -20,7 +20,7 @@ from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Su
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Crash
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.targets.threads import fewest_threads, losses_of_few
+from gradcheck_cli.targets.devices import fewest_threads, losses_of_few
 
 
 class Depth(StrEnum):

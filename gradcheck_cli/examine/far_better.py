@@ -10,8 +10,8 @@ from typing import Any
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, repriced
 from gradcheck_cli.examine.freed import unclipped, undecayed, unfrozen
-from gradcheck_cli.examine.hidden_softmax import bent_units
 from gradcheck_cli.examine.input_scales import FAR
+from gradcheck_cli.examine.instead import bent_units
 from gradcheck_cli.examine.passes_over import least_loss
 from gradcheck_cli.examine.subject import NotApplicableError, Only, OutOfTimeError
 from gradcheck_cli.examine.unseen_data import FEWEST, samples, settled_constant

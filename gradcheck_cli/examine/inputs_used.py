@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from gradcheck_cli.errors import GradcheckError
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.edges import edges_join
+from gradcheck_cli.examine.missing_codes import SURE, rounded
 from gradcheck_cli.examine.passes_over import hooked, outputs_alike, quietly
-from gradcheck_cli.examine.rounded import SURE, rounded
 from gradcheck_cli.examine.samples_differ import samples_differ
 from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.probe.calls import tensors_in

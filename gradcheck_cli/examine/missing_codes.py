@@ -1,4 +1,4 @@
-"""Do numbers stand in a table that are codes for what is missing (-9999, 999)?"""
+"""Numbers in the data that nobody measured: codes for what is missing (-9999, 999), whole numbers that were rounded."""
 
 from collections.abc import Iterator
 
@@ -74,3 +74,29 @@ def _codes(column: Tensor) -> Iterator[tuple[float, float]]:
         apart = float((rest - code).abs().min())
         if apart >= APART * spread > 0:
             yield float(code), apart / spread
+
+
+SURE = 64  # different numbers: by chance half of them or more are odd
+
+
+def rounded(subject: Subject) -> Iterator[Said]:
+    """Say where whole numbers went through half precision: of 2^k and more, multiples of 2^(k - bits) are left."""
+    for name, first in subject.inputs(subject.batches[0]).items():
+        if first.is_floating_point() or first.is_complex() or first.dtype == torch.bool:
+            continue
+        found = torch.cat([subject.inputs(b)[name].flatten() for b in subject.batches]).unique()
+        for kind in (torch.bfloat16, torch.float16):
+            exact = 2 / torch.finfo(kind).eps  # up to here all; from twice that on every fourth
+            large, odd = found[found >= 2 * exact], found[found < exact] % 2 == 1
+            even = torch.equal(large.to(kind).to(large), large)
+            if even and len(large) >= SURE and bool(odd.any()):
+                yield Said(
+                    about="numbers-whole",
+                    outcome=Outcome.WRONG,
+                    said=f"all {len(large)} different numbers of {name} from {number(float(large.min()))} on are such as {str(kind)[6:]} "
+                    "can hold: were they rounded? Keep numbers of rows in whole numbers",
+                    measured=float(len(large)),
+                    limit=float(SURE),
+                    supports=("low-precision",),
+                )
+                return

@@ -8,7 +8,7 @@ the loss of signal that an intervention restores is how much of it is due to wha
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import isfinite, log10, sqrt
 
@@ -16,10 +16,20 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.causes.shares import ENOUGH, INPUTS, restored
-from gradcheck_cli.errors import THEIRS
+from gradcheck_cli.errors import THEIRS, GradcheckError
 from gradcheck_cli.examine.budget import Budget
 from gradcheck_cli.examine.changing import LEAST_CALLS, Changing, Intervention, Layout
-from gradcheck_cli.examine.interventions import ALL
+from gradcheck_cli.examine.scales import (
+    BatchStatistics,
+    Factors,
+    Gates,
+    Logits,
+    Recurrence,
+    Scores,
+    Skips,
+    Standardized,
+    Weights,
+)
 from gradcheck_cli.examine.signals import (
     LEAST,
     constancy,
@@ -27,10 +37,19 @@ from gradcheck_cli.examine.signals import (
     over_time,
     standardized_inputs,
 )
-from gradcheck_cli.examine.subject import Subject
+from gradcheck_cli.examine.slopes import (
+    BoundedSlopes,
+    HiddenSoftmaxes,
+    OneSidedSlopes,
+    OutputSlopes,
+    Reconnected,
+)
+from gradcheck_cli.examine.subject import NotApplicableError, Subject
 from gradcheck_cli.probe.picking import plain
 from gradcheck_cli.records.examination import Moment, Pass
-from gradcheck_cli.records.trace import Layer, Role, Trace
+from gradcheck_cli.records.finding import Finding, Severity
+from gradcheck_cli.records.trace import Gap, Layer, Role, Trace
+from gradcheck_cli.targets.devices import fewest_threads, losses_of_few
 from gradcheck_cli.targets.loop import buffers_kept
 from gradcheck_cli.targets.randomness import unchanged
 
@@ -197,3 +216,57 @@ class Bench:
         sizes = [max(strengths[path], LEAST) for path in below]
         finite = [log10(top) - log10(s) for s in sizes if isfinite(s) and isfinite(top)]
         return (sum(finite) / len(finite) if finite else 0.0), self.starved
+
+
+# In the order of the way a signal takes: of two that restore the same, the first is the cause.
+ALL: tuple[type[Intervention], ...] = (
+    Reconnected,
+    Factors,
+    HiddenSoftmaxes,
+    Scores,
+    OutputSlopes,
+    Logits,
+    BatchStatistics,
+    Gates,
+    BoundedSlopes,
+    OneSidedSlopes,
+    Weights,
+    Recurrence,
+    Skips,
+    Standardized,
+)
+
+
+# Findings that say something of how signals go through the network.
+OF_GRADIENTS = frozenset(
+    "vanishing-gradient zero-gradient exploding-gradient collapsed-features poor-initialization "
+    "saturated-activation saturated-attention disconnected-parameter".split()
+)
+BUDGET = 10.0  # seconds for the passes of both moments
+
+
+def with_passes(
+    subject: Subject | None,
+    trace: Trace,
+    findings: Sequence[Finding],
+    *,
+    budget: float = BUDGET,
+) -> Trace:
+    """Return the trace with the passes of the initial and of the latest state.
+
+    Without a serious finding on gradients it stays as it is; a pass that the user's code ends is a gap.
+    """
+    serious = {f.name for f in findings if f.severity is not Severity.NOTE}
+    if subject is None or not subject.batches or not serious & OF_GRADIENTS:
+        return trace
+    made: list[Pass] = []
+    try:
+        with fewest_threads(lambda: losses_of_few(subject)):
+            with subject.at("start"):
+                made += passes(subject, trace, Moment.START, budget / 2)
+            with subject.at("now"):
+                made += passes(subject, trace, Moment.LATE, budget / 2)
+    except (GradcheckError, NotApplicableError, RuntimeError, TypeError, ValueError) as cause:
+        gap = Gap(what="passes with one thing changed", reason=str(cause).partition("\n")[0])
+        return replace(trace, gaps=(*trace.gaps, gap))
+    return replace(trace, passes=tuple(made))

@@ -13,9 +13,8 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.causes.of_initialization import UNUSUAL
 from gradcheck_cli.causes.of_training import HARD, at_fault, clipped
 from gradcheck_cli.examine.base import Scene
-from gradcheck_cli.examine.entropies import entropic
 from gradcheck_cli.examine.freed import UNDECAYED, scaled_rates
-from gradcheck_cli.examine.hidden_softmax import bent_softmaxes
+from gradcheck_cli.examine.instead import bent_softmaxes, entropic
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dropout
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden

@@ -22,7 +22,6 @@ from torch.optim.optimizer import (
 
 from gradcheck_cli.probe import ending
 from gradcheck_cli.probe.anatomy import SiteOf
-from gradcheck_cli.probe.arming import Arming
 from gradcheck_cli.probe.by_hand import HandWatch, leaves_of
 from gradcheck_cli.probe.homes import Seen, home_of
 from gradcheck_cli.probe.hooking import in_backward
@@ -31,7 +30,7 @@ from gradcheck_cli.probe.patches import built, compiles_seen, gradients_taken
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.probe.shield import Shield, attempt, shielded, up
-from gradcheck_cli.probe.stance import Stance
+from gradcheck_cli.probe.stance import Arming, Stance
 from gradcheck_cli.probe.subjects import Group, group_of, names_of
 from gradcheck_cli.probe.threads import WatchedThread
 from gradcheck_cli.targets.models import is_compiled

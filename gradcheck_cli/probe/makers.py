@@ -1,7 +1,8 @@
-"""Calls that make what is no number, in steps that are not listened to: the graph is asked.
+"""Calls that make what is no number: of numbers, or in their backward pass, where their slope is infinite.
 
-A graph does not say which line made a node. An inspected step does, of each call that may have no finite
-value or slope, and nodes of later graphs are numbered in the order of the calls, too.
+In steps that are not listened to, the graph is asked. It does not say which line made a node. An inspected
+step does, of each call that may have no finite value or slope, and nodes of later graphs are numbered in
+the order of the calls, too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,10 +11,72 @@ from typing import Any
 
 import torch
 
-from gradcheck_cli.probe.hooking import unheard
-from gradcheck_cli.probe.slopes import Slopes
+from gradcheck_cli import ops
+from gradcheck_cli.probe.hooking import transformed, unheard
+from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.trace import Cut
 from gradcheck_cli.targets.graph import node_of
+
+_OF_A_CALL = 16  # nodes of the graph that one call is made of
+_BY_NUMBERS = frozenset("div div_ __truediv__ true_divide divide".split())  # have a slope then
+
+
+@dataclass(slots=True)
+class Slopes:
+    """Listens, in one step, to the nodes of calls that have points without a finite slope."""
+
+    steep: list[Cut] = field(default_factory=list)  # calls that have a value at such a point
+    broken: dict[Cut, None] = field(
+        default_factory=dict
+    )  # calls that were at one, in backward's order
+    nodes: list[tuple[str, Cut]] = field(default_factory=list)  # of all such calls, by their kind
+
+    def saw(self, name: str, given: Sequence[torch.Tensor], result: Any, layer: str | None) -> None:
+        """A call returned."""
+        if name not in ops.SINGULAR or not isinstance(result, torch.Tensor) or transformed():
+            return
+        if name in _BY_NUMBERS and len(given) < 2:
+            return
+        call: Cut | None = None
+        for node in _nodes(result, given):
+            call = call or Cut(operation=name, layer=layer, at=user_site())
+            self.nodes.append((node.name(), call))
+            self.listen(node, call)
+
+    def of(self, loss: torch.Tensor | None) -> list[Cut]:
+        """Return the calls that were at one in a step of this loss; if that is no number, something came before."""
+        return [] if self.broken and loss is not None and not _finite(loss) else [*self.broken]
+
+    def listen(self, node: Any, call: Cut) -> None:
+        """Note when the backward pass of this node of a call makes no numbers of numbers."""
+        node.register_hook(unheard(self._hook(call)))
+
+    def _hook(self, call: Cut) -> Any:
+        def passed(after: Sequence[Any], before: Sequence[Any]) -> None:
+            if call not in self.broken and _finite(*before) and not _finite(*after):
+                self.broken[call] = None
+
+        return passed
+
+
+def _nodes(result: torch.Tensor, given: Sequence[torch.Tensor]) -> Iterator[Any]:
+    """Yield the nodes between what a call was given and what it returned."""
+    ends = {node_of(t) for t in given}
+    todo, known = [node_of(result)], set[Any]()
+    while todo and len(known) < _OF_A_CALL:
+        node = todo.pop(0)
+        if node is None or node in ends or node in known or not hasattr(node, "next_functions"):
+            continue
+        known.add(node)
+        todo += [] if _holds(node) else [n for n, _ in node.next_functions]
+        if not _holds(node):
+            yield node
+
+
+def _holds(node: Any) -> bool:
+    """Does a parameter collect its gradient there?"""
+    return hasattr(node, "variable")
+
 
 _MOST = 5_000  # nodes of a graph
 _HUGE = 1e9  # numbers of such a size have exploded before: that a call overflows at them is not its fault
@@ -130,5 +193,5 @@ def _huge(*tensors: torch.Tensor) -> bool:
     )
 
 
-def _finite(*tensors: torch.Tensor) -> bool:
-    return all(not t.is_floating_point() or bool(t.isfinite().all()) for t in tensors)
+def _finite(*held: Any) -> bool:
+    return all(bool(t.isfinite().all()) for t in held if isinstance(t, torch.Tensor))

@@ -31,12 +31,12 @@ from gradcheck_cli.probe.gauges import Ledger
 from gradcheck_cli.probe.history import History
 from gradcheck_cli.probe.hooking import in_backward, is_traced, unheard
 from gradcheck_cli.probe.listening import Listening, sweep
-from gradcheck_cli.probe.loose_ends import LooseEnds
 from gradcheck_cli.probe.loss_facts import LossWatch
 from gradcheck_cli.probe.loss_habits import LossHabits
-from gradcheck_cli.probe.made_anew import MadeAnew
+from gradcheck_cli.probe.origins import LooseEnds
 from gradcheck_cli.probe.outputs import OutputWatch
 from gradcheck_cli.probe.ownership import Owner, clean, is_native, owners
+from gradcheck_cli.probe.remade import MadeAnew
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.tape import Tape
 from gradcheck_cli.probe.teachers import Made, Prelude

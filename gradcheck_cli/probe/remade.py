@@ -1,10 +1,11 @@
-"""Models and optimizers that a loop makes anew, again and again; weights that it draws again or puts back."""
+"""Models and optimizers that a loop makes anew; weights that it, or a forward pass, draws again or puts back."""
 
 import ast
 import linecache
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,13 +17,16 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from gradcheck_cli.ops import PRODUCTS
 from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.picking import is_lazy, plain, unreadable
 from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import is_installed, user_site
+from gradcheck_cli.probe.teachers import sources
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
-from gradcheck_cli.targets.optimizers import held_by
+from gradcheck_cli.targets.graph import is_leaf
+from gradcheck_cli.targets.optimizers import held_by, ids_held_by
 
 _READ = 256  # numbers of a matrix that tell whether it was drawn anew
 _ALIKE = 0.5  # cosine: weights that were copied are closer, those drawn anew are not
@@ -200,3 +204,62 @@ def _loops_in(file: str) -> tuple[tuple[int, int, str], ...]:
     loops = (x for x in loops if not _PARTS.search(ast.unparse(x.iter)))
     found = ((x.body[0].lineno, x.end_lineno or 0, ast.unparse(x.target)) for x in loops)
     return tuple(sorted(found))
+
+
+_DRAW = ("rand", "normal", "uniform", "xavier", "kaiming", "orthogonal")  # parts of names of calls
+
+Birth = tuple[
+    SourceSite | None, bool
+]  # where a tensor was made, and whether it was drawn at random
+
+
+@dataclass(slots=True)
+class MadeAnew:
+    """Counts inspected steps in which such weights received a gradient, by where they were made.
+
+    A tensor is known by its memory, which a parameter shares with what it is made of.
+    """
+
+    steps: int = 0
+    times: Counter[SourceSite | None] = field(default_factory=Counter)
+    _births: dict[int, Birth] = field(default_factory=dict)  # in this step, by their memory
+    _used: list[tuple[torch.Tensor, SourceSite | None]] = field(default_factory=list)
+
+    def saw(self, name: str, given: Sequence[torch.Tensor], result: Any, *, inside: bool) -> None:
+        """A call returned, `inside` the forward pass of a module or between two of them."""
+        if inside and name in PRODUCTS:
+            for weight in given[1:]:
+                made, drawn = self._births.get(_memory(weight), (None, False))
+                if drawn and weight.requires_grad and is_leaf(weight):
+                    self._used.append((weight, made))
+        elif isinstance(result, torch.Tensor) and (memory := _memory(result)):
+            before = [self._births.get(_memory(t)) for t in sources(name, list(given))]
+            if not inside or None in before:
+                self._births.pop(memory, None)
+                return
+            known = [b for b in before if b is not None]
+            drawn = any(b[1] for b in known) or any(part in name for part in _DRAW)
+            self._births[memory] = (known[0][0] if known else user_site(), drawn)
+
+    def ended(self, optimizers: Iterable[Optimizer]) -> None:
+        """An inspected step has ended, whose updates these make."""
+        held = ids_held_by(*optimizers)
+        self.steps += 1
+        self.times.update({at for w, at in self._used if w.grad is not None and id(w) not in held})
+        self._births.clear()
+        self._used.clear()
+
+    def habits(self) -> Iterator[Habit]:
+        """Say where it happened most often."""
+        for at, times in self.times.most_common(1):
+            yield Habit(kind=Kind.MADE_ANEW, times=times, of=self.steps, at=at)
+
+
+def _memory(tensor: torch.Tensor) -> int:
+    """Return where its numbers lie, 0 where they cannot be read or there are none."""
+    if unreadable(tensor) is not None or tensor.layout is not torch.strided:
+        return 0
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except RuntimeError:  # so says torch of memory that it has given back, as of shards
+        return 0

@@ -1,13 +1,21 @@
-"""`torch.compile` is set aside while modules are looked at, because compiled ones call no hooks."""
+"""While modules are looked at, and only then: hooks on their calls, and torch.compile set aside, as compiled ones call none."""
 
 import sys
 import warnings
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+
+from gradcheck_cli.probe.session import Session
 
 # What torch.compile says of our hooks, to people who did not put them there.
 _ABOUT_HOOKS = r"Using `torch\.compile\(module\)` when there are global hooks on modules"
@@ -88,3 +96,31 @@ def spans(steps: list[int]) -> str:
     parts = [(steps[a], steps[b - 1]) for a, b in pairwise(edges)]
     words = [str(a) if a == b else f"{a}-{b}" for a, b in parts]
     return ", ".join(words if len(words) <= _SHOWN else [*words[: _SHOWN - 1], "...", words[-1]])
+
+
+@dataclass(slots=True)
+class Arming:
+    """Sees calls of modules: before the recorders when they begin, after them when they end."""
+
+    enters: Callable[..., Any]
+    leaves: Callable[..., Any]
+    sessions: Sequence[Session]
+    armed: bool = False
+    _hooks: ExitStack = field(default_factory=ExitStack)
+
+    def arm(self) -> None:
+        """Look at calls of modules, also of sessions that were opened since."""
+        self.disarm()
+        add = self._hooks.callback
+        add(register_module_forward_pre_hook(self.enters).remove)
+        for session in self.sessions:
+            session.recorder.hook_forward()
+        add(register_module_forward_hook(self.leaves, always_call=True).remove)
+        self.armed = True
+
+    def disarm(self) -> None:
+        """Look no more."""
+        self._hooks.close()
+        for session in self.sessions:
+            session.recorder.unhook_forward()
+        self.armed = False

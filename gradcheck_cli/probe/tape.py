@@ -16,11 +16,10 @@ from gradcheck_cli import ops
 from gradcheck_cli.probe import attention, calls, nonlinearities
 from gradcheck_cli.probe.calls import Call, Origin, Running, tensors_in
 from gradcheck_cli.probe.comparisons import Comparisons
-from gradcheck_cli.probe.loose_ends import LooseEnds
-from gradcheck_cli.probe.made_anew import MadeAnew
-from gradcheck_cli.probe.origins import Origins
+from gradcheck_cli.probe.makers import Slopes
+from gradcheck_cli.probe.origins import LooseEnds, Origins
+from gradcheck_cli.probe.remade import MadeAnew
 from gradcheck_cli.probe.sites import calling_place, user_site
-from gradcheck_cli.probe.slopes import Slopes
 from gradcheck_cli.probe.teachers import Made, sources
 from gradcheck_cli.probe.units import Again
 from gradcheck_cli.records.trace import Cut

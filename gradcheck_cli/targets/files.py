@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from gradcheck_cli.errors import UsageError
+from gradcheck_cli.targets.arrays import training_columns
 from gradcheck_cli.targets.checkpoints import load_plain
-from gradcheck_cli.targets.columns import training_columns
 from gradcheck_cli.targets.options import Options
 from gradcheck_cli.targets.wording import describe
 

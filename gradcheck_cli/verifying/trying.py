@@ -16,8 +16,8 @@ from gradcheck_cli.records.diagnosis import Status, Verification
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.remedies.base import Proposal
 from gradcheck_cli.remedies.with_rate import at_rate
+from gradcheck_cli.targets.devices import fewest_threads
 from gradcheck_cli.targets.repeatable import Repeatable
-from gradcheck_cli.targets.threads import fewest_threads
 from gradcheck_cli.verifying.arms import JUDGED_BY_DEFAULT, losses_of_few
 from gradcheck_cli.verifying.bench import Bench, Trial
 from gradcheck_cli.verifying.memory import fitting

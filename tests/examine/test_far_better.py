@@ -13,11 +13,10 @@ from gradcheck_cli.examine.against_constant import against_constant, measured
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.battery import examine
 from gradcheck_cli.examine.budget import Budget
-from gradcheck_cli.examine.entropies import entropic
 from gradcheck_cli.examine.far_better import far_better
 from gradcheck_cli.examine.freed import looks_drawn, unclipped
-from gradcheck_cli.examine.hidden_softmax import bent_softmaxes
 from gradcheck_cli.examine.input_scales import input_scales
+from gradcheck_cli.examine.instead import bent_softmaxes, entropic
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.records.examination import Answer
 from tests.support.trainings import Batch, blobs, network, sgd, trained

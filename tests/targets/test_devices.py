@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from gradcheck_cli.targets.threads import fewest_threads
+from gradcheck_cli.targets.devices import fewest_threads
 
 
 @pytest.fixture(autouse=True)

@@ -104,7 +104,7 @@ def attention_scores(scene: Scene) -> Iterator[Said]:
     Costs      one forward pass; 120 training steps where scores are large.
     Sources    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.2.1.
     """
-    subject, reference = scene.subject, scene.known.get("reference")
+    subject = scene.subject
     mode = Attentions()
     with quietly(subject, moment="start"), mode:
         mode.begin()
@@ -129,16 +129,13 @@ def attention_scores(scene: Scene) -> Iterator[Said]:
             limit=USUAL,
         )
         return
-    if reference is None:
-        raise NotApplicableError("there is no loss of a constant prediction to compare with")
     scales = [max(d, 1.0) if i in mode.weighing else 1.0 for i, d in enumerate(mode.deviations)]
     yield _tried(scene, scales, largest)
 
 
 def _tried(scene: Scene, scales: list[float], largest: float) -> Said:
-    batches = list(islice(scene.subject.more(), STEPS))
+    reference, batches = scene.reference, list(islice(scene.subject.more(), STEPS))
     scene.afford(2 * len(batches))
-    reference = scene.known["reference"]
     before = share_of(scene.subject, Variant(), batches, reference)
     after = share_of(scene.subject, Variant(around=_divided(scene, scales)), batches, reference)
     left, least = 1 - before, 1 - after

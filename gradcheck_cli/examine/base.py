@@ -63,6 +63,13 @@ class Scene:
         return next((a for a in self.answers if a.name == name), None)
 
     @property
+    def reference(self) -> Any:
+        """What the best constant prediction loses. Raises NotApplicableError where nobody knows."""
+        if "reference" not in self.known:
+            raise NotApplicableError("there is no loss of a constant prediction to compare with")
+        return self.known["reference"]
+
+    @property
     def hidden_by_dropout(self) -> bool:
         """Is the model no better than a constant while it drops more than half of a layer?"""
         return bool(self.known.get("hidden_by_dropout"))
@@ -113,6 +120,13 @@ class Scene:
         later = self.answer("longer")
         if later is not None and later.outcome is Outcome.FINE:
             raise NotApplicableError("the run learns when it goes on")
+
+    def fewer(self, meant: int, share: float, least: int) -> int:
+        """Return as many of the steps as fit into a share of the time; OutOfTimeError if they tell nothing."""
+        steps = min(meant, int(share * self.remaining / (self.step_seconds or 1e-3)))
+        if steps < least * self.trace.taken:
+            raise OutOfTimeError(f"the time left allows {steps} steps, too few to tell")
+        return steps
 
     def afford(self, steps: int) -> None:
         """Raise NotApplicableError where so many training steps would take more time than is left."""

@@ -13,7 +13,7 @@ from gradcheck_cli.examine.freed import unclipped, undecayed, unfrozen
 from gradcheck_cli.examine.input_scales import FAR
 from gradcheck_cli.examine.instead import bent_units
 from gradcheck_cli.examine.passes_over import least_loss
-from gradcheck_cli.examine.subject import NotApplicableError, Only, OutOfTimeError
+from gradcheck_cli.examine.subject import NotApplicableError, Only
 from gradcheck_cli.examine.unseen_data import FEWEST, samples, settled_constant
 from gradcheck_cli.examine.variant import Variant, mean_loss
 from gradcheck_cli.examine.variants import redrawn, standardized, unfitting
@@ -71,11 +71,7 @@ def far_better(scene: Scene) -> Iterator[Said]:
     batches, held = subject.apart()
     if samples(subject, held) < FEWEST:
         raise NotApplicableError("there are too few samples to leave some out")
-    steps = min(
-        meant, int(SHARE * scene.remaining / (1 + len(changes)) / (scene.step_seconds or 1e-3))
-    )
-    if steps < LEAST * scene.trace.taken:
-        raise OutOfTimeError(f"the time left allows {steps} steps, too few to tell")
+    steps = scene.fewer(meant, SHARE / (1 + len(changes)), LEAST)
     only: Any = Only(subject, held)
     with subject.at("start"):
         constant = settled_constant(only, reference)

@@ -11,7 +11,7 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import Constant, repriced, without_end
 from gradcheck_cli.examine.freed import scaled_rates
 from gradcheck_cli.examine.passes_over import least_loss
-from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError
+from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import share_of
 from gradcheck_cli.examine.variants import standardized
 from gradcheck_cli.features.progress import ENOUGH
@@ -57,7 +57,7 @@ def lasting(scene: Scene) -> Iterator[Said]:
     if len({s.learning_rate for s in scene.trace.steps}) > 1:
         raise NotApplicableError("a schedule moves the learning rate")
     meant = TIMES * max(scene.trace.taken, 1)
-    steps = _affordable(scene, meant)
+    steps = scene.fewer(meant, SHARE, LEAST)
     curve = _gone_on(scene, steps, 1.0)
     way = curve.prices, curve.looks
     yield from without_end(reference.constant, *way, reference.scale, curve.steps)
@@ -95,7 +95,7 @@ def _learns_scaled(scene: Scene, best: float) -> bool:
     variant = standardized(scene)
     if variant is None or SCALED * scene.step_seconds > scene.remaining:
         return False
-    reference: Reference = scene.known["reference"]
+    reference: Reference = scene.reference
     batches = list(islice(scene.subject.more(), SCALED))
     reached, _ = reference.share([best] * len(reference.start))
     return share_of(scene.subject, variant, batches, reference) > reached
@@ -121,16 +121,9 @@ class Curve:
         return median(self.looks[-LAST:])
 
 
-def _affordable(scene: Scene, meant: int) -> int:
-    steps = min(meant, int(SHARE * scene.remaining / (scene.step_seconds or 1e-3)))
-    if steps < LEAST * scene.trace.taken:
-        raise OutOfTimeError(f"the time left allows {steps} steps, too few to tell")
-    return steps
-
-
 def _gone_on(scene: Scene, steps: int, rate: float) -> Curve:
     subject, looks, taken = scene.subject, list[float](), 0
-    constant: Constant = scene.known["reference"].constant
+    constant: Constant = scene.reference.constant
     prices = [mean(constant.losses)]
     with subject.at("now"):
         scaled_rates(subject, rate)

@@ -101,9 +101,7 @@ def replays(scene: Scene) -> Iterator[Said]:
                Zhang et al. 2017, arXiv:1611.03530, fig. 1 (random labels are learned in about ten passes).
     """
     scene.require_sense()
-    reference: Reference | None = scene.known.get("reference")
-    if reference is None:
-        raise NotApplicableError("there is no loss of a constant prediction to compare with")
+    reference: Reference = scene.reference
     extended: Extended | None = scene.known.get("extended")
     learns = extended is not None and extended.learns
     soon = scene.soon

@@ -48,9 +48,7 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
     Costs      the observed steps, or those of the extension, once more.
     Sources    Zhang et al. 2017, arXiv:1611.03530 (networks fit random labels).
     """
-    subject, reference = scene.subject, scene.known.get("reference")
-    if reference is None:
-        raise NotApplicableError("there is no loss of a constant prediction to compare with")
+    subject, reference = scene.subject, scene.reference
     steps = _steps(scene)
     batches, held = subject.apart()
     if samples(subject, held) < FEWEST:

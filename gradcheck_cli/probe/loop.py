@@ -25,7 +25,7 @@ from gradcheck_cli.probe.latecomers import Latecomers, Twins
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.newborn import Newborn
-from gradcheck_cli.probe.one_batch import OneBatch
+from gradcheck_cli.probe.one_batch import Mark, OneBatch
 from gradcheck_cli.probe.outlived import Outlived
 from gradcheck_cli.probe.patches import (
     OnBackward,
@@ -39,6 +39,7 @@ from gradcheck_cli.probe.remade import Remade
 from gradcheck_cli.probe.rewrapping import RewrapWatch
 from gradcheck_cli.probe.scaling import ScalingWatch
 from gradcheck_cli.probe.schedules import SCHEDULERS, Rates
+from gradcheck_cli.probe.seeds import Seeds
 from gradcheck_cli.probe.shield import shielded
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.probe.threads import WatchedThread
@@ -67,6 +68,7 @@ class LoopWatch:
     remade: Remade = field(init=False)
     copies: Copies = field(init=False)
     newborn: Newborn = field(init=False)
+    seeds: Seeds = field(init=False)
     models: Sequence[torch.nn.Module] = ()  # whose hooks were there before
     checkpoints: CheckpointWatch = field(init=False)
     _awake: list[Account] = field(default_factory=list)  # that look at the backward pass that runs
@@ -85,6 +87,7 @@ class LoopWatch:
         elsewhere = self._is_elsewhere
         self.copies = Copies(self.updates_of, self.alive, elsewhere)
         self.remade, self.newborn = Remade(elsewhere), Newborn(elsewhere)
+        self.seeds = Seeds(elsewhere)
 
     def on(self, models: Sequence[torch.nn.Module]) -> Self:
         """Look also at the hooks that these models have already."""
@@ -107,6 +110,7 @@ class LoopWatch:
         self.copies.watch(self._exit)
         self.remade.watch(self._exit)
         self.newborn.watch(self._exit)
+        self.seeds.watch(self._exit)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -161,6 +165,15 @@ class LoopWatch:
         yield from self.latecomers.habits(models, optimizers, held, at)
         yield from self.twins.habits(made)
         yield from self.outlived.habits((o, self.accounts[o]) for o in made)
+
+    def of_batches(
+        self, own: Iterable[Optimizer], updates: int, marks: Sequence[Mark], rows: int
+    ) -> Iterator[Habit]:
+        """Say what repeats in what the steps drew; `marks` are of the inspected inputs of `rows` samples."""
+        yield from self.one_batch.few_drawn()
+        if marks and rows:
+            yield from self.one_batch.habits(own, marks, updates, rows)
+        yield from self.seeds.habits(updates, marks, rows)
 
     def _habits(self, optimizers: Sequence[Optimizer]) -> Iterator[Habit]:
         for optimizer in optimizers:
@@ -250,6 +263,7 @@ class LoopWatch:
         self.unloaded.over = True
         self.copies.updated(optimizer)
         self.newborn.updated(optimizer, self._known)
+        self.seeds.updated()
         rates = self.rates.get(optimizer)
         if rates is None:
             rates = self.rates[optimizer] = Rates()

@@ -126,7 +126,9 @@ class Session:
             self._note_precision()
         if self._depth > 1:
             return
-        if not torch.is_grad_enabled() or self._forgot_no_grad(module):
+        evaluates = not torch.is_grad_enabled() or self._forgot_no_grad(module)
+        self.loop.seeds.runs(trains=not evaluates)
+        if evaluates:
             self._evaluates(module)
             return
         if self._eval_forwards and module.training and not self.backward_seen:
@@ -140,9 +142,11 @@ class Session:
     def leaves(self) -> None:
         """The call has ended."""
         self._depth = max(self._depth - 1, 0)
-        if self._depth == 0 and self._paused:
-            self._paused = False
-            self.recorder.resume()
+        if self._depth == 0:
+            self.loop.seeds.ran()
+            if self._paused:
+                self._paused = False
+                self.recorder.resume()
 
     def before_update(self, optimizer: torch.optim.Optimizer) -> None:
         """An optimizer is about to step; with a closure the forward pass is still to come."""
@@ -253,20 +257,16 @@ class Session:
     def _habits(self) -> Iterator[Habit]:
         yield from self.recorder.loss_habits.habits()
         yield from self.recorder.anew.habits()
-        named = dict(zip(self.names, self.group.models, strict=False))
-        yield from self.loop.of_models(self.recorder.optimizers, named)
+        own, data = self.recorder.optimizers, self.recorder.data
+        yield from self.loop.of_models(own, dict(zip(self.names, self.group.models, strict=False)))
         cut = self.sampling.last is not None and self.steps >= self.sampling.last
         if not (cut or self.shield.over):  # it came to its end
-            yield from self.loop.copies.habits(self.recorder.optimizers)
-        yield from self.loop.one_batch.few_drawn()
-        yield from self.loop.plateaus.habits(self.recorder.optimizers, self.recorder.steps)
-        data, own = self.recorder.data, self.recorder.optimizers
-        if data.marks and data.batch_size:
-            yield from self.loop.one_batch.habits(own, data.marks, self.steps, data.batch_size)
+            yield from self.loop.copies.habits(own)
+        yield from self.loop.plateaus.habits(own, self.recorder.steps)
+        yield from self.loop.of_batches(own, self.steps, data.marks, data.batch_size or 0)
         if self._was_in_training_mode and self._in_eval_mode:
-            names = differing(self.group.models)
+            names, times = differing(self.group.models), self._in_eval_mode
             at = next((a.update_at for o in own if (a := self.loop.accounts.get(o))), None)
-            times = self._in_eval_mode
             yield Habit(kind=Kind.EVAL_MODE, times=times, of=self.steps, at=at, names=names)
 
     def _forgot_no_grad(self, module: nn.Module) -> bool:

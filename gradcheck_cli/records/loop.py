@@ -57,6 +57,7 @@ class Kind(StrEnum):
     OUTSIDE = "outside"  # values given to a loss that is not documented for them; of which argument
     DROWNED = "drowned"  # inspected steps with several tasks, and how the one stands that makes the least of the loss
     FEW_DRAWN = "few drawn"  # draws of a loader in one pass, of its samples
+    SEEDED = "seeded"  # updates before which the same line set the same seed, and the training drew; the function, the seed
     UNLOADED = "unloaded"  # tensors of a state that a trained module was to load, and took none of
     HELD_TWICE = "held twice"  # optimizers with another one's parameters, beside idle gradients
     OPPOSED = "opposed"  # looks at an optimizer that holds all of another one, and pulls against it

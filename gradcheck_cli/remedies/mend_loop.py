@@ -187,6 +187,11 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         code="for x, y in loader:  # a new pass begins only when this one has ended",
         cannot="the batches that were never drawn are not recorded",
     ),
+    "seeded-in-the-loop": Mend(
+        summary="Set the seed once, before the loop.",
+        code="torch.manual_seed(0)  # once\nfor x, y in loader:\n    ...  # draws go on from here",
+        cannot="what other draws would have given is not recorded",
+    ),
     "nothing-loaded": Mend(
         summary="Load the state under the names that the model uses.",
         code="found = model.load_state_dict(state, strict=False)\nassert not found.missing_keys, found",
@@ -236,6 +241,7 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
         "loss-term-without-gradient",
         "labels-all-ignored",
         "same-batch",
+        "seeded-in-the-loop",
         "nothing-loaded",
         "copy-left-behind",
         "checkpoint-cuts-gradient",

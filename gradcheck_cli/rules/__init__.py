@@ -57,6 +57,7 @@ from gradcheck_cli.rules.schedules import (
     scheduler_before_optimizer,
     scheduler_mode_inverted,
 )
+from gradcheck_cli.rules.seeded_in_the_loop import seeded_in_the_loop
 from gradcheck_cli.rules.update_size import update_too_large, update_too_small
 from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient
 
@@ -119,6 +120,7 @@ RULES: tuple[Rule, ...] = (
     stepped_before_unscale,  # GC822
     made_in_the_loop,  # GC823
     copy_left_behind,  # GC824
+    seeded_in_the_loop,  # GC825
 )
 
 

@@ -133,16 +133,15 @@ def missing_positions(seen: Evidence) -> Support | None:
 
 @cause("target-scale", "stalled-loss held-back diverging-loss exploding-gradient update-too-large")
 def target_scale(seen: Evidence) -> Support | None:
-    """Targets are of another size than what a network gives at first.
+    """Targets are of another size than what a network gives at first, or than those of another task.
 
     Speaks for it  the same run learns when outputs are brought to the targets' mean and spread. Of several tasks, one
-                   makes less than a thousandth of the loss and is not learned.
+                   makes less than a thousandth of the loss and is not learned, or is learned along its own gradient alone.
     Against it     a run that learns no better then.
     Sources        LeCun et al. 1998, Efficient BackProp, sec. 4.5.
     """
-    if (said := drowned(seen.trace)) is not None:
-        return Support(FACT, (said,), basis=Basis.FACT)
-    return named(seen, "target-scale")
+    found, said = named(seen, "target-scale"), drowned(seen.trace)
+    return Support(FACT, (said,), basis=Basis.FACT) if said and found is None else found
 
 
 @cause("no-nonlinearity", "stalled-loss held-back vanishing-gradient")

@@ -20,6 +20,7 @@ from gradcheck_cli.examine.modes_agree import modes_agree
 from gradcheck_cli.examine.order_counts import order_counts
 from gradcheck_cli.examine.padding_counts import padding_counts
 from gradcheck_cli.examine.pairs_matter import pairs_matter
+from gradcheck_cli.examine.parts_learn import parts_learn
 from gradcheck_cli.examine.pulls import pulls
 from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
@@ -48,6 +49,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     input_scales,
     attention_scores,
     longer,
+    parts_learn,
     superposition,
     unseen_data,
     far_better,

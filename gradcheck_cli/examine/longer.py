@@ -62,7 +62,7 @@ def longer(scene: Scene) -> Iterator[Said]:
     subject, reference = scene.subject, scene.known.get("reference")
     if reference is None:
         raise NotApplicableError("there is no loss of a constant prediction to compare with")
-    times = MORE if sum(p.numel() for p in subject.model.parameters()) <= SMALL else TIMES
+    times = times_of(subject)
     number_of = times * max(scene.trace.taken, 1)
     if not all(map(isfinite, reference.best)):
         raise NotApplicableError("the loss is not a finite number any more")
@@ -98,6 +98,11 @@ def longer(scene: Scene) -> Iterator[Said]:
     scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE, was_better)
     yield said
     yield from _plateau(said, taken, scene.trace.taken)
+
+
+def times_of(subject: Subject) -> int:
+    """Return how many times the observed steps it goes on."""
+    return MORE if sum(p.numel() for p in subject.model.parameters()) <= SMALL else TIMES
 
 
 def _for_others(

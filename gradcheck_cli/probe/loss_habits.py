@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 import torch
 
@@ -16,6 +17,7 @@ from gradcheck_cli.probe.picking import unreadable
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 from gradcheck_cli.records.trace import Cut
+from gradcheck_cli.targets.sources import resolved
 
 FEWEST = 8  # inspected steps
 
@@ -27,31 +29,36 @@ Part = tuple[float, float]  # what it lost in a step, and what the best constant
 class Tasks:
     """Which part of one loss each task makes, and how far it is below its own constant, over the inspected steps."""
 
-    _steps: list[Mapping[Place, Part]] = field(default_factory=list)
+    at: dict[Place, tuple[Any, ...]] = field(default_factory=dict)  # in the source
+    steps: list[Mapping[Place, Part]] = field(default_factory=list)
 
     def saw(self, parts: Mapping[Place, Part]) -> None:
         """An inspected step compared in these places, all of whose constants are known."""
         if len(parts) > 1 and all(constant > 0 for _, constant in parts.values()):
-            self._steps.append(parts)
+            self.steps.append(parts)
 
     def habits(self) -> Iterator[Habit]:
-        """Say how the task that makes the least of the loss stands, and the one that is learned best beside it."""
-        places = set(self._steps[0]) if self._steps else set()
-        if len(self._steps) < FEWEST or any(set(parts) != places for parts in self._steps):
+        """Say of each task how it stands, and the one that is learned best beside it; in the order of the loss."""
+        places = set(self.steps[0]) if self.steps else set()
+        if len(self.steps) < FEWEST or any(set(parts) != places for parts in self.steps):
             return
-        last = self._steps[-max(3, len(self._steps) // 3) :]
+        last = self.steps[-max(3, len(self.steps) // 3) :]
         stands = {p: median(s[p][0] / s[p][1] for s in last) for p in places}
         share = {
-            p: median(s[p][1] / sum(c for _, c in s.values()) for s in self._steps) for p in places
+            p: median(s[p][1] / sum(c for _, c in s.values()) for s in self.steps) for p in places
         }
-        least = min(places, key=lambda p: share[p])
-        numbers = {
-            "share": share[least],
-            "stands": stands[least],
-            "others": min(stands[p] for p in places if p != least),
-        }
-        many = len(self._steps)
-        yield Habit(kind=Kind.DROWNED, times=many, of=many, names=least[:1], numbers=numbers)
+        many = len(self.steps)
+        for place in self.steps[0]:
+            best = min(stands[p] for p in places if p != place)
+            numbers = {"share": share[place], "stands": stands[place], "others": best}
+            yield Habit(
+                kind=Kind.DROWNED,
+                times=many,
+                of=many,
+                at=resolved(*at[0]) if (at := self.at.get(place)) else None,
+                names=place[:1],
+                numbers=numbers,
+            )
 
 
 _ALIKE = 0.02  # by which weights and norms may differ from what they are compared with

@@ -237,6 +237,7 @@ class Terms:
                 constant += part
                 number = sum(kind == call.kind for kind, _ in parts)
                 parts[call.kind, number] = _dot(call.coefficient, call.value), part
+                self.tasks.at.setdefault((call.kind, number), call.at)
         if not any_call or not isfinite(data) or not weight:
             return None
         self._begun = True

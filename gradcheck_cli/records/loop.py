@@ -55,7 +55,7 @@ class Kind(StrEnum):
     BROKE = "broke"  # inspected steps in which a call's backward pass made numbers into none; its name, its layer
     MADE_NONE = "made none"  # the call that made the first of what is no number, of numbers; its name, its layer
     OUTSIDE = "outside"  # values given to a loss that is not documented for them; of which argument
-    DROWNED = "drowned"  # inspected steps with several tasks, and how the one stands that makes the least of the loss
+    DROWNED = "drowned"  # inspected steps with several tasks, and how one of them stands: a habit for each
     FEW_DRAWN = "few drawn"  # draws of a loader in one pass, of its samples
     SEEDED = "seeded"  # updates before which the same line set the same seed, and the training drew; the function, the seed
     UNLOADED = "unloaded"  # tensors of a state that a trained module was to load, and took none of

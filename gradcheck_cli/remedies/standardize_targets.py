@@ -15,13 +15,14 @@ from torch import Tensor
 from gradcheck_cli.features.mismatch import drowned
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.fit_output import through
+from gradcheck_cli.rules.answers import speaks_against
 from gradcheck_cli.targets.change import Change
 
 
 @remedy("standardize-targets", treats=("target-scale",), risk=REVIEW, part="loss")
 def standardize_targets(case: Case) -> Iterator[Draft]:
     """Draft the scale of the targets seen, between lowest and highest."""
-    if drowned(case.trace) is not None:
+    if drowned(case.trace) or speaks_against(case.trace, "parts-learn"):
         yield Draft(
             summary="Bring the tasks to one size: standardize the targets of the large one, or weigh the terms.",
             code="target = (target - mean) / std  # each task's own, of the training set",

@@ -9,7 +9,7 @@ from gradcheck_cli.features.profile import late, typical, update_ratio
 from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rules.answers import asked, hit_of, hits
+from gradcheck_cli.rules.answers import asked, hit_of, hits, speaks_against
 from gradcheck_cli.rules.base import Evidence, Hit, Severity, rule
 
 # Asked of runs that learn, too.
@@ -39,16 +39,21 @@ def held_back(trace: Trace) -> Iterator[Hit]:
               less than half of what they do unchanged, without decay, unclipped, with standardized inputs, with cross entropy for the gradient, without softmaxes between layers, or with
               frozen random layers trained. Of Adam in place of another optimizer, always at least a half.
               A task of which constant predictions make less than a thousandth of the loss, and which stays above 95 % of its own constant, while
-              another falls below 80 % of its.
+              another falls below 80 % of its; or one with less than 2 % of the gradient at shared layers, which stays there when the run goes on
+              while others fall, and is learned along its own gradient.
     Matters   the run would take many times as long, and often ends worse.
-    Severity  warning; error where the run has gone on to the end and is no better than a constant prediction.
+    Severity  warning; error where the run has gone on to the end and is no better than a constant prediction, or one of its tasks is not.
     Not for   other changes of runs that learn in the observed steps; a larger rate where weights move by a thousandth of their
               size per step already, or larger initial weights where less than two decades of the gradient are lost at
               first, and the run learns when it goes on; runs that never learn (GC403).
     Sources   an effect is what an intervention changes (Pearl 2009, ch. 3).
     """
+    if (part := speaks_against(trace, "parts-learn")) is not None:
+        yield hit_of(part, Severity.WARNING if part.unfinished else Severity.ERROR)
+        return
     if (said := drowned(trace)) is not None:
-        share = trace.loop.habit(Kind.DROWNED).numbers["share"] if trace.loop else 0.0
+        habits = trace.loop.habits_of(Kind.DROWNED) if trace.loop else ()
+        share = min(habit.numbers["share"] for habit in habits)
         yield Hit(
             severity=Severity.WARNING,
             message=f"{said}.",

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from gradcheck_cli.errors import THEIRS
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
-from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
@@ -112,9 +113,23 @@ def _are_samples(subject: Subject, named: Mapping[str, Tensor], size: int) -> bo
     alone = any(t.ndim < (3 if ordered and t.is_floating_point() else 2) for t in named.values())
     last = subject.inputs(subject.batches[-1])
     same = all(n in last and torch.equal(t, last[n]) for n, t in named.items())
-    related = any(t.ndim > 1 and t.shape[1] == size for t in named.values())  # as an adjacency does
+    square = any(t.ndim > 1 and t.shape[1] == size for t in named.values())
+    related = square and not _takes_half(subject, named, size)  # as an adjacency does
     # `alone`: the rows are those of a single sequence
     return each and not alone and not same and not related
+
+
+def _takes_half(subject: Subject, named: Mapping[str, Tensor], size: int) -> bool:
+    """Does the model run on half of the rows? What relates all rows with all takes no fewer of them."""
+    half = {name: t[: size // 2] for name, t in named.items() if t.ndim}
+    try:
+        with quietly(subject):
+            drawn_alike(subject, subject.batches[0], half)
+    except OutOfTimeError:
+        raise
+    except THEIRS:  # the user's code refuses them
+        return False
+    return True
 
 
 def _refuse_batch_statistics(model: nn.Module) -> None:

@@ -213,6 +213,51 @@ def test_nodes_of_a_graph_and_a_single_sequence_mix_by_design() -> None:
         assert found.outcome is not Outcome.WRONG
 
 
+class Turned(nn.Module):
+    """Features of parts of each sample, brought into rows of samples in the wrong or the right way."""
+
+    def __init__(self, *, mixes: bool) -> None:
+        super().__init__()
+        self.mixes, self.parts, self.head = mixes, nn.Linear(4, 6), nn.Linear(24, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores of each sample."""
+        parts = functional.relu(self.parts(x.view(len(x), 4, 4)))
+        return self.head((parts.permute(1, 2, 0) if self.mixes else parts).reshape(len(x), 24))
+
+
+class Hops(nn.Module):
+    """Two hops over the links between samples, which are an input."""
+
+    def __init__(self, *, mixes: bool) -> None:
+        super().__init__()
+        self.mixes, self.nodes = mixes, nn.Linear(5, 3)
+
+    def forward(self, links: Tensor, nodes: Tensor) -> Tensor:
+        """Return scores of each node."""
+        return links @ (links @ self.nodes(nodes))
+
+
+@pytest.mark.parametrize(
+    ("kind", "mixes", "expected"),
+    [
+        (Turned, True, Outcome.WRONG),
+        (Turned, False, Outcome.FINE),
+        (Hops, True, Outcome.NOTED),
+    ],
+)
+def test_as_many_samples_as_columns_are_no_links_between_samples(
+    kind: type[Turned | Hops], mixes: bool, expected: Outcome
+) -> None:
+    model = kind(mixes=mixes)
+
+    def loss() -> Tensor:
+        given = (torch.rand(16, 16), torch.randn(16, 5))[: 1 + (kind is Hops)]
+        return functional.cross_entropy(model(*given), torch.randint(3, (16,)))
+
+    assert answered(model, loss, samples_in_model)[samples_in_model.name].outcome is expected
+
+
 def test_a_loss_that_shifts_the_entries_itself_gives_nothing_away() -> None:
     model = Decoder()
 

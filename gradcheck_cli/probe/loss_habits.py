@@ -136,7 +136,7 @@ class LossHabits:
 
     steps: int = 0
     blind: int = 0
-    places: dict[SourceSite | None, None] = field(default_factory=dict)
+    places: dict[SourceSite | None, bool] = field(default_factory=dict)  # of a derivative?
     compared: int = 0
     ignored: int = 0
     accumulating: Accumulating = field(default_factory=Accumulating)
@@ -182,7 +182,8 @@ class LossHabits:
             yield Habit(kind=Kind.MADE_NONE, times=1, of=self.steps, at=first.at, names=names)
         if self.blind:
             at = next((x for x in self.places if x is not None), None)
-            yield Habit(kind=Kind.BLIND_TERM, times=self.blind, of=self.steps, at=at)
+            names = ("derivative",) if self.places.get(at) else ()
+            yield Habit(kind=Kind.BLIND_TERM, times=self.blind, of=self.steps, at=at, names=names)
         if self.ignored:
             yield Habit(kind=Kind.IGNORED, times=self.ignored, of=self.compared)
 

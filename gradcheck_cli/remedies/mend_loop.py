@@ -174,7 +174,8 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
     ),
     "loss-term-without-gradient": Mend(
         summary="Compute every term of the loss with its graph.",
-        code="loss = first_term + second_term  # neither under torch.no_grad() nor detached",
+        code="slope = torch.autograd.grad(y.sum(), x, create_graph=True)[0]  # where a term is made of one\n"
+        "loss = first_term + second_term  # neither under torch.no_grad() nor detached",
         cannot="the term was computed without a graph: how it depends on the network is not known",
     ),
     "labels-all-ignored": Mend(

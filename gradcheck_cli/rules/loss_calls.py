@@ -129,7 +129,7 @@ def loss_term_without_gradient(
     """A term of the loss was computed without a graph: it counts in the value and trains nothing.
 
     Measures  in inspected steps, whether a loss or a mean of what the model computed carries no gradient
-              (`no_grad`, `detach`) and is added to a number that carries one.
+              (`no_grad`, `detach`, a derivative without `create_graph`) and is added to a number that carries one.
     Reports   that in at least `least` inspected steps and more than `share` of them.
     Matters   what only this term could train is not trained, though the loss seems to contain it.
     Severity  error when layers get no gradient or only zeros; else warning.
@@ -140,10 +140,13 @@ def loss_term_without_gradient(
     if habit.times < least or habit.times <= share * habit.of:
         return
     idle = [x for x in trace.weight_layers if x.trainable and _is_idle(trace, x)]
+    how, instead = "computed", "Compute it outside of no_grad and without detach."
+    if habit.names:
+        how, instead = "made of a derivative that was taken", "Take it with create_graph=True."
     yield Hit(
         severity=Severity.ERROR if idle else Severity.WARNING,
-        message=f"A term of the loss, computed{habit.where}, carries no gradient: it changes the value of the loss and trains "
-        "nothing. Compute it outside of no_grad and without detach.",
+        message=f"A term of the loss, {how}{habit.where}, carries no gradient: it changes the value of the loss and trains "
+        f"nothing. {instead}",
         layers=in_order(idle),
         evidence=(Evidence("share of inspected steps with such a term", habit.share, share),),
         at=habit.at,

@@ -1,5 +1,6 @@
 """GC809: a term of the loss that trains nothing."""
 
+import linecache
 from collections.abc import Callable
 
 import pytest
@@ -100,3 +101,52 @@ def bootstrapped(out: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("loss", [both, logged, without_value, advantage, quantized, bootstrapped])
 def test_stop_gradients_that_are_meant_are_fine(loss: Loss) -> None:
     assert mistakes(trained(loss)) == set()
+
+
+Slope = Callable[[nn.Module, torch.Tensor, bool], torch.Tensor]
+
+
+def equation(model: nn.Module, x: torch.Tensor, graph: bool) -> torch.Tensor:
+    """Return how far the slope is off what the equation asks for, at points that ask for a gradient."""
+    out = model(x).sum()
+    return (torch.autograd.grad(out, x, create_graph=graph)[0] - x.cos()).square().mean()
+
+
+def penalty(model: nn.Module, x: torch.Tensor, graph: bool) -> torch.Tensor:
+    """Return the penalty of a critic's slope between two samples."""
+    between = x.detach().lerp(torch.randn_like(x), 0.5).requires_grad_()
+    taken = torch.autograd.grad(outputs=model(between).sum(), inputs=between, create_graph=graph)
+    return 10 * (taken[0].norm(2, dim=1) - 1).pow(2).mean()
+
+
+def adversarial(model: nn.Module, x: torch.Tensor, graph: bool) -> torch.Tensor:
+    """Return the loss of inputs that were moved along the gradient: it needs no graph of that."""
+    [slope] = torch.autograd.grad(model(x).square().mean(), x)
+    return model(x.detach() + 0.1 * slope.sign()).square().mean() + 0 * graph
+
+
+def with_a_term(term: Slope, graph: bool) -> Callable[[], None]:
+    def loop() -> None:
+        model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 1))
+        optimizer = adam(model)
+        for _ in range(20):
+            x = torch.randn(32, 6, requires_grad=True)
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(x.detach())[:, 0], x.detach().mean(1)) + term(model, x, graph)
+            loss.backward()
+            optimizer.step()
+
+    return loop
+
+
+@pytest.mark.parametrize("term", [equation, penalty])
+def test_a_term_made_of_a_derivative_needs_the_graph_of_it(term: Slope) -> None:
+    found = findings(with_a_term(term, False))[NAME]
+    assert "create_graph=True" in found.message
+    assert found.at is not None
+    assert "autograd.grad" in linecache.getline(__file__, found.at.line or 0)
+    assert NAME not in mistakes(with_a_term(term, True))
+
+
+def test_inputs_may_be_moved_along_a_gradient() -> None:
+    assert NAME not in mistakes(with_a_term(adversarial, False))

@@ -11,6 +11,7 @@ from gradcheck_cli.features.profile import (
     drifts,
     few_drawn,
     first,
+    rescaled,
     typical,
 )
 from gradcheck_cli.features.progress import progress
@@ -77,7 +78,9 @@ def degenerate_data(seen: Evidence) -> Support | None:
     constant = data.constant_features or 0.0
     deaf, few = speaks_against(seen.trace, "labels-count"), few_drawn(seen.trace)
     coded = speaks_against(seen.trace, "values-measured")
+    moved = rescaled(seen.trace)
     facts = (
+        (moved is not None, moved[0] if moved is not None else ""),
         (few is not None, few[0] if few is not None else ""),
         (bad > 0, f"the data holds {bad} values that are NaN or infinite"),
         (constant > CONSTANT, f"{number(100 * constant)} % of the input features never vary"),

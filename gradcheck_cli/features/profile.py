@@ -6,7 +6,7 @@ from math import isfinite, sqrt
 from statistics import median
 
 from gradcheck_cli.features.once import once_per_trace
-from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Layer, Reading, Step, Trace
 
 Quantity = Callable[[Reading], float | None]
@@ -163,6 +163,18 @@ def drifts(trace: Trace, limit: float = DRIFTED) -> bool:
     ratio = trace.data.input_drift
     moved = ratio is not None and not 1 / limit <= ratio <= limit**2
     return moved and not trace.loss.surrogate
+
+
+def rescaled(trace: Trace) -> tuple[str, Habit] | None:
+    """Say where samples were scaled or shifted in place after they had been trained on."""
+    for habit in trace.loop.habits_of(Kind.RESCALED) if trace.loop else ():
+        by = f"each reading{habit.where}" if habit.at else "the loop"
+        said = (
+            f"{by} scales or shifts the data in place: {habit.times} of the first {habit.of} samples "
+            "are no longer what was trained on, and each pass does it once more"
+        )
+        return said, habit
+    return None
 
 
 def few_drawn(trace: Trace, limit: float = DRAWN) -> tuple[str, str, float, float] | None:

@@ -11,6 +11,7 @@ from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.probe.hooking import transformed
 from gradcheck_cli.probe.loss_facts import LossWatch
 from gradcheck_cli.probe.one_batch import Mark, mark_of
+from gradcheck_cli.probe.rescaled import Rescaled
 from gradcheck_cli.records.trace import DataFacts
 
 _FEATURES = 65_536  # at most so many input features are followed
@@ -34,6 +35,7 @@ class DataWatch:
     high: torch.Tensor | None = None
     asked: bool = False
     marks: list[Mark] = field(default_factory=list)
+    rescaled: Rescaled = field(default_factory=Rescaled)
     sizes: list[float] = field(default_factory=list)  # root mean squares, of each batch
 
     def saw(self, inputs: Any) -> None:
@@ -43,6 +45,7 @@ class DataWatch:
             return
         self.shapes = tuple(tuple(t.shape) for t in given)
         self.batch_size = given[0].shape[0]
+        self.rescaled.enters(given[0])
         self.asked = self.asked or any(t.requires_grad for t in given)
         if (mark := mark_of(given[0])) is not None and len(self.marks) < _MARKS:
             self.marks.append(mark)

@@ -20,12 +20,13 @@ from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.checkpoints import CheckpointWatch
 from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.copies import Copies
+from gradcheck_cli.probe.facts import DataWatch
 from gradcheck_cli.probe.gradient_hooks import GradientHooks
 from gradcheck_cli.probe.latecomers import Latecomers, Twins
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.newborn import Newborn
-from gradcheck_cli.probe.one_batch import Mark, OneBatch
+from gradcheck_cli.probe.one_batch import OneBatch
 from gradcheck_cli.probe.outlived import Outlived
 from gradcheck_cli.probe.patches import (
     OnBackward,
@@ -167,10 +168,13 @@ class LoopWatch:
         yield from self.outlived.habits((o, self.accounts[o]) for o in made)
 
     def of_batches(
-        self, own: Iterable[Optimizer], updates: int, marks: Sequence[Mark], rows: int
+        self, own: Iterable[Optimizer], updates: int, data: DataWatch
     ) -> Iterator[Habit]:
-        """Say what repeats in what the steps drew; `marks` are of the inspected inputs of `rows` samples."""
+        """Say what repeats in what the steps drew, and which samples changed since."""
         yield from self.one_batch.few_drawn()
+        yield from self.one_batch.rescaled.habits()
+        yield from data.rescaled.habits()
+        marks, rows = data.marks, data.batch_size or 0
         if marks and rows:
             yield from self.one_batch.habits(own, marks, updates, rows)
         yield from self.seeds.habits(updates, marks, rows)

@@ -18,6 +18,7 @@ from gradcheck_cli.probe.calls import tensors_in
 from gradcheck_cli.probe.hooking import unheard
 from gradcheck_cli.probe.picking import plain, unreadable
 from gradcheck_cli.probe.replacing import replaced
+from gradcheck_cli.probe.rescaled import Rescaled
 from gradcheck_cli.probe.sites import user_site
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
@@ -101,6 +102,7 @@ class OneBatch:
     """Watches loaders; a training adds the marks of what its steps were given."""
 
     sources: list[Source] = field(default_factory=list)
+    rescaled: Rescaled = field(default_factory=Rescaled)
     _by_loader: WeakKeyDictionary[Any, Source] = field(default_factory=WeakKeyDictionary)
     _by_iterator: WeakKeyDictionary[Any, Source] = field(default_factory=WeakKeyDictionary)
     # changes from one batch to another until the first and the last update
@@ -127,6 +129,7 @@ class OneBatch:
 
     def _watch_begin(self, original: Any, loader: Any) -> Any:
         iterator = original(loader)
+        self.rescaled.watch(iterator)
         source = self._by_loader.get(loader) or self._met(loader)
         if source is not None and isinstance(iterator, _BaseDataLoaderIter):
             self._by_iterator[iterator] = source

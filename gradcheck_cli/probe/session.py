@@ -263,7 +263,7 @@ class Session:
         if not (cut or self.shield.over):  # it came to its end
             yield from self.loop.copies.habits(own)
         yield from self.loop.plateaus.habits(own, self.recorder.steps)
-        yield from self.loop.of_batches(own, self.steps, data.marks, data.batch_size or 0)
+        yield from self.loop.of_batches(own, self.steps, data)
         if self._was_in_training_mode and self._in_eval_mode:
             names, times = differing(self.group.models), self._in_eval_mode
             at = next((a.update_at for o in own if (a := self.loop.accounts.get(o))), None)

@@ -58,6 +58,7 @@ class Kind(StrEnum):
     DROWNED = "drowned"  # inspected steps with several tasks, and how one of them stands: a habit for each
     FEW_DRAWN = "few drawn"  # draws of a loader in one pass, of its samples
     SEEDED = "seeded"  # updates before which the same line set the same seed, and the training drew; the function, the seed
+    RESCALED = "rescaled"  # samples in memory that were scaled or shifted after they had been trained on; of those looked at
     UNLOADED = "unloaded"  # tensors of a state that a trained module was to load, and took none of
     HELD_TWICE = "held twice"  # optimizers with another one's parameters, beside idle gradients
     OPPOSED = "opposed"  # looks at an optimizer that holds all of another one, and pulls against it

@@ -9,7 +9,7 @@ Sources        Zhang et al. 2017, arXiv:1611.03530: random labels can be memoriz
 
 from collections.abc import Iterator
 
-from gradcheck_cli.features.profile import few_drawn
+from gradcheck_cli.features.profile import few_drawn, rescaled
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 
 CODE = """\
@@ -21,6 +21,8 @@ for inputs, target in loader:      # what the model really receives
 WEIGHTS = """\
 weights = class_weights[labels]    # as many as there are samples
 sampler = WeightedRandomSampler(weights, num_samples=len(labels))"""
+
+COPY = "x = (self.data[index] - mean) / std  # instead of x = self.data[index]; x -= mean; x /= std"
 
 MISSING = """\
 missing = inputs[:, column] == code   # before any scaling
@@ -40,6 +42,14 @@ def check_data(case: Case) -> Iterator[Draft]:
         )
         return
     degenerate = case.cause.name == "degenerate-data"
+    if degenerate and rescaled(case.trace) is not None:
+        yield Draft(
+            summary="Work on a copy of each sample, not on the data itself.",
+            code=COPY,
+            cannot="what the data were before is not recorded",
+            size=1,
+        )
+        return
     if degenerate and case.trace.answer("values-measured") is not None:
         yield Draft(
             summary="Replace codes for missing values before inputs are scaled, and say where they were.",

@@ -1,8 +1,17 @@
 """GC701 degenerate-data."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from gradcheck_cli.features.profile import CONSTANT, DRAWN, DRIFTED, SORTED, drifts, few_drawn
+from gradcheck_cli.features.profile import (
+    CONSTANT,
+    DRAWN,
+    DRIFTED,
+    SORTED,
+    drifts,
+    few_drawn,
+    rescaled,
+)
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.trace import OWN_CHOICES, Trace
 from gradcheck_cli.rules.answers import eased, hit_of, speaks_against
@@ -38,18 +47,17 @@ def degenerate_data(
 
     Measures  the share of input features that never vary, the share of repeated samples in a batch, the
               number of classes among the targets, those in a batch against a batch drawn at random, the size of
-              late batches against the first ones, which samples a loader draws in one pass, and the largest input relative to 1.
-    Reports   a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token, or that are all one text; pictures whose channels stand side by side; sequences whose neighbors are other samples'; edges that join the nodes of one graph of many; samples that share an input and differ in their targets; numbers that were rounded, or scaled before they were cut to rows of an embedding; one number, as -9999, far from all others of its column; fewer than `sorted_below` of the classes
+              late batches against the first ones, which samples a loader draws in one pass, the first samples of data sets and inputs again later, and the largest input relative to 1.
+    Reports   samples that are scaled or shifted in place after they were trained on; a weighted sampler with fewer weights than there are samples; a pass that draws the same samples again, and at most `drawn` of those it could draw; shares above `constant` or `duplicates`; a single class; one that the loss ignores; texts most of whose words are one token, or that are all one text; pictures whose channels stand side by side; sequences whose neighbors are other samples'; edges that join the nodes of one graph of many; samples that share an input and differ in their targets; numbers that were rounded, or scaled before they were cut to rows of an embedding; one number, as -9999, far from all others of its column; fewer than `sorted_below` of the classes
               in batches, one class after the other; inputs that become `drift` times smaller, or its square times larger;
               inputs above `peak` (a note).
     Matters   no network can tell apart what looks the same.
-    Severity  error; warning for a class that is ignored, for words that are not known, pixels, positions or edges out of place, and for sorted ones and codes for missing values while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
+    Severity  error; warning for a class that is ignored, for words that are not known, pixels, positions or edges out of place, and for sorted ones, changed ones and codes for missing values while the loss falls; note for a wild scale, which GC202 and the causes judge by its effect.
     Not for   batches of fewer than four samples. Alike or drifting inputs of policies, which choose what they see.
     Sources   LeCun et al. 1998, Efficient BackProp, sec. 4.3 (normalizing the inputs).
     """
     data, fine = trace.data, progress(trace).fine
-    if (few := few_drawn(trace, drawn)) is not None:
-        yield _hit(f"{few[0][0].upper()}{few[0][1:]}.", *few[1:])
+    yield from _of_samples(trace, drawn)
     if data.batch_size is None or data.batch_size < FEWEST_SAMPLES:
         raise CannotTellError("batches of fewer than four samples")
     for share, limit, what in (
@@ -82,6 +90,18 @@ def degenerate_data(
     if data.input_peak is not None and data.input_peak > peak:
         said = f"Inputs reach {number(data.input_peak)}: layers expect values around 1."
         yield _hit(said, "largest input", data.input_peak, peak, Severity.NOTE)
+
+
+def _of_samples(trace: Trace, drawn: float) -> Iterator[Hit]:
+    """Say which samples are never drawn, and which are changed in place."""
+    if (few := few_drawn(trace, drawn)) is not None:
+        yield _hit(f"{few[0][0].upper()}{few[0][1:]}.", *few[1:])
+    if (moved := rescaled(trace)) is not None:
+        said, habit = moved
+        told = f"{said[0].upper()}{said[1:]}. Work on a copy, as x = (x - mean) / std does."
+        grave = Severity.WARNING if progress(trace).fine else Severity.ERROR
+        hit = _hit(told, "samples that were changed in place", float(habit.times), 0.0, grave)
+        yield replace(hit, at=habit.at)
 
 
 def _drifted(ratio: float, limit: float) -> Hit:

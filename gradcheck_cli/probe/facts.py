@@ -85,8 +85,10 @@ class DataWatch:
         if self.low is not None and self.high is not None and self.low.shape == low.shape:
             low, high = torch.minimum(low, self.low), torch.maximum(high, self.high)
         self.low, self.high = low, high
-        if self.duplicates is None and rows.shape[0] > 1:
-            self.duplicates = (rows.shape[0] - torch.unique(rows, dim=0).shape[0]) / rows.shape[0]
+        # Of the batch with the fewest: the memory of an agent begins with a few samples.
+        if rows.shape[0] > 1 and self.duplicates != 0.0:
+            share = (rows.shape[0] - torch.unique(rows, dim=0).shape[0]) / rows.shape[0]
+            self.duplicates = share if self.duplicates is None else min(share, self.duplicates)
 
     def _drift(self) -> float | None:
         """Return the size of late batches, of which the median counts, relative to the largest of the first three."""

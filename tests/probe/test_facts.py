@@ -75,6 +75,16 @@ def test_inputs_that_are_not_finite_are_counted_and_called_neither_constant_nor_
     assert (twin.facts(LossWatch()).duplicate_inputs or 0) > 0.9
 
 
+@pytest.mark.parametrize(("first", "later", "repeats"), [(1, 24, False), (1, 1, True)])
+def test_a_memory_that_begins_with_one_sample_is_no_data_that_repeats(
+    first: int, later: int, repeats: bool
+) -> None:
+    memory, seen = torch.randn(24, 4, generator=torch.Generator().manual_seed(0)), DataWatch()
+    for kept in (first, later):
+        seen.saw(memory[torch.arange(24) % kept])
+    assert ((seen.facts(LossWatch()).duplicate_inputs or 0) > 0.9) is repeats
+
+
 @pytest.mark.parametrize(("rate", "warms", "still"), [(0.0, 0, 1), (1e-2, 0, 0), (0.0, 1e-3, 0)])
 def test_a_parameter_group_with_a_learning_rate_of_zero_is_a_note(
     rate: float, warms: float, still: int

@@ -92,7 +92,7 @@ class Rescaled:
             self._keep(0, list(given.detach()[:_KEPT]), None)
 
     def _keep(self, key: int, held: Sequence[Any], at: SourceSite | None) -> None:
-        same = {t.shape if _is_read(t) else None for t in held}
+        same = {(t.shape, t.dtype, t.device) if _is_read(t) else None for t in held}
         fits = len(self.groups) < _GROUPS and len(held) >= _LEAST
         if fits and len(same) == 1 and None not in same:
             self.groups[key] = Group(list(held), _numbers(held).clone(), at)
@@ -109,16 +109,17 @@ class Rescaled:
 
 def _first(sample: Any) -> torch.Tensor | None:
     """Return the first tensor of a sample, or what shares the memory of its first array."""
-    given = sample if isinstance(sample, (list, tuple)) else [sample]
-    for value in given:
-        if type(value).__module__ == "numpy" and getattr(value, "flags", None) is not None:
-            whole = (
-                value.dtype.kind == "f"
-                and value.flags.writeable
-                and min(value.strides, default=0) >= 0
-            )
-            return torch.from_numpy(value) if whole and value.ndim else None
+    for value in sample if isinstance(sample, (list, tuple)) else [sample]:
+        if type(value).__module__ == "numpy" and getattr(value, "ndim", None):
+            return torch.from_numpy(value) if _is_shared(value) else None
     return next(iter(tensors_in(sample)), None)
+
+
+def _is_shared(array: Any) -> bool:
+    """Is it an array of floats whose memory torch can have, without a warning?"""
+    known = array.dtype.isnative and array.dtype.name in {"float16", "float32", "float64"}
+    whole = all(s >= 0 and s % array.itemsize == 0 for s in array.strides)
+    return bool(known and whole and array.flags.writeable)
 
 
 def _is_read(tensor: torch.Tensor | None) -> bool:

@@ -146,8 +146,10 @@ class Seeds:
 
     def _orders(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         what = _first(args, kwargs)
-        if isinstance(what, Integral | Sized):
-            self.shuffled.add(len(what) if isinstance(what, Sized) else int(what))
+        if isinstance(what, Integral) or getattr(what, "ndim", 1) == 0:
+            self.shuffled.add(int(what))
+        elif isinstance(what, Sized):
+            self.shuffled.add(len(what))
         return original(*args, **kwargs)
 
     def _puts_back(self, name: str, original: Any, *args: Any, **kwargs: Any) -> Any:

@@ -198,6 +198,34 @@ def test_a_buffer_of_each_batch_has_nothing_to_mend() -> None:
     assert found(loop) is None
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ones((HELD, 6), dtype=">f4"),
+        np.ones((HELD, 6), dtype=np.longdouble),
+        np.ones((HELD, 6), dtype=[("a", "i1"), ("b", "f4")])["b"],
+        np.ones((HELD, 6), dtype=np.float32)[:, ::-1],
+        np.float32(range(HELD)),
+        np.broadcast_to(np.float32(1), (HELD, 6)),
+    ],
+    ids=["big-endian", "long", "unaligned", "reversed", "scalars", "read-only"],
+)
+def test_arrays_that_torch_cannot_share_end_no_measuring(array: Any) -> None:
+    def collate(samples: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = np.stack([np.broadcast_to(x, 6) for x, _ in samples])
+        return torch.tensor(rows.astype("f4")), torch.stack([y for _, y in samples])
+
+    def loop() -> None:
+        data = Samples(lambda _, index: array[index])
+        model = small()
+        optimizer = adam(model)
+        for x, y in DataLoader(data, batch_size=ROWS, collate_fn=collate):
+            fit(x, y, model, optimizer)
+
+    told = report(loop)
+    assert not told.crashed
+
+
 def test_watching_samples_changes_no_data() -> None:
     def trained() -> bytes:
         torch.manual_seed(0)

@@ -195,7 +195,11 @@ def test_a_seed_of_what_is_shown_after_each_step_has_nothing_to_mend() -> None:
     assert NAME not in findings(loop)
 
 
-@pytest.mark.parametrize("order", [by_torch, by_permutation, by_shuffling])
+def by_number(_: int) -> torch.Tensor:
+    return torch.randperm(torch.tensor(HELD))
+
+
+@pytest.mark.parametrize("order", [by_torch, by_number, by_permutation, by_shuffling])
 def test_an_order_of_all_samples_does_not_matter(order: Callable[[int], torch.Tensor]) -> None:
     assert found(lambda seed: steps(seed, order), everything) is None
 

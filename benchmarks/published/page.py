@@ -28,6 +28,7 @@ ABOUT = {
     "sealed9": "A ninth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge",
     "sealed10": "A tenth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge; "
     "the two cores were shared with other work while it was asked",
+    "sealed11": "An eleventh one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge",
 }
 TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
 HEAD = """# Published faults

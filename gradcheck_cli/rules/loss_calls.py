@@ -129,7 +129,7 @@ def loss_term_without_gradient(
     """A term of the loss was computed without a graph: it counts in the value and trains nothing.
 
     Measures  in inspected steps, whether a loss or a mean of what the model computed carries no gradient
-              (`no_grad`, `detach`, a derivative without `create_graph`) and is added to a number that carries one.
+              (`no_grad`, `detach`, a derivative without its graph) and is added to a number that carries one.
     Reports   that in at least `least` inspected steps and more than `share` of them.
     Matters   what only this term could train is not trained, though the loss seems to contain it.
     Severity  error when layers get no gradient or only zeros; else warning.

@@ -26,6 +26,7 @@ from gradcheck_cli.examine.replays import replays
 from gradcheck_cli.examine.samples_in_loss import samples_in_loss
 from gradcheck_cli.examine.samples_in_model import samples_in_model
 from gradcheck_cli.examine.sees_target import sees_target
+from gradcheck_cli.examine.stay_apart import stay_apart
 from gradcheck_cli.examine.step_descends import step_descends
 from gradcheck_cli.examine.superposition import superposition
 from gradcheck_cli.examine.through_time import through_time
@@ -50,6 +51,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     attention_scores,
     longer,
     parts_learn,
+    stay_apart,
     superposition,
     unseen_data,
     far_better,

@@ -39,16 +39,16 @@ def pairs_matter(scene: Scene) -> Iterator[Said]:
                Mikolov et al. 2013, arXiv:1310.4546, eq. 4 (negatives).
     """
     subject = scene.subject
-    views, targets, strict = _roles(subject)
-    before, _, moved = _losses(subject, views, "start")
-    now, exchanged, still = _losses(subject, views, "now")
+    views, targets, strict = roles(subject)
+    before, _, moved = losses_of(subject, views, "start")
+    now, exchanged, still = losses_of(subject, views, "now")
     if not before > now:
         raise NotApplicableError("the loss of the same batches has not fallen")
     if moved <= ROUNDING * abs(before) and (not strict or still <= ROUNDING * abs(now)):
         raise NotApplicableError("no input belongs to another one")
     rise, fell = max(exchanged - now, 0.0), before - now
     others: list[View] = [(name, None) for name in targets]
-    told = _losses(subject, others, "now")[2] if others else 0.0
+    told = losses_of(subject, others, "now")[2] if others else 0.0
     if told >= HARDLY * fell or (strict and told > ROUNDING * abs(before)):
         raise NotApplicableError("the samples have targets, which say what is learned")
     hardly = rise < HARDLY * fell
@@ -77,7 +77,7 @@ def pairs_matter(scene: Scene) -> Iterator[Said]:
 View = tuple[str, int | None]  # an input, or one of its columns
 
 
-def _roles(subject: Subject) -> tuple[list[View], list[str], bool]:
+def roles(subject: Subject) -> tuple[list[View], list[str], bool]:
     """Return the views, the targets, and whether they are ids or meet in one call, where more is asked."""
     batch = subject.batches[0]
     if not isinstance(batch, Mapping):
@@ -124,7 +124,7 @@ def _turned(batch: Mapping[str, Any], view: View) -> dict[str, Any]:
 
 def _enters(subject: Subject, batch: Mapping[str, Any], view: View) -> bool:
     """Does it reach a layer? A model that computes its own loss may be given targets, which do not."""
-    own, turned = (_made(subject, [x], "now") for x in (batch, _turned(batch, view)))
+    own, turned = (made_by(subject, [x], "now") for x in (batch, _turned(batch, view)))
     return any(
         a.shape != b.shape or not torch.equal(a, b)
         for name, found in own.items()
@@ -132,7 +132,7 @@ def _enters(subject: Subject, batch: Mapping[str, Any], view: View) -> bool:
     )
 
 
-def _made(subject: Subject, batches: Any, moment: Moment) -> dict[str, list[Tensor]]:
+def made_by(subject: Subject, batches: Any, moment: Moment) -> dict[str, list[Tensor]]:
     """Return what each layer with weights makes of these batches, by its name."""
     found: dict[str, list[Tensor]] = {}
     names = {m: n for n, m in subject.model.named_modules() if [*m.parameters(recurse=False)]}
@@ -147,7 +147,7 @@ def _made(subject: Subject, batches: Any, moment: Moment) -> dict[str, list[Tens
     return found
 
 
-def _losses(subject: Subject, views: list[View], moment: Moment) -> tuple[float, float, float]:
+def losses_of(subject: Subject, views: list[View], moment: Moment) -> tuple[float, float, float]:
     """Return the loss, that with the most important view exchanged, and by how much any exchange moves it."""
     with quietly(subject, moment=moment):
         own = mean(_loss(subject, batch) for batch in subject.batches)
@@ -164,7 +164,7 @@ def _differ(subject: Subject, layers: set[str], moment: Moment) -> float | None:
     """Return by which share of their mean square outputs of these layers differ between samples, at most."""
     found = [
         float((x - x.mean(0)).square().mean() / x.square().mean().clamp_min(1e-30))
-        for name, outputs in _made(subject, subject.batches, moment).items()
+        for name, outputs in made_by(subject, subject.batches, moment).items()
         for x in outputs
         if name in layers and x.ndim > 1 and len(x) > 1
     ]

@@ -28,7 +28,7 @@ def collapsed_features(
     Measures  v = variance across the batch / mean square, summed over units, at each weight layer.
     Reports   v below `spread` somewhere although the first layer's v is above `alive`; v below `rounding` at all last
               layers; a loss of several views of a sample that has fallen, and is hardly higher with views of other
-              samples.
+              samples, now or when the run goes on.
     Matters   every sample looks the same to the layers above, so all they can learn is a constant.
     Severity  error when the loss does not fall and nothing promises that it will, or when all outputs are the same but for
               rounding and do not come apart, so that it falls to that of a constant at most; note else, or when outputs
@@ -37,9 +37,10 @@ def collapsed_features(
     Sources   Schoenholz et al. 2017, arXiv:1611.01232 (ordered phase); Daneshmand et al. 2020,
               arXiv:2003.01652 (rank collapse).
     """
-    if (answer := speaks_against(trace, "pairs-matter")) is not None:
-        yield hit_of(answer, Severity.ERROR)
-        return
+    for name in ("pairs-matter", "stay-apart"):
+        if (answer := speaks_against(trace, name)) is not None:
+            yield hit_of(answer, Severity.ERROR)
+            return
     kinds = {Role.LINEAR, Role.RECURRENT, Role.ATTENTION}
     measured = [
         (x, v)

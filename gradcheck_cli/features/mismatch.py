@@ -4,6 +4,7 @@ from math import prod
 
 from gradcheck_cli.features.domains import outside_domain, told
 from gradcheck_cli.ops import LOGARITHM_LOSSES, LOGIT_LOSSES, NO_LOGITS, REGRESSION_LOSSES
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
 
@@ -132,7 +133,10 @@ FALLS = 0.8  # of theirs: the others are
 
 
 def drowned(trace: Trace) -> str | None:
-    """Say which task it is, or return None."""
+    """Say which task it is, or return None; an experiment that saw it learn when the run went on decides."""
+    answer = trace.answer("parts-learn")
+    if answer is not None and answer.outcome is Outcome.FINE:
+        return None
     for habit in trace.loop.habits_of(Kind.DROWNED) if trace.loop else ():
         share, stands, others = (habit.numbers[n] for n in ("share", "stands", "others"))
         if share < DROWNED and stands > STANDS and others < FALLS:

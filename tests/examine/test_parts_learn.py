@@ -110,6 +110,10 @@ def auxiliary(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return functional.cross_entropy(a, kinds(x)) + 0.003 * functional.mse_loss(b, sizes(x))
 
 
+def later(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return functional.cross_entropy(a, kinds(x)) + 0.03 * functional.mse_loss(b, 0.1 * sizes(x))
+
+
 def noise(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
     drawn = torch.randint(4, (len(x),))
     return 1e-3 * functional.cross_entropy(a, drawn) + functional.mse_loss(b, sizes(x))
@@ -117,8 +121,13 @@ def noise(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     ("terms", "make"),
-    [(auxiliary, adam), (auxiliary, sgd(0.1)), (noise, adam), (of_unit(100), adam)],
-    ids=["small and learned", "small and slow", "labels of nothing", "a head that Adam moves"],
+    [
+        pytest.param(auxiliary, adam, id="small and learned", marks=pytest.mark.heavy),
+        pytest.param(auxiliary, sgd(0.1), id="small and slow"),
+        pytest.param(later, sgd(0.1), id="a size that is learned later"),
+        pytest.param(noise, adam, id="labels of nothing"),
+        pytest.param(of_unit(100), adam, id="a head that Adam moves", marks=pytest.mark.heavy),
+    ],
 )
 def test_parts_that_are_small_and_learn_or_have_no_signal_are_no_finding(
     terms: Terms, make: Make

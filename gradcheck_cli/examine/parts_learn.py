@@ -65,7 +65,7 @@ def parts_learn(scene: Scene) -> Iterator[Said]:
     least = min(shares, key=lambda p: shares[p])
     level, share = min(begun[least]), 100 * shares[least]
     habit = habits[[*before].index(least)]
-    said = f"{habit.names[0]}{habit.where} has {number(share)} % of the gradient at layers that parts share"
+    said = f"the {habit.names[0]}{habit.where} has {number(share)} % of the gradient at layers that parts share"
     if share >= 100 * LITTLE or before[least][0] < STANDS * level:
         yield Said(outcome=Outcome.FINE, said=said, measured=share, unit="%")
         return

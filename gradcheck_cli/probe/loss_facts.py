@@ -108,7 +108,7 @@ class LossWatch:
         if self.score_scale is None:
             self.score_scale = score_scale(call.kind, output)
         self._range(target)
-        self._classes(call.kind, output, target)
+        self._classes(call, output, target)
         if max(c.value.numel() + _size(c.output) for c in usable) > _LARGE:
             self._read += 1
             if self._read > _ENOUGH:
@@ -173,12 +173,13 @@ class LossWatch:
                 float(good.max()), self.high if self.high is not None else -float("inf")
             )
 
-    def _classes(self, kind: str, output: torch.Tensor, target: torch.Tensor) -> None:
-        if kind not in {"cross_entropy", "nll_loss"} or not output.dim():
+    def _classes(self, call: LossCall, output: torch.Tensor, target: torch.Tensor) -> None:
+        if call.kind not in {"cross_entropy", "nll_loss"} or not output.dim():
             return
         self.width = output.shape[1 if output.dim() > 1 else 0]
         if not target.is_floating_point():
-            valid = target[(target >= 0) & (target < self.width)]
+            counts = (target >= 0) & (target < self.width)
+            valid = target[counts & (target != call.options.get("ignore_index", -1))]
             self.classes.update(self.order.saw(valid))
 
     def facts(self) -> LossFacts:

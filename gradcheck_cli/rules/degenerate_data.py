@@ -71,7 +71,9 @@ def degenerate_data(
             yield _hit(f"{number(100 * share)} % {what}: {why}?", f"share {what}", share, limit)
             return
     if data.classes_seen == 1 and _has_classes(trace):
-        said = "All targets seen belong to one class: there is nothing to tell apart."
+        said = (
+            "All targets that the loss counts belong to one class: there is nothing to tell apart."
+        )
         yield _hit(said, "classes among the targets", 1.0, 2.0)
     for name in DISORDER:
         if (answer := speaks_against(trace, name)) is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.features.mismatch import AGAINST, REDRAWN, turned
+from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, hits, speaks_against
@@ -69,7 +70,8 @@ def wrong_direction(trace: Trace) -> Iterator[Hit]:
     Matters   the better the training works, the worse the model gets.
     Severity  error; warning for a policy beside an estimate of values or with other choices, else note: where the
               numbers are costs, their sign is right.
-    Not for   rewards that are maximized: a loss that is larger for right outputs, with maximize=True.
+    Not for   rewards that are maximized: a loss that is larger for right outputs, with maximize=True; a note where
+              nobody knows which outputs are right.
     Sources   Gneiting & Raftery 2007, sec. 2 (proper scores); Nocedal & Wright 2006, sec. 3.1.
     """
     if trace.loss.redrawn and trace.loss.surrogate:
@@ -91,5 +93,18 @@ def wrong_direction(trace: Trace) -> Iterator[Hit]:
         yield hit_of(endless, Severity.ERROR)
         return
     found = list(hits(trace, "loss-prefers-right", "step-descends"))
-    if len(found) == 1:
-        yield from found
+    if len(found) != 1:
+        return
+    if speaks_against(trace, "step-descends") is not None and _may_be_a_score(trace):
+        said = "The optimizer maximizes: right for a score that is to grow, as a likelihood; a loss is made larger."
+        yield Hit(severity=Severity.NOTE, confidence=Confidence.MEDIUM, message=said)
+        return
+    yield from found
+
+
+def _may_be_a_score(trace: Trace) -> bool:
+    """Is the optimizer told to maximize, and nothing known of what it is given?"""
+    habit, asked = loop_of(trace).habit(Kind.ASCENDS), trace.answer("loss-prefers-right")
+    told = bool(habit.times) and habit.numbers.get("rate", 0.0) >= 0
+    ordered = asked is not None and asked.outcome is not Outcome.SKIPPED
+    return told and not ordered and trace.loss.kind not in ERRORS

@@ -41,6 +41,18 @@ def a_score() -> None:
         optimizer.step()
 
 
+def a_likelihood() -> None:
+    model = torch.nn.Linear(6, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03, maximize=True)
+    for _ in range(40):
+        x = torch.randn(64, 6)
+        optimizer.zero_grad()
+        mean, spread = model(x).unbind(1)
+        density = torch.distributions.Normal(mean, spread.exp())
+        density.log_prob(x.sum(1) + 0.3 * torch.randn(64)).mean().backward()
+        optimizer.step()
+
+
 def an_attack() -> None:
     model = small().requires_grad_(requires_grad=False)
     x = torch.randn(8, 6, requires_grad=True)
@@ -51,6 +63,6 @@ def an_attack() -> None:
         optimizer.step()
 
 
-@pytest.mark.parametrize("loop", [a_score, an_attack])
+@pytest.mark.parametrize("loop", [a_score, a_likelihood, an_attack])
 def test_scores_that_are_to_grow_and_inputs_made_worse_are_fine(loop: object) -> None:
     assert mistakes(loop) == set()

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+import torch
+from torch.nn.functional import cross_entropy
 
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.trace import OWN_CHOICES, DataFacts
@@ -13,6 +15,7 @@ from tests.support.a_trace import (
     skipped,
     with_parameter,
 )
+from tests.support.loops import adam, findings
 
 LIMIT = gc701.thresholds
 
@@ -38,6 +41,27 @@ def test_a_single_class_is_said() -> None:
     [finding] = found(gc701, with_parameter(fed(classes_seen=1), "l3", shape=(10, 8)))
     assert "one class" in finding.message
     assert not found(gc701, with_parameter(fed(classes_seen=2), "l3", shape=(10, 8)))
+
+
+@pytest.mark.parametrize(
+    ("ignored", "classes", "alone"), [(0, 2, True), (-100, 2, False), (0, 3, False)]
+)
+def test_one_class_that_is_left_when_the_other_is_ignored(
+    ignored: int, classes: int, alone: bool
+) -> None:
+    def loop() -> None:
+        model = torch.nn.Conv2d(1, classes, 3, padding=1)
+        optimizer = adam(model)
+        for _ in range(20):
+            x = torch.randn(8, 1, 6, 6)
+            target = (x[:, 0] > 0).long() + (x[:, 0] > 1).long() * (classes == 3)
+            optimizer.zero_grad()
+            cross_entropy(model(x), target, ignore_index=ignored).backward()
+            optimizer.step()
+
+    told = [f.message for f in findings(loop).values() if f.name == "degenerate-data"]
+    assert bool(told) is alone
+    assert all("that the loss counts belong to one class" in message for message in told)
 
 
 def test_scores_of_pairs_have_no_classes_that_could_be_one() -> None:

@@ -3,6 +3,10 @@
 import pytest
 from torch.distributions import Categorical
 
+from gradcheck_cli.records.examination import Outcome
+from gradcheck_cli.records.finding import Severity, Skip
+from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
+from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.direction import wrong_direction
 from tests.support.answered import answer, found
 from tests.support.loops import adam, batch, report, small
@@ -10,6 +14,26 @@ from tests.support.loops import adam, batch, report, small
 
 def test_a_reward_that_is_maximized_is_in_order() -> None:
     assert found(wrong_direction, answer("loss-prefers-right"), answer("step-descends")) == []
+
+
+@pytest.mark.parametrize(
+    ("habits", "known", "expected"),
+    [
+        (("ascends",), False, Severity.NOTE),
+        (("ascends",), True, Severity.ERROR),  # right outputs cost less: it is a loss
+        ((), False, Severity.ERROR),
+    ],
+)
+def test_who_maximizes_what_nobody_knows_gets_a_note(
+    habits: tuple[str, ...], known: bool, expected: Severity
+) -> None:
+    climbs = answer("step-descends")
+    asked = answer("loss-prefers-right", outcome=Outcome.FINE if known else Outcome.SKIPPED)
+    loop = LoopFacts(habits=tuple(Habit(kind=Kind(h), times=1) for h in habits))
+    hits = wrong_direction(Trace(examination=(climbs, asked), loop=loop))
+    assert not isinstance(hits, Skip)
+    [hit] = hits
+    assert hit.severity is expected
 
 
 @pytest.mark.parametrize("again", [True, False])

@@ -170,7 +170,7 @@ def _outcome(this: _Run, ending: Ending) -> Outcome:
         this.ranks.leave(_shards(watcher, this.ranks.world))
         return said(follows=True)
     if watcher is None or not any(s.steps for s in watcher.sessions):
-        return said(advice=why_nothing(watcher.seen if watcher else None, ending))
+        return said(advice=why_nothing(watcher, ending))
     return said(conclusion=_concluded(this, ending))
 
 

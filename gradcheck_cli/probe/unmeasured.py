@@ -10,11 +10,12 @@ from gradcheck_cli.records.trace import Gap
 from gradcheck_cli.scripts import why_missing
 
 if TYPE_CHECKING:
-    from gradcheck_cli.probe.homes import Seen
+    from gradcheck_cli.probe.everywhere import Everywhere
 
 
-def why_nothing(seen: "Seen | None", ending: Ending) -> str:
+def why_nothing(watcher: "Everywhere | None", ending: Ending) -> str:
     """Return why no step was measured and what to do about it."""
+    seen = watcher.seen if watcher is not None else None
     if ending.is_cut:
         return "the script was stopped before its first training step ended; let it run for longer"
     began = seen is not None and seen.backwards > 0
@@ -40,6 +41,12 @@ def why_nothing(seen: "Seen | None", ending: Ending) -> str:
         return (
             f"{seen.updates} steps by optimizers do not suffice to find out what is trained; let it "
             f"run for longer, or {other}"
+        )
+    bad = sum(s.recorder.data.bad for s in watcher.sessions) if watcher is not None else 0
+    if bad:
+        return (
+            f"no backward pass began, and the inputs of the model hold {bad} numbers that are NaN or infinite: does the loop "
+            "leave out batches whose loss is NaN? Fill the gaps in the data"
         )
     return (
         "no optimizer stepped in this process; training in processes that the script starts "

@@ -145,6 +145,22 @@ def test_a_script_that_dies_before_a_step_is_shown_with_its_own_error(files: Pat
     assert "nothing was measured" in done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("gaps", "said"), [(True, "NaN or infinite"), (False, "no optimizer")])
+def test_a_loop_that_leaves_out_every_batch_is_told_of_gaps_in_its_data(
+    files: Path, gaps: bool, said: str
+) -> None:
+    text = TRAINS.replace("10_000", "20").replace(
+        "    loss.backward", "    continue\n    loss.backward"
+    )
+    changed = text.replace("    loss =", "    x[:, 0] = torch.nan\n    loss =") if gaps else text
+    (files / "leaves.py").write_text(changed)
+    done = python(files, "-m", "gradcheck_cli", "diagnose", "leaves.py")
+    assert done.returncode == 3
+    assert "nothing was measured" in done.stderr
+    assert said in done.stderr.splitlines()[-1]
+
+
 def test_names_of_a_script_lead_to_what_a_fix_changes(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from gradcheck_cli.causes.base import Evidence, Support, cause, experiment, fact
 from gradcheck_cli.causes.shares import ENOUGH, OUTPUT
 from gradcheck_cli.features.circumstances import flat_end, pinned_output
 from gradcheck_cli.features.domains import outside_domain
-from gradcheck_cli.features.mismatch import beyond_chances, mismatch, stretched
+from gradcheck_cli.features.mismatch import beyond_chances, broadcast, mismatch
 from gradcheck_cli.features.profile import BLOWN, begun, first_logits, typical, whole_signal
 from gradcheck_cli.ops import DETACHING, REGRESSION_LOSSES
 from gradcheck_cli.records.trace import Cut, Layer, Reading
@@ -236,7 +236,7 @@ def wrong_output_activation(seen: Evidence) -> Support | None:
     misfit = seen.has("mismatched-loss") or _pinned_output(seen)
     at_start = seen.at_start
     passed = at_start is not None and at_start[OUTPUT].value >= ENOUGH
-    if seen.trace.loss.broadcast or not (misfit or flat or passed):
+    if broadcast(seen.trace) or not (misfit or flat or passed):
         return None
     before, kind = seen.trace.loss.activation_before, seen.trace.loss.kind
     if kind == "cross_entropy" and before in {"softmax", "gumbel_softmax"}:
@@ -285,16 +285,11 @@ def _pinned_output(seen: Evidence) -> bool:
 
 @cause("target-shape-broadcast", "stalled-loss mismatched-loss")
 def target_shape_broadcast(seen: Evidence) -> Support | None:
-    """Output and target have different shapes, and the loss stretches one over the other.
+    """Output and target, or a sample's loss and its weight, have shapes of which one is stretched over the other.
 
     Speaks for it  shapes such as [32, 1] against [32], or class numbers [32, 1] against outputs [32, 10].
     Against it     nothing.
     Sources        PyTorch documentation, broadcasting semantics; the warning of mse_loss.
     """
-    loss = seen.trace.loss
-    if not loss.broadcast:
-        return None
-    return fact(
-        f"{loss.kind} compares an output {loss.output_shape} with a target {loss.target_shape}: {stretched(seen.trace)}",
-        at=loss.at,
-    )
+    found = broadcast(seen.trace)
+    return None if found is None else fact(found[0], at=found[1])

@@ -5,10 +5,12 @@ from math import prod
 from gradcheck_cli.features.domains import outside_domain, told
 from gradcheck_cli.ops import LOGARITHM_LOSSES, LOGIT_LOSSES, NO_LOGITS, REGRESSION_LOSSES
 from gradcheck_cli.records.examination import Outcome
-from gradcheck_cli.records.loop import Kind
+from gradcheck_cli.records.loop import Habit, Kind, LoopFacts
+from gradcheck_cli.records.site import SourceSite
 from gradcheck_cli.records.trace import OVER_THE_BATCH, Trace
 
 Shape = tuple[int, ...]
+STEPS = 3  # that have to weigh so: one may be an accident
 CHANCES = (-0.4, 1.4)  # of targets that are chances: the noisy labels of GANs leave 0..1
 # What an output can reach, by its last nonlinearity.
 _REACH = {
@@ -24,12 +26,10 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | N
     """Return what does not fit, in a sentence, and which share of the targets is out of reach; or None."""
     loss = trace.loss
     before = loss.activation_before
-    if loss.broadcast:
-        return (
-            f"{loss.kind} broadcasts an output of shape {loss.output_shape} against a target of shape "
-            f"{loss.target_shape}: {stretched(trace)}.",
-            None,
-        )
+    if (found := broadcast(trace)) is not None:
+        return f"{found[0]}.", None
+    if loss.kind is None:
+        return None
     if one_class(trace):
         return (
             f"{loss.kind} is computed over a single class: its softmax is 1, so that the loss and its gradient are 0 "
@@ -52,6 +52,42 @@ def mismatch(trace: Trace, outside: float = 0.1) -> tuple[str, float | None] | N
     for habit in outside_domain(trace):
         return f"{told(habit)}.", None
     return _out_of_reach(trace, outside)
+
+
+def broadcast(trace: Trace) -> tuple[str, SourceSite | None] | None:
+    """Say which shapes are stretched over each other, and where: those of a comparison, or of a sample's weight."""
+    loss, habit = trace.loss, weighed_by_all(trace)
+    if loss.broadcast:
+        return (
+            f"{loss.kind} compares an output {loss.output_shape} with a target {loss.target_shape}: {stretched(trace)}",
+            loss.at,
+        )
+    if habit is None:
+        return None
+    value, weight = shapes_of(habit)
+    return (
+        f"{value} losses or log-probabilities times {weight} weights{habit.where} make {value[:1] * 2}: each sample is "
+        f"weighed by the weights of all samples, so that only their sum counts; write {weight_of_each(habit)}",
+        habit.at,
+    )
+
+
+def weighed_by_all(trace: Trace) -> Habit | None:
+    """Return how samples are weighed by the numbers of all others; a loss of pairs has a step in which pairs differ."""
+    habit = (trace.loop or LoopFacts()).habit(Kind.WEIGHED_BY_ALL)
+    sure = habit.times == habit.of >= STEPS and not trace.loss.broadcast  # by its own targets
+    return habit if sure else None
+
+
+def shapes_of(habit: Habit) -> tuple[Shape, Shape]:
+    """Return the shape of what is weighed, and that of its weights."""
+    row = (int(habit.numbers["samples"]),)
+    return (row, (*row, 1)) if habit.numbers["column"] else ((*row, 1), row)
+
+
+def weight_of_each(habit: Habit) -> str:
+    """Return what to write for the weights; their name is not known."""
+    return f"`weights.{'squeeze' if habit.numbers['column'] else 'unsqueeze'}(1)`"
 
 
 def numbered(output: Shape, target: Shape) -> tuple[float, float] | None:

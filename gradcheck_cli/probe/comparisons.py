@@ -15,11 +15,13 @@ from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.picking import unreadable
 from gradcheck_cli.probe.policies import Weights
 from gradcheck_cli.probe.sites import calling_place, calling_places, user_site
+from gradcheck_cli.probe.weighed import Weighings
 from gradcheck_cli.records.site import SourceSite
 
 _PICKS = frozenset({"gather", "__getitem__", "take_along_dim"})
 _SUMS = frozenset({"add", "__add__", "__radd__"})
 _PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "multiply"})
+_QUOTIENTS = frozenset({"div", "__truediv__", "divide"})
 _MASKS = _PRODUCTS | {"where", "masked_fill", "masked_fill_", "masked_select", "__getitem__"}
 
 
@@ -37,6 +39,7 @@ class Comparisons:
     backward_at: SourceSite | None = None
     blind: BlindTerms = field(init=False)
     weights: Weights = field(default_factory=Weights)  # of what a policy chose
+    weighings: Weighings = field(default_factory=Weighings)
 
     def __post_init__(self) -> None:
         self.blind = BlindTerms(self.origin)
@@ -46,6 +49,7 @@ class Comparisons:
         self.found.clear()
         self._picked.clear()
         self.weights = Weights()
+        self.weighings = Weighings()
 
     def saw(
         self,
@@ -77,8 +81,10 @@ class Comparisons:
                 call, given = self._beside_all(given, result)
         elif name in _PICKS:
             call = self._pick(name, args, given, result)
-        elif name in _PRODUCTS and len(given) == 2:
-            call = self._against_chances(given, result)
+        elif name in _PRODUCTS | _QUOTIENTS and len(given) == 2:
+            call = self._against_chances(given, result) if name in _PRODUCTS else None
+            if any(t.requires_grad and self.origin(t).calls for t in given):
+                self.weighings.saw(given, result)
         if call is not None:
             call.place, call.at = calling_place(), calling_places()[:1]
             call.of = frozenset().union(*(self.makers(t) for t in given if t.requires_grad))

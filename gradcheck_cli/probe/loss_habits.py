@@ -14,6 +14,7 @@ from gradcheck_cli.probe.domains import Domains
 from gradcheck_cli.probe.losses import LossCall
 from gradcheck_cli.probe.makers import Makers
 from gradcheck_cli.probe.picking import unreadable
+from gradcheck_cli.probe.weighed import WeighedByAll
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 from gradcheck_cli.records.trace import Cut
@@ -142,6 +143,7 @@ class LossHabits:
     accumulating: Accumulating = field(default_factory=Accumulating)
     tasks: Tasks = field(default_factory=Tasks)
     domains: Domains = field(default_factory=Domains)
+    weighed: WeighedByAll = field(default_factory=WeighedByAll)
     broken: Counter[Cut] = field(default_factory=Counter)
     makers: Makers = field(default_factory=Makers)
 
@@ -158,6 +160,7 @@ class LossHabits:
         step.backward_ended()
         self.accumulating.saw(step.found, step.passes, step.backward_at)
         self.domains.saw(step.found)
+        self.weighed.saw(step.weighings.found)
         labeled = [c for c in step.found if c.target is not None]
         ignored = [_counts_nothing(c, blanked=step.blanked) for c in labeled]
         self.compared += bool(labeled)
@@ -174,6 +177,7 @@ class LossHabits:
             yield summed
         yield from self.tasks.habits()
         yield from self.domains.habits()
+        yield from self.weighed.habits()
         broken = {**dict.fromkeys(self.makers.slopes.broken, 1), **self.broken}
         for call, times in broken.items():
             yield Habit(kind=Kind.BROKE, times=times, of=self.steps, at=call.at, names=_named(call))

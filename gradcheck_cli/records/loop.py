@@ -56,6 +56,7 @@ class Kind(StrEnum):
     MADE_NONE = "made none"  # the call that made the first of what is no number, of numbers; its name, its layer
     OUTSIDE = "outside"  # values given to a loss that is not documented for them; of which argument
     DROWNED = "drowned"  # inspected steps with several tasks, and how one of them stands: a habit for each
+    WEIGHED_BY_ALL = "weighed by all"  # inspected steps in which all samples are weighed by the numbers of all, of those with such a product
     FEW_DRAWN = "few drawn"  # draws of a loader in one pass, of its samples
     SEEDED = "seeded"  # updates before which the same line set the same seed, and the training drew; the function, the seed
     RESCALED = "rescaled"  # samples in memory that were scaled or shifted after they had been trained on; of those looked at

@@ -3,6 +3,7 @@
 Works because  [N, 1] minus [N] is stretched to [N, N]: every output is compared with every target,
                and the best answer to that is the mean. A class number [N, 1] beside outputs [N, C] is
                what all of them learn; each of them has to learn yes or no.
+               Losses [N] times weights [N, 1] are [N, N]: each sample is weighed by the weights of all.
 Costs          Nothing.
 Not for        Losses that broadcast on purpose.
 Sources        PyTorch documentation, "Broadcasting semantics".
@@ -13,7 +14,14 @@ from typing import Any
 
 from torch import Tensor
 
-from gradcheck_cli.features.mismatch import class_numbers, on_purpose, stretched
+from gradcheck_cli.features.mismatch import (
+    class_numbers,
+    on_purpose,
+    shapes_of,
+    stretched,
+    weighed_by_all,
+    weight_of_each,
+)
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.remedies.base import SAFE, Case, Draft, remedy
 from gradcheck_cli.remedies.edits import Act, Edit
@@ -35,7 +43,17 @@ def aligned(loss: Callable[..., Any]) -> Callable[..., Any]:
 @remedy("match-target-shape", treats=("target-shape-broadcast",), risk=SAFE, part="loss")
 def match_target_shape(case: Case) -> Iterator[Draft]:
     """Draft the reshaping of the output; of class numbers the rows of a one-hot matrix."""
-    facts = case.trace.loss
+    facts, across = case.trace.loss, weighed_by_all(case.trace)
+    if across is not None:
+        value, weight = shapes_of(across)
+        yield Draft(
+            summary=f"Give the numbers that weigh the samples the shape {value} of what they weigh (now {weight}).",
+            code=f"loss = (loss_of_each * {weight_of_each(across).strip('`')}).mean()",
+            cannot="the product is written with operators, and no function of a loss reaches it",
+            at=across.at,
+            size=1,
+        )
+        return
     if class_numbers(case.trace) or on_purpose(case.trace):
         yield _of_one_for_several(case.trace)
         return

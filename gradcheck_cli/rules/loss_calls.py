@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.features.domains import outside_domain, sometimes_learned
-from gradcheck_cli.features.mismatch import class_numbers, mismatch, on_purpose, one_class
+from gradcheck_cli.features.mismatch import (
+    class_numbers,
+    mismatch,
+    on_purpose,
+    one_class,
+    weighed_by_all,
+)
 from gradcheck_cli.features.profile import late
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.ops import DETACHING
@@ -33,7 +39,8 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     Reports   a softmax, sigmoid or ReLU before a loss that expects logits; probabilities where logarithms
               are expected; logarithms of probabilities that add up to 1 over the batch, not over the
               classes; targets further than `outside` of their range beyond what the output can reach;
-              a softmax over a single class; shapes that are stretched over each other; class numbers that are
+              a softmax over a single class; shapes that are stretched over each other; weights [N, 1] of losses or
+              log-probabilities [N], in a loss that is none of pairs; class numbers that are
               compared with the outputs of all classes; targets or inputs that a loss is not documented for
               (labels of 0 where 1 and -1 are meant, scores where logarithms of probabilities are).
     Matters   gradients point the wrong way or are damped everywhere, whatever the network is like.
@@ -42,14 +49,14 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
     Sources   PyTorch documentation of the losses named.
     """
     loss = trace.loss
+    what = mismatch(trace, outside)
     found = [a for n in EXPERIMENTS if (a := speaks_against(trace, n)) is not None]
     yield from (hit_of(answer, Severity.ERROR) for answer in found)
-    if found:
+    if found and weighed_by_all(trace) is None:
         return
-    if loss.kind is None and not any(trace.answer(name) for name in EXPERIMENTS):
+    if what is None and loss.kind is None and not any(trace.answer(n) for n in EXPERIMENTS):
         raise CannotTellError("the loss is not one of torch's own functions")
-    what = mismatch(trace, outside)
-    if loss.kind is None or what is None:
+    if what is None:
         return
     message, share = what
     name = "share of the targets' range that the output cannot reach"

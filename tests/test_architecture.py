@@ -63,13 +63,13 @@ MOST_LINES_OF_A_FOLDER = {
     "cli": 2998,
     "declared": 336,
     "demos": 214,
-    "examine": 8029,  # parts of one loss; runs without a reference go on
+    "examine": 8153,  # what the place of a sample in its batch does to its output
     "features": 1158,  # weights of samples that are stretched over all of them
     "integrations": 266,
     "live": 441,
     "probe": 11348,  # products that weigh each sample by the numbers of all
     "records": 2059,
-    "remedies": 6297,  # a draft for such weights
+    "remedies": 6298,  # a line of code for positions that follow the batch
     "renderers": 2787,
     "replay": 4005,
     "rerun": 1346,

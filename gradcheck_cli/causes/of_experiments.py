@@ -198,11 +198,11 @@ OF_EXPERIMENTS: tuple[CauseRule, ...] = (
     target_outside_loss_domain,
     _named_by_one(
         "mixed-samples",
-        "mixed-samples wrong-direction stalled-loss degenerate-data",
-        """A view, reshape, transpose or sum mixes the samples of a batch.
+        "mixed-samples wrong-direction stalled-loss degenerate-data ignored-positions",
+        """A view, reshape, transpose or sum mixes the samples of a batch, or positions, weights or a mask follow their order.
 
-        Speaks for it  another sample in the batch changes the outputs of the rest, in evaluation mode; neighbors in sequences
-                       that belong together only as they lay before a reshape; targets that meet the outputs of other samples.
+        Speaks for it  another sample in the batch, or another order, changes the outputs of the rest, in evaluation mode;
+                       neighbors in sequences that belong together only as they lay before a reshape; targets that meet the outputs of other samples.
         Against it     models that compare samples by design.
         Sources        the chain rule.""",
     ),

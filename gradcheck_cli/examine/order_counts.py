@@ -30,7 +30,8 @@ def order_counts(scene: Scene) -> Iterator[Said]:
                that has one at each.
     Answers    fine: outputs change, or no position looks at others. Wrong: each position looks at the others
                but their order makes no difference: positions are not encoded. Noted: one output for the whole
-               sequence, whose positions look at each other, that is the same in every order.
+               sequence, whose positions look at each other, that is the same in every order. No cause is named
+               where samples are mixed, or their place in the batch is encoded: that is the mistake then.
     Costs      three forward passes.
     Sources    Vaswani et al. 2017, arXiv:1706.03762, sec. 3.5; Lee et al. 2019, arXiv:1810.00825.
     """
@@ -60,8 +61,13 @@ def order_counts(scene: Scene) -> Iterator[Said]:
         measured=100 * moved,
         limit=100 * CHANGE,
         unit="%",
-        supports=("missing-positions",),
+        supports=() if _follow_the_batch(scene) else ("missing-positions",),
     )
+
+
+def _follow_the_batch(scene: Scene) -> bool:
+    samples = scene.answer("samples-in-model")
+    return samples is not None and samples.outcome is Outcome.WRONG
 
 
 def _looks_around(scene: Scene, tokens: Entries, before: Tensor) -> bool:

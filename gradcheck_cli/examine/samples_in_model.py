@@ -1,6 +1,6 @@
 """Does the output of a sample depend on the other samples?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from gradcheck_cli.errors import THEIRS
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.passes_over import drawn_alike, hooked, quietly
+from gradcheck_cli.examine.places import goes_on, in_order, moved_by_place, other_order, rounding
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.features.progress import progress
 from gradcheck_cli.records.examination import Outcome
@@ -28,14 +29,20 @@ _OF_SEQUENCES = (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
 def samples_in_model(scene: Scene) -> Iterator[Said]:
     """Exchange a sample in the middle of a batch for another one and compare the outputs of the rest.
 
+    Then bring the samples into another order, each half of the batch turned around, and compare the outputs of
+    the same samples.
+
     Procedure  in evaluation mode, without dropout, so that normalization over the batch takes no part; the
-               first layer whose output changes for other samples is named.
+               first layer whose output changes for other samples, or with the order, is named. The order is asked
+               about where exchanging changes nothing, and where two passes over a batch agree: noise and a state
+               that is carried on differ by place.
     Answers    fine: nothing changes. Wrong: other samples' outputs change by more than 0.1 % of their spread:
-               a view, reshape or transpose mixes samples, or a softmax or sum runs over the batch. Noted
+               a view, reshape or transpose mixes samples, or a softmax or sum runs over the batch; or those of a
+               quarter of the samples change so with the order: positions, weights or a mask follow the batch. Noted
                where the model compares samples by design (one output for each pair, distances between all samples),
                few others are reached in a run that learns well (as routing does), or the batch is not known to hold
                samples.
-    Costs      two forward passes.
+    Costs      two forward passes; where exchanging changes nothing, five.
     Sources    the chain rule; Karpathy 2019, A recipe for training neural networks ("use backprop to chart
                dependencies").
     """
@@ -53,19 +60,19 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
         raise NotApplicableError("all samples are alike")
     with quietly(subject):
         with _Distances(size) as distances:
-            before, layers = _outputs(scene, batch, None)
-        after, others = _outputs(scene, batch, changed)
+            before, layers, _ = _outputs(scene, batch, None)
+        after, others, _ = _outputs(scene, batch, changed)
     moved = _moved(before, after, size)
     if moved is None:
         raise NotApplicableError("outputs are not counted by samples")
     if moved <= CHANGE:
-        yield Said(outcome=Outcome.FINE, said="outputs of the other samples stay as they were")
+        yield _by_place(scene, named, size)
         return
     coupled = (loss := scene.answer("samples-in-loss")) and loss.outcome is Outcome.NOTED
     routed = _routed(before, after, size) and progress(scene.trace).fine
     pairs = distances.taken or (before.ndim > 1 and before.shape[1] == size)
     by_design = pairs or coupled or routed
-    where = _first_that_mixes(layers, others, size)
+    where = _first(layers, others, lambda b, a: _moved(b, a, size))
     known = not by_design and (subject.collated or _are_samples(subject, named, size))
     yield Said(
         outcome=Outcome.WRONG if known else Outcome.NOTED,
@@ -74,6 +81,34 @@ def samples_in_model(scene: Scene) -> Iterator[Said]:
         + _turned(subject.model.get_submodule(where), layers.get(where), size),
         measured=100 * moved,
         limit=100 * CHANGE,
+        unit="%",
+        layers=(where,) if where else (),
+        supports=("mixed-samples",) if known else (),
+    )
+
+
+def _by_place(scene: Scene, named: Mapping[str, Tensor], size: int) -> Said:
+    """Compare the outputs of the same samples in another order."""
+    subject, order = scene.subject, other_order(size)
+    batch, last = subject.batches[0], subject.inputs(subject.batches[-1])
+    placed = {name: t[order.to(t.device)] for name, t in named.items() if t.ndim}
+    stays = Said(outcome=Outcome.FINE, said="outputs of the other samples stay as they were")
+    with quietly(subject):
+        before, layers, given = _outputs(scene, batch, None)
+        after, others, given_after = _outputs(scene, batch, placed)
+        moved, limit = moved_by_place(before, after, order), max(CHANGE, rounding(layers.values()))
+        if moved <= limit or not in_order(given, given_after, order) or goes_on(subject, batch):
+            return stays
+    where = _first(layers, others, lambda b, a: moved_by_place(b, a, order))
+    repeated = all(n in last and torch.equal(t, last[n]) for n, t in named.items())
+    known = not repeated and (subject.collated or _are_samples(subject, named, size))
+    return Said(
+        outcome=Outcome.WRONG if known else Outcome.NOTED,
+        said="a sample's output depends on its place in the batch: with the samples in another order, the outputs of "
+        f"a quarter of them change by {number(100 * moved)} % of their spread or more"
+        + (f", first in {where}" if where else ""),
+        measured=100 * moved,
+        limit=100 * limit,
         unit="%",
         layers=(where,) if where else (),
         supports=("mixed-samples",) if known else (),
@@ -151,19 +186,19 @@ def _with_other_middle(tensor: Tensor) -> Tensor:
 
 def _outputs(
     scene: Scene, batch: Any, inputs: dict[str, Tensor] | None
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the main output and the first output tensor of every layer."""
-    subject, seen = scene.subject, dict[str, Tensor]()
+) -> tuple[Tensor, dict[str, Tensor], Any]:
+    """Return the main output, the first output tensor of every layer, and what the model was given."""
+    subject, seen, given = scene.subject, dict[str, Tensor](), list[Any]()
+    names = {module: name for name, module in subject.model.named_modules()}
 
-    names = {module: name for name, module in subject.model.named_modules() if name}
-
-    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+    def note(module: nn.Module, inputs: Any, output: Any) -> None:
         tensors = tensors_in(output)
-        if tensors and names[module] not in seen:
+        if tensors and names[module] and names[module] not in seen:
             seen[names[module]] = tensors[0].detach().clone()
+        given[:] = [inputs]  # the outermost ends last
 
     with hooked(names, note):
-        return drawn_alike(subject, batch, inputs), seen
+        return drawn_alike(subject, batch, inputs), seen, given[-1] if given else ()
 
 
 def _moved(before: Tensor, after: Tensor, size: int) -> float | None:
@@ -196,12 +231,15 @@ def _changes(before: Tensor, after: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return changes[rest], changes[size // 2]
 
 
-def _first_that_mixes(before: dict[str, Tensor], after: dict[str, Tensor], size: int) -> str:
+def _first(
+    before: dict[str, Tensor],
+    after: dict[str, Tensor],
+    moved: Callable[[Tensor, Tensor], float | None],
+) -> str:
     for name, tensor in before.items():
         other = after.get(name)
         if other is None or other.shape != tensor.shape or not tensor.is_floating_point():
             continue
-        moved = _moved(tensor.float(), other.float(), size)
-        if moved is not None and moved > CHANGE:
+        if (moved(tensor.float(), other.float()) or 0.0) > CHANGE:
             return name
     return ""

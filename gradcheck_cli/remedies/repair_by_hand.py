@@ -31,10 +31,11 @@ ADVICE: dict[str, tuple[str, str]] = {
         "probabilities = output.softmax(dim=1)  # not dim=0; better: F.cross_entropy(output, target)",
     ),
     "mixed-samples": (
-        "Keep the samples apart: transpose or permute where a view or reshape mixes them.",
+        "Keep the samples apart: transpose or permute where a view or reshape mixes them. Encode positions, not samples.",
         "x = x.transpose(1, 2)     # exchanges dimensions\n"
         "x = x.flatten(1)          # keeps the first dimension; view(-1, n) may not\n"
-        "nn.LSTM(width, size, batch_first=True)  # where samples come first",
+        "nn.LSTM(width, size, batch_first=True)  # where samples come first\n"
+        "x = x + self.pe[: x.size(1)]            # pe of (positions, width); x.size(0) counts samples",
     ),
     "unused-input": (
         "Use the input in forward, or leave it out; normalize over more than one number.",

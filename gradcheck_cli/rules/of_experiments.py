@@ -97,12 +97,12 @@ def learned_by_heart(trace: Trace) -> Iterator[Hit]:
 
 @rule("GC606", "mixed-samples")
 def mixed_samples(trace: Trace) -> Iterator[Hit]:
-    """A sample's output depends on the other samples of its batch.
+    """A sample's output depends on the other samples of its batch, or on its place among them.
 
-    Measures  the change of the other samples' outputs when one sample is exchanged, in evaluation mode; which outputs its targets meet.
+    Measures  the change of others' outputs when one sample is exchanged, of all in another order, in evaluation mode; which outputs its targets meet.
     Reports   a change above 0.1 % of the spread of outputs; targets that mostly meet outputs of other samples.
     Matters   a view, reshape or transpose in the wrong place learns from the wrong samples, and the output
-              changes with who else is in the batch.
+              changes with who else is in the batch; the place of a sample in it means nothing.
     Severity  error; warning while the loss falls all the same.
     Not for   models that compare samples by design (one output for each pair), batch normalization.
     Sources   the chain rule.

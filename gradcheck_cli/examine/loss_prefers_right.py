@@ -1,6 +1,7 @@
 """Does the loss prefer right outputs to wrong ones?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import inf, isclose, isfinite
 from typing import Any
 
@@ -11,11 +12,15 @@ from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.constants import class_dimension, link_of, reads_targets
 from gradcheck_cli.examine.ideal import Costs, cost, costs, families
 from gradcheck_cli.examine.last_layers import SIZES, endless, without_end
-from gradcheck_cli.examine.subject import NotApplicableError, Subject
+from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
 FEW = 2  # batches are enough: the order of a few numbers
+MORE, CLEAR = (
+    16,
+    0.05,
+)  # batches that are asked before it is said that right outputs save nothing; what is more than that
 LEAST = 0.01  # of what saying nothing costs, that right outputs save
 HALF = 0.5  # of what turned outputs save, that those of a wrong class may save
 SAME = 1e-4  # relative, of a loss: rounding
@@ -46,6 +51,7 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
                as little as right ones, or ever less the larger one entry is, so that the loss falls without end
                and proves nothing; or what right outputs save is nothing because the loss compares each output
                with the target of another place. Skipped where the shapes do not tell, or the
+               batches differ in what right outputs save (labels that are mixed by a number drawn for each), or the
                order is turned round on purpose: with a least loss at one class's smallest score (energies), at
                outputs that are never negative (distances), or where differences of outputs alone count (risks).
     Costs      some forty evaluations of the loss, and six passes; three more for each output that is made so large.
@@ -76,12 +82,21 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
         if meant := _meant(scene, raw[0]):
             raise NotApplicableError(meant)
         yield _answer(turned[0], ": the loss rewards mistakes", ("flipped-loss",))
-    elif spoiled and all(abs(c.gain) < LEAST for c in spoiled) and not turned:
+    elif _save_nothing(spoiled) and not turned:
+        more: Any = Only(subject, tuple(islice(subject.more(), MORE)))
+        others = costs(more, [more.outputs(batch) for batch in more.batches])
+        if not _save_nothing([c for c in others if c.name == "logits"], CLEAR):
+            raise NotApplicableError("what right outputs save differs between batches")
         apart = _elsewhere(subject, raw[0])
         why = ELSEWHERE if apart else ": the loss rewards saying nothing"
         yield _answer(spoiled[0], why, ("mixed-samples" if apart else "flipped-loss",))
     else:
         raise NotApplicableError("no way of writing outputs puts the loss in an order")
+
+
+def _save_nothing(tried: Sequence[Costs], least: float = LEAST) -> bool:
+    """Do right outputs cost as much as those that say nothing, in every way of writing them?"""
+    return bool(tried) and all(abs(c.gain) < least for c in tried)
 
 
 def _meant(scene: Scene, raw: Any) -> str:

@@ -1,6 +1,7 @@
 """Targets that stand among the inputs, and rows that mix, in loops of one's own: sick and healthy twins."""
 
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 import torch
@@ -53,6 +54,25 @@ def test_a_column_that_is_the_target_in_another_unit_or_in_part(how: str, leaks:
         return functional.mse_loss(model(x).squeeze(1), y)
 
     assert ("target-in-part" in answered(model, loss, sees_target)) is leaks
+
+
+@pytest.mark.parametrize(("weights", "wrong"), [((1e-4, 0.9), False), ((1e-4, 1e-4), True)])
+def test_labels_of_which_a_few_batches_weigh_the_others_alone(
+    weights: tuple[float, float], wrong: bool
+) -> None:
+    """Two labels are mixed by a number that is drawn for each batch: in some, one of them counts nothing."""
+    model, steps = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)), count()
+
+    def loss() -> Tensor:
+        y = torch.randint(8, (64,))
+        x, others = functional.one_hot(y, 8) + 0.1 * torch.randn(64, 8), torch.randperm(64)
+        weight = weights[next(steps) % 4 > 1]
+        scores = model(weight * x + (1 - weight) * x[others])
+        first, second = (functional.cross_entropy(scores, t) for t in (y, y[others]))
+        return weight * first + (1 - weight) * second
+
+    answer = answered(model, loss, loss_prefers_right)[loss_prefers_right.name]
+    assert (answer.outcome is Outcome.WRONG) is wrong
 
 
 class Dropping(nn.Module):

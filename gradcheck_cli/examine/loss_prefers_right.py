@@ -17,10 +17,8 @@ from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.rules.base import number
 
 FEW = 2  # batches are enough: the order of a few numbers
-MORE, CLEAR = (
-    16,
-    0.05,
-)  # batches that are asked before it is said that right outputs save nothing; what is more than that
+MORE = 16  # batches that are asked before it is said that right outputs save nothing
+CLEAR = 0.05  # of what saying nothing costs, that right outputs save for sure over all of these
 LEAST = 0.01  # of what saying nothing costs, that right outputs save
 HALF = 0.5  # of what turned outputs save, that those of a wrong class may save
 SAME = 1e-4  # relative, of a loss: rounding

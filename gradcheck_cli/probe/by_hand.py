@@ -4,13 +4,14 @@
 A change is seen by the number of in-place changes, by the storage, or, for `.data`, by a few values.
 """
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
 
-from gradcheck_cli.probe.clearing import Account, has_values
+from gradcheck_cli.probe.clearing import PROBED, SURE, Account, Probe, has_values, mark_of
 from gradcheck_cli.probe.homes import Tensors, homes_of
 from gradcheck_cli.probe.picking import unreadable
 from gradcheck_cli.probe.session import Session
@@ -32,12 +33,13 @@ class ByHand:
     leaves: list[torch.Tensor]
     grads: Mapping[int, torch.Tensor] = field(default_factory=dict)  # of the last pass, by leaf
     state: dict[Any, Any] = field(default_factory=dict)
-    account: Account = field(default_factory=Account)  # of passes, while nothing was updated
+    account: Account = field(default_factory=Account)  # of passes, until it updates; then of that
     homes: tuple[torch.nn.Module, ...] = ()  # at the second of these passes
     trains: bool = False  # it looks like a training by then
     _sums: list[torch.Tensor] = field(default_factory=list)  # of the leaves, as they began
     _marks: list[tuple[int, int]] = field(default_factory=list)
     _values: list[torch.Tensor] = field(default_factory=list)
+    _probes: list[Probe] = field(default_factory=list)  # of leaves: are their gradients cleared?
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -46,7 +48,10 @@ class ByHand:
 
     def __post_init__(self) -> None:
         self._sums = [_sum(p) for p in self.leaves]
-        self.account.backward_at = user_site()
+        self.account.backward_at = self.account.update_at = user_site()
+        self.account.awake = False  # nobody else keeps it
+        stride = max(1, -(-len(self.leaves) // PROBED))
+        self._probes = [Probe(weakref.ref(p)) for p in self.leaves[::stride]]
 
     def passes(self) -> None:
         """A backward pass begins, after which nothing was updated so far."""
@@ -56,6 +61,34 @@ class ByHand:
         if 1 < self.account.backwards <= _MANY:
             grad = self.leaves[0].grad
             self.account.thrown += grad is None or not has_values(grad)
+
+    def finds_cleared(self) -> None:
+        """Another pass begins: which used gradients are gone by now, or changed on purpose?"""
+        for probe in self._probes:
+            same = mark_of(probe.grad) == probe.mark
+            if probe.used and same and self.account.uncleared < SURE:
+                same = has_values(cast("torch.Tensor", probe.grad))  # or zeroed through `.data`
+            probe.used = probe.used and same
+
+    def passed(self) -> None:
+        """A backward pass has ended: which gradients has it added to?"""
+        for probe in self._probes:
+            mark = mark_of(probe.grad)
+            probe.added = probe.added or mark not in {None, probe.mark}
+            probe.mark = mark
+            if not self.account.updates:
+                probe.hold()
+
+    def has_updated(self) -> None:
+        """The leaves were changed since the last pass; by now their gradients may be cleared."""
+        account, moved = self.account, [p for p in self._probes if p.moved]
+        account.thrown = account.thrown if account.updates else 0
+        account.updates += 1
+        account.looked += 1
+        account.uncleared += any(p.used and p.added for p in moved)
+        for probe in moved:
+            probe.used, probe.added = True, False
+            probe.hold()
 
     def _looks_at_homes(self) -> None:
         """Weights of modules are trained in training mode, and no input asks for a gradient with them.
@@ -108,6 +141,8 @@ class HandWatch:
         self._begins(leaves)
         if self.by_hand is not None and self.session is None:
             self.by_hand.passes()
+        if self.by_hand is not None:
+            self.by_hand.finds_cleared()
 
     def _begins(self, leaves: Callable[[], Sequence[torch.Tensor]]) -> None:
         self.look()
@@ -126,6 +161,9 @@ class HandWatch:
             self.session = self.begin(
                 Group(homes_of(hand.leaves), (cast("Any", hand),), by_hand=True)
             )
+        hand.has_updated()
+        if hand.account.uncleared:
+            self.session.loop.accounts[cast("Any", hand)] = hand.account
         try:
             self.updated(hand)
         finally:  # it may end the script
@@ -153,6 +191,7 @@ class HandWatch:
         if hand is None:
             return
         hand.note()
+        hand.passed()
         if session is not None and session.wanted:
             given = [p.grad for p in hand.leaves] if grads is None else grads
             pairs = zip(hand.leaves, given, strict=False)

@@ -19,8 +19,8 @@ from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.site import SourceSite
 from gradcheck_cli.targets.optimizers import held_by
 
-_PROBED = 8  # parameters of an optimizer whose gradients are looked at
-_SURE = 8  # times after which values are no longer asked for
+PROBED = 8  # parameters of an optimizer whose gradients are looked at
+SURE = 8  # times after which values are no longer asked for
 _LOOKS = Sampling(first=32)  # the updates that are looked at: several short epochs in a row
 
 Mark = tuple[int, int]  # a gradient: which tensor, changed how often
@@ -95,8 +95,8 @@ class Account:
     def choose(self, optimizer: torch.optim.Optimizer) -> None:
         """Choose the parameters to look at: evenly among all that ask for a gradient, and some that got none."""
         held = [p for p in held_by(optimizer) if p.requires_grad]
-        stride = max(1, -(-len(held) // _PROBED))
-        without = [p for p in held if p.grad is None][:_PROBED] if self.updates else []
+        stride = max(1, -(-len(held) // PROBED))
+        without = [p for p in held if p.grad is None][:PROBED] if self.updates else []
         chosen = [*held[::stride], *without]
         self._probes = [Probe(weakref.ref(p), mark_of(p.grad)) for p in chosen]
         self._start = [_few(p) for p in chosen]
@@ -141,7 +141,7 @@ class Account:
             probe.used = False
             probe.mark = mark_of(grad) if gone else probe.mark
             return gone
-        if probe.used and self.uncleared < _SURE and not has_values(grad):
+        if probe.used and self.uncleared < SURE and not has_values(grad):
             probe.used = False  # zeroed through `.data`
             return True
         return False
@@ -156,7 +156,7 @@ class Account:
             if mark is not None and mark != probe.mark:
                 probe.added = reached = True
                 probe.filled_as = mark
-                if self.updates < _SURE and not probe.filled:
+                if self.updates < SURE and not probe.filled:
                     probe.filled = probe.grad is not None and has_values(probe.grad)
             probe.mark = mark
         if reached:
@@ -193,7 +193,7 @@ class Account:
     def _hold(self) -> None:
         """Keep the parameters, where it is asked after the next update whether it moved them."""
         now = self.updates + 1
-        self._due = now if 0 < self.unfed < _SURE else _LOOKS.following(now)
+        self._due = now if 0 < self.unfed < SURE else _LOOKS.following(now)
         self._next_is_looked_at = self._due == now
         self._holds = self._next_is_looked_at and bool(self._probes)
         for probe in self._probes if self._holds else ():

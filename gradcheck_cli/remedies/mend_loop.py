@@ -80,6 +80,8 @@ def _source(case: Case) -> str:
 
 def _cleared(case: Case) -> str:
     """Return the update of the script, and what clears its gradients behind it."""
+    if case.trace.optimizer == BY_HAND:
+        return "for p in weights:  # all that are updated, behind their update\n    p.grad = None"
     found = re.fullmatch(r"([\w.]+)\.step\(\)|\w*scaler\w*\.step\(([\w.]+)\)", _source(case))
     if found is None:
         return STEP
@@ -254,8 +256,8 @@ MENDED: dict[str, Mend] = {  # by the name of the finding
 def mend_loop(case: Case) -> Iterator[Draft]:
     """Draft the lines as they should be, and the loop that does so."""
     mend = MENDED[case.cause.name]
-    if mend.code is _steps and case.trace.optimizer == BY_HAND:
-        mend = replace(mend, loop=None, cannot=OWN)
+    if mend.code in {_steps, _cleared} and case.trace.optimizer == BY_HAND:
+        mend = replace(mend, loop=None, cannot=OWN, edits=lambda _: ())
     change = None
     if mend.loop is not None:
         change = Change(summary=mend.summary, loop=mend.loop(case))

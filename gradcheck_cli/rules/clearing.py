@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gradcheck_cli.features.profile import gradient_rms, late, typical
 from gradcheck_cli.features.progress import State, progress
-from gradcheck_cli.records.loop import Habit, Kind
+from gradcheck_cli.records.loop import BY_HAND, Habit, Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import A_FEW, Evidence, Hit, Severity, in_order, loop_of, number, rule
 
@@ -25,10 +25,13 @@ def gradients_not_cleared(trace: Trace, *, least: int = 3, share: float = 0.2) -
     habit = loop_of(trace).habit(Kind.UNCLEARED)
     if habit.times < least or habit.times <= share * habit.of:
         return
+    clear = "call `optimizer.zero_grad()`"
+    if trace.optimizer == BY_HAND:
+        clear = "set each to None (`p.grad = None`)"
     yield Hit(
         severity=Severity.ERROR,
         message=f"In {habit.times} of {habit.of} inspected updates{habit.where} the gradients still held those of earlier "
-        "updates: call `optimizer.zero_grad()` once per update, before its first `backward()`.",
+        f"updates: {clear} once per update, before its first `backward()`.",
         evidence=(
             Evidence(
                 "share of inspected updates with gradients of earlier ones", habit.share, share

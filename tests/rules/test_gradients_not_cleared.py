@@ -228,3 +228,150 @@ def alternating() -> None:
 )
 def test_every_way_to_clear_and_every_intended_pattern_is_fine(loop: Callable[[], None]) -> None:
     assert mistakes(loop) == set()
+
+
+Update = Callable[[torch.Tensor], object]
+
+
+def by_hand(update: Update, clear: Update, *, passes: int = 1) -> Callable[[], None]:
+    """Return a loop that updates by its own lines, after so many passes, and clears by its own."""
+
+    def loop() -> None:
+        model = small()
+        for _ in range(24):
+            for _ in range(passes):
+                (loss_of(model) / passes).backward()
+            for parameter in model.parameters():
+                update(parameter)
+            for parameter in model.parameters():
+                clear(parameter)
+
+    return loop
+
+
+def by_data(p: torch.Tensor) -> None:
+    p.data -= 0.02 * p.grad
+
+
+def through_add(p: torch.Tensor) -> None:
+    p.data.add_(p.grad.data, alpha=-0.02)
+
+
+@torch.no_grad()
+def in_place(p: torch.Tensor) -> None:
+    p -= 0.02 * p.grad
+
+
+def to_none(p: torch.Tensor) -> None:
+    p.grad = None
+
+
+def to_zero(p: torch.Tensor) -> None:
+    p.grad.zero_()
+
+
+def to_zero_by_data(p: torch.Tensor) -> None:
+    p.grad.data.zero_()
+
+
+def slowly_forget(p: torch.Tensor) -> None:
+    """Keep nine tenths of the gradient on purpose: momentum."""
+    p.grad.mul_(0.9)
+
+
+def stay(_: torch.Tensor) -> None:
+    """Leave the gradient where it is."""
+
+
+def bare(clear: Update) -> Callable[[], None]:
+    def loop() -> None:
+        w = (torch.randn(6, 3) * 0.1).requires_grad_()
+        b = torch.zeros(3, requires_grad=True)
+        for _ in range(24):
+            x = torch.randn(32, 6)
+            nn.functional.cross_entropy(x @ w + b, x[:, :3].argmax(1)).backward()
+            for p in (w, b):
+                in_place(p)
+                clear(p)
+
+    return loop
+
+
+def cleared_at_the_top(*, clears: bool = True) -> None:
+    model = small()
+    for _ in range(24):
+        if clears:
+            model.zero_grad()
+        loss_of(model).backward()
+        for p in model.parameters():
+            by_data(p)
+
+
+def an_input_of_a_fixed_network() -> None:
+    """The gradients of the network add up, and no one uses them."""
+    model, x = small(), torch.randn(4, 6, requires_grad=True)
+    for _ in range(24):
+        (model(x) - 1).square().mean().backward()
+        by_data(x)
+        to_none(x)
+
+
+def two_networks_by_hand() -> None:
+    """What the pass of one leaves in the other is cleared before the other's pass."""
+    generator, critic = small(4, 6), small(6, 1)
+    for _ in range(12):
+        critic.zero_grad()
+        fake = generator(torch.randn(16, 4))
+        (critic(fake.detach()).mean() - critic(torch.randn(16, 6)).mean()).backward()
+        for p in critic.parameters():
+            by_data(p)
+        generator.zero_grad()
+        (-critic(generator(torch.randn(16, 4))).mean()).backward()
+        for p in generator.parameters():
+            by_data(p)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(by_hand(by_data, stay), id="data -="),
+        pytest.param(by_hand(through_add, stay), id="data.add_"),
+        pytest.param(by_hand(in_place, stay), id="in place"),
+        pytest.param(by_hand(by_data, stay, passes=3), id="after several passes"),
+        pytest.param(bare(stay), id="bare tensors"),
+        pytest.param(lambda: cleared_at_the_top(clears=False), id="not at the top"),
+    ],
+)
+def test_gradients_that_stay_where_no_optimizer_updates_are_found(
+    loop: Callable[[], None],
+) -> None:
+    found = findings(loop)[NAME]
+    assert (found.code, found.severity) == ("GC801", Severity.ERROR)
+    assert found.at is not None
+    assert found.evidence[0].measured > 0.8
+    assert "optimizer.zero_grad" not in found.message
+    assert "p.grad = None" in found.message
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        pytest.param(by_hand(by_data, to_none), id="to none"),
+        pytest.param(by_hand(in_place, to_zero), id="to zero"),
+        pytest.param(by_hand(through_add, to_zero_by_data), id="through data"),
+        pytest.param(by_hand(by_data, to_none, passes=3), id="after several passes"),
+        pytest.param(by_hand(in_place, slowly_forget), id="momentum in the gradient"),
+        pytest.param(bare(to_none), id="bare tensors"),
+        pytest.param(cleared_at_the_top, id="at the top"),
+        an_input_of_a_fixed_network,
+        two_networks_by_hand,
+    ],
+)
+def test_updates_by_hand_that_clear_are_fine(loop: Callable[[], None]) -> None:
+    assert NAME not in findings(loop)
+
+
+def test_the_fix_of_a_loop_without_an_optimizer_is_a_line_for_it() -> None:
+    [fix] = [f for f in report(by_hand(by_data, stay)).fixes if f.name == "mend-loop"]
+    assert "p.grad = None" in fix.code
+    assert "optimizer" not in fix.code

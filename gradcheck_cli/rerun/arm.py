@@ -3,19 +3,24 @@
 import math
 import os
 import pickle
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+import torch
+from torch import nn
+
 from gradcheck_cli.errors import THEIRS, wording
 from gradcheck_cli.probe.everywhere import Everywhere
 from gradcheck_cli.probe.sampling import Sampling
 from gradcheck_cli.probe.session import Session
-from gradcheck_cli.probe.subjects import Group
+from gradcheck_cli.probe.subjects import Group, group_of
 from gradcheck_cli.records.trace import Trace
-from gradcheck_cli.rerun.asked import Begin, Curve, Go
+from gradcheck_cli.rerun.asked import Begin, Curve, Go, Script
 from gradcheck_cli.rerun.changed import apply, drawn_anew
+from gradcheck_cli.targets.models import unwrapped
 from gradcheck_cli.targets.training import Progress
 
 
@@ -80,3 +85,26 @@ class Arm:
             os._exit(0)
         assert isinstance(asked, Go)
         return asked
+
+
+def training_of(
+    module: nn.Module, optimizers: Sequence[torch.optim.Optimizer], script: Script
+) -> Group | None:
+    """Return the models and optimizers that a call is a part of, if it is the training that was seen."""
+    if not torch.is_grad_enabled():
+        return None
+    group = group_of(module, optimizers)
+    if group is None and not optimizers and _alike(module, script):
+        return Group((module,), (), by_hand=True)
+    if group is None or len(group.models) != len(script.names):
+        return None
+    return group if _alike(group.models[0], script) else None
+
+
+def shapes_of(module: nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return name and shape of every parameter, by which a model is known again."""
+    return tuple((name, tuple(p.shape)) for name, p in module.named_parameters())
+
+
+def _alike(module: nn.Module, script: Script) -> bool:
+    return shapes_of(unwrapped(module)) == script.shapes

@@ -90,12 +90,11 @@ class Host:
     def _reached(self, module: Any) -> None:
         """Is the training about to begin? Then nothing goes on until an arm is asked for."""
         with shadowing.ours():
-            from gradcheck_cli.rerun.finding import training_of
+            from gradcheck_cli.rerun.arm import Arm, training_of
 
             group = training_of(module, self.optimizers, self.script)
             if group is None or threading.current_thread() is not threading.main_thread():
                 return
-            from gradcheck_cli.rerun.arm import Arm
             from gradcheck_cli.targets.redrawing import is_drawn
 
             varies = any(is_drawn(p) for m in group.models for p in m.parameters())

@@ -15,9 +15,9 @@ from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.probe.session import Session
 from gradcheck_cli.records.diagnosis import RERUN
 from gradcheck_cli.records.trace import SourceSite
+from gradcheck_cli.rerun.arm import shapes_of
 from gradcheck_cli.rerun.asked import Go, Scene, Script
 from gradcheck_cli.rerun.confining import version
-from gradcheck_cli.rerun.finding import shapes_of
 from gradcheck_cli.rerun.process import Stage
 from gradcheck_cli.targets.change import Change
 from gradcheck_cli.targets.models import unwrapped

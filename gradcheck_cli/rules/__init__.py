@@ -9,7 +9,7 @@ from gradcheck_cli.rules.clearing import (
     gradients_not_cleared,
 )
 from gradcheck_cli.rules.collapsed_features import collapsed_features
-from gradcheck_cli.rules.copies import copy_left_behind, drifted_replicas
+from gradcheck_cli.rules.copies import copy_left_behind, drifted_replicas, nothing_loaded
 from gradcheck_cli.rules.degenerate_data import degenerate_data
 from gradcheck_cli.rules.direction import ascending_updates, wrong_direction
 from gradcheck_cli.rules.disconnected_parameter import disconnected_parameter
@@ -32,7 +32,6 @@ from gradcheck_cli.rules.mixed_precision import (
 from gradcheck_cli.rules.modes import eval_mode_in_training, evaluation_in_train_mode
 from gradcheck_cli.rules.no_gradient import checkpoint_cuts_gradient, hooked_gradient, zero_gradient
 from gradcheck_cli.rules.non_finite import non_finite
-from gradcheck_cli.rules.nothing_loaded import nothing_loaded
 from gradcheck_cli.rules.of_experiments import (
     cut_gradient,
     evaluation_differs,
@@ -51,13 +50,12 @@ from gradcheck_cli.rules.outside import (
     unfrozen_too_late,
 )
 from gradcheck_cli.rules.poor_initialization import poor_initialization
-from gradcheck_cli.rules.same_batch import same_batch
+from gradcheck_cli.rules.repetition import same_batch, seeded_in_the_loop
 from gradcheck_cli.rules.schedules import (
     schedule_ran_out,
     scheduler_before_optimizer,
     scheduler_mode_inverted,
 )
-from gradcheck_cli.rules.seeded_in_the_loop import seeded_in_the_loop
 from gradcheck_cli.rules.update_size import update_too_large, update_too_small
 from gradcheck_cli.rules.vanishing_gradient import vanishing_gradient
 

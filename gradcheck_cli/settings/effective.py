@@ -12,12 +12,33 @@ from gradcheck_cli.declared import DEFAULTS, SETTINGS, TRAINING, Kind, Setting
 from gradcheck_cli.errors import UsageError
 from gradcheck_cli.policy import Policy
 from gradcheck_cli.settings.discovery import find_config
-from gradcheck_cli.settings.layers import Value, over
 from gradcheck_cli.settings.located import Located, Place, unify
 from gradcheck_cli.settings.policies import Known, by_code, mistakes, policy_of
 from gradcheck_cli.settings.problems import ConfigError, did_you_mean, shown
 from gradcheck_cli.settings.schema import Config, Entry, ModuleIgnores, RuleSettings, kind_of
 from gradcheck_cli.shadowing import ours
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A setting and its origin: `command line`, `GRADCHECK_STEPS`, `gradcheck.yaml:3`, `default`."""
+
+    value: Any
+    origin: str
+
+
+def over(name: str, below: Value | None, above: Value) -> Value:
+    """Return what counts where one layer lies over another; some are joined."""
+    if below is None or not SETTINGS[name].adds:
+        return above
+    origin = f"{below.origin} + {above.origin}"
+    if name != "rules":
+        return Value([*below.value, *above.value], origin)
+    rules = {code: dict(settings) for code, settings in below.value.items()}
+    for code, settings in above.value.items():
+        rules[code] = {**rules.get(code, {}), **settings}
+    return Value(rules, origin)
+
 
 OF_ITS_MODEL = ("name", "model_args", "weights")
 WITHIN: dict[str | int, type[BaseModel]] = {"models": Entry, "per_module_ignores": ModuleIgnores}

@@ -1,22 +1,22 @@
 """`training_step(model, batch)`: a step that the user's own code decides about.
 
 With a third argument, the optimizers, it does everything itself (a GAN's two turns); without one it
-returns a loss, or one loss for each optimizer.
+returns a loss, or one loss for each optimizer. And which layer raised, read from the traceback.
 """
 
 import copy
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError
+from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.calling import loss_in
-from gradcheck_cli.targets.locating import forward_error
 from gradcheck_cli.targets.wording import describe
 
 
@@ -86,3 +86,33 @@ def takes_optimizers(hook: Callable[..., Any]) -> bool:
         f"training_step{signature} must take (model, batch) and return a loss, or (model, batch, "
         "optimizers) and do everything itself"
     )
+
+
+def forward_error(
+    model: nn.Module, cause: BaseException, hint: str, *, otherwise: str
+) -> UserCodeError:
+    """Return the error that says in which layer's forward `cause` was raised."""
+    found = innermost_layer(model, cause.__traceback__)
+    if found is None:
+        return UserCodeError(otherwise, cause, hint)
+    path, layer = found
+    kind = type(layer).__name__
+    doing = f"forward of {path} ({kind})" if path else f"forward of {kind}"
+    shown = f"{layer}"
+    if "\n" not in shown:
+        hint = f"{hint}; the layer is {shown}"
+    return UserCodeError(doing, cause, hint)
+
+
+def innermost_layer(
+    model: nn.Module, traceback: TracebackType | None
+) -> tuple[str, nn.Module] | None:
+    """Return path and module of the last of the model's modules whose code was running."""
+    paths = {id(module): (path, module) for path, module in model.named_modules()}
+    found = None
+    while traceback is not None:
+        owner = traceback.tb_frame.f_locals.get("self")
+        if id(owner) in paths:
+            found = paths[id(owner)]
+        traceback = traceback.tb_next
+    return found

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError
 from gradcheck_cli.targets.calling import TARGET_NAMES, Arranged, Calling, loss_in, main_output
-from gradcheck_cli.targets.hooks import losses_in
+from gradcheck_cli.targets.hooks import forward_error, losses_in
 from gradcheck_cli.targets.importing import nearest
-from gradcheck_cli.targets.locating import forward_error
 from gradcheck_cli.targets.wording import describe, map_tensors
 
 Criterion = Callable[[Any, Any], Any]

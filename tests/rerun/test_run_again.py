@@ -9,9 +9,9 @@ import pytest
 from torch import nn
 
 from gradcheck_cli.probe.launching import find_script
+from gradcheck_cli.rerun.arm import shapes_of
 from gradcheck_cli.rerun.asked import Scene, Script
 from gradcheck_cli.rerun.confining import version
-from gradcheck_cli.rerun.finding import shapes_of
 from gradcheck_cli.rerun.repeating import Rerun
 from gradcheck_cli.targets.change import Change
 from tests.support.processes import python

@@ -9,6 +9,7 @@ from gradcheck_cli.examine.attention_scores import attention_scores
 from gradcheck_cli.examine.base import Experiment
 from gradcheck_cli.examine.by_heart import by_heart
 from gradcheck_cli.examine.cut_gradient import cut_gradient
+from gradcheck_cli.examine.draws import draws
 from gradcheck_cli.examine.far_better import far_better
 from gradcheck_cli.examine.input_scales import input_scales
 from gradcheck_cli.examine.inputs_used import inputs_used
@@ -49,6 +50,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     modes_agree,
     input_scales,
     attention_scores,
+    draws,
     longer,
     parts_learn,
     stay_apart,

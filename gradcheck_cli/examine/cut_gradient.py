@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
+from gradcheck_cli.examine.draws import passing
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.probe.picking import plain
 from gradcheck_cli.records.examination import Outcome
@@ -63,7 +64,7 @@ def cut_gradient(scene: Scene) -> Iterator[Said]:
         yield _wrong(
             found,
             f"shifting {', '.join(found[:3])} by {number(100 * SHIFT)} % changes the loss, but its gradient is exactly "
-            "zero: it was cut off on the way, or a term of the loss is computed without gradients",
+            f"zero: {passing(subject) or 'it was cut off on the way, or a term of the loss is computed without gradients'}",
             "detached-graph",
         )
 

@@ -19,7 +19,7 @@ from gradcheck_cli.probe.comparisons import Comparisons
 from gradcheck_cli.probe.makers import Slopes
 from gradcheck_cli.probe.origins import LooseEnds, Origins
 from gradcheck_cli.probe.remade import MadeAnew
-from gradcheck_cli.probe.sites import calling_place, user_site
+from gradcheck_cli.probe.sites import calling_place, is_asked_by, user_site
 from gradcheck_cli.probe.teachers import Made, sources
 from gradcheck_cli.probe.units import Again
 from gradcheck_cli.records.trace import Cut
@@ -277,7 +277,7 @@ class Tape:
             self._origins.note(tensor, origin)
 
     def _cut(self, name: str, given: list[torch.Tensor]) -> None:
-        if not given[0].requires_grad:
+        if not given[0].requires_grad or is_asked_by("torch.distributions.constraints"):
             return
         if not self._stack:
             if name not in ops.CLAMPS and (makers := self.makers(given[0])):

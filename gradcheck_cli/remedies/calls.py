@@ -4,7 +4,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -119,7 +119,7 @@ def exchange_calls(
     return within([Exchange(site, name, to) for (site, name), to in exchanges.items()])
 
 
-def within(modes: Sequence[TorchFunctionMode]) -> Callable[[nn.Module], None]:
+def within(modes: Sequence[AbstractContextManager[Any]]) -> Callable[[nn.Module], None]:
     """Return an edit after which the model's forward runs while these are active."""
 
     def edit(model: nn.Module) -> None:

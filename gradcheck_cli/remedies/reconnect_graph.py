@@ -21,6 +21,7 @@ from gradcheck_cli.ops import LEAVING
 from gradcheck_cli.records.trace import Cut, SourceSite
 from gradcheck_cli.remedies.base import REVIEW, Case, Draft, remedy
 from gradcheck_cli.remedies.calls import Placed, exchange_calls, within
+from gradcheck_cli.remedies.draws import Reparameterized
 from gradcheck_cli.remedies.edits import Act, Edit
 from gradcheck_cli.remedies.straight_through import (
     COMPARED,
@@ -119,7 +120,7 @@ def _is_written(cut: Cut) -> bool:
 
 def _draft(cut: Cut) -> Draft:
     name = _operation(cut)
-    if cut.at is not None and _leaves(cut.at, name):
+    if cut.at is not None and leaves(cut.at, name):
         return _round_trip(cut, cut.at)
     if cut.at is not None and name in {"argmax", "argmin"} and _coded(cut.at):
         return _hard_choice(cut, cut.at, name)
@@ -138,7 +139,7 @@ def _draft(cut: Cut) -> Draft:
     )
 
 
-def _leaves(at: SourceSite, name: str) -> bool:
+def leaves(at: SourceSite, name: str) -> bool:
     """Do numbers leave torch here, by this call or by one after it on the line?"""
     if name not in DETACHING:
         return name in LEAVING
@@ -234,6 +235,16 @@ def _compared(cut: Cut, at: SourceSite, name: str) -> Draft:
     )
 
 
+def _reparameterized(case: Case) -> Draft:
+    return Draft(
+        summary="Use rsample() in place of sample(): it hands gradients to the parameters of the distribution.",
+        code="z = distribution.rsample()  # mean + deviation * noise, as torch.normal() without a gradient",
+        change=Change(summary="rsample()", model=within([Reparameterized()])),
+        layers=case.cause.layers,
+        size=1,
+    )
+
+
 def _layers(cut: Cut) -> tuple[str, ...]:
     return (cut.layer,) if cut.layer else ()
 
@@ -257,6 +268,7 @@ def reconnect_graph(case: Case) -> Iterator[Draft]:
             for cut in dict.fromkeys(case.trace.comparisons)
             if cut.at is not None
         ]
+    drafts += [_reparameterized(case)] if "rsample()" in " ".join(case.cause.reasons) else []
     healed = [d for d in drafts if d.change is not None]
     if len(healed) > 1:
         yield Draft(

@@ -69,7 +69,7 @@ MOST_LINES_OF_A_FOLDER = {
     "live": 441,
     "probe": 11387,  # whether updates by hand are by cleared gradients
     "records": 2059,
-    "remedies": 6384,  # a line of code for positions that follow the batch
+    "remedies": 6385,  # a line of code for positions that follow the batch
     "renderers": 2787,
     "replay": 4005,
     "rerun": 1340,

@@ -55,11 +55,7 @@ def loss_without_bound(seen: Evidence) -> Support | None:
     Against it     critics and surrogates, whose loss has no target.
     Sources        Gneiting & Raftery 2007, sec. 2.
     """
-    found, data = named(seen, "loss-without-bound"), seen.trace.data
-    if found is None and beyond_chances(seen.trace):
-        said = f"{seen.trace.loss.kind} falls without end for targets of {data.target_low:.3g} to {data.target_high:.3g}"
-        return Support(FACT, (said,), basis=Basis.FACT)
-    return found
+    return named(seen, "loss-without-bound")
 
 
 @cause(
@@ -82,12 +78,16 @@ def output_outside_loss_domain(seen: Evidence) -> Support | None:
     "mismatched-loss stalled-loss non-finite diverging-loss collapsed-features zero-gradient wrong-direction",
 )
 def target_outside_loss_domain(seen: Evidence) -> Support | None:
-    """The loss is documented for other targets: 1 and -1, and it gets 1 and 0.
+    """The loss is documented for other targets: 1 and -1, or 0 to 1, and it gets 1 and 0, or numbers beyond.
 
     Speaks for it  the values of the targets that the loss was given, beside those it takes.
     Against it     labels of both signs, which may be weights.
     Sources        PyTorch documentation of the losses named.
     """
+    data = seen.trace.data
+    if beyond_chances(seen.trace):
+        said = f"{seen.trace.loss.kind} takes targets from 0 to 1 and falls without end beyond; these run from {data.target_low:.3g} to {data.target_high:.3g}"
+        return Support(FACT, (said,), basis=Basis.FACT)
     return _by_domain(seen, targets=True)
 
 

@@ -24,7 +24,8 @@ ADVICE: dict[str, tuple[str, str]] = {
     "target-outside-loss-domain": (
         "Give the loss the targets that it is documented for.",
         "target = same.float() * 2 - 1  # 1 and -1: embedding, ranking and soft margin losses\n"
-        "loss = F.kl_div(log_p, q)      # of probabilities q; log_target=True for their logarithms",
+        "loss = F.kl_div(log_p, q)      # of probabilities q; log_target=True for their logarithms\n"
+        "loss = F.mse_loss(output, y)   # of numbers to predict; binary_cross_entropy takes 0 to 1",
     ),
     "softmax-over-batch": (
         "Take the softmax over the classes, not over the samples.",

@@ -3,7 +3,7 @@
 import pytest
 
 from gradcheck_cli.causes.base import Evidence
-from gradcheck_cli.causes.of_experiments import loss_without_bound
+from gradcheck_cli.causes.of_experiments import loss_without_bound, target_outside_loss_domain
 from gradcheck_cli.causes.of_wiring import wrong_output_activation
 from gradcheck_cli.features.mismatch import mismatch
 from gradcheck_cli.records.trace import DataFacts, LossFacts, Trace
@@ -23,6 +23,7 @@ def test_targets_outside_of_chances(low: float, high: float, wrong: bool) -> Non
         assert isinstance(found, list)
         seen = Evidence(trace, tuple(found))
         assert wrong_output_activation.function(seen) is None
-        support = loss_without_bound.function(seen)
+        assert loss_without_bound.function(seen) is None  # but where an experiment saw it
+        support = target_outside_loss_domain.function(seen)
         assert support is not None
         assert "without end" in support.reasons[0]

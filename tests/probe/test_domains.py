@@ -226,3 +226,21 @@ def test_an_alignment_whose_logarithms_add_up_over_time(along: int) -> None:
 
     found = report(training(read))
     assert ("output-outside-loss-domain" in [c.name for c in found.causes]) is (along == 0)
+
+
+@pytest.mark.parametrize(("shift", "right"), [(0.0, True), (5.0, False)])
+def test_a_regression_under_a_loss_of_chances_is_charged_to_its_targets(
+    shift: float, *, right: bool
+) -> None:
+    def compare(model: nn.Module, x: Tensor) -> Tensor:
+        targets = (x[:, :1] + x[:, 1:2]).sigmoid() * (1 + shift) + shift
+        return functional.binary_cross_entropy_with_logits(model(x), targets)
+
+    said = report(training(compare, outputs=1, steps=60))
+    names = [cause.name for cause in said.causes]
+    if right:
+        assert names == []
+        return
+    assert names[0] == "target-outside-loss-domain"
+    assert "takes targets from 0 to 1" in said.causes[0].reasons[0]
+    assert "mse_loss" in next(f.code for f in said.fixes if f.name == "repair-by-hand")

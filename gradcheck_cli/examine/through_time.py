@@ -50,17 +50,31 @@ def through_time(scene: Scene) -> Iterator[Said]:
             past = other.narrow(series.axis, 0, begins + 1 if everywhere else length - 1)
             past.copy_(past.roll(1, 1 - series.axis))
             after = drawn_alike(subject, series.batch, {series.name: other}).detach()
+            whole = before
             if everywhere:
                 rest = length - 1 - begins
                 before, after = (x.narrow(series.axis, begins + 1, rest) for x in (before, after))
             far = next((length - i for i, size in enumerate(reached) if size), 0)
-            found.append((change(before, after, float(before.std())), far, length))
+            moved = change(before, after, float(before.std()))
+            if moved > CHANGE or not everywhere or _samples_apart(subject, series, whole):
+                found.append((moved, far, length))
     if not found:
         raise NotApplicableError(
             f"no recurrent layer reads sequences of {SHORTEST} or more positions that differ early on"
         )
-    moved = [f for f in found if f[0] > CHANGE]
-    yield _said(*(min if moved else max)(moved or found, key=lambda f: f[1]))
+    changed = [f for f in found if f[0] > CHANGE]
+    yield _said(*(min if changed else max)(changed or found, key=lambda f: f[1]))
+
+
+def _samples_apart(subject: Subject, series: Entries, before: Tensor) -> bool:
+    """Do outputs stay as they are with another first sample? Columns that are as many as classes are no samples."""
+    other = series.values.transpose(0, series.axis ^ 1).clone()
+    other[0] = other[1]
+    values = other.transpose(0, series.axis ^ 1)
+    after = drawn_alike(subject, series.batch, {series.name: values}).detach()
+    rest = before.shape[1 - series.axis] - 1
+    kept, now = (x.narrow(1 - series.axis, 1, rest) for x in (before, after))
+    return change(kept, now, float(before.std())) <= CHANGE
 
 
 def _of_the_first(subject: Subject, series: Entries, before: Tensor) -> Iterator[Said]:

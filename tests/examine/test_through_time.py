@@ -227,3 +227,50 @@ def test_states_that_know_more_than_the_first_position_are_fine(
     read: Callable[[Tensor], Tensor], both: bool, words: bool
 ) -> None:
     assert of_all_positions(Reader(read, both=both, words=words), words=words) is None
+
+
+class Sensors(nn.Module):
+    """A recurrent layer over the steps of samples [sensors, steps], with a score for each sensor."""
+
+    def __init__(self, sensors: int) -> None:
+        super().__init__()
+        self.layer, self.head = nn.GRU(sensors, 8, batch_first=True), nn.Linear(8, sensors)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores after the last step."""
+        return self.head(self.layer(x.transpose(1, 2))[0][:, -1])
+
+
+@pytest.mark.parametrize("sensors", [2, 3, 5])
+def test_as_many_classes_as_columns_are_no_samples(sensors: int) -> None:
+    model = Sensors(sensors)
+
+    def loss() -> Tensor:
+        x = torch.randn(16, sensors, LENGTH)
+        return functional.cross_entropy(model(x), x.mean(2).argmax(1))
+
+    assert answered(model, loss, through_time)[through_time.name].outcome is not Outcome.WRONG
+
+
+class Scores(nn.Module):
+    """One score of each position, positions first."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__()
+        self.memory = Memory(change, everywhere=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [positions, samples]."""
+        return self.memory(x.transpose(0, 1))[..., 0].transpose(0, 1)
+
+
+@pytest.mark.parametrize("change", [kept, fresh])
+def test_a_score_of_each_position_of_few_samples_is_asked(change: Change) -> None:
+    model = Scores(change)
+
+    def loss() -> Tensor:
+        x = torch.randn(LENGTH, 3, 3)  # positions, samples, columns
+        return functional.mse_loss(model(x), x[..., 0].cumsum(0))
+
+    found = answered(model, loss, through_time)[through_time.name].outcome
+    assert (found is Outcome.WRONG) is (change is fresh)

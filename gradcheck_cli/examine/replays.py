@@ -15,7 +15,7 @@ from gradcheck_cli.examine.chance import PATIENCE
 from gradcheck_cli.examine.longer import Extended
 from gradcheck_cli.examine.subject import NotApplicableError
 from gradcheck_cli.examine.variant import Variant, share_of
-from gradcheck_cli.examine.variants import adaptive, variants
+from gradcheck_cli.examine.variants import adaptive, larger, variants
 from gradcheck_cli.features.progress import ENOUGH, LITTLE
 from gradcheck_cli.records.examination import Outcome
 
@@ -36,9 +36,14 @@ class Exchanged(TorchFunctionMode):
 
 
 def of_triples(scene: Scene, others: Iterator[Variant]) -> Iterator[Variant]:
-    """Yield the other changes; of a loss over triples this one first, as three calls of a network allow no other."""
+    """Yield the other changes; of a loss over triples this one first, and scores alone where outputs cannot be parted."""
     if scene.trace.loss.kind not in TRIPLES:
-        yield from others
+        try:
+            yield from others
+        except NotApplicableError:
+            if not (scores := list(larger(scene))):
+                raise
+            yield from scores
         return
     words = "with positive and negative samples exchanged"
     yield Variant("exchanged-samples", words, ("flipped-loss",), around=Exchanged)
@@ -157,7 +162,10 @@ def _falling(reference: Reference) -> float:
 def _pairs(tried: list[Tried]) -> Iterator[Variant]:
     """Yield the changes that came furthest in pairs."""
     furthest = [v for share, v in sorted(tried, key=lambda pair: -pair[0]) if isfinite(share)]
-    for first, second in combinations(furthest[:PAIRED], 2):
+    # That no weights make scores large was measured without training: it leads.
+    for first, second in combinations(
+        sorted(furthest[:PAIRED], key=lambda v: v.name != "larger-scores"), 2
+    ):
         if {first.name, second.name} == OPPOSED:
             continue
         if (both := first.beside(second)) is not None:

@@ -52,7 +52,7 @@ def variants(scene: Scene) -> Iterator[Variant]:
     if 0 < share <= MOST_DROPPED:
         yield undropped
     yield from _smaller(scene)
-    yield from _larger(scene)
+    yield from larger(scene)
     linear = scene.answer("superposition")
     if linear is not None and linear.supports:
         bend = partial(bent, hidden(scene)[:-1])
@@ -206,7 +206,7 @@ class _Scores(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _larger(scene: Scene) -> Iterator[Variant]:
+def larger(scene: Scene) -> Iterator[Variant]:
     """Scores that stay small with the largest weights: similarities, or scores times a temperature."""
     subject, batch = scene.subject, scene.subject.batches[0]
     now, grown = _Scores(), _Scores()

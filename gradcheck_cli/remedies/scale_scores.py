@@ -23,6 +23,7 @@ from gradcheck_cli.targets.change import Change
 SMALL, LARGE = 0.03, 30.0  # scores of a fresh network with a usual start lie well between
 NEAR = 10.0
 USUAL = (0.1, 1.0)  # of torch's own start, and of a head that keeps the variance
+SURE = 3.0  # of scores that no weights make larger: a class can be sure
 
 HELPER = '''class Scaled(nn.Module):
     """Multiplies what a model returns by a constant."""
@@ -62,9 +63,12 @@ def _of_last_layer(case: Case, scale: float) -> bool:
 def scale_scores(case: Case) -> Iterator[Draft]:
     """Draft the factors that bring the scores to where they usually begin."""
     scale = case.trace.loss.score_scale
-    if not scale or SMALL <= scale <= LARGE or _of_last_layer(case, scale):
+    bounded = case.cause.name == "constant-factor" and "no weights make" in " ".join(
+        case.cause.reasons
+    )
+    if not scale or (not bounded and (SMALL <= scale <= LARGE or _of_last_layer(case, scale))):
         return
-    for usual in USUAL:
+    for usual in (SURE,) if bounded else USUAL:
         factor = float(f"{usual / scale:.1g}")
         yield Draft(
             summary=f"Multiply the model's scores by {factor:g}; they begin around {scale:.1g}.",

@@ -15,11 +15,12 @@ from gradcheck_cli.examine.against_constant import Reference, against_constant, 
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.constants import Constant
 from gradcheck_cli.examine.freed import scaled_rates
-from gradcheck_cli.examine.replays import replays, told
+from gradcheck_cli.examine.replays import _pairs, replays, told
 from gradcheck_cli.examine.subject import Only
 from gradcheck_cli.examine.variant import Variant, share_of
 from gradcheck_cli.examine.variants import adaptive, variants
 from gradcheck_cli.records.examination import Answer, Outcome
+from tests.examine.loops import reported
 from tests.support.trainings import blobs, line, network, sgd, trained
 
 
@@ -134,6 +135,43 @@ def test_scores_that_no_weights_make_large(factor: float) -> None:
     found = asked(replays, model=lambda: Similar(factor), optimizer=sgd(0.01))
     small = found.get("larger-scores")
     assert (small and small.supports) == (("constant-factor",) if factor < 1 else None)
+
+
+class Paired(nn.Module):
+    """Two views of the same samples, each in a network of its own, as vectors of length 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = network(6, 8), network(6, 8)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return both."""
+        one, other = self.one(x), self.other(y)
+        return nn.functional.normalize(one, dim=1), nn.functional.normalize(other, dim=1)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("temperature", [5.0, 50.0, 0.1])
+def test_similarities_of_two_outputs_are_asked_for_their_temperature(temperature: float) -> None:
+    torch.manual_seed(0)
+    model, turned = Paired(), torch.randn(6, 6)
+
+    def loss() -> torch.Tensor:
+        x = torch.randn(32, 6)
+        one, other = model(x, x @ turned)
+        scores, same = one @ other.T / temperature, torch.arange(len(x))
+        costs = [nn.functional.cross_entropy(s, same) for s in (scores, scores.T)]
+        return sum(costs, torch.zeros(()))
+
+    names = [cause.name for cause in reported(model, loss, steps=40).causes]
+    assert names[:1] == (["constant-factor"] if temperature > 1 else [])
+
+
+def test_that_no_weights_make_scores_large_leads_a_pair() -> None:
+    rate = Variant("rate-higher", "a rate", ("learning-rate-too-low",))
+    large = Variant("larger-scores", "scores", ("constant-factor",))
+    both = next(_pairs([(0.2, rate), (0.1, large)]))
+    assert both.supports == ("constant-factor", "learning-rate-too-low")
 
 
 class Steep(nn.Module):

@@ -1,5 +1,7 @@
 """Scores are multiplied where a constant behind the last layer made them tiny or huge."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -73,3 +75,12 @@ def test_the_size_is_that_of_what_sets_the_chances() -> None:
 
     _, case = case_of(Shifted, "init-too-large")
     assert 0.1 < case.trace.loss.score_scale < 2
+
+
+@pytest.mark.parametrize("reason", ["with scores 9 times as large (no weights make ...)", "else"])
+def test_scores_that_no_weights_make_large_are_multiplied_until_a_class_can_be_sure(
+    reason: str,
+) -> None:
+    _, case = case_of(lambda: answering(1.0), "constant-factor")
+    found = proposals(replace(case, cause=replace(case.cause, reasons=(reason,))), "scale-scores")
+    assert len(found) == ("no weights" in reason)

@@ -50,7 +50,7 @@ from gradcheck_cli.records.examination import Moment, Pass
 from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.trace import Gap, Layer, Role, Trace
 from gradcheck_cli.targets.devices import fewest_threads, losses_of_few
-from gradcheck_cli.targets.loop import buffers_kept
+from gradcheck_cli.targets.kept import kept
 from gradcheck_cli.targets.randomness import unchanged
 
 STARVED = 1e-2  # of the strongest upper layer: the limit of vanishing-gradient in a stuck training
@@ -130,7 +130,7 @@ class Bench:
         mode = Changing(self.layout, interventions)
         with ExitStack() as stack:
             stack.enter_context(unchanged())
-            stack.enter_context(buffers_kept(self.subject.model))
+            stack.enter_context(kept(self.subject.model.modules()))
             stack.enter_context(torch.enable_grad())
             seen = stack.enter_context(outputs_of(self.subject.model))
             if inputs:

@@ -1,7 +1,7 @@
 """Everything that an experiment may move, taken down and put back bit for bit."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,25 +10,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gradcheck_cli.targets.graph import is_leaf
+from gradcheck_cli.targets.kept import restores_of
 from gradcheck_cli.targets.optimizers import held_by
 from gradcheck_cli.targets.randomness import State, capture
-
-_PLAIN = (
-    Tensor,
-    int,
-    float,
-    bool,
-    str,
-    type(None),
-)  # attributes a forward may write: a hidden state
-
-
-@dataclass(frozen=True, slots=True)
-class _OfModule:
-    module: nn.Module
-    training: bool
-    tables: tuple[tuple[dict[str, Any], dict[str, Any]], ...]  # registered tensors, as they were
-    plain: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +26,11 @@ class _OfTensor:
 
 @dataclass(slots=True)
 class Snapshot:
-    """Weights, buffers, gradients, flags, modes and optimizer state of a training, and its chance."""
+    """Weights, buffers, attributes, gradients, modes and optimizer state of a training, and its chance."""
 
     modules: Sequence[nn.Module]
     optimizers: Sequence[Optimizer]
-    _modules: list[_OfModule] = field(default_factory=list)
+    _restores: list[Callable[[], object]] = field(default_factory=list)
     _tensors: list[_OfTensor] = field(default_factory=list)
     _optimizers: list[tuple[Optimizer, dict[Any, Any], list[dict[str, Any]]]] = field(
         default_factory=list
@@ -55,14 +39,8 @@ class Snapshot:
 
     def __post_init__(self) -> None:
         parts = {id(m): m for root in self.modules for m in root.modules()}
-        self._modules = [_of_module(part) for part in parts.values()]
-        registered = (
-            tensor
-            for part in parts.values()
-            for table in (part._parameters, part._buffers)  # noqa: SLF001
-            for tensor in table.values()
-            if tensor is not None
-        )
+        self._restores = [again for part in parts.values() for again in restores_of(part)]
+        registered = (p for part in parts.values() for p in part.parameters(recurse=False))
         held = held_by(*self.optimizers)
         tensors = {id(tensor): tensor for tensor in (*registered, *held)}
         self._tensors = [_of_tensor(tensor) for tensor in tensors.values()]
@@ -71,12 +49,8 @@ class Snapshot:
 
     def restore(self) -> None:
         """Put everything back; the tensors stay the same objects."""
-        for kept in self._modules:
-            kept.module.training = kept.training
-            for table, before in kept.tables:
-                table.clear()
-                table.update(before)
-            kept.module.__dict__.update(kept.plain)
+        for again in self._restores:
+            again()
         for entry in self._tensors:
             entry.tensor.data.copy_(entry.value)
             if is_leaf(entry.tensor):
@@ -101,20 +75,6 @@ def restored(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> I
         yield
     finally:
         before.restore()
-
-
-def _of_module(module: nn.Module) -> _OfModule:
-    # A compiled TorchScript module keeps its tables elsewhere; nothing is registered anew in them.
-    held: tuple[Any, Any] = (module._parameters, module._buffers)  # noqa: SLF001
-    tables = [table for table in held if isinstance(table, dict)]
-    plain = {
-        name: value
-        for name, value in module.__dict__.items()
-        if isinstance(value, _PLAIN) and name != "training"
-    }
-    return _OfModule(
-        module, module.training, tuple((table, dict(table)) for table in tables), plain
-    )
 
 
 def _of_tensor(tensor: Tensor) -> _OfTensor:

@@ -22,6 +22,7 @@ from gradcheck_cli.replay.playing import Player
 from gradcheck_cli.replay.recording import CUTS, Recording, Unit
 from gradcheck_cli.replay.state import Holdings, State
 from gradcheck_cli.replay.values import Owned, placeholders
+from gradcheck_cli.targets.kept import kept
 from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.optimizers import ids_held_by
 from gradcheck_cli.targets.randomness import unchanged
@@ -53,7 +54,7 @@ class Arm:
             stack.enter_context(unchanged())
             stack.enter_context(silent())
             stack.enter_context(eager())
-            stack.enter_context(_buffers_kept(self.holdings))
+            stack.enter_context(kept(self.holdings.modules.values()))
             wanted = self.unseen[:number]
             losses = self.player.losses_of([*self._before(wanted), *wanted])
         losses = losses[len(losses) - len(wanted) :]
@@ -91,21 +92,6 @@ def ordered(units: Sequence[Unit], seed: int | None) -> Iterator[Unit]:
         else:
             for index in torch.randperm(len(units), generator=generator).tolist():
                 yield units[index]
-
-
-@contextmanager
-def _buffers_kept(holdings: Holdings) -> Iterator[None]:
-    """Give every module its buffers and attributes back as they were."""
-    alone = Holdings(modules=holdings.modules)
-    state = State.of(alone)
-    buffers = [(b, b.clone()) for m in holdings.modules.values() for b in m.buffers(recurse=False)]
-    try:
-        yield
-    finally:
-        state.install()
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
 
 
 Passes = dict[int, set[Backward]]  # by id of the optimizer

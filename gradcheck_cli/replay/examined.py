@@ -25,6 +25,7 @@ from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import State
 from gradcheck_cli.replay.values import Given, at
 from gradcheck_cli.targets.calling import main_output
+from gradcheck_cli.targets.kept import kept
 from gradcheck_cli.targets.loop import eager
 from gradcheck_cli.targets.modes import Region
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
@@ -220,6 +221,7 @@ class RecordedSubject:
             stack.enter_context(self.around())
             now = State.of(replay.holdings)
             stack.enter_context(unchanged())
+            stack.enter_context(kept(replay.holdings.modules.values()))
             stack.callback(now.install)
             stack.enter_context(torch.enable_grad())
             (replay.start if moment == "start" else now).copied(replay.holdings.tensors).install()

@@ -5,7 +5,6 @@ import gc
 import io
 import logging
 import os
-import random
 import stat
 import sys
 import threading
@@ -16,12 +15,11 @@ from threading import get_ident
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import nn
 
 from gradcheck_cli.probe.replacing import replaced
 from gradcheck_cli.probe.sites import is_installed
-from gradcheck_cli.replay.state import CONTAINERS, refill, shallow
+from gradcheck_cli.targets.kept import CONTAINERS, chance_of, refill, shallow
 
 _DEEP = (
     6  # levels below a module of the script: its names, an object, its attributes, what those hold
@@ -94,7 +92,7 @@ def _restores(modules: list[ModuleType]) -> Iterator[Callable[[], object]]:
             if len(content) <= _LONG and not isinstance(content, set):
                 entries = content.values() if isinstance(content, dict) else content
                 below += [c for entry in entries if (c := _container_of(entry, names)) is not None]
-                yield from (again for entry in entries if (again := _chance_of(entry)) is not None)
+                yield from (again for entry in entries if (again := chance_of(entry)) is not None)
                 yield from (_class_again(c) for c in entries if _is_own_class(c, names))
         level = below
 
@@ -113,18 +111,6 @@ def _class_again(own: type) -> Callable[[], object]:
                 setattr(own, name, value)
 
     return again
-
-
-def _chance_of(value: Any) -> Callable[[], object] | None:
-    """Return what puts a generator of the script's own back to where it is, if it is one."""
-    if isinstance(value, torch.Generator):
-        return partial(value.set_state, value.get_state())
-    if isinstance(value, random.Random):
-        return partial(value.setstate, value.getstate())
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.random.Generator):
-        return partial(setattr, value.bit_generator, "state", value.bit_generator.state)
-    return None
 
 
 def _container_of(value: Any, names: set[str]) -> Any:

@@ -21,6 +21,7 @@ from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.state import Holdings, State, added
 from gradcheck_cli.targets.change import Change, LoopChange, last
+from gradcheck_cli.targets.kept import kept
 from gradcheck_cli.targets.models import unwrapped
 from gradcheck_cli.targets.optimizers import follow_model, ids_held_by, learning
 from gradcheck_cli.targets.randomness import unchanged
@@ -68,6 +69,7 @@ class Replay:
     def __enter__(self) -> Self:
         trained = State.of(self.holdings)
         self._exit.enter_context(unchanged())
+        self._exit.enter_context(kept(self.holdings.modules.values()))
         self._exit.callback(trained.install)
         self._exit.callback(self._leave)
         return self

@@ -4,10 +4,8 @@ Nothing of the user's is copied whole: only tensors are. Live objects keep their
 hold is exchanged. So a model whose parts refer to each other stays one model.
 """
 
-from collections import OrderedDict, deque
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from operator import is_
 from typing import Any
 
 import torch
@@ -15,12 +13,19 @@ from torch import Tensor, nn
 
 from gradcheck_cli.replay.values import mapped
 from gradcheck_cli.targets.graph import is_leaf
+from gradcheck_cli.targets.kept import (
+    LONG,
+    container_of,
+    held_in,
+    is_array,
+    is_lazy,
+    refill,
+    shallow,
+)
 from gradcheck_cli.targets.optimizers import held_by
 
-CONTAINERS = (dict, list, set, deque)
 _DEEP = 3  # levels of containers inside an attribute of a module
 _LEVELS = 4  # and inside an optimizer: groups, group, parameters
-_LONG = 1000  # entries above which a container of the user's is data, and not looked into
 _MUCH = 2  # a storage this many times larger than the tensor on it is not copied whole
 
 
@@ -107,7 +112,7 @@ class State:
 
         An optimizer goes on to hold the live tensors: those of this state and those `known` by id.
         """
-        copies = Copies()
+        copies, arrays = Copies(), dict[int, Any]()
         contents = [
             Content(
                 x.tensor,
@@ -125,7 +130,9 @@ class State:
             return copies.of(tensor.detach())
 
         objects = [(owner, kind, _copied(held, fresh)) for owner, kind, held in self.objects]
-        return State(contents, [(live, shallow(held)) for live, held in self.containers], objects)
+        return State(
+            contents, [(live, _own_arrays(held, arrays)) for live, held in self.containers], objects
+        )
 
     def and_also(self, other: "State") -> "State":
         """Return both states as one."""
@@ -178,59 +185,29 @@ class Copies:
 
 
 def _tensors_of(module: nn.Module) -> Iterator[Tensor]:
-    for value in vars(module).values():
-        yield from _leaf_tensors(value, _DEEP)
-
-
-def _leaf_tensors(value: Any, depth: int) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        if is_leaf(value) and not isinstance(
-            value, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer
-        ):
+    for value in held_in(module):
+        if isinstance(value, Tensor) and is_leaf(value) and not is_lazy(value):
             yield value
-    elif depth and isinstance(value, dict | list | tuple) and len(value) <= _LONG:
-        for entry in value.values() if isinstance(value, dict) else value:
-            yield from _leaf_tensors(entry, depth - 1)
 
 
 def _containers(value: Any, depth: int) -> Iterator[tuple[Any, Any]]:
     """Yield the container and those inside it, each with its content."""
-    if not isinstance(value, CONTAINERS):
+    held = container_of(value)
+    if held is None:
         return
-    yield value, shallow(value)
-    if depth and len(value) <= _LONG and not isinstance(value, set):
-        for entry in value.values() if isinstance(value, dict) else value:
+    yield held, shallow(held)
+    if depth and len(held) <= LONG and not isinstance(held, set):
+        for entry in held.values() if isinstance(held, dict) else held:
             yield from _containers(entry, depth - 1)
 
 
-def shallow(container: Any) -> Any:
-    """Return a dictionary, list or set with the same entries."""
-    if isinstance(container, dict):
-        return dict(container)
-    return set(container) if isinstance(container, set) else list(container)
-
-
-def refill(container: Any, held: Any) -> None:
-    """Make a live container hold these entries, in this order; one that holds them is left alone."""
-    if _holds(container, held):
-        return  # it may refuse to be written to, as configurations do: hence the methods of Python
-    kind: Any = next(k for k in (OrderedDict, *CONTAINERS) if isinstance(container, k))
-    if not isinstance(container, dict) or list(container) != list(held):
-        kind.clear(container)  # the order counts: layers run and parameters are listed in it
-    if isinstance(container, dict):
-        for name, entry in held.items():
-            kind.__setitem__(container, name, entry)
-    else:
-        (kind.update if kind is set else kind.extend)(container, held)
-
-
-def _holds(container: Any, held: Any) -> bool:
-    if isinstance(container, set):
-        return bool(container == held)
-    if isinstance(container, dict) and list(container) != list(held):
-        return False
-    now, then = (list(x.values() if isinstance(x, dict) else x) for x in (container, held))
-    return len(now) == len(then) and all(map(is_, now, then))
+def _own_arrays(held: Any, copies: dict[int, Any]) -> Any:
+    """Return the entries of a container, those that are arrays with memory of their own."""
+    if isinstance(held, set) or len(held) > LONG:
+        return shallow(held)
+    entries = held.items() if isinstance(held, dict) else enumerate(held)
+    own = {k: copies.setdefault(id(x), x.copy()) if is_array(x) else x for k, x in entries}
+    return own if isinstance(held, dict) else list(own.values())
 
 
 def _outer(value: Any, depth: int) -> Any:

@@ -15,6 +15,7 @@ from torch.utils import checkpoint
 from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, GradcheckError, UserCodeError
 from gradcheck_cli.targets.change import LoopChange
 from gradcheck_cli.targets.hooks import Manual
+from gradcheck_cli.targets.kept import kept
 from gradcheck_cli.targets.losses import Computed, Objective
 from gradcheck_cli.targets.optimizers import Optimized, evaluating, held_by
 from gradcheck_cli.targets.randomness import seed_everything, unchanged
@@ -120,7 +121,7 @@ class Loop:
         """Return the mean loss over held-out batches; parameters, buffers and chance stay as they are."""
         with ExitStack() as stack:
             stack.enter_context(unchanged())
-            stack.enter_context(buffers_kept(self.model))
+            stack.enter_context(kept(self.model.modules()))
             stack.enter_context(eager())
             stack.enter_context(self.autocast())
             stack.enter_context(evaluating(self.optimizers))
@@ -221,23 +222,6 @@ def told(doing: str) -> Iterator[None]:
         raise
     except THEIRS as cause:
         raise UserCodeError(doing, cause) from cause
-
-
-@contextmanager
-def buffers_kept(model: nn.Module) -> Iterator[None]:
-    """Give every buffer back the values it had, also where it was replaced or an exception passes."""
-    kept = [
-        (module, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()  # noqa: SLF001
-        if buffer is not None
-    ]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for module, name, buffer, before in kept:
-                module._buffers[name] = buffer.copy_(before)  # noqa: SLF001
 
 
 def samples_in(batch: Any) -> int | None:

@@ -63,19 +63,19 @@ MOST_LINES_OF_A_FOLDER = {
     "cli": 2998,
     "declared": 336,
     "demos": 214,
-    "examine": 8295,  # what the place of a sample in its batch does to its output
+    "examine": 8255,  # what the place of a sample in its batch does to its output
     "features": 1158,  # weights of samples that are stretched over all of them
     "integrations": 266,
     "live": 441,
-    "probe": 11387,  # whether updates by hand are by cleared gradients
+    "probe": 11399,  # whether updates by hand are by cleared gradients
     "records": 2059,
     "remedies": 6389,  # a line of code for positions that follow the batch
     "renderers": 2787,
-    "replay": 4005,
+    "replay": 3958,
     "rerun": 1340,
     "rules": 4146,
     "settings": 1244,
-    "targets": 5404,
+    "targets": 5546,
     "verifying": 1006,
 }
 

@@ -80,6 +80,9 @@ class Account:
     unfed: int = 0  # looks at updates in a row, up to the last, without one
     starved: int = 0  # the first of these updates
     just_thrown: bool = False  # as the backward pass that runs began
+    updating: bool = (
+        False  # its closure may run: a search along a line uses a gradient and clears it
+    )
     update_at: SourceSite | None = None
     backward_at: SourceSite | None = None
     built_at: SourceSite | None = None
@@ -126,7 +129,8 @@ class Account:
         if not self.awake:
             return
         cleared = [self._is_cleared(p) for p in self._probes]
-        self.just_thrown = self._pending and bool(cleared) and all(cleared)
+        unused = self._pending and not self.updating
+        self.just_thrown = unused and bool(cleared) and all(cleared)
         self.thrown += self.just_thrown
         self._pending = self._pending and not self.just_thrown
 
@@ -167,7 +171,7 @@ class Account:
 
     def updated(self, optimizer: torch.optim.Optimizer) -> None:
         """The optimizer has stepped."""
-        self.updates += 1
+        self.updates, self.updating = self.updates + 1, False
         if not self.awake and self.updates + 1 < self._due:  # as after most updates
             return
         if self.awake:

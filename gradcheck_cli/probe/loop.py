@@ -14,7 +14,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 from gradcheck_cli.probe.alive import Alive
 from gradcheck_cli.probe.checkpoints import CheckpointWatch
@@ -96,6 +99,7 @@ class LoopWatch:
         return self
 
     def __enter__(self) -> Self:
+        self._exit.callback(register_optimizer_step_pre_hook(shielded(self._updates)).remove)
         self._exit.callback(register_optimizer_step_post_hook(shielded(self._updated)).remove)
         self._exit.enter_context(backwards_seen(self._begins, self._ends))
         self._exit.enter_context(built(self._built, Optimizer))
@@ -247,6 +251,10 @@ class LoopWatch:
         for account in filter(self._may_read, self._awake):
             account.backward_ended()
         self.on_end()
+
+    def _updates(self, optimizer: Optimizer, *_: Any) -> None:
+        if not self.thread.is_other and (known := self.accounts.get(optimizer)) is not None:
+            known.updating = True
 
     def _updated(self, optimizer: Optimizer, *_: Any) -> None:
         account = self.account(optimizer)

@@ -148,6 +148,70 @@ def ordinary() -> None:
         update(model, optimizer)
 
 
+def closure_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[], torch.Tensor]:
+    inputs, target = batch()
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(inputs), target)
+        loss.backward()
+        return loss
+
+    return closure
+
+
+def a_search_along_lines() -> None:
+    """Most gradients are cleared inside of the update, which has read them."""
+    model = small()
+    optimizer = torch.optim.LBFGS(
+        model.parameters(), max_iter=10, line_search_fn="strong_wolfe", tolerance_change=0.0
+    )
+    for _ in range(20):
+        optimizer.step(closure_of(model, optimizer))
+
+
+class Shrinking(torch.optim.SGD):
+    """Tries ever smaller steps, and keeps the first one that helps."""
+
+    def step(self, closure: Callable[[], torch.Tensor]) -> torch.Tensor:  # type: ignore[override]
+        parameters = self.param_groups[0]["params"]
+        first = closure()
+        slopes = [p.grad.clone() for p in parameters]
+        with torch.no_grad():
+            for n in range(10):
+                moves = [0.5**n * slope for slope in slopes]
+                for parameter, move in zip(parameters, moves, strict=True):
+                    parameter.sub_(move)
+                with torch.enable_grad():
+                    now = closure()
+                if n > 7 and now < first:
+                    break
+                for parameter, move in zip(parameters, moves, strict=True):
+                    parameter.add_(move)
+        return first
+
+
+def a_search_by_hand() -> None:
+    model = small()
+    optimizer = Shrinking(model.parameters(), lr=1.0)
+    for _ in range(20):
+        optimizer.step(closure_of(model, optimizer))
+
+
+def a_closure_that_the_loop_calls() -> None:
+    model = small()
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=1)
+    for _ in range(10):
+        closure = closure_of(model, optimizer)
+        for _ in range(12):
+            closure()
+        optimizer.step(closure)
+
+
+def test_a_closure_that_the_loop_itself_calls_again_and_again_is_named() -> None:
+    assert NAME in mistakes(a_closure_that_the_loop_calls)
+
+
 def before_the_first_update() -> None:
     model = small()
     adam(model)
@@ -180,6 +244,8 @@ def a_scaler_that_skips() -> None:
     "loop",
     [
         ordinary,
+        a_search_along_lines,
+        a_search_by_hand,
         made_twice,
         before_the_first_update,
         by_hand_beside_an_optimizer,

@@ -48,6 +48,8 @@ def repriced(subject: Subject, constant: Constant) -> list[float]:
 
 
 Link = Callable[[Tensor], Tensor]
+_REAL: Link = lambda z: z  # noqa: E731 - the link that is none
+_BEYOND = 2.0  # off outputs from 0 to 1: on either side of these
 
 
 def link_of(outputs: Tensor, dim: int) -> tuple[str, Link]:
@@ -63,7 +65,23 @@ def link_of(outputs: Tensor, dim: int) -> tuple[str, Link]:
         return "log-probabilities", lambda z: z.log_softmax(dim)
     if nonnegative and bool((values <= 1).all()):
         return "shares", lambda z: z.sigmoid()
-    return "real", lambda z: z
+    return "real", _REAL
+
+
+def _goes_on(subject: Subject, raw: Any, main: Tensor) -> bool:
+    """Has the loss a slope below 0 and above 1, too? Then outputs lie between by chance."""
+    for beyond in (main.detach() - _BEYOND, main.detach() + _BEYOND):
+        beyond.requires_grad_()
+        try:
+            loss = subject.loss(subject.with_main(raw, beyond), subject.batches[0])
+        except NotApplicableError:  # it refuses them
+            return False
+        if not (bool(torch.isfinite(loss)) and loss.requires_grad):
+            return False
+        [slope] = torch.autograd.grad(loss, [beyond], allow_unused=True)
+        if slope is None or not bool(torch.isfinite(slope).all() and slope.any()):
+            return False
+    return True
 
 
 def class_dimension(output: Tensor, target: Any) -> int | None:
@@ -112,7 +130,9 @@ def best_constant(subject: Subject, raw: Sequence[Any]) -> Constant:
         )
     targets = [subject.targets(batch) for batch in subject.batches]
     dim = class_dimension(mains[0], targets[0])
-    _, link = link_of(torch.cat([m.flatten(0, 0) for m in mains]), dim if dim is not None else -1)
+    lies, link = link_of(torch.cat([m.flatten(0, 0) for m in mains]), -1 if dim is None else dim)
+    if lies == "shares" and _goes_on(subject, raw[0], mains[0]):
+        link = _REAL
     best, found = inf, None
     for start in _starts(mains, targets, dim):
         constant = _descended(subject, raw, mains, start, link)

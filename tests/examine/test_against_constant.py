@@ -1,6 +1,7 @@
 """The best constant prediction, under whatever loss the user wrote."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -130,3 +131,31 @@ def test_a_loss_far_below_the_constants_of_batches_that_differ_is_not_held_again
 def test_beside_constants_that_are_alike_the_same_fall_is_certain() -> None:
     reference = Reference(Constant([0.05, 0.05], None), [0.1, 0.1], [0.01, 0.01], 0.0, [0.01, 0.01])
     assert judged(reference, [0.01, 0.01]).outcome is Outcome.FINE
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_outputs_that_lie_between_0_and_1_by_chance_do_not_bound_the_constant(
+    *, bounded: bool
+) -> None:
+    """A sigmoid can't leave 0 to 1, and its loss has no sense there; what is linear is only small yet."""
+    inputs, targets = torch.randn(256, 3), 16 + torch.randn(256, 1)
+
+    def small() -> nn.Module:
+        model = nn.Sequential(nn.Linear(3, 1))
+        nn.init.constant_(model[0].weight, 0.01)
+        nn.init.constant_(model[0].bias, 0.0 if bounded else 0.5)
+        return model.append(nn.Sigmoid()) if bounded else model
+
+    def distance(output: Tensor, target: Tensor) -> Tensor:
+        return -(target * output.log() + (1 - target) * (1 - output).log()).mean()
+
+    found = answer(
+        data=(inputs, (targets > 16).float() if bounded else targets),
+        model=small,
+        loss=distance if bounded else "mse_loss",
+        optimizer=sgd(1e-6),
+    )
+    level = math.log(2) if bounded else float(targets.var())
+    assert found.outcome is not Outcome.FINE
+    [said] = re.findall(r"best constant prediction \(([\d.]+)\)", found.said)
+    assert float(said) == pytest.approx(level, rel=0.3)

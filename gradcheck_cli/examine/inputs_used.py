@@ -22,7 +22,9 @@ from gradcheck_cli.records.trace import OWN_CHOICES
 from gradcheck_cli.rules.base import number
 
 NONE = 1e-6  # of the size of outputs: nothing but rounding
-ROUNDING = 1e-4  # of the size of outputs: what a normalization over one number leaves of it
+ROUNDING = (
+    1e-3  # of the size of outputs: as much as a normalization over one number may leave of it
+)
 NOTICED = 1e-3  # of what a layer is given, or of the deviation of 1 that it should have
 FEWEST = 50  # rows of an embedding that may be words
 HALF = 0.5  # of the tokens, and of the rows

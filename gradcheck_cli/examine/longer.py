@@ -22,6 +22,7 @@ TIMES = 3  # the observed steps are taken once more, so often
 # Small networks go on for longer: their steps cost next to nothing, and plateaus of hundreds of steps end.
 SMALL, MORE = 200_000, PATIENCE - 1
 LOOKS = 10  # at the fixed batches on the way
+FURTHER = 4  # times as far, while it falls
 ERRORS = 3  # standard errors in what `share` gives
 TRAINED = 8  # steps whose losses tell whether the batches that it goes on with are learned by heart
 LITTLE = 0.02  # of the scale of the loss: a fall below it in half of the extension is none
@@ -48,14 +49,15 @@ class Extended:
 def longer(scene: Scene) -> Iterator[Said]:
     """Go on training, three times as long as was observed (small networks fifteen times), and look at the fixed batches on the way.
 
-    Procedure  plain steps on further batches at the present learning rate, or on the way to that of a warm-up;
-               the extension ends as soon as the model is clearly better than the best constant.
+    Procedure  plain steps on further batches at the present learning rate, or on the way to that of a warm-up; up to
+               four times as many while the loss falls from above that of the best constant; the extension ends as soon as the model is clearly better than
+               the best constant.
     Answers    fine: it is. Noted: it still falls, by more than its noise and 2 % in the second half of the
                extension, or is far below it and yet not for certain, or was below it before, and it
                went on with too few batches. Wrong: it is no better than a constant and stands still, for three times the observed steps or
                150, after a warm-up (where the time ends before, that is noted); unfinished where it ends before 800 steps of
                a small network. Wrong, too: the best constant itself costs ever less, faster and faster: a part of the loss has no end.
-    Costs      at most three (fifteen) times the observed steps, without observing.
+    Costs      at most three (fifteen) times the observed steps, without observing; four times that while it falls.
     Sources    plateaus end (Saxe et al. 2014, arXiv:1312.6120): a stall has to last.
     """
     scene.require_sense()
@@ -63,7 +65,7 @@ def longer(scene: Scene) -> Iterator[Said]:
     if reference is None:
         raise NotApplicableError("there is no loss of a constant prediction to compare with")
     times = times_of(subject)
-    number_of = times * max(scene.trace.taken, 1)
+    number_of = meant = times * max(scene.trace.taken, 1)
     if not all(map(isfinite, reference.best)):
         raise NotApplicableError("the loss is not a finite number any more")
     scene.afford(scene.trace.taken)
@@ -79,10 +81,13 @@ def longer(scene: Scene) -> Iterator[Said]:
                 break
             taken += 1
             late = taken >= number_of or scene.remaining < left
-            if late or taken % max(number_of // LOOKS, 1) == 0:
+            if late or taken % max(meant // LOOKS, 1) == 0:
                 curve.append(_best(scene))
                 constant = repriced(subject, reference.constant)
                 prices.append(mean(constant))
+                above = mean(curve[-1]) > prices[-1] and _falls(reference, curve)
+                if above and taken == number_of < FURTHER * meant:
+                    number_of, late = number_of + meant, scene.remaining < left
                 if late or judged(reference, curve[-1], constant).outcome is Outcome.FINE:
                     break
         fits = fit(scene, taken + scene.trace.taken, judged(reference, curve[-1], constant))
@@ -177,6 +182,12 @@ def _best(scene: Scene) -> list[float]:
         return min(now, losses(scene.subject), key=mean)
 
 
+def _falls(reference: Reference, curve: list[list[float]]) -> bool:
+    """Does the loss of the fixed batches fall, by more than its noise, in the second half of the way?"""
+    fall, error = paired(curve[-1], curve[len(curve) // 2])
+    return fall > error and fall > LITTLE * reference.scale
+
+
 def _said(
     reference: Reference,
     curve: list[list[float]],
@@ -187,8 +198,7 @@ def _said(
 ) -> Said:
     share, _ = reference.share(curve[-1], constant)
     found = judged(reference, curve[-1], constant, fits=fits).outcome
-    fall, error = paired(curve[-1], curve[len(curve) // 2])
-    falling = fall > error and fall > LITTLE * reference.scale
+    falling = _falls(reference, curve)
     if found is not Outcome.FINE:
         likely = falling or share >= HALF or fits is Outcome.NOTED
         found = Outcome.NOTED if likely else Outcome.WRONG

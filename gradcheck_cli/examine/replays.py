@@ -55,6 +55,7 @@ STEPS = 60
 HELD_BACK = 2.0  # times what the whole extension gained; the change has a fraction of its steps
 OPPOSED = {"rate-lower", "rate-higher"}
 ASTRAY = 10.0  # times what can be gained, above the constant: to come below it is a cure
+ARRIVED = 1.0  # times it, above the constant: what comes so near when it goes on was only far away
 PAIRED = 4  # changes that are tried in pairs where none helps alone: those that came furthest
 
 Tried = tuple[float, Variant]
@@ -97,7 +98,8 @@ def replays(scene: Scene) -> Iterator[Said]:
                over the data), and the best four in pairs.
     Answers    wrong: with the change the loss of the fixed batches ends clearly below the best constant
                (12 % of what can be gained) and clearly below the unchanged run: what was changed keeps the
-               run from learning. Where the unchanged run ends above the constant by ten times what can be gained, any loss below it is enough.
+               run from learning. Where the unchanged run ends above the constant by ten times what can be gained, and does not come
+               near it when it goes on, any loss below it is enough.
                Where the unchanged run ends in NaN or Inf, a fall by 12 % is enough, and where it begins there, a loss 3 % below the constant. Where the unchanged run learns after all when it goes on, the change has to
                gain twice as much in its few steps; so it is asked of dropout of more than a half, too, where the
                run learns soon but its loss in training is hardly below the constant. Fine: no such difference.
@@ -116,7 +118,8 @@ def replays(scene: Scene) -> Iterator[Said]:
     scene.afford(len(batches))
     unchanged = share_of(scene.subject, Variant(), batches, reference)
     bound = max(unchanged, 0.0) + ENOUGH if isfinite(unchanged) else _falling(reference)
-    if isfinite(unchanged) and unchanged < -ASTRAY:
+    arrives = extended is not None and extended.share > -ARRIVED
+    if isfinite(unchanged) and unchanged < -ASTRAY and not arrives:
         bound = 0.0
     if extended is not None and learns:
         bound = max(bound, HELD_BACK * extended.share)

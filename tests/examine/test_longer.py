@@ -62,3 +62,35 @@ def test_noise_that_leaves_little_to_gain_is_no_stall(
     told = {a.name: a for a in report.examination}
     assert "on 32 batches" in told["against-constant"].said
     assert (told["longer"].outcome, report.verdict) == (outcome, found)
+
+
+def far_from_its_targets(*, paired: bool, rate: float) -> Report:
+    """Train on numbers of 16 or so, from outputs near 0: the loss falls for hundreds of steps to that of a constant."""
+    torch.manual_seed(0)
+    inputs = torch.rand(1600, 8)
+    targets = (
+        16 + 4 * (inputs[:, :1] + inputs[:, 1:2] - inputs[:, 2:3]).sin() + torch.randn(1600, 1)
+    )
+    targets = targets if paired else targets[torch.randperm(1600)]
+    batches = iter(torch.randperm(1600).split(32))
+    model = nn.Sequential(
+        nn.Linear(8, 48), nn.ReLU(), nn.Linear(48, 48), nn.ReLU(), nn.Linear(48, 1)
+    )
+
+    def loss() -> Tensor:
+        rows = next(batches)
+        return F.mse_loss(model(inputs[rows]), targets[rows])
+
+    return reported(model, loss, make=lambda m: torch.optim.Adam(m.parameters(), rate))
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("rate", [1e-3, 1.5e-3])
+@pytest.mark.parametrize(("paired", "found"), [(True, Verdict.HEALTHY), (False, Verdict.SICK)])
+def test_a_fall_to_the_level_of_a_constant_is_followed_until_it_ends(
+    rate: float, *, paired: bool, found: Verdict
+) -> None:
+    report = far_from_its_targets(paired=paired, rate=rate)
+    assert report.verdict is found
+    if not paired:
+        assert report.causes[0].name == "labels-without-signal"

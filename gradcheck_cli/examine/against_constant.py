@@ -1,6 +1,6 @@
 """Does the model do better than the best constant prediction?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf, isclose, isfinite
@@ -11,7 +11,7 @@ import torch
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
 from gradcheck_cli.examine.chance import fit
-from gradcheck_cli.examine.constants import Constant, best_constant
+from gradcheck_cli.examine.constants import Constant, best_constant, class_dimension
 from gradcheck_cli.examine.ideal import least
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, evaluating, losses, paired
 from gradcheck_cli.examine.subject import NotApplicableError, Only, Subject
@@ -191,6 +191,8 @@ def measured(subject: Subject, trace: Trace) -> Reference:
         with subject.at("now" if sound else "start"), evaluating(subject.model):
             with torch.no_grad():
                 raw = [subject.outputs(batch) for batch in subject.batches]
+            _refuse_unchanging(subject, raw[0])
+            _refuse_one_class(subject, raw[0])
             constant, bottom = best_constant(subject, raw), least(subject, raw)
     except NotApplicableError:
         known = _observed_constant(trace, start)
@@ -198,6 +200,32 @@ def measured(subject: Subject, trace: Trace) -> Reference:
             raise
         constant = Constant([known] * len(start), None)
     return Reference(constant, start, training, bottom, evaluation)
+
+
+def _refuse_unchanging(subject: Subject, raw: Any) -> None:
+    """Refuse outputs whose main tensor the loss does not read, as a distribution's that keeps others made of it."""
+    main, batch = subject.main(raw).detach(), subject.batches[0]
+    apart = torch.rand(main.shape, generator=torch.Generator().manual_seed(0)).to(main)
+    with torch.enable_grad():
+        loss = subject.loss(subject.with_main(raw, (main + apart).requires_grad_()), batch)
+    if not loss.requires_grad and float(loss) == float(subject.loss(raw, batch)):
+        raise NotApplicableError("another main output does not change the loss")
+
+
+def _refuse_one_class(subject: Subject, raw: Any) -> None:
+    """Refuse a right score that is always in the same place, as where each sample's own pair is compared first.
+
+    Outputs that compare samples are not free to be the constant that costs nothing.
+    """
+    dim = class_dimension(subject.main(raw), subject.targets(subject.batches[0]))
+    alike = dim is not None and _are_alike(subject, subject.batches)
+    if alike and _are_alike(subject, subject.further(WIDE)):
+        raise NotApplicableError("all samples are of one class")
+
+
+def _are_alike(subject: Subject, batches: Sequence[Any]) -> bool:
+    classes = {int(c) for b in batches for c in subject.targets(b).unique()}
+    return len({c for c in classes if c >= 0}) < 2
 
 
 def _observed_constant(trace: Trace, start: list[float]) -> float | None:

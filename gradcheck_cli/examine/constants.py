@@ -79,7 +79,7 @@ def _goes_on(subject: Subject, raw: Any, main: Tensor) -> bool:
         if not (bool(torch.isfinite(loss)) and loss.requires_grad):
             return False
         [slope] = torch.autograd.grad(loss, [beyond], allow_unused=True)
-        if slope is None or not bool(torch.isfinite(slope).all() and slope.any()):
+        if not (_finite(slope) and bool(slope.any())):
             return False
     return True
 

@@ -71,8 +71,7 @@ def longer(scene: Scene) -> Iterator[Said]:
     scene.afford(scene.trace.taken)
     left = (1 - SHARE) * scene.remaining
     curve, constant, prices = [reference.best], reference.constant.losses, [reference.level]
-    taken, warm, pace = 0, 0, _pace(scene.trace)
-    trained: deque[float] = deque(maxlen=TRAINED)
+    taken, warm, pace, trained = 0, 0, _pace(scene.trace), deque[float](maxlen=TRAINED)
     with subject.at("now"):
         for batch in subject.more():
             warm += not (pace and _rises(subject, pace))
@@ -83,8 +82,7 @@ def longer(scene: Scene) -> Iterator[Said]:
             late = taken >= number_of or scene.remaining < left
             if late or taken % max(meant // LOOKS, 1) == 0:
                 curve.append(_best(scene))
-                constant = repriced(subject, reference.constant)
-                prices.append(mean(constant))
+                prices.append(mean(constant := repriced(subject, reference.constant)))
                 above = mean(curve[-1]) > prices[-1] and _falls(reference, curve)
                 if above and taken == number_of < FURTHER * meant:
                     number_of, late = number_of + meant, scene.remaining < left
@@ -97,8 +95,7 @@ def longer(scene: Scene) -> Iterator[Said]:
         return
     said = _said(reference, curve, constant, taken, fits=fits)
     known = _for_others(said, reference, curve, mean(trained), scene.known.get("gain", 0.0))
-    was_better = known is not said
-    said = _in_time(known, taken, warm, scene.trace.taken, times)
+    said, was_better = _in_time(known, taken, warm, scene.trace.taken, times), known is not said
     share, _ = reference.share(curve[-1], constant)
     scene.known["extended"] = Extended(taken, share, said.outcome is Outcome.FINE, was_better)
     yield said

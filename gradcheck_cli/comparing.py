@@ -8,7 +8,7 @@ away from its limit by more than a factor, and a finding whose layers overlap is
 from collections.abc import Iterator, Sequence
 from math import isfinite, log10
 
-from gradcheck_cli.records.comparison import Accepted, Comparison, Pair
+from gradcheck_cli.records.baseline import Accepted, Comparison, Pair
 from gradcheck_cli.records.finding import Evidence, Finding, plain_path
 from gradcheck_cli.records.report import Report
 

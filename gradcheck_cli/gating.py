@@ -10,7 +10,7 @@ from gradcheck_cli import comparing, concluding
 from gradcheck_cli.errors import ExitCode
 from gradcheck_cli.policy import Policy, Sorted, is_serious, sort
 from gradcheck_cli.records import baseline as accepted
-from gradcheck_cli.records.comparison import Comparison
+from gradcheck_cli.records.baseline import Comparison
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.records.report import Report, Verdict
 from gradcheck_cli.rules.engine import check_selection, unfitting

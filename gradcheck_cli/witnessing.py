@@ -27,7 +27,7 @@ from gradcheck_cli.records.recording import Advice
 from gradcheck_cli.records.report import Report, RunFacts
 from gradcheck_cli.records.trace import Gap, Trace
 from gradcheck_cli.replay.examined import subject_of_steps
-from gradcheck_cli.replay.of_loss import penalties_of
+from gradcheck_cli.replay.mended import penalties_of
 from gradcheck_cli.replay.outside import put_back
 from gradcheck_cli.replay.played import Played, one_model, repeated
 from gradcheck_cli.replay.reproducing import Replayed

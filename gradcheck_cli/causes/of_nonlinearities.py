@@ -13,11 +13,12 @@ from gradcheck_cli.features.circumstances import (
     broke_unlooked,
     broken_in_backward,
     broken_in_forward,
+    fed_a_constant,
     input_size,
     saturated_at_start,
+    uses_half,
 )
 from gradcheck_cli.features.profile import first, late, typical
-from gradcheck_cli.features.zeros import fed_a_constant, uses_half
 from gradcheck_cli.ops import BOUNDED, STEEP
 from gradcheck_cli.records.trace import Cut, Step
 from gradcheck_cli.rules.base import counted, number

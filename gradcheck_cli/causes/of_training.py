@@ -7,10 +7,11 @@ from gradcheck_cli.features.circumstances import (
     HARMLESS,
     broke_later,
     broke_unlooked,
+    largest_update,
     lost_at_start,
     unusual_inputs,
+    uses_half,
 )
-from gradcheck_cli.features.growing import largest_update
 from gradcheck_cli.features.profile import (
     DECAYED,
     begun,
@@ -20,7 +21,6 @@ from gradcheck_cli.features.profile import (
     update_ratio,
     weights_left,
 )
-from gradcheck_cli.features.zeros import uses_half
 from gradcheck_cli.ops import NARROW
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace

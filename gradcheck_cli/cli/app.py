@@ -35,26 +35,26 @@ class Commands(LazyGroup):
             "demo:demo", "Write a small training script into this folder and diagnose it."
         ),
         "report": Entry(
-            "report:report",
+            "saved:report",
             "Show a saved report again, or write it in another format. Runs no code of yours.",
         ),
         "judge": Entry(
-            "judge:judge",
+            "saved:judge",
             "Judge a saved trace again, with the rules of this version. Runs no code of yours.",
         ),
         "compare": Entry(
-            "compare:compare",
+            "saved:compare",
             "Say what is new, gone, worse and better in AFTER. Exits 1 when something is new or worse.",
         ),
         "explain": Entry(
-            "explain:explain",
+            "cards:explain",
             "Show what a rule measures and when it fires, what a cause means, or what a fix costs.",
         ),
         "rules": Entry(
-            "explain:rules", "List all rules: code, name, severity and what they look for."
+            "cards:rules", "List all rules: code, name, severity and what they look for."
         ),
         "init": Entry(
-            "init:init_command",
+            "config:init_command",
             "Find the models, data, losses and optimizers of this project and write gradcheck.yaml.",
         ),
         "config": Entry(

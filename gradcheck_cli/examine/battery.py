@@ -13,8 +13,7 @@ import torch
 
 from gradcheck_cli.blame import Fault, blame
 from gradcheck_cli.errors import THEIRS, CannotDiagnoseError, UsageError, UserCodeError, wording
-from gradcheck_cli.examine.base import Experiment, Said, Scene
-from gradcheck_cli.examine.budget import Budget, Clocked
+from gradcheck_cli.examine.base import Budget, Clocked, Experiment, Said, Scene
 from gradcheck_cli.examine.catalogue import EXPERIMENTS
 from gradcheck_cli.examine.subject import NotApplicableError, OutOfTimeError, Subject
 from gradcheck_cli.records.examination import Answer, Outcome

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gradcheck_cli.causes.shares import ENOUGH, INPUTS, restored
 from gradcheck_cli.errors import THEIRS, GradcheckError
-from gradcheck_cli.examine.budget import Budget
+from gradcheck_cli.examine.base import Budget
 from gradcheck_cli.examine.changing import LEAST_CALLS, Changing, Intervention, Layout
 from gradcheck_cli.examine.scales import (
     BatchStatistics,

@@ -25,12 +25,11 @@ from gradcheck_cli.probe.clearing import Account
 from gradcheck_cli.probe.copies import Copies
 from gradcheck_cli.probe.facts import DataWatch
 from gradcheck_cli.probe.gradient_hooks import GradientHooks
-from gradcheck_cli.probe.latecomers import Latecomers, Twins
+from gradcheck_cli.probe.latecomers import Latecomers, Outlived, Twins
 from gradcheck_cli.probe.listening import sweep
 from gradcheck_cli.probe.modes import ModeWatch
 from gradcheck_cli.probe.newborn import Newborn
 from gradcheck_cli.probe.one_batch import OneBatch
-from gradcheck_cli.probe.outlived import Outlived
 from gradcheck_cli.probe.patches import (
     OnBackward,
     backwards_seen,

@@ -1,12 +1,51 @@
-"""The file of accepted findings: what is in it does not fail a gate until it gets worse."""
+"""What a report is held against: a file of accepted findings, or another report."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradcheck_cli.records.comparison import Accepted
+from gradcheck_cli.records.finding import Finding, Severity
 from gradcheck_cli.records.shapes import WHOLE, Many, ShapeError, Style
 from gradcheck_cli.records.textfile import write_text
 from gradcheck_cli.records.yamlfile import dumps_document, parsed, read_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A finding that a baseline holds: what it was and how bad."""
+
+    code: str
+    name: str
+    severity: Severity
+    layers: tuple[str, ...] = ()
+    subject: str | None = None
+    excess: float | None = None  # decades beyond the limit, of the worst evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A finding now, and what it was before."""
+
+    now: Finding
+    before: Accepted
+    why: str = ""  # in which way it changed; empty where it did not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What changed from one report to another."""
+
+    new: tuple[Finding, ...] = ()
+    worse: tuple[Pair, ...] = ()
+    better: tuple[Pair, ...] = ()
+    same: tuple[Pair, ...] = ()
+    gone: tuple[Accepted, ...] = ()
+
+    @property
+    def regressed(self) -> tuple[Finding, ...]:
+        """The findings that a gate must look at."""
+        return (*self.new, *(pair.now for pair in self.worse))
+
 
 SCHEMA = 1
 HEAD = """\

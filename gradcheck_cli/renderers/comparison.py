@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gradcheck_cli.records.comparison import Accepted, Comparison, Pair
+from gradcheck_cli.records.baseline import Accepted, Comparison, Pair
 from gradcheck_cli.records.finding import Finding
 from gradcheck_cli.renderers.markdown import escape
 from gradcheck_cli.renderers.words import clean, plural, some_layers

@@ -1,6 +1,6 @@
-"""What of the loop is played otherwise than it was recorded: a mistake of the loop, mended."""
+"""What of the loop, and of its loss, is played otherwise than it was recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.replay.events import Applied, Call, Event, Method, Update
-from gradcheck_cli.replay.recording import Recording, Unit
-from gradcheck_cli.replay.values import mapped
+from gradcheck_cli.replay.recording import Recording, Unit, leading_to
+from gradcheck_cli.replay.values import Given, Made, Owned, mapped, placeholders
 from gradcheck_cli.targets.change import LoopChange
 
 Flags = dict[int, bool]  # by id of the module: is it in train mode
@@ -115,3 +115,54 @@ def _clears(event: Event) -> bool:
 
 def _flags(call: Call) -> Flags:
     return {id(part): flag for part, flag in call.training}
+
+
+SUMS = frozenset({"__add__", "__radd__", "__iadd__", "add", "add_"})
+
+
+def judged(event: Applied, args: Any, kwargs: Any, change: Callable[..., Any]) -> Any:
+    """Run the loss function as the change has it; it is given output and target."""
+    given = [*event.args, *event.kwargs.values()]
+    output = next(i for i, x in enumerate(given) if isinstance(x, Made))
+    target = next(i for i, x in enumerate(given) if isinstance(x, Given))
+    names = list(kwargs)
+
+    def criterion(one: Any, other: Any, *_: Any) -> Any:
+        values = [*args, *kwargs.values()]
+        values[output], values[target] = one, other
+        named = dict(zip(names, values[len(args) :], strict=True))
+        return event.function(*values[: len(args)], **named)
+
+    values = [*args, *kwargs.values()]
+    return change(criterion)(values[output], values[target])
+
+
+def penalties_of(units: tuple[Unit, ...]) -> Mapping[Event, int]:
+    """Return the sums on the way to a loss of which one part is computed of weights alone, and which."""
+    of_data, of_weights, found = set[int](), set[int](), dict[Event, int]()
+    for unit in units:
+        leading = leading_to(unit, set(unit.losses))
+        for event in unit.all:
+            given = any(x.tensor.numel() > 1 for x in event.data)
+            if isinstance(event, Call) or given or event.reads & of_data:
+                of_data |= event.writes
+            elif event.reads & of_weights or _uses_weights(event):
+                of_weights |= event.writes
+            if event in leading and isinstance(event, Applied) and event.name in SUMS:
+                slots = [x.slot if isinstance(x, Made) else -1 for x in event.args[:2]]
+                alone = [i for i, s in enumerate(slots) if s in of_weights and s not in of_data]
+                if len(alone) == 1 and slots[1 - alone[0]] in of_data:
+                    found[event] = alone[0]
+    return found
+
+
+def _uses_weights(event: Event) -> bool:
+    inside = (*placeholders(event.args), *placeholders(event.kwargs))
+    return any(isinstance(x, Owned) and x.tensor.requires_grad for x in inside)
+
+
+def weighed(args: tuple[Any, ...], penalty: int, factor: float) -> tuple[Any, ...]:
+    """Return what is summed with the penalty multiplied; as it was where that changes nothing."""
+    if factor == 1.0:
+        return args
+    return tuple(x * factor if i == penalty else x for i, x in enumerate(args))

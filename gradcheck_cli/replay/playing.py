@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from gradcheck_cli.errors import CannotDiagnoseError
 from gradcheck_cli.remedies.calls import played_at
 from gradcheck_cli.replay.events import Applied, Backward, Call, Event, Method, Update, learns
-from gradcheck_cli.replay.mended import Mended, unscale
-from gradcheck_cli.replay.of_loss import judged, weighed
+from gradcheck_cli.replay.mended import Mended, judged, unscale, weighed
 from gradcheck_cli.replay.recording import Recording, Unit, site_text
 from gradcheck_cli.replay.settings import Settings
 from gradcheck_cli.replay.values import Alias, Given, Kept, Made, Owned, Path, at, mapped

@@ -14,8 +14,7 @@ from gradcheck_cli.records.trace import SourceSite
 from gradcheck_cli.remedies.surgery import together
 from gradcheck_cli.replay.arm import Arm, ordered
 from gradcheck_cli.replay.events import Event
-from gradcheck_cli.replay.mended import mended
-from gradcheck_cli.replay.of_loss import penalties_of
+from gradcheck_cli.replay.mended import mended, penalties_of
 from gradcheck_cli.replay.playing import Player, Variation
 from gradcheck_cli.replay.recording import Recording, Unit
 from gradcheck_cli.replay.settings import Settings

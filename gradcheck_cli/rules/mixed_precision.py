@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from statistics import median
 
+from gradcheck_cli.features.circumstances import uses_half
 from gradcheck_cli.features.profile import gradient_zeros, late, typical
 from gradcheck_cli.features.progress import progress
-from gradcheck_cli.features.zeros import uses_half
 from gradcheck_cli.records.loop import Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import (

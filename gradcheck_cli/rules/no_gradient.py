@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from gradcheck_cli.features.circumstances import zeroed
 from gradcheck_cli.features.profile import late, typical
 from gradcheck_cli.features.progress import progress
-from gradcheck_cli.features.zeros import zeroed
 from gradcheck_cli.ops import SMOOTH_BOUNDED
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Layer, Step, Trace

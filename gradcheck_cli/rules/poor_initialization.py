@@ -5,10 +5,10 @@ from itertools import pairwise
 from math import exp, log
 from statistics import median
 
+from gradcheck_cli.features.circumstances import all_zero
 from gradcheck_cli.features.profile import arriving_rms, first, gradient_rms, output_std, typical
 from gradcheck_cli.features.progress import State, progress
 from gradcheck_cli.features.promising import promising
-from gradcheck_cli.features.zeros import all_zero
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.base import (
     CannotTellError,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from statistics import median
 
-from gradcheck_cli.features.growing import largest_update
+from gradcheck_cli.features.circumstances import largest_update
 from gradcheck_cli.features.profile import (
     begun,
     first,

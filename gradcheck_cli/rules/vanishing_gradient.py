@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import log10
 from statistics import median
 
-from gradcheck_cli.features.growing import builds_up
+from gradcheck_cli.features.circumstances import builds_up, zeroed
 from gradcheck_cli.features.profile import (
     DECAYED,
     Depth,
@@ -19,7 +19,6 @@ from gradcheck_cli.features.profile import (
     whole_signal,
 )
 from gradcheck_cli.features.progress import ENOUGH, Progress, State, progress
-from gradcheck_cli.features.zeros import zeroed
 from gradcheck_cli.records.examination import Answer
 from gradcheck_cli.records.trace import Role, Trace
 from gradcheck_cli.rules.answers import on_plateau, softened, speaks_against

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradcheck_cli.examine.against_constant import against_constant, measured
-from gradcheck_cli.examine.base import Scene
+from gradcheck_cli.examine.base import Budget, Scene
 from gradcheck_cli.examine.battery import examine
-from gradcheck_cli.examine.budget import Budget
 from gradcheck_cli.examine.far_better import far_better
 from gradcheck_cli.examine.freed import looks_drawn, unclipped
 from gradcheck_cli.examine.input_scales import input_scales

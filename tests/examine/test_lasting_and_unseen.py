@@ -13,8 +13,8 @@ from gradcheck_cli.concluding import headline, verdict
 from gradcheck_cli.examine import examine
 from gradcheck_cli.examine.against_constant import against_constant
 from gradcheck_cli.examine.attention_scores import attention_scores
+from gradcheck_cli.examine.base import Budget, Clocked
 from gradcheck_cli.examine.battery import SECONDS, STEPS, Depth
-from gradcheck_cli.examine.budget import Budget, Clocked
 from gradcheck_cli.examine.input_scales import input_scales
 from gradcheck_cli.examine.lasting import lasting
 from gradcheck_cli.examine.longer import longer

@@ -14,7 +14,7 @@ from gradcheck_cli.remedies.patching.checks import CannotPatchError
 from gradcheck_cli.remedies.patching.editor import Editor
 from gradcheck_cli.remedies.patching.looping import weigh
 from gradcheck_cli.replay import Recorder, Recording
-from gradcheck_cli.replay.of_loss import penalties_of
+from gradcheck_cli.replay.mended import penalties_of
 from gradcheck_cli.replay.repeating import Replay
 from gradcheck_cli.targets.change import Change
 

@@ -28,7 +28,7 @@ REPLACED_BY = {
 # Experiments that change one thing: their number is the share of the loss that the change restores.
 CURES = frozenset(
     "rate-lower rate-higher adaptive-steps unclipped unfrozen without-decay without-dropout without-penalty standardized-inputs "
-    "standardized-targets fitting-output nonlinear-layers redrawn-weights smaller-scores larger-scores cross-entropy without-softmax without-saturation two-changes".split()
+    "standardized-targets fitting-output nonlinear-layers numbered-positions redrawn-weights smaller-scores larger-scores cross-entropy without-softmax without-saturation two-changes".split()
 )
 # Experiments that trained with the change and saw it learn, or saw that it is so: weights that no gradient reaches.
 CERTAIN = CURES | {"lasting", "cut-gradient"}

@@ -1,12 +1,15 @@
 """Does the order of tokens count?"""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from math import pi, sqrt
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradcheck_cli.examine.base import Said, Scene, experiment
-from gradcheck_cli.examine.passes_over import quietly
+from gradcheck_cli.examine.passes_over import hooked, quietly
 from gradcheck_cli.examine.sequences import (
     CHANGE,
     Entries,
@@ -63,6 +66,25 @@ def order_counts(scene: Scene) -> Iterator[Said]:
         unit="%",
         supports=() if _follow_the_batch(scene) else ("missing-positions",),
     )
+
+
+def numbered(model: nn.Module) -> AbstractContextManager[None]:
+    """Add codes of its position to each token's embedding, as large as it is (sines, Vaswani et al. 2017, sec. 3.5)."""
+
+    def coded(_module: nn.Module, inputs: Any, output: Any) -> Any:
+        if (
+            not isinstance(output, Tensor)
+            or output.ndim != 3
+            or output.shape[:2] != inputs[0].shape
+        ):
+            return None
+        length, width = output.shape[1:]
+        columns = torch.arange(width, device=output.device)
+        slow = 1e4 ** -(columns // 2 * 2 / width)
+        angles = torch.arange(length, device=output.device)[:, None] * slow + columns % 2 * pi / 2
+        return output + sqrt(2) * output.detach().std() * angles.sin().to(output.dtype)
+
+    return hooked([m for m in model.modules() if isinstance(m, nn.Embedding)], coded)
 
 
 def _follow_the_batch(scene: Scene) -> bool:

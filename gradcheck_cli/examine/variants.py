@@ -15,6 +15,7 @@ from gradcheck_cli.causes.of_training import HARD, at_fault, clipped
 from gradcheck_cli.examine.base import Scene
 from gradcheck_cli.examine.freed import UNDECAYED, scaled_rates
 from gradcheck_cli.examine.instead import bent_softmaxes, entropic
+from gradcheck_cli.examine.order_counts import numbered
 from gradcheck_cli.examine.passes_over import MOST_DROPPED, dropped, without_dropout
 from gradcheck_cli.examine.subject import Subject
 from gradcheck_cli.examine.superposition import bent, hidden
@@ -48,6 +49,10 @@ def variants(scene: Scene) -> Iterator[Variant]:
     undropped = Variant("without-dropout", "without dropout", kept, around=without_dropout)
     if share > MOST_DROPPED:
         yield undropped
+    order = scene.answer("order-counts")
+    if order is not None and order.supports:
+        around, words = partial(numbered, subject.model), "with positions added to the embeddings"
+        yield Variant("numbered-positions", words, order.supports, around=around)
     yield from _rates(scene)
     if 0 < share <= MOST_DROPPED:
         yield undropped

@@ -19,7 +19,7 @@ OF_LEARNING = tuple(
 CHANGES = (
     *OF_LEARNING,
     *"rate-lower rate-higher without-dropout without-penalty standardized-targets fitting-output".split(),
-    *"nonlinear-layers adaptive-steps redrawn-weights larger-scores exchanged-samples two-changes".split(),
+    *"nonlinear-layers numbered-positions adaptive-steps redrawn-weights larger-scores exchanged-samples two-changes".split(),
 )
 USUAL_PACE = 1e-3  # change of a layer per step (Karpathy, cs231n notes)
 HALF = 50.0  # percent of all that can be gained: far beyond what a run that only falls has gained

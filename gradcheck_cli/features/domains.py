@@ -8,6 +8,7 @@ OUTSIDE = 0.05  # of the values, above which it is no accident
 _TAKES = {
     "signs": "takes 1 and -1",
     "targets": "is not defined there, or falls without end",
+    "chances": "takes probabilities of the classes, in dimension 1",
     "numbers": "takes the numbers of the right classes with -1 behind the last one",
 }
 
@@ -33,7 +34,7 @@ def _may_weigh(habit: Habit) -> bool:
 def sometimes_learned(habit: Habit) -> bool:
     """Can it be learned all the same? What adds up to 1 somewhere does not fall without end; unranked pairs may be ties."""
     kind, what = habit.names
-    return what in {"probabilities", "turned"} or kind == "margin_ranking_loss"
+    return what in {"probabilities", "turned", "chances"} or kind == "margin_ranking_loss"
 
 
 def told(habit: Habit) -> str:
@@ -53,6 +54,8 @@ def told(habit: Habit) -> str:
             f"input{habit.where} are, up to {high}"
         )
     said = f"{kind} {_TAKES[what]}, and "
+    if what == "chances":
+        return f"{said}its targets{habit.where} add up to 1 over another dimension: permute them"
     if what == "numbers":
         rows = f"{100 * habit.share:.3g} % of the rows{habit.where}"
         return f"{said}{rows} name a class twice, as yes or no for each class does"

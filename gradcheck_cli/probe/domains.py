@@ -73,6 +73,11 @@ def _of_targets(call: LossCall) -> Iterator[Found]:
     target = _readable(call.options.get("target"))
     if target is None:
         return
+    given, soft = call.options.get("input"), call.options["target"].is_floating_point()
+    if call.kind == "cross_entropy" and soft and isinstance(given, Tensor):
+        turned = given.shape == target.shape and not _is_whole(target, 1)
+        turned = turned and any(_is_whole(target, d) for d in range(2, target.dim()))
+        yield "chances", target, torch.full_like(target, turned, dtype=torch.bool)
     low, high = ops.TARGETS.get(call.kind, (None, None))
     if call.kind == "kl_div" and call.options.get("log_target"):
         low, high = None, 0.0

@@ -42,7 +42,7 @@ def mismatched_loss(trace: Trace, *, outside: float = 0.1) -> Iterator[Hit]:
               a softmax over a single class; shapes that are stretched over each other; weights [N, 1] of losses or
               log-probabilities [N], in a loss that is none of pairs; class numbers that are
               compared with the outputs of all classes; targets or inputs that a loss is not documented for
-              (labels of 0 where 1 and -1 are meant, scores where logarithms of probabilities are).
+              (labels of 0 where 1 and -1 are meant, scores where logarithms of probabilities are, probabilities over another dimension).
     Matters   gradients point the wrong way or are damped everywhere, whatever the network is like.
     Severity  error; warning while the loss falls all the same, for several outputs of one measured target a note.
     Not for   log_softmax before cross_entropy, which changes nothing.

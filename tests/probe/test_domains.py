@@ -244,3 +244,45 @@ def test_a_regression_under_a_loss_of_chances_is_charged_to_its_targets(
     assert names[0] == "target-outside-loss-domain"
     assert "takes targets from 0 to 1" in said.causes[0].reasons[0]
     assert "mse_loss" in next(f.code for f in said.fixes if f.name == "repair-by-hand")
+
+
+def maps(turn: Callable[[Tensor], Tensor]) -> Callable[[], None]:
+    """A loop over pictures of 5 x 5 pixels in 5 classes, whose labels `turn` makes targets of."""
+
+    def loop() -> None:
+        torch.manual_seed(0)
+        model = nn.Conv2d(1, 5, 3, padding=1)
+        optimizer = adam(model)
+        for _ in range(40):
+            x = torch.rand(8, 1, 5, 5)
+            optimizer.zero_grad()
+            functional.cross_entropy(model(x), turn((x[:, 0] * 5).long().clamp(max=4))).backward()
+            optimizer.step()
+
+    return quiet(loop)
+
+
+def one_hot(labels: Tensor) -> Tensor:
+    return functional.one_hot(labels, 5).float()
+
+
+@pytest.mark.parametrize(
+    ("turn", "right"),
+    [
+        pytest.param(one_hot, False, id="classes last"),
+        pytest.param(lambda y: one_hot(y).transpose(1, 2), False, id="classes third"),
+        pytest.param(lambda y: 0.9 * one_hot(y) + 0.02, False, id="smooth, classes last"),
+        pytest.param(lambda y: one_hot(y).permute(0, 3, 1, 2), True, id="classes second"),
+        pytest.param(lambda y: 0.9 * one_hot(y).movedim(3, 1) + 0.02, True, id="smooth"),
+        pytest.param(lambda y: y, True, id="numbers"),
+        pytest.param(
+            lambda y: one_hot(y).movedim(3, 1) * (y > 0)[:, None], True, id="some pixels left out"
+        ),
+    ],
+)
+def test_targets_of_cross_entropy_are_probabilities_of_classes_in_dimension_1(
+    turn: Callable[[Tensor], Tensor], right: bool
+) -> None:
+    found = findings(maps(turn))
+    assert (NAME in found) is not right
+    assert right or "add up to 1 over another dimension" in found[NAME].message

@@ -63,7 +63,7 @@ MOST_LINES_OF_A_FOLDER = {
     "cli": 2967,
     "declared": 336,
     "demos": 214,
-    "examine": 8335,  # what the place of a sample in its batch does to its output
+    "examine": 8337,  # what the place of a sample in its batch does to its output
     "features": 1151,  # weights of samples that are stretched over all of them
     "integrations": 266,
     "live": 441,

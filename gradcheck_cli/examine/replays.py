@@ -79,6 +79,7 @@ Tried = tuple[float, Variant]
     nonlinear_layers="Does it learn with nonlinearities between its layers?",
     redrawn_weights="Does it learn from other initial weights?",
     cross_entropy="Does it learn with cross entropy for the gradient?",
+    numbered_positions="Does it learn when positions are added to its embeddings?",
     without_softmax="Does it learn with a ReLU in place of softmaxes between its layers?",
     exchanged_samples="Does it learn with positive and negative samples exchanged?",
     two_changes="Which two changes together let the run learn?",
@@ -93,7 +94,8 @@ def replays(scene: Scene) -> Iterator[Said]:
                where errors of probabilities are squared; outputs through the function
                that the loss expects; initial weights drawn
                anew; outputs of deviation 1 where the first loss is large; scores of deviation 3 where no
-               weights can make them as large as 1; positive and negative samples exchanged in a loss over triples. Where none helps, Adam in
+               weights can make them as large as 1; positive and negative samples exchanged in a loss over triples; positions
+               added to embeddings that attention sees without any. Where none helps, Adam in
                place of an optimizer that is not adaptive (also of a run that learns, where that takes ten passes
                over the data), and the best four in pairs.
     Answers    wrong: with the change the loss of the fixed batches ends clearly below the best constant

@@ -47,11 +47,11 @@ class Commands(LazyGroup):
             "Say what is new, gone, worse and better in AFTER. Exits 1 when something is new or worse.",
         ),
         "explain": Entry(
-            "cards:explain",
+            "explain:explain",
             "Show what a rule measures and when it fires, what a cause means, or what a fix costs.",
         ),
         "rules": Entry(
-            "cards:rules", "List all rules: code, name, severity and what they look for."
+            "explain:rules", "List all rules: code, name, severity and what they look for."
         ),
         "init": Entry(
             "config:init_command",

@@ -3,14 +3,12 @@
 import inspect
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.text import Text
 
 from gradcheck_cli import plugins
 from gradcheck_cli.cli.consoles import err, out
-from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.records.diagnosis import current_name
 from gradcheck_cli.renderers.words import clean, number
@@ -140,20 +138,3 @@ def _linked(name: str, items: Sequence[tuple[str, str]]) -> Iterator[Text]:
 
 def _first(card: str) -> str:
     return clean(inspect.cleandoc(card).splitlines()[0]) if card.strip() else ""
-
-
-NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="A code (GC101), or the name of a rule, cause or fix.")
-]
-
-
-@command
-def explain(name: NameArgument) -> int:
-    """Show what a rule measures and when it fires, what a cause means, or what a fix costs."""
-    return show(name)
-
-
-@command
-def rules() -> int:
-    """List all rules: code, name, severity and what they look for."""
-    return show_rules()

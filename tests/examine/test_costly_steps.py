@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gradcheck_cli.diagnosing import diagnose
-from gradcheck_cli.examine import budget
+from gradcheck_cli.examine import base as budget
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report, Verdict

@@ -120,7 +120,8 @@ def _then(what: What, test: Path) -> Iterator[str]:
     yield place.then
     if place.pages:
         yield "python -m docs.generate"
-    yield f"pytest {test} {place.also} tests/docs/test_words.py tests/test_architecture.py"
+    pages = "tests/docs/test_generated.py " if place.pages else ""
+    yield f"pytest {test} {place.also} {pages}tests/docs/test_words.py tests/test_architecture.py"
     yield "where a folder is above its budget of lines: delete what yours replaces, or raise it and say why"
 
 

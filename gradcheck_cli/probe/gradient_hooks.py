@@ -86,11 +86,13 @@ class Measured:
     def __call__(self, *args: Any) -> Any:
         """Call the hook, and return what it returns."""
         self.effect.calls += 1
-        if not self.effect.is_due or is_traced() or transformed():
+        if is_traced() or transformed():
             return self.hook(*args)
         return around(self.hook, self._measured, args, {})
 
     def _measured(self, hook: Hook, *args: Any) -> Any:
+        if not self.effect.is_due:
+            return hook(*args)
         before = _norm(self.came(*args))
         result = hook(*args)
         after = _norm(self.came(*args) if result is None else _tensors(result))

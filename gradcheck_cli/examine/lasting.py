@@ -22,6 +22,7 @@ TIMES = 7  # the observed steps, at most
 LEAST = 2  # times the observed steps; fewer would not tell
 SHARE = 0.5  # of the time that is left, for each run
 LOOKS = 14
+PARTS = 5  # of the losses on the way, whose means are compared
 LAST, NEAR = 5, 3  # looks whose median is the end, and the best
 LOST = 0.1  # of what had been gained
 KEPT = 0.05  # of it, that a slower run may have lost as well
@@ -42,8 +43,9 @@ def lasting(scene: Scene) -> Iterator[Said]:
                loses what it had gained is compared with one that goes on with a tenth of the learning rate, and,
                where inputs are of an unusual size, with 60 steps on standardized ones.
     Answers    fine: it keeps it. Wrong: the last five looks (their median) lie above the best three in a row
-               by more than a tenth of what had been gained, while the slower run keeps it and comes further; or
-               all of it is lost, or the loss is NaN or Inf. Wrong, too: the best constant costs ever less, faster and faster.
+               by more than a tenth of what had been gained, and so does the loss of the batches that it goes on with (its
+               last fifth above its best): the fixed ones alone may just have been learned by heart; while the slower run keeps
+               it and comes further; or all of it is lost, or the loss is NaN or Inf. Wrong, too: the best constant costs ever less, faster and faster.
     Costs      at most seven times the observed steps, without observing; twice that where it collapses.
     Sources    Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 8.2.4 (cliffs); Cohen et al. 2021,
                arXiv:2103.00065 (the edge of stability).
@@ -108,6 +110,7 @@ class Curve:
     looks: list[float]
     steps: int
     prices: list[float]  # what the best constant costs meanwhile
+    passed: list[float]  # the losses of the batches that it went on with
 
     @property
     def best(self) -> float:
@@ -120,25 +123,32 @@ class Curve:
         """The median of the last five looks."""
         return median(self.looks[-LAST:])
 
+    @property
+    def risen(self) -> float:
+        """By how much the losses on the way end above the best fifth of them; batches that are new tell."""
+        size = len(self.passed) // PARTS
+        means = [mean(self.passed[i * size : (i + 1) * size]) for i in range(PARTS * bool(size))]
+        return means[-1] - min(means) if means else inf
+
 
 def _gone_on(scene: Scene, steps: int, rate: float) -> Curve:
-    subject, looks, taken = scene.subject, list[float](), 0
+    subject, looks, passed = scene.subject, list[float](), list[float]()
     constant: Constant = scene.reference.constant
     prices = [mean(constant.losses)]
     with subject.at("now"):
         scaled_rates(subject, rate)
         looks.append(least_loss(subject))
         for batch in islice(subject.more(), steps):
-            value = subject.step(batch)
-            taken += 1
-            if not isfinite(value):
-                return Curve([*looks, *[inf] * LAST], taken, prices)
+            passed.append(subject.step(batch))
+            taken = len(passed)
+            if not isfinite(passed[-1]):
+                return Curve([*looks, *[inf] * LAST], taken, prices, [])
             if taken % max(steps // LOOKS, 1) == 0:
                 looks.append(least_loss(subject))
                 prices.append(mean(repriced(subject, constant)))
                 if scene.remaining <= 0:
                     break
-    return Curve(looks, taken, prices)
+    return Curve(looks, len(passed), prices, passed)
 
 
 def _lost(curve: Curve, reference: Reference) -> float:
@@ -146,4 +156,6 @@ def _lost(curve: Curve, reference: Reference) -> float:
     gained = reference.level - curve.best
     if gained < ENOUGH * reference.scale:
         return 0.0
-    return (curve.last - curve.best) / gained if isfinite(curve.last) else inf
+    if not isfinite(curve.last):
+        return inf
+    return (curve.last - curve.best) / gained if curve.risen > LOST * gained else 0.0

@@ -29,7 +29,8 @@ ABOUT = {
     "sealed10": "A tenth one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge; "
     "the two cores were shared with other work while it was asked",
     "sealed11": "An eleventh one, of plain scripts, and eight healthy ones that look odd, by somebody who had not seen the judge",
-    "sealed12": "A twelfth one, of plain scripts, and six healthy ones that look odd, by somebody who had not seen the judge",
+    "sealed12": "A twelfth one, of plain scripts, and six healthy ones that look odd, by somebody who had not seen the judge; "
+    "the two cores were shared with other work while it was asked. Afterwards the alarm about `annotators` was mended as a class",
 }
 TOOLS = ("UMLAUT", "AutoTrainer", "DeepLocalize", "DeepFD", "DEFault")
 HEAD = """# Published faults

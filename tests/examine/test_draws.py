@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, LogNormal, Normal, kl_divergence
 from torch.nn import functional
 
+from gradcheck_cli.examine import battery
 from gradcheck_cli.examine.draws import draws
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.report import Report, Verdict
@@ -62,6 +63,12 @@ def detached(made: Distribution) -> Tensor:
 
 def by_numbers(made: Distribution) -> Tensor:
     return torch.tensor(made.rsample().tolist())
+
+
+@pytest.fixture(autouse=True)
+def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is judged here does not depend on how fast this machine is."""
+    monkeypatch.setattr(battery, "SECONDS", dict.fromkeys(battery.SECONDS, 60.0))
 
 
 def trained(kind: Callable[[Draw], nn.Module], draw: Draw) -> Report:

@@ -78,7 +78,7 @@ def output_outside_loss_domain(seen: Evidence) -> Support | None:
     "mismatched-loss stalled-loss non-finite diverging-loss collapsed-features zero-gradient wrong-direction",
 )
 def target_outside_loss_domain(seen: Evidence) -> Support | None:
-    """The loss is documented for other targets: 1 and -1, or 0 to 1, and it gets 1 and 0, or numbers beyond.
+    """The loss is given targets that it is not documented for: 1 and 0 for 1 and -1, or numbers beyond 0 to 1.
 
     Speaks for it  the values of the targets that the loss was given, beside those it takes.
     Against it     labels of both signs, which may be weights.

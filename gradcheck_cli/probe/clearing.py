@@ -80,9 +80,7 @@ class Account:
     unfed: int = 0  # looks at updates in a row, up to the last, without one
     starved: int = 0  # the first of these updates
     just_thrown: bool = False  # as the backward pass that runs began
-    updating: bool = (
-        False  # its closure may run: a search along a line uses a gradient and clears it
-    )
+    updating: bool = False  # its closure may run, and clear gradients that a line search has used
     update_at: SourceSite | None = None
     backward_at: SourceSite | None = None
     built_at: SourceSite | None = None

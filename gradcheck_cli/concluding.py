@@ -107,6 +107,8 @@ def headline(
         seen = telling.clause(replace(state, state=state.observed) if cut else state)
         unseen = trace.answer("unseen-data")
         decided = longer if trace.taken < whole else telling.decider(state, longer, trace.taken)
+        if later is not None and (later.measured or 0.0) > 0 and later.outcome is Outcome.NOTED:
+            decided = f"more steps tell whether it goes on: {longer}"  # it is below already
         if unseen and unseen.outcome is not Outcome.FINE:
             decided = unseen.said
         return f"Nothing is wrong with the gradients, but {seen}{after}; {decided}."

@@ -8,9 +8,10 @@ from hypothesis import given
 
 from gradcheck_cli import concluding, condensing
 from gradcheck_cli.causes.ranking import rank
+from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.finding import Crash, Severity
 from gradcheck_cli.records.report import Verdict
-from gradcheck_cli.records.trace import Step, Trace
+from gradcheck_cli.records.trace import LossFacts, Step, Trace
 from gradcheck_cli.rules.engine import Judgment, judge
 from tests.rules.test_properties import calmly
 from tests.support.a_trace import a_trace, linear, losses, moments, reading
@@ -73,6 +74,25 @@ def test_what_has_converged_in_few_steps_is_not_told_with_a_but() -> None:
     assert verdict is Verdict.UNSURE
     assert headline.startswith("Nothing wrong so far: the loss ")
     assert "15 steps are too few to be sure" in headline
+
+
+def test_what_is_below_a_constant_already_is_not_said_to_come_there() -> None:
+    """Its observed steps ended above; what went on is below, by too little to be sure."""
+    trace = a_trace(loss=[3.5 - 0.01 * i for i in range(40)])
+    trace = replace(trace, loss=LossFacts(kind="cross_entropy", baseline=3.0))
+    now = Answer(name="against-constant", question="now?", outcome=Outcome.WRONG, measured=-8.0)
+    later = Answer(
+        name="longer",
+        question="later?",
+        outcome=Outcome.NOTED,
+        said="200 steps later it is 9 % below",
+        measured=9.0,
+    )
+    for answers, expected in (((now,), True), ((now, later), False)):
+        verdict, headline = concluded(replace(trace, examination=answers))
+        assert verdict is Verdict.UNSURE
+        assert ("passes that after" in headline) is expected
+        assert "--steps" in headline
 
 
 def test_a_crash_of_ours_is_no_clean_bill_of_health() -> None:

@@ -83,7 +83,7 @@ def unseen_data(scene: Scene) -> Iterator[Said]:
         raise OutOfTimeError("the time ended before the samples it is trained on were learned")
     if not looks or learned < ENOUGH:
         raise NotApplicableError("the samples it is trained on are not learned yet")
-    chance = SURE**2 / samples(subject, held) if scene.soon else 0.0
+    chance = SURE**2 / _targets(subject, held) if scene.soon else 0.0
     best = max(looks, key=lambda look: look[1] - look[0])
     yield _said(*best, learned, reference, right, chance)
 
@@ -149,6 +149,18 @@ def _steps(scene: Scene) -> int:
 def samples(subject: Subject, held: Sequence[Any]) -> int:
     """Return how many samples these batches hold."""
     return sum(len(next(iter(subject.inputs(b).values()))) for b in held)
+
+
+def _targets(subject: Subject, held: Sequence[Any]) -> int:
+    """Return how many targets these batches hold: the words of a text by themselves, but what is left out."""
+    counts = []
+    for batch in held:
+        target = subject.targets(batch)
+        words = (
+            isinstance(target, torch.Tensor) and target.ndim == 2 and not target.is_floating_point()
+        )
+        counts.append(int((target >= 0).sum()) if words else samples(subject, [batch]))
+    return max(sum(counts), 1)
 
 
 def settled_constant(only: Any, reference: Reference) -> Constant:

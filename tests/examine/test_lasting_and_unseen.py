@@ -133,6 +133,35 @@ def test_labels_that_can_only_be_learned_by_heart() -> None:
     assert asked(unseen_data, data=blobs(), **parts)["unseen-data"].outcome is Outcome.FINE
 
 
+def words(seed: int, *, told: bool) -> tuple[Tensor, Tensor]:
+    """Return 320 short texts of eight words and the words that come next, which half the time are told by the last."""
+    chance = torch.Generator().manual_seed(seed)
+    text = torch.randint(8, (320, 13), generator=chance)
+    for i in range(1, 13):
+        follows = torch.rand(320, generator=chance) < 0.5
+        text[:, i] = torch.where(follows & told, (text[:, i - 1] * 3 + 1) % 8, text[:, i])
+    return text[:, :-1], text[:, 1:]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_each_word_of_a_text_that_is_left_out_tells_of_chance(told: bool) -> None:
+    """A few texts are left out; what they cost is known from all their words."""
+
+    def loss(output: Tensor, following: Tensor) -> Tensor:
+        return functional.cross_entropy(output.flatten(0, 1), following.flatten())
+
+    def model() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Embedding(8, 32), nn.Linear(32, 8))
+
+    parts: dict[str, Any] = {"model": model, "loss": loss, "optimizer": sgd(0.01)}
+    found = asked(longer, unseen_data, steps=30, data=words(0, told=told), **parts)
+    assert found["against-constant"].outcome is not Outcome.FINE
+    assert (found["longer"].outcome is Outcome.FINE) is told
+    if told:
+        assert found["unseen-data"].outcome is Outcome.FINE, found["unseen-data"].said
+
+
 @pytest.mark.heavy
 def test_samples_that_are_put_into_their_class_are_not_learned_by_heart() -> None:
     points, labels = blobs()

@@ -63,13 +63,13 @@ MOST_LINES_OF_A_FOLDER = {
     "cli": 2973,
     "declared": 336,
     "demos": 214,
-    "examine": 8361,  # what the place of a sample in its batch does to its output
+    "examine": 8375,  # what the place of a sample in its batch does to its output
     "features": 1151,  # weights of samples that are stretched over all of them
     "integrations": 266,
     "live": 441,
     "probe": 11388,  # whether updates by hand are by cleared gradients
     "records": 2056,
-    "remedies": 6389,  # a line of code for positions that follow the batch
+    "remedies": 6390,  # a line of code for positions that follow the batch
     "renderers": 2787,
     "replay": 3949,
     "rerun": 1340,

@@ -20,7 +20,8 @@ FEW = 2  # batches are enough: the order of a few numbers
 MORE = 16  # batches that are asked before it is said that right outputs save nothing
 CLEAR = 0.05  # of what saying nothing costs, that right outputs save for sure over all of these
 LEAST = 0.01  # of what saying nothing costs, that right outputs save
-HALF = 0.5  # of what turned outputs save, that those of a wrong class may save
+HALF = 0.5  # of what turned outputs save, that those of a wrong class may save; of places that count for another
+LITTLE = 0.25  # of what saying nothing costs: right outputs that save less may be compared with other places
 SAME = 1e-4  # relative, of a loss: rounding
 ENERGIES = "scores are energies or distances: that of the right class is to be the smallest"
 DISTANCES = "outputs are never negative, as distances are: a target of 1 may mean near"
@@ -31,7 +32,8 @@ BLIND = (
 )
 
 ELSEWHERE = (
-    ": it compares outputs with the targets of other places (a view or reshape for a transpose?)"
+    ": it compares outputs with the targets of other places (a view or reshape for a transpose, or classes in another "
+    "dimension than the loss reads?)"
 )
 
 
@@ -48,7 +50,7 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
                nothing (a flipped sign, smoothing or weights); or outputs that are alike for all classes cost
                as little as right ones, or ever less the larger one entry is, so that the loss falls without end
                and proves nothing; or what right outputs save is nothing because the loss compares each output
-               with the target of another place. Skipped where the shapes do not tell, or the
+               with the target of another place, which is asked of many batches where they save less than a quarter. Skipped where the shapes do not tell, or the
                batches differ in what right outputs save (labels that are mixed by a number drawn for each), or the
                order is turned round on purpose: with a least loss at one class's smallest score (energies), at
                outputs that are never negative (distances), or where differences of outputs alone count (risks).
@@ -73,7 +75,9 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
     turned = [c for c in tried if isfinite(c.right) and c.right > c.neutral > c.wrong]
     spoiled = [c for c in tried if c.name == "logits" and isfinite(c.right)] if free else []
     best = min(usual, key=lambda c: c.right, default=None)
-    if best is not None and not turned and best.gain >= LEAST:
+    if best is not None and LEAST <= best.gain < LITTLE and _all_elsewhere(subject):
+        yield _answer(best, ELSEWHERE, ("mixed-samples",))
+    elif best is not None and not turned and best.gain >= LEAST:
         blind = free and best.blind <= best.right
         yield _answer(best, BLIND if blind else "", ("loss-without-bound",) if blind else ())
     elif turned and not usual:
@@ -85,7 +89,7 @@ def loss_prefers_right(scene: Scene) -> Iterator[Said]:
         others = costs(more, [more.outputs(batch) for batch in more.batches])
         if not _save_nothing([c for c in others if c.name == "logits"], CLEAR):
             raise NotApplicableError("what right outputs save differs between batches")
-        apart = _elsewhere(subject, raw[0])
+        apart = _elsewhere(subject, raw[0], subject.batches[0])
         why = ELSEWHERE if apart else ": the loss rewards saying nothing"
         yield _answer(spoiled[0], why, ("mixed-samples" if apart else "flipped-loss",))
     else:
@@ -126,9 +130,16 @@ def _meant(scene: Scene, raw: Any) -> str:
     return ""
 
 
-def _elsewhere(subject: Subject, raw: Any) -> bool:
+def _all_elsewhere(subject: Subject) -> bool:
+    """Do most places of many batches count for others? Samples that are mixed by a number drawn for each do not."""
+    return all(
+        _elsewhere(subject, subject.outputs(batch), batch, HALF)
+        for batch in (*subject.batches[:FEW], *islice(subject.more(), MORE))
+    )
+
+
+def _elsewhere(subject: Subject, raw: Any, batch: Any, least: float = 0.0) -> bool:
     """Does the score of a class at one place count for the target of another? So it is after a view for a transpose."""
-    batch = subject.batches[0]
     main, target = subject.main(raw), subject.targets(batch)
     dim = class_dimension(main, target)
     if dim is None or main.ndim < 3 or not isinstance(target, Tensor):
@@ -139,7 +150,10 @@ def _elsewhere(subject: Subject, raw: Any) -> bool:
         [slope] = torch.autograd.grad(loss, [point])
     pulled = slope.movedim(dim, -1).argmin(-1)  # what each place is pulled to, from all alike
     known = (target >= 0) & (target < main.shape[dim]) & (slope != 0).any(dim)
-    return bool(known.any()) and bool((pulled != target)[known].any())
+    other = float((pulled != target)[known].double().mean()) if known.any() else 0.0
+    return other > least * (
+        1 - 1 / main.shape[dim]
+    )  # of classes that have nothing to do with each other
 
 
 def _answer(of: Costs, more: str, supports: tuple[str, ...]) -> Said:

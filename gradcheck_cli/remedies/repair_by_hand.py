@@ -35,6 +35,7 @@ ADVICE: dict[str, tuple[str, str]] = {
         "Keep the samples apart: transpose or permute where a view or reshape mixes them. Encode positions, not samples.",
         "x = x.transpose(1, 2)     # exchanges dimensions\n"
         "x = x.flatten(1)          # keeps the first dimension; view(-1, n) may not\n"
+        "loss = F.cross_entropy(scores.transpose(1, 2), y)  # where classes came last: it reads them from dimension 1\n"
         "nn.LSTM(width, size, batch_first=True)  # where samples come first\n"
         "x = x + self.pe[: x.size(1)]            # pe of (positions, width); x.size(0) counts samples",
     ),

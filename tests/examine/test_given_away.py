@@ -310,6 +310,44 @@ def test_scores_that_meet_the_targets_of_other_places(viewed: bool, expected: Ou
     assert answer.supports == (("mixed-samples",) if viewed else ())
 
 
+@pytest.mark.parametrize("turned", [True, False])
+@pytest.mark.parametrize("length", [6, 3])
+def test_as_many_classes_as_places_are_read_from_the_dimension_of_the_places(
+    length: int, turned: bool
+) -> None:
+    model = nn.Sequential(nn.Linear(length, 16), nn.ReLU(), nn.Linear(16, length))
+
+    def loss() -> Tensor:
+        kinds = torch.randint(length, (32, length))
+        scores = model(functional.one_hot(kinds, length) + 0.1 * torch.randn(32, length, length))
+        return functional.cross_entropy(scores.transpose(1, 2) if turned else scores, kinds)
+
+    answer = answered(model, loss, loss_prefers_right)["loss-prefers-right"]
+    assert answer.outcome is (Outcome.FINE if turned else Outcome.WRONG)
+    assert answer.supports == (() if turned else ("mixed-samples",))
+
+
+@pytest.mark.parametrize("mixed", [0.3, 0.45])
+def test_places_of_samples_that_are_mixed_by_a_number_drawn_for_each_batch_are_their_own(
+    mixed: float,
+) -> None:
+    """As mixup does with maps of classes: half the time the other sample weighs more."""
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 4))
+
+    def loss() -> Tensor:
+        kinds, weight = torch.randint(4, (32, 5)), mixed if torch.rand(()) < 0.5 else 1 - mixed
+        order, given = (
+            torch.randperm(32),
+            functional.one_hot(kinds, 4) + 0.1 * torch.randn(32, 5, 4),
+        )
+        scores = model(weight * given + (1 - weight) * given[order]).transpose(1, 2)
+        own, other = (functional.cross_entropy(scores, k) for k in (kinds, kinds[order]))
+        return weight * own + (1 - weight) * other
+
+    answer = answered(model, loss, loss_prefers_right)["loss-prefers-right"]
+    assert answer.outcome is not Outcome.WRONG, answer.said
+
+
 @pytest.mark.parametrize(("sign", "falls"), [(1.0, True), (-1.0, False)])
 def test_a_spread_that_multiplies_errors_lets_the_loss_fall_without_end(
     sign: float, falls: bool

@@ -10,7 +10,7 @@ from torch import nn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopChange:
-    """What the loop around the steps does differently. It concerns loops that are not gradcheck's own."""
+    """What the loop around the steps does differently. A Target refuses what its own loop cannot do so."""
 
     clears: bool = False  # the gradients, between an update and the next backward pass
     keeps: bool = False  # the gradients where the loop clears them

@@ -26,9 +26,12 @@ class Manual:
 
     step: Callable[[Any, Any, Any], Any]
     name: str
+    clears: bool = False  # gradients of earlier steps, before it
 
     def run(self, model: nn.Module, batch: Any, optimizers: tuple[Optimizer, ...]) -> Tensor:
         """Perform one step and return the loss it reports. Raises UserCodeError."""
+        for optimizer in optimizers if self.clears else ():
+            optimizer.zero_grad()
         given = optimizers[0] if len(optimizers) == 1 else optimizers
         try:
             returned = self.step(model, batch, given)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ class Loop:
     accumulate: int = 1
     warm_up: int | None = None
     clip: float | None = None
+    mended: LoopChange = LoopChange()  # noqa: RUF009 - frozen
     scaler: torch.amp.GradScaler | None = None
     parallel: "Parallel | None" = None  # with other ranks
     steps: int = 0
@@ -54,6 +55,10 @@ class Loop:
             if callable(begin := getattr(optimizer, "train", None)):  # those without a schedule
                 with told(f"train() of {type(optimizer).__name__}"):
                     begin()
+        if replace(self.mended, clears=False, is_steady=False, checkpoints=True) != LoopChange():
+            raise CannotDiagnoseError("a trial cannot change what a step does inside")
+        if self.manual is not None and self.mended.clears:
+            self.manual = replace(self.manual, clears=True)
         if self.precision == "fp16":
             self.scaler = torch.amp.GradScaler(self.device.type)
         self.rates = [[group["lr"] for group in entry.param_groups] for entry in self.optimizers]
@@ -66,11 +71,11 @@ class Loop:
     def step(self) -> Outcome:
         """Train on one batch. Raises UserCodeError and CannotDiagnoseError."""
         self._warm()
-        with eager():
+        with eager(), without_checkpoints(self.mended):
             outcome = (
                 self._ordinary_step() if self.manual is None else self._manual_step(self.manual)
             )
-        if self.optimized.schedulers:
+        if self.optimized.schedulers and not self.mended.is_steady:
             with told("step of the scheduler"):
                 self.optimized.schedule(float(outcome.loss))
         self.steps += 1
@@ -236,8 +241,11 @@ def without_checkpoints(loop: LoopChange) -> Iterator[None]:
     if loop.checkpoints:
         yield
         return
+    outer = vars(function).get("apply")  # of an observer; else it is inherited
     function.apply = lambda run, _, *args: run(*args)
     try:
         yield
     finally:
-        del function.apply  # it is inherited
+        del function.apply
+        if outer is not None:
+            function.apply = outer

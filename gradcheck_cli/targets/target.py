@@ -14,7 +14,7 @@ from torch import nn
 
 from gradcheck_cli.errors import THEIRS, UserCodeError
 from gradcheck_cli.targets.batches import narrowed
-from gradcheck_cli.targets.change import Change, last
+from gradcheck_cli.targets.change import Change, LoopChange, last
 from gradcheck_cli.targets.devices import choose_device
 from gradcheck_cli.targets.ingredients import Ingredients, from_objects, from_texts
 from gradcheck_cli.targets.lightning_modules import detach_from_trainer, is_lightning
@@ -166,6 +166,7 @@ class Target:
             accumulate=self.options.accumulate,
             warm_up=last(changes, "warm_up"),
             clip=last(changes, "clip") or self.options.clip_norm,
+            mended=last(changes, "loop") or LoopChange(),
         )
         chance = seed ^ AFTER_INIT
         if self.options.strategy is not None:

@@ -1,5 +1,6 @@
 """Training as people do it: hooks, schedulers, clipping, accumulation, precision, compiled models."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import CheckpointFunction, checkpoint
 
 from gradcheck_cli.errors import CannotDiagnoseError, UsageError, UserCodeError
+from gradcheck_cli.targets.change import Change, LoopChange
+from gradcheck_cli.targets.loop import without_checkpoints
 from gradcheck_cli.targets.target import Target
 from gradcheck_cli.targets.training import Training
 from tests.conftest import Write
@@ -457,3 +461,77 @@ def test_an_optimizer_with_a_train_mode_is_put_into_it() -> None:
     assert modes == [False], "it is evaluated in eval mode"
     assert torch.equal(weight, before)
     assert torch.isfinite(training.step().loss), "and trains again afterwards"
+
+
+class Checkpointed(nn.Module):
+    """Its first layer runs in a checkpoint."""
+
+    def __init__(self, *, reentrant: bool) -> None:
+        super().__init__()
+        self.body, self.head, self.reentrant = nn.Linear(4, 8), nn.Linear(8, 3), reentrant
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.tanh(checkpoint(self.body, x, use_reentrant=self.reentrant)))  # type: ignore[no-any-return]
+
+
+def stepping(*, clears: bool) -> Callable[..., torch.Tensor]:
+    def training_step(model: nn.Module, batch: Any, optimizer: torch.optim.Optimizer) -> Any:
+        if clears:
+            optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(batch[0]), batch[1])
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return training_step
+
+
+def running_out(optimizer: torch.optim.Optimizer) -> Any:
+    return torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.1)
+
+
+MENDS: dict[str, tuple[dict[str, Any], dict[str, Any], LoopChange]] = {  # wrong, right
+    "a checkpoint": (
+        {"model": lambda: Checkpointed(reentrant=True)},
+        {"model": lambda: Checkpointed(reentrant=False)},
+        LoopChange(checkpoints=False),
+    ),
+    "gradients in a step of the user's": (
+        {"training_step": stepping(clears=False)},
+        {"training_step": stepping(clears=True)},
+        LoopChange(clears=True),
+    ),
+    "a schedule": ({"scheduler": running_out}, {}, LoopChange(is_steady=True)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+@pytest.mark.parametrize("name", MENDS)
+def test_a_mend_of_the_loop_is_applied_where_gradcheck_trains_itself(name: str) -> None:
+    wrong, right, loop = MENDS[name]
+    common: dict[str, Any] = {"model": net, "data": (X, Y), "lr": 0.3}
+    target = Target.of(**common | wrong)
+    mended = target.build([Change(summary="", loop=loop)])
+    known = Target.of(**common | right).build()
+    assert losses(mended, 8) == losses(known, 8) != losses(target.build(), 8)
+    assert mended.evaluate(2) == known.evaluate(2)
+
+
+def test_what_a_step_of_the_users_does_inside_is_not_said_to_be_tried() -> None:
+    target = Target.of(model=net, data=(X, Y), lr=0.3, training_step=stepping(clears=True))
+    with pytest.raises(CannotDiagnoseError, match="inside"):
+        target.build([Change(summary="", loop=LoopChange(clears=True, keeps=True))])
+
+
+def test_mending_a_checkpoint_leaves_an_observer_of_it_in_place() -> None:
+    def seen(*_: object) -> None:
+        """Stand for the observer's."""
+
+    function: Any = CheckpointFunction
+    function.apply = seen
+    try:
+        with without_checkpoints(LoopChange(checkpoints=False)):
+            assert function.apply is not seen
+        assert function.apply is seen
+    finally:
+        del function.apply

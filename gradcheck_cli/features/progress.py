@@ -5,16 +5,54 @@ beginning. Where the loss has other terms, such as penalties, the part that comp
 targets is judged, and not their sum.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
-from math import inf, isfinite, sqrt
+from math import inf, isfinite, isnan, sqrt
 from statistics import median
 
 from gradcheck_cli.features.once import once_per_trace
-from gradcheck_cli.features.trend import mann_kendall, noise_of
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import Trace
+
+
+def mann_kendall(values: Sequence[float]) -> float:
+    """Return the z score of the Mann-Kendall trend test (Mann 1945): negative when values fall.
+
+    Ties count as neither. What is no number is left out.
+    """
+    known = [x for x in values if not isnan(x)]
+    n = len(known)
+    if n < 4:
+        return 0.0
+    ties = sum(k * (k - 1) // 2 for k in Counter(known).values())
+    score = n * (n - 1) // 2 - ties - 2 * _falls(known)[1]
+    spread = sqrt(n * (n - 1) * (2 * n + 5) / 18)
+    return (score - (score > 0) + (score < 0)) / spread
+
+
+def _falls(values: list[float]) -> tuple[list[float], int]:
+    """Return the values sorted, and how many pairs of them fall, by merge sort (Knight 1966)."""
+    n = len(values)
+    if n < 2:
+        return values, 0
+    left, in_left = _falls(values[: n // 2])
+    right, in_right = _falls(values[n // 2 :])
+    across, i = 0, 0
+    for x in right:
+        while i < len(left) and left[i] <= x:
+            i += 1
+        across += len(left) - i
+    return sorted(left + right), in_left + in_right + across
+
+
+def noise_of(values: list[float]) -> float:
+    """Return the standard deviation around a slow trend, from the median absolute first difference."""
+    steps = [abs(b - a) for a, b in pairwise(values)]
+    return 1.4826 * median(steps) / sqrt(2) if steps else 0.0
+
 
 FALLING = -2.3  # z of a falling trend, one-sided at 1 %
 POINTING_DOWN = -1.0  # z of a trend that may be falling, one-sided at 16 %

@@ -5,8 +5,7 @@ from statistics import mean, median, stdev
 
 from gradcheck_cli.features.once import once_per_trace
 from gradcheck_cli.features.profile import first, late, typical, update_ratio
-from gradcheck_cli.features.progress import FALLING, FEWEST
-from gradcheck_cli.features.trend import mann_kendall
+from gradcheck_cli.features.progress import FALLING, FEWEST, mann_kendall
 from gradcheck_cli.records.trace import Reading, Trace
 
 

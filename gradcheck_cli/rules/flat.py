@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from gradcheck_cli.features.profile import first, late, typical, update_ratio, whole_signal
-from gradcheck_cli.features.progress import ENOUGH, FALLING, Progress, State, progress
+from gradcheck_cli.features.progress import ENOUGH, FALLING, Progress, State, mann_kendall, progress
 from gradcheck_cli.features.promising import promising
-from gradcheck_cli.features.trend import mann_kendall
 from gradcheck_cli.records.trace import Layer, Role, Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against
 from gradcheck_cli.rules.base import (

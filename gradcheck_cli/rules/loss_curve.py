@@ -15,10 +15,10 @@ from gradcheck_cli.features.progress import (
     SOON,
     State,
     curve,
+    mann_kendall,
     progress,
 )
 from gradcheck_cli.features.promising import promising
-from gradcheck_cli.features.trend import mann_kendall
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.answers import hit_of, speaks_against, warming_up

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from gradcheck_cli.features.progress import FALLING, FEWEST, State, progress
-from gradcheck_cli.features.trend import mann_kendall
+from gradcheck_cli.features.progress import FALLING, FEWEST, State, mann_kendall, progress
 from gradcheck_cli.records.loop import Habit, Kind
 from gradcheck_cli.records.trace import Trace
 from gradcheck_cli.rules.base import Evidence, Hit, Severity, loop_of, number, rule

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_cli.features.progress import State, progress
+from gradcheck_cli.features.progress import State, mann_kendall, progress
 from gradcheck_cli.features.promising import promising
-from gradcheck_cli.features.trend import mann_kendall
 from tests.support.a_trace import (
     GUESSING,
     SCALES,

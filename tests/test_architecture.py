@@ -64,16 +64,16 @@ MOST_LINES_OF_A_FOLDER = {
     "declared": 336,
     "demos": 214,
     "examine": 8375,  # what the place of a sample in its batch does to its output
-    "features": 1151,  # weights of samples that are stretched over all of them
+    "features": 1145,  # weights of samples that are stretched over all of them
     "integrations": 266,
     "live": 441,
     "probe": 11388,  # whether updates by hand are by cleared gradients
     "records": 2056,
-    "remedies": 6390,  # a line of code for positions that follow the batch
+    "remedies": 6421,  # a line of code for positions that follow the batch
     "renderers": 2787,
     "replay": 3949,
     "rerun": 1340,
-    "rules": 4145,
+    "rules": 4143,
     "settings": 1244,
     "targets": 5558,
     "verifying": 1006,

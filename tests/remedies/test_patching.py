@@ -233,6 +233,49 @@ def test_a_layer_that_is_handed_on_before_it_is_read_has_nothing_behind_it(proje
         patched("depth-without-normalization", "insert-normalization")
 
 
+LISTED = """
+        def build_model():
+            layers = []
+            for a, b in [(8, 6), (6, 4)]:
+                layers.append(nn.Linear(a, b))
+                layers.append(nn.Tanh()){read}
+            return nn.Sequential(*layers, nn.Linear(4, 3))
+        """
+
+
+@pytest.mark.parametrize(
+    ("read", "is_written"),
+    [
+        ("; nn.init.zeros_(layers[-2].bias)", False),
+        (
+            "\n            for layer in layers[::2]:\n                nn.init.zeros_(layer.bias)",
+            False,
+        ),
+        (
+            "\n            [nn.init.zeros_(m.weight) for m in layers if m not in layers[1::2]]",
+            False,
+        ),
+        (
+            "\n            for m in nn.Sequential(*layers).modules(): hasattr(m, 'a') and m.weight",
+            True,
+        ),
+        ("; layers[-1].eval()", True),
+        ("", True),
+    ],
+)
+def test_layers_that_are_read_by_their_place_are_not_wrapped(
+    project: Path, read: str, is_written: bool
+) -> None:
+    """What stands at that place afterwards has no weight, or is not drawn by a loop that asks for layers."""
+    write(project, LISTED.format(read=read))
+    if is_written:
+        made = patched("depth-without-normalization", "insert-normalization")
+        assert "nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b))" in after(made)
+    else:
+        with pytest.raises(CannotPatchError, match="reads layers by their place"):
+            patched("depth-without-normalization", "insert-normalization")
+
+
 def test_a_place_that_also_builds_what_must_stay_is_refused(project: Path) -> None:
     write(
         project,

@@ -26,6 +26,8 @@ from gradcheck_cli.remedies.patching.names import meant
 
 ATTRIBUTES = {"data"}  # that are read, not called
 CONTAINERS = {"torch.nn.Sequential"}
+OF_LAYERS = {"weight", "bias", "in_features", "out_features", "in_channels", "out_channels"}
+DEEP = {"modules", "named_modules"}  # find a layer also within what it is wrapped in
 
 
 def replace(editor: Editor, edit: Edit) -> None:
@@ -56,6 +58,7 @@ def follow(editor: Editor, edit: Edit) -> None:
         both = f"{code(sequential).partition('(')[0]}({name}, {code(new)})"
         put(editor, last, f"{name} = {both}", behind=True)
         return
+    _refuse_reached(editor)
 
     def wrapped(node: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(node, cst.BaseExpression)
@@ -100,6 +103,34 @@ def _last_reading(editor: Editor, call: cst.Call) -> cst.BaseStatement | None:
 def _reads(editor: Editor, node: cst.CSTNode, name: str) -> bool:
     attribute = node.value if isinstance(node, cst.Attribute) else None
     return attribute is not None and editor.module.code_for_node(attribute) == name
+
+
+def _refuse_reached(editor: Editor) -> None:
+    """Raise CannotPatchError where the file reads layers by their place or in turn: a wrapped one is no layer there."""
+    for node in descendants(editor.module):
+        placed = (
+            isinstance(node, cst.Attribute)
+            and isinstance(node.value, cst.Subscript)
+            and node.attr.value in OF_LAYERS
+        )
+        if placed or _reads_in_turn(editor, node):
+            raise CannotPatchError(
+                f"{editor.shown} reads layers by their place, where it would be another module"
+            )
+
+
+def _reads_in_turn(editor: Editor, node: cst.CSTNode) -> bool:
+    """Does a loop read something of each layer that it goes over, and not look into what holds them?"""
+    if not isinstance(node, cst.For | cst.CompFor):
+        return False
+    over = [n.func for n in (node.iter, *descendants(node.iter)) if isinstance(n, cst.Call)]
+    turn = {n.value for n in (node.target, *descendants(node.target)) if isinstance(n, cst.Name)}
+    body = descendants(node if isinstance(node, cst.For) else editor.parents[node])
+    return not any(called_attribute(func) in DEEP for func in over) and any(
+        n.attr.value in OF_LAYERS and isinstance(n.value, cst.Name) and n.value.value in turn
+        for n in body
+        if isinstance(n, cst.Attribute)
+    )
 
 
 def _width(editor: Editor, call: cst.Call) -> cst.BaseExpression:

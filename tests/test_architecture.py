@@ -63,7 +63,7 @@ MOST_LINES_OF_A_FOLDER = {
     "cli": 2973,
     "declared": 336,
     "demos": 214,
-    "examine": 8375,  # what the place of a sample in its batch does to its output
+    "examine": 8380,  # what the place of a sample in its batch does to its output
     "features": 1145,  # weights of samples that are stretched over all of them
     "integrations": 266,
     "live": 441,

@@ -21,6 +21,8 @@ from gradcheck_cli.rules.base import number
 TIMES = 7  # the observed steps, at most
 LEAST = 2  # times the observed steps; fewer would not tell
 SHARE = 0.5  # of the time that is left, for each run
+AGAIN = 2  # times as many steps, after which a loss that has risen lies above its best still
+FURTHER = 1.5  # at least, as time allows
 LOOKS = 14
 PARTS = 5  # of the losses on the way, whose means are compared
 LAST, NEAR = 5, 3  # looks whose median is the end, and the best
@@ -28,6 +30,7 @@ LOST = 0.1  # of what had been gained
 KEPT = 0.05  # of it, that a slower run may have lost as well
 SLOWER = 0.1  # of the learning rate, in the run that is compared
 SCALED = 60  # steps on standardized inputs
+BY_SCALE = "; at this rate, standardized inputs bring it further down in fewer steps"
 
 
 @experiment(
@@ -45,8 +48,8 @@ def lasting(scene: Scene) -> Iterator[Said]:
     Answers    fine: it keeps it. Wrong: the last five looks (their median) lie above the best three in a row
                by more than a tenth of what had been gained, and so does the loss of the batches that it goes on with (its
                last fifth above its best): the fixed ones alone may just have been learned by heart; while the slower run keeps
-               it and comes further; or all of it is lost, or the loss is NaN or Inf. Wrong, too: the best constant costs ever less, faster and faster.
-    Costs      at most seven times the observed steps, without observing; twice that where it collapses.
+               it and comes further, and they still do after twice as many steps, where time is left for them; or all of it is lost, or the loss is NaN or Inf. Wrong, too: the best constant costs ever less, faster and faster.
+    Costs      at most seven times the observed steps, without observing; four times that where it collapses.
     Sources    Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 8.2.4 (cliffs); Cohen et al. 2021,
                arXiv:2103.00065 (the edge of stability).
     """
@@ -66,6 +69,10 @@ def lasting(scene: Scene) -> Iterator[Said]:
     lost = _lost(curve, reference)
     slower = _gone_on(scene, curve.steps, SLOWER) if lost > LOST else curve
     cured = lost > LOST and _lost(slower, reference) < KEPT and slower.last < curve.best
+    if (cured or lost >= 1) and isfinite(lost):
+        curve = _followed(scene, curve)
+        lost = _lost(curve, reference)
+        cured = cured and lost > LOST
     gone = cured or lost >= 1
     scaled = cured and _learns_scaled(scene, curve.best)
     short = not gone and (steps < meant or scene.remaining <= 0)
@@ -73,23 +80,25 @@ def lasting(scene: Scene) -> Iterator[Said]:
         outcome=Outcome.WRONG if gone else Outcome.FINE,
         said=f"{curve.steps} steps later the loss of the same batches is {number(curve.last)}"
         + (f", after it had come down to {number(curve.best)}" if gone else "")
-        + (f"; with a tenth of the learning rate it is {number(slower.last)}" if cured else "")
         + (
-            "; at this rate, standardized inputs bring it further down in fewer steps"
-            if scaled
+            f"; with a tenth of the learning rate it is {number(slower.last)} after {slower.steps}"
+            if cured
             else ""
         )
+        + (BY_SCALE if scaled else "")
         + (f"; there was no time for {meant}" if short else ""),
         measured=min(max(100 * lost, 0.0), 100.0),
         limit=100 * LOST,
         unit="%",
-        supports=("unnormalized-input",)
-        if scaled
-        else ("learning-rate-too-high",)
-        if cured
-        else (),
+        supports=("unnormalized-input" if scaled else "learning-rate-too-high",) if cured else (),
         unfinished=short,
     )
+
+
+def _followed(scene: Scene, curve: "Curve") -> "Curve":
+    """Return a longer way of a run that has lost what it gained: a rise may pass. Without time, the same way."""
+    steps = min(AGAIN * curve.steps, int(scene.remaining / (scene.step_seconds or 1e-3)))
+    return _gone_on(scene, steps, 1.0) if steps >= FURTHER * curve.steps else curve
 
 
 def _learns_scaled(scene: Scene, best: float) -> bool:

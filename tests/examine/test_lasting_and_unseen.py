@@ -39,7 +39,9 @@ def asked(*experiments: Any, steps: int = 40, **parts: Any) -> dict[str, Answer]
 
 
 class Growing(torch.optim.SGD):
-    """Its steps grow, as those on the edge of stability do."""
+    """Its steps grow, as those on the edge of stability do; some of them until an end."""
+
+    first, end = 60, 10**9  # steps
 
     def step(self, closure: Any = None) -> Any:
         found = super().step(closure)
@@ -47,7 +49,7 @@ class Growing(torch.optim.SGD):
             for p in group["params"]:
                 count = self.state[p].get("count", 0) + 1
                 self.state[p]["count"] = count
-                if count > 60:
+                if self.first < count <= self.end:
                     p.data.mul_(1 - group["lr"]).add_(group["lr"] * torch.randn_like(p))
         return found
 
@@ -60,6 +62,18 @@ def test_a_run_that_loses_what_it_has_learned() -> None:
     found = asked(lasting, optimizer=collapsing)["lasting"]
     assert found.outcome is Outcome.WRONG
     assert asked(lasting, optimizer=sgd(0.3))["lasting"].outcome is Outcome.FINE
+
+
+class Passing(Growing):
+    first, end = 200, 330
+
+
+@pytest.mark.heavy
+def test_a_rise_that_passes_again_is_no_loss() -> None:
+    """It lies above its best when the first extension ends, and comes back in the next."""
+    for optimizer, expected in ((Passing, Outcome.FINE), (Growing, Outcome.WRONG)):
+        found = asked(lasting, optimizer=lambda m, of=optimizer: of(m.parameters(), lr=0.3))
+        assert found["lasting"].outcome is expected, found["lasting"].said
 
 
 @pytest.mark.heavy

@@ -60,17 +60,17 @@ LONG_WITH_REASON: dict[str, str] = {}
 MOST_LINES_OF_A_FOLDER = {
     ".": 3448,  # commands of notebooks in scripts exported from them
     "causes": 2498,
-    "cli": 2973,
+    "cli": 2972,
     "declared": 336,
     "demos": 214,
-    "examine": 8380,  # what the place of a sample in its batch does to its output
+    "examine": 8384,  # what the place of a sample in its batch does to its output
     "features": 1145,  # weights of samples that are stretched over all of them
     "integrations": 266,
     "live": 441,
     "probe": 11388,  # whether updates by hand are by cleared gradients
     "records": 2056,
     "remedies": 6421,  # a line of code for positions that follow the batch
-    "renderers": 2787,
+    "renderers": 2789,
     "replay": 3949,
     "rerun": 1340,
     "rules": 4143,

@@ -18,8 +18,7 @@ from gradcheck_cli.cli.edge import command
 from gradcheck_cli.errors import ExitCode, UsageError
 from gradcheck_cli.records.document import from_document
 from gradcheck_cli.records.shapes import ShapeError
-from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
-from gradcheck_cli.renderers.words import clean
+from gradcheck_cli.renderers.words import MARKS, clean, ordered, unasked
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from gradcheck_cli.records.diagnosis import Fix, Status
 from gradcheck_cli.records.finding import Evidence, Finding, Severity
 from gradcheck_cli.records.report import Report, Verdict
-from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
 from gradcheck_cli.renderers.words import (
+    MARKS,
     clean,
     number,
+    ordered,
     partial,
     percent,
     place,
@@ -21,6 +22,7 @@ from gradcheck_cli.renderers.words import (
     shorten,
     some_layers,
     title,
+    unasked,
 )
 
 MOST_FINDINGS = 20

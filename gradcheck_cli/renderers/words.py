@@ -1,10 +1,11 @@
 """Numbers, names and lists of layers in words; shared by all formats."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
+from gradcheck_cli.records.examination import Answer, Outcome
 from gradcheck_cli.records.report import LossCurve, Verdict
 
 if TYPE_CHECKING:
@@ -154,3 +155,27 @@ def partial(run: "RunFacts") -> str:
         return ""
     word = "Interrupted" if run.interrupted else "Stopped"
     return f"{word} after {plural(run.steps, 'step')}: what follows is partial."
+
+
+MARKS = {
+    Outcome.FINE: "fine",
+    Outcome.WRONG: "wrong",
+    Outcome.NOTED: "noted",
+    Outcome.SKIPPED: "not asked",
+}
+_ORDER = (Outcome.WRONG, Outcome.NOTED, Outcome.FINE)
+
+
+def ordered(answers: Sequence[Answer]) -> tuple[Answer, ...]:
+    """Return what was answered, what speaks against the training first."""
+    told = [a for a in answers if a.outcome in _ORDER]
+    return tuple(sorted(told, key=lambda a: _ORDER.index(a.outcome)))
+
+
+def unasked(answers: Sequence[Answer]) -> Iterator[str]:
+    """Yield why questions were not asked, those with one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for answer in answers:
+        if answer.outcome is Outcome.SKIPPED:
+            reasons.setdefault(answer.reason, []).append(answer.name)
+    yield from (f"{', '.join(names)}: {reason}" for reason, names in reasons.items())

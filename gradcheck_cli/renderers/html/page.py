@@ -10,16 +10,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gradcheck_cli.records.report import LayerSummary, Report
-from gradcheck_cli.renderers.examination import MARKS, ordered, unasked
 from gradcheck_cli.renderers.html.charts import Chart, Line, chart
 from gradcheck_cli.renderers.html.heat import heat, shown_layers
 from gradcheck_cli.renderers.html.trials import curves, ends, keys
 from gradcheck_cli.renderers.places import leading, marks
 from gradcheck_cli.renderers.words import (
+    MARKS,
     VERDICTS,
     clean,
     loss_curves,
     number,
+    ordered,
     partial,
     percent,
     place,
@@ -27,6 +28,7 @@ from gradcheck_cli.renderers.words import (
     quantity,
     shorten,
     title,
+    unasked,
 )
 from gradcheck_cli.shadowing import ours
 

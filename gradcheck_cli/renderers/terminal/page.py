@@ -10,7 +10,6 @@ from rich.text import Text
 from gradcheck_cli.records.examination import Outcome
 from gradcheck_cli.records.finding import Severity
 from gradcheck_cli.records.report import Report, Verdict
-from gradcheck_cli.renderers.examination import ordered, unasked
 from gradcheck_cli.renderers.places import leading
 from gradcheck_cli.renderers.terminal.glyphs import span_of, spark
 from gradcheck_cli.renderers.terminal.pen import BAD, FAINT, GOOD, INK, WARN, Pen, ink
@@ -21,11 +20,13 @@ from gradcheck_cli.renderers.words import (
     clean,
     loss_curves,
     number,
+    ordered,
     partial,
     percent,
     plural,
     some_layers,
     title,
+    unasked,
 )
 from gradcheck_cli.shadowing import ours
 

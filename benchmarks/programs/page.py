@@ -16,8 +16,8 @@ random. Runs are cut short by the program's own options; where it has none, the 
 episodes. Entropy of `random`, NumPy and torch is fixed for both runs. Programs whose processes race for the same
 weights (mnist_hogwild) are not listed: no two of their runs are equal.
 
-A row is written when its program is run, at the state of gradcheck of that day. What a program showed to be wrong was
-mended and the program was run again, so the counts below are of programs that were seen before.
+A row is written when its program is run, at the state of gradcheck of that day. What a program shows to be wrong
+is mended and the program is run again: the counts are no first looks where it ran more than once.
 
 - *equal*: what it prints, its warnings, its exit code and the files that it writes (weights, pictures,
   arrays) are those of the run alone. Times, rates and dates are left out.

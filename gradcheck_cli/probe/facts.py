@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from math import isfinite
-from statistics import median
 from typing import Any
 
 import torch
@@ -49,10 +48,11 @@ class DataWatch:
         self.asked = self.asked or any(t.requires_grad for t in given)
         if (mark := mark_of(given[0])) is not None and len(self.marks) < _MARKS:
             self.marks.append(mark)
-        first = next((t.detach() for t in given if t.is_floating_point()), None)
-        made = first is not None and first.requires_grad and not first.is_leaf
-        if first is None or made or first.dim() < 2 or not first.numel():
+        source = next((t for t in given if t.is_floating_point()), None)
+        made = source is not None and source.requires_grad and not source.is_leaf
+        if source is None or made or source.dim() < 2 or not source.numel():
             return
+        first = source.detach()
         flat = first.reshape(first.shape[0], -1)
         flat = flat[:, :: -(-flat.shape[1] // _FEATURES)].cpu()
         if flat.dtype not in {torch.float32, torch.float64}:
@@ -61,7 +61,7 @@ class DataWatch:
         if isfinite(norm):  # so all of them are; to ask each and to pick some costs far more
             low, high = flat.amin(0), flat.amax(0)  # `aminmax` takes many times as long
             self._take(flat, norm, float(torch.maximum(high, -low).max()))
-            if not first.requires_grad:  # an input that is optimized may grow
+            if not source.requires_grad:  # an input that is optimized may grow
                 self.sizes.append(norm / flat.numel() ** 0.5)
             self._features(low, high, flat)
             return
@@ -91,10 +91,16 @@ class DataWatch:
             self.duplicates = share if self.duplicates is None else min(share, self.duplicates)
 
     def _drift(self) -> float | None:
-        """Return the size of late batches, of which the median counts, relative to the largest of the first three."""
-        if len(self.sizes) < _SIZES or not max(self.sizes[:3]):
+        """Return the size of late batches relative to the largest of the first three.
+
+        Of late ones all count: the largest where they shrink, the smallest where they grow. What a critic is given
+        is made by turns by a generator.
+        """
+        first = max(self.sizes[:3], default=0.0)
+        if len(self.sizes) < _SIZES or not first:
             return None
-        return median(self.sizes[-(len(self.sizes) // 4) :]) / max(self.sizes[:3])
+        low, *_, high = sorted(self.sizes[-(len(self.sizes) // 4) :])
+        return high / first if high < first else max(low / first, 1.0)
 
     def facts(self, loss: LossWatch) -> DataFacts:
         """Return what was seen so far."""

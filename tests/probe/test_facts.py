@@ -120,3 +120,27 @@ def test_rows_that_are_standardized_in_place_drift_from_pass_to_pass(copied: boo
     assert drift is not None
     assert (drift < 2) is copied
     assert (drift > 10) is not copied
+
+
+@pytest.mark.parametrize("shrinks", [True, False])
+def test_what_a_generator_makes_by_turns_is_no_data_that_shrinks(shrinks: bool) -> None:
+    """A critic is given data, outputs of a generator with their graph, and the same without it."""
+    generator, seen = nn.Linear(4, 6), DataWatch()
+    nn.init.normal_(generator.weight, std=0.01)
+    nn.init.zeros_(generator.bias)
+    for step in range(12):
+        made = generator(torch.randn(16, 4))
+        seen.saw(torch.randn(16, 6) * (0.5**step if shrinks else 1.0))
+        seen.saw(made)
+        seen.saw(made.detach())
+    drift = seen.facts(LossWatch()).input_drift
+    assert drift is not None
+    assert (drift < 0.1) is shrinks
+
+
+def test_an_input_that_is_optimized_may_grow() -> None:
+    seen, picture = DataWatch(), torch.ones(4, 6, requires_grad=True)
+    for _ in range(12):
+        seen.saw(picture)
+        picture.data *= 3
+    assert seen.facts(LossWatch()).input_drift is None
